@@ -1,0 +1,180 @@
+"""The command line. It adds no image logic: every command calls a function of the package."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from matshot_host.tools import UPSCALE, Tool
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.table import Table
+
+from . import __version__
+from .errors import Cancelled, MatshotError
+
+app = typer.Typer(
+    name="matshot",
+    help="AI texture and material tools: local, fast, exact.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+FAILED, CANCELLED = 1, 130
+
+
+def main() -> NoReturn:
+    """Run the command line; every failure that can be foreseen is one sentence and exit code 1."""
+    try:
+        app()
+    except MatshotError as error:
+        _say(error.sentence, error.cause)
+        sys.exit(FAILED)
+    except Cancelled:
+        Console(stderr=True).print("Cancelled.")
+        sys.exit(CANCELLED)
+    except MemoryError:
+        _say("There is not enough memory; give the job a bound with --memory, or close other programs.")
+        sys.exit(FAILED)
+    sys.exit(0)
+
+
+def _say(sentence: str, cause: str = "") -> None:
+    Console(stderr=True, soft_wrap=True).print(f"[red]Error:[/] {escape(sentence)}", highlight=False)
+    if cause:
+        logging.getLogger("matshot").debug(cause)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"matshot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _all_commands(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say the cause of errors too.")] = False,
+) -> None:
+    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False, show_level=False)
+    logger = logging.getLogger("matshot")
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def options_of(table: Tool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a tool's table.
+
+    The decorated function takes its own parameters by name and the table's as ``**chosen``.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind != p.VAR_KEYWORD]
+        added = [
+            inspect.Parameter(
+                parameter.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=parameter.default,
+                annotation=Annotated[
+                    parameter.type,
+                    typer.Option(
+                        f"--{parameter.name}",
+                        help=parameter.help,
+                        show_default=bool(parameter.default) or None,
+                        metavar="|".join(map(str, parameter.choices)) or None,
+                        rich_help_panel="Seldom needed" if parameter.advanced else "Options",
+                    ),
+                ],
+            )
+            for parameter in table.parameters
+        ]
+        command.__signature__ = inspect.Signature(own + added)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in own + added}
+        command.__doc__ = table.help
+        return command
+
+    return decorate
+
+
+@app.command()
+@options_of(UPSCALE)
+def upscale(
+    inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="Images, folders, or name.<UDIM>.exr.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A file, or the folder that results go into.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    **chosen: Any,
+) -> None:
+    """Filled in from the tool table."""
+    from .terminal import Reporter
+    from .upscale import UpscaleOptions, upscale_all
+    from .upscale.files import FileOptions
+
+    tool = {key: chosen.pop(key) for key in UpscaleOptions.__dataclass_fields__ if key in chosen}
+    options, files = UpscaleOptions(**tool), FileOptions(**chosen)
+    with Reporter(as_json=as_json, quiet=quiet) as reporter:
+        outcome = upscale_all(inputs, output, options, files, progress=reporter.progress, report=reporter.report)
+    reporter.summary(outcome)
+    if outcome.failed:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+    """List the models with licence, training data and measured quality."""
+    from .inference.cards import installed
+
+    cards = list(installed())
+    if as_json:
+        for card in cards:
+            shown = {k: v for k, v in vars(card).items() if k != "folder"}
+            typer.echo(json.dumps(shown))
+        return
+    table = Table("model", "what it does", "quality (measured)", "trained on", "licence", "MB")
+    for card in cards:
+        size = card.path().stat().st_size / 1e6
+        quality = "\n".join(f"{key}: {value}" for key, value in card.quality.items())
+        data = "\n".join(card.training.get("data", []))
+        table.add_row(card.name, card.summary, quality, data, card.license, f"{size:.1f}")
+    Console().print(table)
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+    """Say what runs where: versions, providers, what is missing and the command that mends it."""
+    from .diagnosis import diagnosis
+
+    found = diagnosis()
+    if as_json:
+        typer.echo(json.dumps([vars(finding) for finding in found]))
+    else:
+        table = Table("", "what", "found", "to mend it", box=None)
+        for finding in found:
+            mark = "[green]ok[/]" if finding.fine else "[red]no[/]" if finding.needed else "[yellow]--[/]"
+            table.add_row(mark, finding.what, escape(finding.found), escape(finding.mend))
+        Console(soft_wrap=True).print(table)
+    if any(finding.needed and not finding.fine for finding in found):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures.")] = Path("matshot-demo"),
+) -> None:
+    """Make a small texture, upscale it, and put both side by side in a picture."""
+    from .demonstration import demonstrate
+    from .terminal import Reporter
+
+    with Reporter() as reporter:
+        made = demonstrate(output, progress=reporter.progress)
+    console = Console(soft_wrap=True)
+    for line in made:
+        console.print(line, highlight=False)

@@ -1,0 +1,21 @@
+"""What can go wrong, said to an artist in one sentence."""
+
+from __future__ import annotations
+
+
+class MatshotError(Exception):
+    """A failure with a sentence for the artist and, where there is one, a cause for the log.
+
+    Args:
+        sentence: what is wrong and, if it can be known, what to do.
+        cause: technical detail.
+    """
+
+    def __init__(self, sentence: str, cause: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.cause = cause
+
+
+class Cancelled(Exception):  # noqa: N818 - it is a decision of the user's, not an error
+    """Raised by a progress callback to stop a job; whatever was half-written is removed."""

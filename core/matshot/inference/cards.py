@@ -1,0 +1,169 @@
+"""Model cards: a TOML file beside every ONNX file says all that the engine and the user need to know."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ..errors import MatshotError
+
+#: Folder of the models that come with Matshot.
+SHIPPED = Path(__file__).parent.parent / "models"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a network is, eats and gives.
+
+    Attributes:
+        name: unique; also the files' stem.
+        summary: one line.
+        task: the tool that uses it.
+        method: the tool's method that it carries out.
+        look: ``fidelity`` or ``detail`` where the tool offers both, else empty.
+        scale: output pixels per input pixel and side.
+        encoding: ``srgb``, ``normal`` or ``data``: what it eats and gives.
+        planes: channels of input and output.
+        receptive_field: radius, in input pixels, outside which no input changes an output pixel.
+        grid: inputs must begin and end on multiples of it to be shift-equivariant.
+        bytes_per_pixel: peak working memory per input pixel in single precision, measured at export.
+        license: SPDX name.
+        file: ONNX file beside the card.
+        sha256: of that file.
+        opset: of the graph.
+        half_file: the same network computing in half precision, for GPUs; empty if there is none.
+        half_sha256: of that file.
+        training: data with licences, command, steps, seed and machine.
+        quality: measured figures.
+        folder: where the card lies.
+    """
+
+    name: str
+    summary: str
+    task: str
+    method: str
+    scale: int
+    encoding: str
+    planes: int
+    receptive_field: int
+    grid: int
+    bytes_per_pixel: int
+    license: str
+    file: str
+    sha256: str
+    opset: int
+    look: str = ""
+    half_file: str = ""
+    half_sha256: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    quality: dict[str, Any] = field(default_factory=dict)
+    folder: Path = SHIPPED
+
+    def __hash__(self) -> int:
+        """Of what tells cards apart; tables of facts cannot be hashed."""
+        return hash((self.name, self.sha256, self.folder))
+
+    def path(self, half: bool = False) -> Path:
+        """The ONNX file, checked against its checksum.
+
+        Raises:
+            MatshotError: when it is missing or was changed.
+        """
+        name, wanted = (self.half_file, self.half_sha256) if half else (self.file, self.sha256)
+        path = self.folder / name
+        if not path.is_file():
+            raise MatshotError(f"The model file {name} is missing; install Matshot again.", str(path))
+        if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+            raise MatshotError(f"The model file {name} is damaged (its checksum differs); install Matshot again.")
+        return path
+
+
+def read_card(path: Path) -> Card:
+    """Read one card.
+
+    Raises:
+        MatshotError: when it is not TOML, lacks a field or has one that means nothing.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        card = Card(**values, folder=path.parent)
+    except (tomllib.TOMLDecodeError, TypeError, OSError) as error:
+        raise MatshotError(f"The model card {path.name} is not valid.", str(error)) from error
+    if card.name != path.stem:
+        raise MatshotError(f"The model card {path.name} names another model, {card.name}.")
+    return card
+
+
+def write_card(card: Card, path: Path) -> None:
+    """Write a card so that :func:`read_card` gives it back."""
+    lines, tables = [], []
+    for entry in fields(card):
+        value = getattr(card, entry.name)
+        if entry.name == "folder" or value in ("", {}):
+            continue
+        if isinstance(value, dict):
+            tables += ["", f"[{entry.name}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]
+        else:
+            lines.append(f"{entry.name} = {_toml(value)}")
+    path.write_text("\n".join(lines + tables) + "\n", encoding="utf-8")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+class Registry:
+    """The cards of some folders; later folders override earlier ones by name.
+
+    Args:
+        folders: of models. A folder with one bad card gives none of its cards, and the registry stays as it was.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._cards: dict[str, Card] = {}
+        for folder in folders:
+            self.add(folder)
+
+    def add(self, folder: Path) -> None:
+        """Register every card in a folder, or none.
+
+        Raises:
+            MatshotError: when the folder is missing or a card in it is not valid.
+        """
+        if not folder.is_dir():
+            raise MatshotError(f"The model folder {folder} does not exist.")
+        found = {card.name: card for card in map(read_card, sorted(folder.glob("*.toml")))}
+        self._cards.update(found)
+
+    def __iter__(self) -> Any:
+        return iter(sorted(self._cards.values(), key=lambda card: card.name))
+
+    def __getitem__(self, name: str) -> Card:
+        try:
+            return self._cards[name]
+        except KeyError:
+            known = ", ".join(sorted(self._cards)) or "none"
+            raise MatshotError(f"There is no model {name!r}; there are {known}.") from None
+
+    def find(self, **wanted: Any) -> Card | None:
+        """The first card, by name, whose fields have these values."""
+        for card in self:
+            if all(getattr(card, key) == value for key, value in wanted.items()):
+                return card  # type: ignore[no-any-return]
+        return None
+
+
+def installed() -> Registry:
+    """Models that come with Matshot and those in the folders of ``$MATSHOT_MODELS``."""
+    extra = [Path(part) for part in os.environ.get("MATSHOT_MODELS", "").split(os.pathsep) if part]
+    return Registry(SHIPPED, *extra)

@@ -1,0 +1,140 @@
+"""How much memory a job may take, and the largest tile that keeps to it."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import MatshotError
+from .tiling import SMALLEST_TILE, Operator
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+#: Larger tiles save little margin and make cancelling slow.
+LARGEST_TILE = 512
+
+#: Part of what is free that a job takes when nothing was asked for.
+_SHARE = 0.6
+
+#: What the interpreter and ONNX Runtime hold where it cannot be read.
+_RESIDENT = 350 * 2**20
+
+#: Allocators keep freed blocks; measured peaks stay below the sum of live arrays times this.
+_SLACK = 1.15
+
+
+def parsed_bytes(text: str) -> int:
+    """``2G``, ``800M``, ``1.5 GB`` or plain bytes.
+
+    Raises:
+        MatshotError: for anything else.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
+    if match is None or float(match[1]) <= 0:
+        raise MatshotError(f"{text!r} is not an amount of memory; write for example 2G or 800M.")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def budget(text: str = "") -> int:
+    """Bytes this process may hold in all: what was asked for, or a share of what is free now.
+
+    Raises:
+        MatshotError: when ``text`` is not an amount.
+    """
+    return parsed_bytes(text) if text else int(_SHARE * free_bytes()) + resident_bytes()
+
+
+def free_bytes() -> int:
+    """Memory that can be had without swapping; a guess of 4 GB where the system does not tell."""
+    if sys.platform == "win32":
+        status = (ctypes.c_ulonglong * 8)()
+        ctypes.cast(status, ctypes.POINTER(ctypes.c_ulong))[0] = 64
+        ctypes.windll.kernel32.GlobalMemoryStatusEx(status)
+        return int(status[2])
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return min(int(line.split()[1]) * 1024, _container_left())
+    except OSError:
+        pass
+    return 4 * 2**30
+
+
+def _container_left() -> int:
+    """What a control group leaves, or more than any machine has."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+    except (OSError, ValueError):
+        return 2**60
+    return 2**60 if limit == "max" else max(int(limit) - used, 0)
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds now."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * resource.getpagesize()
+    except (ImportError, OSError):
+        return _RESIDENT
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Operators that follow each other over one image, for the memory they take.
+
+    Attributes:
+        operators: in order.
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        channels: of the image.
+    """
+
+    operators: Sequence[Operator]
+    height: int
+    width: int
+    channels: int
+
+    def bytes_needed(self, tile: int) -> int:
+        """Bands that are held, and the working memory of the hungriest stage, for tiles of this side."""
+        held, working = 0, 0
+        height, width = self.height, self.width
+        for index, operator in enumerate(self.operators):
+            rows = min(tile, height)
+            region = (rows + 2 * operator.receptive_field) * (min(tile, width) + 2 * operator.receptive_field)
+            pictures = self.channels if operator.planes == 1 else 1
+            working = max(working, region * operator.bytes_per_pixel * pictures)
+            strip = (rows + 2 * operator.receptive_field) * width * self.channels * 4
+            # All but the last stage keep two bands, because the next one reads across their seam.
+            bands = 1 if index == len(self.operators) - 1 else 2
+            held += strip + bands * rows * width * operator.scale**2 * self.channels * 4
+            height, width = height * operator.scale, width * operator.scale
+        return held + working
+
+
+def fitting_tile(chains: Sequence[Chain], limit: int, fixed: int) -> int:
+    """The largest tile side with which all chains keep to a limit.
+
+    Args:
+        chains: that run side by side.
+        limit: bytes.
+        fixed: bytes that are held whatever the tile.
+
+    Raises:
+        MatshotError: when the smallest one does not fit.
+    """
+    tile = LARGEST_TILE
+    while (needed := fixed + int(_SLACK * sum(chain.bytes_needed(tile) for chain in chains))) > limit:
+        if tile <= SMALLEST_TILE:
+            raise MatshotError(
+                f"This needs about {needed / 2**30:.1f} GB of memory and {limit / 2**30:.1f} GB were allowed; "
+                "give it more with --memory, or close other programs."
+            )
+        tile = max(tile * 3 // 4 // 8 * 8, SMALLEST_TILE)
+    return tile

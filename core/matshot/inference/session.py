@@ -1,0 +1,165 @@
+"""ONNX Runtime sessions: which device really runs, how many threads, which precision.
+
+``get_available_providers`` lists what the package was built with, so it names CUDA on machines without any GPU. Only a
+session's own ``get_providers`` tells what runs; everything here that speaks of a device has read it there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+from functools import lru_cache
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MatshotError
+from .cards import Card
+from .gpu import nvidia_gpus
+
+Device = Literal["auto", "cpu", "cuda"]
+DEVICES: tuple[str, ...] = get_args(Device)
+
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+MEND_CUDA = "pip install 'matshot[cuda]'"
+
+_log = logging.getLogger("matshot")
+_FATAL = 4
+_OUT_OF_MEMORY = ("out of memory", "failed to allocate memory", "cuda_error_out_of_memory", "bad_alloc", "bad allocation")
+
+
+class OutOfDeviceMemory(Exception):
+    """A run needed more memory than the device had; a smaller tile may fit."""
+
+
+class Network:
+    """A session of one model.
+
+    Calling it takes and gives ``float32`` arrays, ``N x planes x H x W`` to ``N x planes x scale H x scale W``.
+
+    Args:
+        card: of the model.
+        device: ``auto`` is CUDA where it works, else the CPU.
+        threads: of the CPU; 0 for all that this process may use.
+
+    Attributes:
+        provider: the execution provider that really runs.
+        half: whether it computes in half precision.
+    """
+
+    def __init__(self, card: Card, device: Device = "auto", threads: int = 0) -> None:
+        self.card = card
+        self._session, self.half = _session(card, device, threads)
+        self.provider: str = self._session.get_providers()[0]
+        self._input = self._session.get_inputs()[0].name
+        self.scale, self.planes = card.scale, card.planes
+        self.receptive_field, self.grid = card.receptive_field, card.grid
+        self.bytes_per_pixel = card.bytes_per_pixel
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the network.
+
+        Raises:
+            OutOfDeviceMemory: so that the caller can try less at a time.
+            MatshotError: for any other failure.
+        """
+        fed = batch.astype(np.float16) if self.half else batch
+        try:
+            (result,) = self._session.run(None, {self._input: fed})
+        except Exception as error:
+            said = str(error)
+            if isinstance(error, MemoryError) or any(sign in said.lower() for sign in _OUT_OF_MEMORY):
+                raise OutOfDeviceMemory(said) from error
+            raise MatshotError(f"The model {self.card.name} failed to run.", said) from error
+        return np.asarray(result, dtype=np.float32)
+
+
+@lru_cache(maxsize=8)
+def network(name_and_folder: Card, device: Device = "auto", threads: int = 0) -> Network:
+    """A network, made once for each combination of card, device and threads."""
+    return Network(name_and_folder, device, threads)
+
+
+def onnxruntime() -> Any:
+    """The ``onnxruntime`` module, quiet.
+
+    Raises:
+        MatshotError: when it is missing or broken, with the command that mends it.
+    """
+    try:
+        import onnxruntime as ort
+
+        ort.set_default_logger_severity(_FATAL)
+    except (ImportError, AttributeError) as error:
+        raise MatshotError(
+            "ONNX Runtime is missing or broken; run: pip install --force-reinstall onnxruntime-gpu "
+            "(or onnxruntime on a Mac).",
+            str(error),
+        ) from error
+    return ort
+
+
+def usable_threads() -> int:
+    """Processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _session(card: Card, device: Device, threads: int) -> tuple[Any, bool]:
+    if device not in DEVICES:
+        raise MatshotError(f"There is no device {device!r}; there are {', '.join(DEVICES)}.")
+    ort = onnxruntime()
+    options = ort.SessionOptions()
+    options.log_severity_level = _FATAL
+    options.intra_op_num_threads = threads or usable_threads()
+    options.enable_mem_pattern = False  # shapes differ from tile to tile, and every pattern would be kept
+    if device != "cpu" and (nvidia_gpus() or device == "cuda"):
+        half = bool(card.half_file)
+        session = _cuda_session(ort, card, options, half)
+        if session is not None:
+            return session, half
+        reason = gpu_obstacle()
+        if device == "cuda":
+            raise MatshotError(f"The GPU cannot be used: {reason}")
+        _say_once(f"Running on the CPU. {reason}")
+    return ort.InferenceSession(str(card.path()), options, providers=[CPU]), False
+
+
+def _cuda_session(ort: Any, card: Card, options: Any, half: bool) -> Any:
+    if CUDA not in ort.get_available_providers():
+        return None
+    # Libraries from NVIDIA's wheels are not on the loader's path; the call prints what it misses.
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+        ort.preload_dlls(directory="")
+    # Growing by what is asked, not by doubling, leaves the rest of the card to the host application.
+    settings = {"arena_extend_strategy": "kSameAsRequested", "cudnn_conv_algo_search": "HEURISTIC"}
+    try:
+        session = ort.InferenceSession(str(card.path(half)), options, providers=[(CUDA, settings), CPU])
+    except MatshotError:
+        raise
+    except Exception as error:
+        _log.debug("CUDA session: %s", error)
+        return None
+    return session if session.get_providers()[0] == CUDA else None
+
+
+def gpu_obstacle() -> str:
+    """One sentence: why an NVIDIA GPU is not used, and the command that mends it where there is one."""
+    ort = onnxruntime()
+    if not nvidia_gpus():
+        return "No NVIDIA GPU was found (or its driver is not installed)."
+    if CUDA not in ort.get_available_providers():
+        return (
+            f"{nvidia_gpus()[0]} is there, but the installed ONNX Runtime is built for the CPU alone; run: "
+            "pip uninstall -y onnxruntime && pip install --force-reinstall onnxruntime-gpu"
+        )
+    return f"{nvidia_gpus()[0]} is there, but NVIDIA's CUDA libraries do not load; run: {MEND_CUDA}"
+
+
+@lru_cache(maxsize=None)
+def _say_once(sentence: str) -> None:
+    _log.warning(sentence)

@@ -1,0 +1,11 @@
+"""Super-resolution of textures and materials.
+
+``upscale`` works on a :class:`~matshot.texture.Texture`; ``upscale_file`` on files of any size, in bounded memory;
+``upscale_all`` on images, folders of them, material folders and UDIM sets.
+"""
+
+from .batch import Outcome, upscale_all
+from .files import upscale_file
+from .tool import LOOKS, METHODS, SCALES, UpscaleOptions, upscale
+
+__all__ = ["LOOKS", "METHODS", "SCALES", "Outcome", "UpscaleOptions", "upscale", "upscale_all", "upscale_file"]

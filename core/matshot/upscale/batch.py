@@ -1,0 +1,184 @@
+"""Many textures in one go: folders, material folders and UDIM sets, past the files that fail."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import MatshotError
+from ..jobs import Listener, Progress
+from ..material import find_material
+from ..texture import READABLE, WRITABLE
+from ..udim import TOKEN, Neighbours, UdimSet, expanded, udim_sets
+from .files import FileOptions, Upscaled, common_wrap, recognised, target_name, upscale_file
+from .tool import UpscaleOptions
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file to do.
+
+    Attributes:
+        source: file to read.
+        target: file to write.
+        options: of the tool, with the wrap of the whole set where there is one.
+        files: how to read and store, with the kind where the set tells it.
+        neighbours: of a UDIM tile.
+        notes: to pass on to the user.
+        record: the ``material.json`` that belongs beside the result, if there is one.
+    """
+
+    source: Path
+    target: Path
+    options: UpscaleOptions
+    files: FileOptions
+    neighbours: Neighbours | None = None
+    notes: tuple[str, ...] = ()
+    record: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a batch came to.
+
+    Attributes:
+        done: files that were made.
+        failed: source and error of those that were not.
+    """
+
+    done: tuple[Upscaled, ...]
+    failed: tuple[tuple[Path, MatshotError], ...]
+
+
+def upscale_all(
+    inputs: Sequence[str | Path],
+    output: str | Path,
+    options: UpscaleOptions | None = None,
+    files: FileOptions | None = None,
+    *,
+    progress: Listener | None = None,
+    report: Callable[[Upscaled | tuple[Path, MatshotError]], None] | None = None,
+) -> Outcome:
+    """Upscale images, folders of images (mirrored into the output folder), material folders and UDIM sets.
+
+    A file that fails does not end the batch. One input file and an output with an image suffix make that very file;
+    anything else makes files in the output folder.
+
+    Args:
+        inputs: files, folders, or ``name.<UDIM>.exr`` patterns.
+        output: file or folder.
+        options: of the tool.
+        files: how to read and store.
+        progress: told ``(fraction, file)`` for the batch as a whole.
+        report: told of every file when it is done or has failed.
+
+    Raises:
+        MatshotError: when an input does not exist, or there is nothing to do.
+        Cancelled: when the listener says so; files that were done stay.
+    """
+    tasks = planned([Path(i) for i in inputs], Path(output), options or UpscaleOptions(), files or FileOptions())
+    done, failed = [], []
+    whole = Progress(progress)
+    for index, task in enumerate(tasks):
+        part = whole.part(index / len(tasks), (index + 1) / len(tasks), task.source.name)
+        part(0.0)
+        try:
+            made = upscale_file(
+                task.source, task.target, task.options, task.files, neighbours=task.neighbours, progress=part
+            )
+            if task.record is not None:
+                _copy_record(task.record, task.target.parent)
+            done.append(replace(made, notes=task.notes + made.notes))
+        except MatshotError as error:
+            failed.append((task.source, error))
+        if report is not None:
+            report(failed[-1] if failed and failed[-1][0] == task.source else done[-1])
+    return Outcome(tuple(done), tuple(failed))
+
+
+def planned(inputs: Sequence[Path], output: Path, options: UpscaleOptions, files: FileOptions) -> list[Task]:
+    """Every file that a batch will make.
+
+    Raises:
+        MatshotError: when an input does not exist, two results would have one name, or there is nothing to do.
+    """
+    tasks: list[Task] = []
+    single = len(inputs) == 1 and not inputs[0].is_dir() and TOKEN not in inputs[0].name
+    if single and output.suffix.lower() in WRITABLE and not output.is_dir():
+        return [Task(inputs[0], output, options, files)] if _existing(inputs[0]) else []
+    for path in inputs:
+        if TOKEN in path.name:
+            tasks += _set_tasks(expanded(path), output, options, files)
+        elif _existing(path) and path.is_dir():
+            inside = list(_folder_tasks(path, output, options, files))
+            if not inside:
+                raise MatshotError(f"The folder {path} holds no images.")
+            tasks += inside
+        else:
+            tasks.append(Task(path, output / target_name(path, files.format), options, files))
+    seen: dict[Path, Path] = {}
+    for task in tasks:
+        other = seen.setdefault(task.target, task.source)
+        if other != task.source:
+            raise MatshotError(f"{other} and {task.source} would both become {task.target}.")
+    return tasks
+
+
+def _existing(path: Path) -> bool:
+    if not path.exists():
+        raise MatshotError(f"{path} does not exist.")
+    return True
+
+
+def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: FileOptions) -> Iterator[Task]:
+    """Tasks of a folder and all below it, mirrored."""
+    target = output.resolve()
+    for inside in sorted({folder, *(p for p in folder.rglob("*") if p.is_dir())}):
+        if inside.resolve() == target or target in inside.resolve().parents:
+            continue  # results of an earlier run are not sources of this one
+        mirrored = output / inside.relative_to(folder)
+        material = find_material(inside) if files.kind == "auto" else None
+        maps = {entry.path: entry for entry in material.entries} if material else {}
+        record = inside / "material.json"
+        wrap = options.wrap
+        if maps and wrap == "auto":
+            colour_first = sorted(maps, key=lambda path: maps[path].kind != "basecolor")
+            wrap = common_wrap(colour_first)  # type: ignore[assignment]
+        for path, entry in maps.items():
+            known = replace(files, kind="color" if entry.encoding == "srgb" else entry.encoding)
+            if entry.encoding == "normal" and files.normal == "auto":
+                known = replace(known, normal=entry.convention)
+            note = (f"{entry.kind} of the material {inside.name}",)
+            named = replace(options, wrap=wrap)
+            target_path = mirrored / target_name(path, files.format)
+            yield Task(path, target_path, named, known, None, note, record if record.is_file() else None)
+        others = [p for p in sorted(inside.iterdir()) if p.is_file() and p.suffix.lower() in READABLE and p not in maps]
+        sets, alone = udim_sets(p for p in others if not p.name.startswith("."))
+        for one in sets:
+            yield from _set_tasks(one, mirrored, options, files)
+        for path in alone:
+            yield Task(path, mirrored / target_name(path, files.format), options, files)
+
+
+def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: FileOptions) -> Iterator[Task]:
+    """Tasks of a UDIM set: tiles border on each other and do not wrap."""
+    options = replace(options, wrap="none")
+    for number, path in udim.tiles.items():
+        kind, convention, _ = recognised(path, files)
+        reading = {"encoding": "auto" if kind == "color" else kind, "convention": convention}
+        if kind == "color":
+            reading["colorspace"] = files.colorspace
+        neighbours = Neighbours(udim.tiles, number, reading)
+        note = (f"tile {number} of {udim.pattern.name}",)
+        yield Task(path, output / target_name(path, files.format), options, files, neighbours, note)
+
+
+def _copy_record(record: Path, output: Path) -> None:
+    try:
+        partial = output / f".{record.name}.partial"
+        shutil.copyfile(record, partial)
+        partial.replace(output / record.name)
+    except OSError as error:
+        raise MatshotError(f"{record.name} could not be copied: {error.strerror}.") from error

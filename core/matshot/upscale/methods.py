@@ -1,0 +1,73 @@
+"""Which operators carry out an enlargement, for each kind of map."""
+
+from __future__ import annotations
+
+from ..errors import MatshotError
+from ..inference.cards import Card, Registry, installed
+from ..inference.session import Device, network
+from ..inference.tiling import Operator
+from .resampling import Enlarge, Sharpen, Shrunk, box, cubic, lanczos
+
+#: Interpolations, as a function of the scale.
+_INTERPOLATIONS = {
+    "nearest": lambda scale: Enlarge(box, 1, scale),
+    "bicubic": lambda scale: Enlarge(cubic, 2, scale),
+    "lanczos": lambda scale: Enlarge(lanczos, 3, scale),
+    "lanczos_sharp": lambda scale: Sharpen(Enlarge(lanczos, 3, scale)),
+}
+
+#: Every method, the best first.
+METHODS = ("network", "srcae", "sparse_coding", "lanczos_sharp", "lanczos", "bicubic", "nearest")
+
+
+def operators(
+    encoding: str, scale: int, look: str, method: str, device: Device, threads: int, models: Registry | None = None
+) -> list[Operator]:
+    """Operators whose scales multiply to ``scale``, in the order they are applied.
+
+    Args:
+        encoding: ``srgb``, ``normal`` or ``data``, what the map is fed as.
+        scale: 2, 4 or 8.
+        look: ``fidelity`` or ``detail``; only colour has both.
+        method: one of ``METHODS``. The learned ones of old know colour alone; other maps get bicubic with them.
+        device: as :class:`~matshot.inference.session.Network`.
+        threads: likewise.
+        models: to choose from; those installed by default.
+
+    Raises:
+        MatshotError: for a method that does not exist or has no model.
+    """
+    if method in _INTERPOLATIONS:
+        return [_INTERPOLATIONS[method](scale)]
+    if method not in METHODS:
+        raise MatshotError(f"There is no method {method!r}; there are {', '.join(METHODS)}.")
+    if method != "network" and encoding != "srgb":
+        return [_INTERPOLATIONS["bicubic"](scale)]
+    cards = _cards(models or installed(), encoding, look if encoding == "srgb" else "", method)
+    if scale in cards:
+        return [network(cards[scale], device, threads)]
+    if scale == 8 and 4 in cards:
+        return [network(cards[4], device, threads), *_twice(cards, encoding, device, threads)]
+    if scale == 2 and 4 in cards:
+        return _twice(cards, encoding, device, threads)
+    if scale in (4, 8) and 2 in cards:
+        return [network(cards[2], device, threads)] * (scale.bit_length() - 1)
+    raise MatshotError(f"No installed model does {method} for {encoding} maps, x{scale}; see: matshot models")
+
+
+def _twice(cards: dict[int, Card], encoding: str, device: Device, threads: int) -> list[Operator]:
+    """Twice as large: by a network of that scale, else by the x4 network and half its size."""
+    if 2 in cards:
+        return [network(cards[2], device, threads)]
+    return [Shrunk(network(cards[4], device, threads), 2, unit=encoding == "normal")]
+
+
+def _cards(models: Registry, encoding: str, look: str, method: str) -> dict[int, Card]:
+    wanted = {"task": "upscale", "method": method, "encoding": encoding}
+    if method == "network":
+        wanted["look"] = look
+    found = {}
+    for card in models:
+        if all(getattr(card, key) == value for key, value in wanted.items()):
+            found.setdefault(card.scale, card)
+    return found

@@ -1,0 +1,90 @@
+"""The losses of super-resolution training, combined by weight.
+
+All take ``(N, C, H, W)`` tensors and return a scalar. Colour is display-encoded in [0, 1], normals are unit vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+#: Rec. 601 luma, the Y of "PSNR-Y".
+LUMA = (0.299, 0.587, 0.114)
+
+
+def mse(result: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Mean squared error."""
+    return F.mse_loss(result, truth)
+
+
+def l1(result: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Mean absolute error."""
+    return F.l1_loss(result, truth)
+
+
+def psnr(result: torch.Tensor, truth: torch.Tensor, floor: float = 1e-6) -> torch.Tensor:
+    """Mean over patches of the logarithm of the squared error: every texture counts alike, smooth or rough.
+
+    Half of the error is that of luma, which PSNR-Y measures; single planes have no luma apart.
+    """
+    error = result - truth
+    squared = error.square().mean(dim=(1, 2, 3))
+    if error.shape[1] == 3:
+        weights = error.new_tensor(LUMA).view(1, 3, 1, 1)
+        squared = 0.5 * squared + 0.5 * (error * weights).sum(dim=1).square().mean(dim=(1, 2))
+    return torch.log(squared + floor).mean()
+
+
+def hfen(result: torch.Tensor, truth: torch.Tensor, sigma: float = 1.5, size: int = 15) -> torch.Tensor:
+    """High-frequency error norm: mean absolute difference of both images under a Laplacian of Gaussian.
+
+    Ravishankar and Bresler 2011, "MR image reconstruction from highly undersampled k-space data by dictionary
+    learning", section IV, with their 15 x 15 filter of deviation 1.5.
+    """
+    axis = torch.arange(size, dtype=result.dtype, device=result.device) - size // 2
+    radius = axis[:, None] ** 2 + axis[None, :] ** 2
+    gauss = torch.exp(-radius / (2 * sigma**2))
+    kernel = (radius - 2 * sigma**2) / sigma**4 * gauss / gauss.sum()
+    kernel = (kernel - kernel.mean())[None, None].repeat(result.shape[1], 1, 1, 1)
+    return F.conv2d(result - truth, kernel, groups=result.shape[1]).abs().mean()
+
+
+def angular(result: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Mean chord between unit vectors, which for small errors is the angle in radians and has a gradient at zero."""
+    return torch.sqrt((result - truth).square().sum(dim=1) + 1e-8).mean()
+
+
+POINTWISE: dict[str, Loss] = {"mse": mse, "l1": l1, "psnr": psnr, "hfen": hfen, "angular": angular}
+
+
+class WeightedLoss:
+    """A sum of losses by weight.
+
+    Args:
+        weights: name to weight, from ``POINTWISE`` and from the keys of ``learned``.
+        learned: losses that carry weights of their own, such as ``perceptual``.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+
+    def __init__(self, weights: Mapping[str, float], learned: Mapping[str, Loss] | None = None) -> None:
+        known = {**POINTWISE, **(learned or {})}
+        unknown = sorted(set(weights) - set(known))
+        if unknown:
+            raise ValueError(f"unknown loss {unknown[0]!r}; there are {', '.join(sorted(known))}")
+        self.terms = [(name, weight, known[name]) for name, weight in weights.items() if weight]
+
+    def __call__(self, result: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        """The weighted sum, and each term unweighted for the log."""
+        total = result.new_zeros(())
+        parts = {}
+        for name, weight, loss in self.terms:
+            value = loss(result, truth)
+            parts[name] = float(value.detach())
+            total = total + weight * value
+        return total, parts

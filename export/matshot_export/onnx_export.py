@@ -1,0 +1,232 @@
+"""From trained weights to what the engine runs: an ONNX file, its half-precision twin, and a card."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from matshot.inference.cards import SHIPPED, Card, read_card, write_card
+
+from .recipes import Recipe
+
+OPSET = 17
+#: Largest difference between torch and ONNX Runtime that is accepted.
+TOLERANCE = 1e-3
+ENCODING = {"color": "srgb", "normal": "normal", "data": "data"}
+
+#: What the training data are, for the cards.
+DATA = {
+    "color": [
+        "base colour of 109 materials (ambientCG, cgbookcase; CC0)",
+        "91 photographs (elementary OS wallpapers; public domain, CC BY, CC BY-SA, Unsplash, Pexels)",
+    ],
+    "normal": ["normal maps of 109 materials (ambientCG, cgbookcase; CC0)"],
+    "data": ["roughness, height, metallic and ambient occlusion of 109 materials (ambientCG, cgbookcase; CC0)"],
+}
+
+
+def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path | None = None) -> Card:
+    """Write ``<name>.onnx``, ``<name>.half.onnx`` and ``<name>.toml``.
+
+    The graph takes ``x``, ``N x planes x H x W`` of any height and width, and gives ``y``. Weights are stored in half
+    precision in both files; the first computes in single precision all the same.
+
+    Args:
+        recipe: that was trained.
+        weights: the averaged weights.
+        folder: of models.
+        run: folder of the training run, whose ``run.json`` goes into the card.
+
+    Raises:
+        ArithmeticError: when ONNX Runtime and torch differ by more than ``TOLERANCE``; nothing is written then.
+    """
+    network = recipe.build().eval()
+    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    network = rounded_to_half(network)
+    single = with_half_weights(traced(network, recipe.planes))
+    half = computing_in_half(single)
+    sides = [int(network.grid) * n for n in (9, 13)]
+    difference = parity(network, single, recipe.planes, *sides)
+    if difference > TOLERANCE:
+        raise ArithmeticError(f"{recipe.name}: ONNX Runtime differs from torch by {difference:.2g}")
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {f"{recipe.name}.onnx": single, f"{recipe.name}.half.onnx": half}
+    sums = {}
+    for name, model in files.items():
+        data = model.SerializeToString()
+        partial = folder / f".{name}.partial"
+        partial.write_bytes(data)
+        partial.replace(folder / name)
+        sums[name] = hashlib.sha256(data).hexdigest()
+    card = Card(
+        name=recipe.name,
+        summary=recipe.summary,
+        task="upscale",
+        method=recipe.method or "network",
+        look=recipe.look,
+        scale=recipe.scale,
+        encoding=ENCODING[recipe.kind],
+        planes=recipe.planes,
+        receptive_field=int(network.receptive_field),
+        grid=int(network.grid),
+        bytes_per_pixel=0,
+        license="Apache-2.0",
+        file=f"{recipe.name}.onnx",
+        sha256=sums[f"{recipe.name}.onnx"],
+        opset=OPSET,
+        half_file=f"{recipe.name}.half.onnx",
+        half_sha256=sums[f"{recipe.name}.half.onnx"],
+        training=_training(recipe, run),
+        quality=_quality_so_far(folder / f"{recipe.name}.toml"),
+        folder=folder,
+    )
+    path = folder / f"{recipe.name}.toml"
+    write_card(card, path)
+    card = replace(card, bytes_per_pixel=measured_bytes_per_pixel(path))
+    write_card(card, path)
+    return card
+
+
+def rounded_to_half(network: nn.Module) -> nn.Module:
+    """The network with the weights that the file will hold, so that parity is checked against what is shipped."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(parameter.half().float())
+    return network
+
+
+def traced(network: nn.Module, planes: int) -> onnx.ModelProto:
+    """The network as an ONNX graph of any height and width."""
+    stream = io.BytesIO()
+    side = 8 * int(network.grid)
+    axes = {"x": {0: "n", 2: "height", 3: "width"}, "y": {0: "n", 2: "height_out", 3: "width_out"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.rand(1, planes, side, side),),
+            stream,
+            input_names=["x"],
+            output_names=["y"],
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return onnx.load_from_string(stream.getvalue())
+
+
+def with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store large float initialisers in half precision, each behind a cast that runtimes fold away at load."""
+    graph = model.graph
+    kept, casts = [], []
+    for tensor in graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or array.size < 64:
+            kept.append(tensor)
+            continue
+        kept.append(numpy_helper.from_array(array.astype(np.float16), f"{tensor.name}.half"))
+        casts.append(helper.make_node("Cast", [f"{tensor.name}.half"], [tensor.name], to=TensorProto.FLOAT))
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend(casts + nodes)
+    onnx.checker.check_model(model)
+    return model
+
+
+def computing_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with input, output and every float in half precision, for GPUs."""
+    twin = onnx.ModelProto()
+    twin.CopyFrom(model)
+    graph = twin.graph
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+            value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name))
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT:
+                attribute.i = TensorProto.FLOAT16
+            if attribute.HasField("t") and attribute.t.data_type == TensorProto.FLOAT:
+                values = numpy_helper.to_array(attribute.t).astype(np.float16)
+                attribute.t.CopyFrom(numpy_helper.from_array(values, attribute.t.name))
+    onnx.checker.check_model(twin)
+    return twin
+
+
+def parity(network: nn.Module, model: onnx.ModelProto, planes: int, height: int, width: int) -> float:
+    """Largest difference between torch and ONNX Runtime on noise of one size."""
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    x = torch.rand(2, planes, height, width, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        wanted = network(x).numpy()
+    (given,) = session.run(None, {"x": x.numpy()})
+    return float(np.abs(wanted - given).max())
+
+
+def measured_bytes_per_pixel(card: Path) -> int:
+    """Peak memory that one more input pixel costs, from two runs of different size in processes of their own."""
+    sides = (256, 512)
+    peaks = []
+    for side in sides:
+        code = f"from {__name__} import _print_peak; _print_peak({str(card)!r}, {side})"
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        peaks.append(int(said.stdout))
+    return max(64, (peaks[1] - peaks[0]) // (sides[1] ** 2 - sides[0] ** 2))
+
+
+def _print_peak(card: str, side: int) -> None:
+    from matshot.inference.session import Network
+
+    run = Network(read_card(Path(card)), "cpu", 1)
+    side = -(-side // run.grid) * run.grid
+    run(np.zeros((1, run.planes, side, side), dtype=np.float32))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(peak * (1 if sys.platform == "darwin" else 1024))
+
+
+def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "data": DATA[recipe.kind],
+        "command": f"matshot-export train {recipe.name} --data DIR",
+        "trained_by": "the Matshot project",
+        "losses": ", ".join(f"{weight:g} {name}" for name, weight in recipe.loss.items()),
+        "starts_from": recipe.begin or "nothing",
+        "seed": recipe.seed,
+        "torch": torch.__version__.split("+")[0],
+        "machine": f"{platform.machine()}, CPU",
+    }
+    record = run / "run.json" if run else None
+    if record is not None and record.exists():
+        told = json.loads(record.read_text())
+        facts["steps"] = told["step"]
+        facts["minutes"] = round(told["seconds"] / 60)
+        facts["command"] += f" --steps {told['step']}"
+    return facts
+
+
+def _quality_so_far(card: Path) -> dict[str, Any]:
+    return read_card(card).quality if card.exists() else {}
+
+
