@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from matshot_host.tools import UPSCALE, Tool
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
+
+from matshot_host.tools import UPSCALE, Tool
 
 from . import __version__
 from .errors import Cancelled, MatshotError
@@ -61,7 +62,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _all_commands(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say the cause of errors too.")] = False,
 ) -> None:
     handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False, show_level=False)
@@ -88,7 +91,7 @@ def options_of(table: Tool) -> Callable[[Callable[..., None]], Callable[..., Non
                     typer.Option(
                         f"--{parameter.name}",
                         help=parameter.help,
-                        show_default=bool(parameter.default) or None,
+                        show_default=bool(parameter.default),
                         metavar="|".join(map(str, parameter.choices)) or None,
                         rich_help_panel="Seldom needed" if parameter.advanced else "Options",
                     ),

@@ -71,7 +71,7 @@ def _package(name: str) -> Finding:
 
 
 def _onnxruntime_packages() -> list[Finding]:
-    """Both ONNX Runtime packages own one folder: with both installed, the last one wins and removing either breaks it."""
+    """Both ONNX Runtime packages own one folder: the one installed last wins, and removing either breaks it."""
     there = []
     for name in ("onnxruntime-gpu", "onnxruntime"):
         try:

@@ -17,5 +17,5 @@ class MatshotError(Exception):
         self.cause = cause
 
 
-class Cancelled(Exception):  # noqa: N818 - it is a decision of the user's, not an error
+class Cancelled(Exception):
     """Raised by a progress callback to stop a job; whatever was half-written is removed."""

@@ -45,7 +45,6 @@ class Progress:
         width = self._stop - self._start
         return Progress(self._listener, self._start + width * start, self._start + width * stop, stage or self._stage)
 
-
     def held(self) -> Progress:
         """For work whose share is not known: says again how far this part is, so that it can be cancelled."""
         return _Held(self)

@@ -126,7 +126,9 @@ def normal_from_height(
         raise MatshotError(f"A height map has one channel, not {height.shape[2]}.")
     if derivative not in ("spectral", "central"):
         raise MatshotError(f"There is no derivative {derivative!r}; there are spectral, central.")
-    surface = _float32(height.reshape(height.shape[:2]) * np.float32(strength))
+    surface = height.reshape(height.shape[:2])
+    # An offset has no slope, but would cost single precision its last digits.
+    surface = _float32((surface - surface.mean(dtype=np.float64)) * strength)
     slopes = []
     for axis, letter in enumerate("yx"):
         if letter not in wrap:

@@ -1,4 +1,4 @@
-"""A brick wall out of nothing but arithmetic, for the demonstration and the tests: it wraps, and its maps are in step."""
+"""A brick wall out of nothing but arithmetic, for demonstration and tests: it wraps, and its maps are in step."""
 
 from __future__ import annotations
 

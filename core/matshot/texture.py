@@ -13,6 +13,7 @@ import shutil
 import sys
 import uuid
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, get_args
@@ -107,7 +108,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OIIO_DEPTH = {"uint8": oiio.UINT8, "uint16": oiio.UINT16, "half": oiio.HALF, "float": oiio.FLOAT}
 
 #: Scene-linear Rec. 709 under the names that OCIO configurations give it.
-_LINEAR_REC709 = ("lin_rec709_scene", "lin_rec709", "Linear Rec.709 (sRGB)", "lin_srgb", "scene_linear")
+_LINEAR_REC709 = ("lin_rec709_scene", "lin_rec709", "Linear Rec.709 (sRGB)", "lin_srgb", "Utility - Linear - sRGB")
 
 
 @dataclass(frozen=True)
@@ -335,8 +336,14 @@ class TextureWriter:
         source = self.like.source
         if source is not None and source.attributes is not None:
             for attribute in source.attributes.extra_attribs:
-                if attribute.name not in _STALE and not attribute.name.startswith(("ICCProfile:", "dds:")):
-                    spec.attribute(attribute.name, attribute.type, attribute.value)
+                if attribute.name in _STALE or attribute.name.startswith(("ICCProfile:", "dds:")):
+                    continue
+                if attribute.name == "ICCProfile" and (source.attributes.nchannels < 3) != (channels < 3):
+                    continue  # a profile for grey means nothing in a colour file, nor the other way round
+                spec.attribute(attribute.name, attribute.type, attribute.value)
+            if spec.get_string_attribute("ResolutionUnit") == "inch":
+                # So it comes from PNG; JPEG and TIFF would not understand it.
+                spec.attribute("ResolutionUnit", "in")
         suffix = self.path.suffix.lower()
         if suffix in (".jpg", ".jpeg"):
             spec.attribute("compression", "jpeg:97")
@@ -345,6 +352,8 @@ class TextureWriter:
             spec.attribute("compression", "lossless")
         elif suffix in (".exr", ".tif", ".tiff"):
             spec.attribute("compression", "zip")
+            if self.depth == "half":
+                spec.attribute("tiff:half", 1)  # else TIFF would get floats
         elif suffix == ".png":
             spec.attribute("png:compressionLevel", 4)
         if suffix != ".exr" and spec.alpha_channel >= 0:
@@ -364,6 +373,8 @@ class TextureWriter:
             values = self._associated(values)
         if self._grey_to_rgb:
             values = np.concatenate([np.repeat(values[..., :1], 3, axis=2), values[..., 1:]], axis=2)
+        if self.path.suffix.lower() == ".hdr":
+            values = _evened_rgbe(values)
         if whole:
             top = 255 if self.depth == "uint8" else 65535
             values = np.rint(values.clip(0, 1) * np.float32(top)).astype(self.depth)
@@ -484,6 +495,10 @@ def _opened(path: Path) -> Any:
         raise MatshotError(f"{path.name} may not be read by this user.")
     if path.stat().st_size == 0:
         raise MatshotError(f"{path.name} is empty (0 bytes).")
+    with path.open("rb") as file:
+        # libpng would tell it to the terminal, past the one sentence that an artist should get.
+        if file.read(8) == _PNG_SIGNATURE and not _png_ends(file):
+            raise MatshotError(f"{path.name} is damaged: it ends early.")
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
     image = oiio.ImageInput.open(str(path), config)
@@ -497,10 +512,6 @@ def _read_pixels(path: Path) -> tuple[Pixels, oiio.ImageSpec]:
     with contextlib.closing(_opened(path)) as image:
         spec = image.spec()
         _refuse_odd_kinds(path, spec)
-        with path.open("rb") as file:
-            # libpng would tell it to the terminal, past the one sentence that an artist should get.
-            if file.read(8) == _PNG_SIGNATURE and not _png_ends(file):
-                raise MatshotError(f"{path.name} is damaged: it ends early.")
         first, last = _channels(path, spec)
         values = image.read_image(0, 0, first, last, oiio.FLOAT)
         said = image.geterror()
@@ -568,11 +579,15 @@ def _unassociated(pixels: Pixels) -> Pixels:
     return np.concatenate([pixels[..., :-1] / divisor, alpha], axis=2).astype(np.float32)
 
 
+@cache
 def _linear_rec709() -> str:
-    known = {str(name).lower() for name in oiio.ColorConfig().getColorSpaceNames()}
+    """The name that the OCIO configuration has for linear Rec. 709; looking takes a while."""
     config = oiio.ColorConfig()
+    if said := config.geterror():
+        raise MatshotError(f"The OCIO configuration {os.environ.get('OCIO', '')} cannot be read.", said)
+    known = config.getColorSpaceNames()
     for name in _LINEAR_REC709:
-        if name.lower() in known or config.resolve(name) in config.getColorSpaceNames():
+        if name in known or config.resolve(name) in known:
             return name
     raise MatshotError("The OCIO configuration names no linear Rec. 709 colour space.")
 
@@ -625,6 +640,14 @@ def _png_ends(file: IO[bytes]) -> bool:
             return len(file.read(4)) == 4
         file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
     return False
+
+
+def _evened_rgbe(values: Pixels) -> Pixels:
+    """Half a step more: the writer of Radiance files (RGBE, Ward 1991) cuts mantissas off, and so rounds them."""
+    brightest = values.max(axis=2, keepdims=True)
+    _, exponent = np.frexp(brightest)
+    half_step = np.where(brightest > 1e-30, np.ldexp(np.float32(0.5), exponent - 8), 0)
+    return (values + half_step).astype(np.float32)
 
 
 def _flush(path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from .color import Pixels
 from .texture import Wrap
 
-#: How much rougher than the interior's roughest steps the step across the edge may be.
+#: How much rougher than nearly all steps inside the step across the edge may be.
 TOLERANCE = 1.15
 
 
@@ -15,8 +15,9 @@ def measured_wrap(pixels: Pixels) -> Wrap:
     """Axes on which a texture repeats.
 
     The step across the edge (last row to first) of a texture that wraps is like its steps inside; that of one that
-    does not is like the difference of two rows far apart. The step is compared with the 98th percentile of all steps
-    inside and, because smooth gradients have tiny steps everywhere, with what rows far apart differ by.
+    does not is like the difference of two rows far apart. So it may be a little rougher than 98 % of the steps inside,
+    or as rough as the roughest, for the edge may lie on a joint between bricks. On noise nothing can be told, and
+    nothing is lost by taking it to wrap.
 
     Args:
         pixels: ``H x W x C``, any encoding.
@@ -36,8 +37,4 @@ def _repeats(pixels: Pixels) -> bool:
     sample = pixels[:, :: max(1, pixels.shape[1] // 512)]
     steps = np.abs(np.diff(sample, axis=0)).mean(axis=(1, 2))
     seam = float(np.abs(sample[-1] - sample[0]).mean())
-    far = float(np.abs(sample - np.roll(sample, rows // 2, axis=0)).mean())
-    inside = float(np.quantile(steps, 0.98))
-    if far == 0:
-        return True
-    return seam <= TOLERANCE * inside and (seam < 0.9 * far or inside >= 0.9 * far)
+    return seam <= max(TOLERANCE * float(np.quantile(steps, 0.98)), float(steps.max()))

@@ -1,10 +1,10 @@
 """The tool table: name, parameters, types, ranges, defaults and help, written once.
 
-Command-line options, worker schemas and host dialogs are made from it. Standard library only, Python 3.7 syntax, because
-hosts bring their own Python.
+Command-line options, worker schemas and host dialogs are made from it. Standard library only, Python 3.7 syntax,
+because hosts bring their own Python.
 """
 
-from typing import Any, List, NamedTuple, Tuple
+from typing import Any, NamedTuple, Tuple
 
 
 class Parameter(NamedTuple):
@@ -57,7 +57,11 @@ UPSCALE = Tool(
             ("fidelity", "detail"),
         ),
         Parameter(
-            "wrap", str, "auto", "Axes on which the texture repeats; auto measures it.", ("auto", "none", "x", "y", "xy")
+            "wrap",
+            str,
+            "auto",
+            "Axes on which the texture repeats; auto measures it.",
+            ("auto", "none", "x", "y", "xy"),
         ),
         Parameter(
             "method",
@@ -89,19 +93,27 @@ UPSCALE = Tool(
             "Format of the results.",
             ("same", "png", "jpg", "tif", "exr", "tga", "bmp", "webp", "hdr"),
         ),
-        Parameter("depth", str, "same", "Bits per sample of the results.", ("same", "uint8", "uint16", "half", "float"), True),
+        Parameter(
+            "depth", str, "same", "Bits per sample of the results.", ("same", "uint8", "uint16", "half", "float"), True
+        ),
         Parameter("memory", str, "", "Bound on memory, such as 2G; by default a share of what is free.", (), True),
-        Parameter("device", str, "auto", "Where networks run; auto takes the GPU where it works.", ("auto", "cpu", "cuda"), True),
+        Parameter(
+            "device",
+            str,
+            "auto",
+            "Where networks run; auto takes the GPU where it works.",
+            ("auto", "cpu", "cuda"),
+            True,
+        ),
         Parameter("threads", int, 0, "CPU threads; 0 takes all.", (), True),
         Parameter("tile", int, 0, "Side of the tiles in input pixels; 0 takes what memory allows.", (), True),
     ),
 )
 
-TOOLS = [UPSCALE]  # type: List[Tool]
+TOOLS: Tuple[Tool, ...] = (UPSCALE,)
 
 
-def tool(name):
-    # type: (str) -> Tool
+def tool(name: str) -> Tool:
     """The tool of that name.
 
     Raises:

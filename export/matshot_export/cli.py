@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+
 from matshot.errors import MatshotError
 from matshot.inference.cards import SHIPPED
 
@@ -83,6 +84,18 @@ def onnx(
         raise FileNotFoundError(f"{recipe.name} is not trained yet (no {run / 'weights.pt'})")
     card = export(recipe, run / "weights.pt", models, run=run)
     typer.echo(f"{models / card.file}: receptive field {card.receptive_field}, {card.bytes_per_pixel} bytes a pixel")
+
+
+@app.command()
+def measure(
+    name: Annotated[str, typer.Argument(help="A model's name.")],
+    data: Annotated[Path, typer.Option(help="Folder with materials/.")],
+    models: Annotated[Path, typer.Option(help="Folder of models.")] = SHIPPED,
+) -> None:
+    """Measure a model on held-out textures and write the figures into its card."""
+    from .measuring import measure_model
+
+    measure_model(name, data, models, report=typer.echo)
 
 
 @app.command(name="list")

@@ -6,6 +6,7 @@ A data folder holds ``materials/train/<Name>/<map>.*``, ``materials/val/<Name>/<
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +108,7 @@ class PatchSource:
         self.rng = np.random.default_rng(seed)
         need = self.high + 2 * self.margin
         self.images: list[np.ndarray] = []
+        self.chances: np.ndarray | None = None
         for path in paths:
             image = load_map(path, kind)
             # Halves and quarters are sharper than what was photographed, and show coarser patterns.
@@ -139,13 +141,24 @@ class PatchSource:
         m = self.margin
         return low, high[..., m:-m, m:-m].contiguous()
 
+    def probes(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """One pair of every image, from its middle, in the images' order; colour and data only."""
+        size = self.high + 2 * self.margin
+        m = self.margin
+        for image in self.images:
+            top, left = ((n - size) // 2 for n in image.shape[:2])
+            patch = image[top : top + size, left : left + size].transpose(2, 0, 1).astype(np.float32) / 255
+            high = torch.from_numpy(patch)[None]
+            low = self._rounded((self.matrix @ high @ self.matrix.T).clamp(0, 1))
+            yield low, high[..., m:-m, m:-m]
+
     def _rounded(self, x: torch.Tensor) -> torch.Tensor:
         levels = self.shrink.levels
         return (x * levels).round() / levels if levels else x
 
     def _crop(self) -> np.ndarray:
         rng = self.rng
-        image = self.images[rng.integers(len(self.images))]
+        image = self.images[rng.choice(len(self.images), p=self.chances)]
         size = self.high + 2 * self.margin
         top = rng.integers(image.shape[0] - size + 1)
         left = rng.integers(image.shape[1] - size + 1)
@@ -158,6 +171,8 @@ def turned(patch: np.ndarray, quarters: int, mirror: bool, vectors: bool) -> np.
 
     Args:
         patch: ``uint8``; for vectors the encoding is ``128 + 127 n`` with +X right and +Y up.
+        quarters: turns of 90 degrees.
+        mirror: whether left and right change places, after turning.
         vectors: whether the channels are a normal map's.
     """
     patch = np.rot90(patch, quarters, axes=(1, 2))

@@ -26,13 +26,16 @@ from .recipes import Recipe
 from .training import Progress, measure, peak_signal_to_noise
 
 
-def train_dictionaries(recipe: Recipe, data: Path, out: Path, report: Callable[[str], None] = print) -> Path:
+def train_dictionaries(
+    recipe: Recipe, data: Path, out: Path, *, patches: int = 30000, report: Callable[[str], None] = print
+) -> Path:
     """Learn what a recipe for sparse coding asks for, on the CPU.
 
     Args:
         recipe: its ``steps`` are the batches of crops that the least squares sees.
         data: folder as :mod:`matshot_export.data` describes.
         out: run folder; receives ``weights.pt``, ``run.json`` and a picture of validation textures.
+        patches: pairs of patches that the coupled dictionaries are learnt from.
         report: receives one line at a time.
 
     Returns:
@@ -49,7 +52,7 @@ def train_dictionaries(recipe: Recipe, data: Path, out: Path, report: Callable[[
     paths = find_maps(data, "train", recipe.kind)
     source = PatchSource(paths, recipe.kind, recipe.patch, recipe.batch, Shrink(recipe.scale), None, recipe.seed)
     report(f"{len(source.images)} images")
-    state = learn_dictionaries(network, source, crops=recipe.steps, seed=recipe.seed, report=report)
+    state = learn_dictionaries(network, source, patches=patches, crops=recipe.steps, seed=recipe.seed, report=report)
     pairs = validation_pairs(find_maps(data, "val", recipe.kind), recipe.kind, recipe.scale)
     measured = measure(network, state, pairs, peak_signal_to_noise, out / "result.png", recipe.kind)
     seconds = time.monotonic() - began

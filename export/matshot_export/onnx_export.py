@@ -9,7 +9,6 @@ import platform
 import resource
 import subprocess
 import sys
-import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -228,5 +227,3 @@ def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
 
 def _quality_so_far(card: Path) -> dict[str, Any]:
     return read_card(card).quality if card.exists() else {}
-
-

@@ -108,6 +108,8 @@ def train(
     watched = validation_pairs(find_maps(data, "val", kind), kind, scale)
     if start is not None:
         report(f"{begin_from(network, start)} layers start from {start}")
+    if recipe.focus:
+        source.chances = promising(network, source, recipe.focus)
     adversary = _Adversary(recipe, where) if recipe.loss.get("adversarial") else None
     learned: dict[str, Loss] = {}
     if recipe.loss.get("perceptual"):
@@ -156,7 +158,9 @@ def train(
         partial = (out / "weights.pt").with_suffix(".partial")
         torch.save(average.weights, partial)
         partial.replace(out / "weights.pt")
-        (out / "run.json").write_text(json.dumps({**vars(progress), "recipe": recipe.name, "threads": torch.get_num_threads()}))
+        (out / "run.json").write_text(
+            json.dumps({**vars(progress), "recipe": recipe.name, "threads": torch.get_num_threads()})
+        )
 
     def elapsed_fraction() -> float:
         fraction = progress.step / total
@@ -189,6 +193,27 @@ def train(
             save()
     save()
     return out / "weights.pt"
+
+
+@torch.no_grad()
+def promising(network: nn.Module, source: PatchSource, focus: float) -> np.ndarray:
+    """Chances with which images are drawn: more where the network already gains more over its own bicubic base.
+
+    On noise and on flat surfaces nothing is left to learn; where a little training brought much, more will bring more.
+
+    Args:
+        network: that training starts from, of the ``Upscaler`` kind.
+        source: of the images.
+        focus: exponent of the gain in dB; 0 would draw all alike.
+    """
+    device = next(network.parameters()).device
+    gains = []
+    for low, high in source.probes():
+        plain = nn.functional.interpolate(low, scale_factor=source.shrink.scale, mode="bicubic")
+        gain = peak_signal_to_noise(network(low.to(device)).cpu(), high) - peak_signal_to_noise(plain, high)
+        gains.append(min(max(gain, 0.0), 6.0) + 0.2)
+    chances = np.asarray(gains) ** focus
+    return chances / chances.sum()
 
 
 def begin_from(network: nn.Module, path: Path) -> int:

@@ -35,7 +35,7 @@ EQUAL = 1e-4
 MEAN_COLOR = 0.5 / 255
 
 #: Height and width of the textures: more than one tile of 128, and not square.
-SIZE = (208, 272)
+SIZE = (144, 176)
 
 MEMORY_BOUND = "2G"
 MEMORY_BYTES = 2 * 2**30

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from matshot.errors import MatshotError
 from matshot.inference.cards import SHIPPED, Card, Registry, installed, read_card, write_card
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from matshot.errors import Cancelled
 from matshot.jobs import CancelSwitch, Progress
 

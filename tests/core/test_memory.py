@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from matshot.errors import MatshotError
 from matshot.inference.memory import LARGEST_TILE, Chain, budget, fitting_tile, free_bytes, parsed_bytes, resident_bytes
 from matshot.upscale.resampling import Enlarge, cubic

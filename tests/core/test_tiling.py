@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import correlate
+
 from matshot.errors import Cancelled, MatshotError
 from matshot.inference.session import OutOfDeviceMemory
 from matshot.inference.tiling import SMALLEST_TILE, ArrayRows, TiledRows, bands, spans
 from matshot.jobs import CancelSwitch, Progress
-from scipy.ndimage import correlate
 
 
 class Blur:
@@ -113,7 +114,9 @@ def test_memory_that_runs_out_halves_the_tile() -> None:
 
     pixels = picture(100, 100)
     operator = Small()
-    np.testing.assert_allclose(processed(pixels, operator, "none", 512), processed(pixels, Blur(), "none", 512), atol=1e-6)
+    np.testing.assert_allclose(
+        processed(pixels, operator, "none", 512), processed(pixels, Blur(), "none", 512), atol=1e-6
+    )
     assert max(shape[2] for shape in operator.seen) <= 40
 
 

@@ -10,7 +10,7 @@ import contextlib
 import io
 import logging
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -28,7 +28,13 @@ MEND_CUDA = "pip install 'matshot[cuda]'"
 
 _log = logging.getLogger("matshot")
 _FATAL = 4
-_OUT_OF_MEMORY = ("out of memory", "failed to allocate memory", "cuda_error_out_of_memory", "bad_alloc", "bad allocation")
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "failed to allocate memory",
+    "cuda_error_out_of_memory",
+    "bad_alloc",
+    "bad allocation",
+)
 
 
 class OutOfDeviceMemory(Exception):
@@ -92,7 +98,7 @@ def onnxruntime() -> Any:
     try:
         import onnxruntime as ort
 
-        ort.set_default_logger_severity(_FATAL)
+        ort.set_default_logger_severity(_FATAL)  # type: ignore[attr-defined, unused-ignore]
     except (ImportError, AttributeError) as error:
         raise MatshotError(
             "ONNX Runtime is missing or broken; run: pip install --force-reinstall onnxruntime-gpu "
@@ -160,6 +166,6 @@ def gpu_obstacle() -> str:
     return f"{nvidia_gpus()[0]} is there, but NVIDIA's CUDA libraries do not load; run: {MEND_CUDA}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _say_once(sentence: str) -> None:
     _log.warning(sentence)

@@ -44,9 +44,20 @@ class Operator(Protocol):
 class Rows(Protocol):
     """An image that is made when rows of it are asked for."""
 
-    height: int
-    width: int
-    channels: int
+    @property
+    def height(self) -> int:
+        """Rows in all."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Channels."""
+        ...
 
     def read(self, start: int, stop: int) -> Pixels:
         """Rows ``start`` to ``stop``, both inside the image: ``stop - start x W x C``."""

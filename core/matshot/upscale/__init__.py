@@ -6,6 +6,7 @@
 
 from .batch import Outcome, upscale_all
 from .files import upscale_file
-from .tool import LOOKS, METHODS, SCALES, UpscaleOptions, upscale
+from .methods import METHODS
+from .tool import LOOKS, SCALES, UpscaleOptions, upscale
 
 __all__ = ["LOOKS", "METHODS", "SCALES", "Outcome", "UpscaleOptions", "upscale", "upscale_all", "upscale_file"]

@@ -10,9 +10,9 @@ from pathlib import Path
 from ..errors import MatshotError
 from ..jobs import Listener, Progress
 from ..material import find_material
-from ..texture import READABLE, WRITABLE
+from ..texture import READABLE, WRITABLE, Encoding
 from ..udim import TOKEN, Neighbours, UdimSet, expanded, udim_sets
-from .files import FileOptions, Upscaled, common_wrap, recognised, target_name, upscale_file
+from .files import FileOptions, Kind, Upscaled, common_wrap, recognised, target_name, upscale_file
 from .tool import UpscaleOptions
 
 
@@ -147,7 +147,7 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
             colour_first = sorted(maps, key=lambda path: maps[path].kind != "basecolor")
             wrap = common_wrap(colour_first)  # type: ignore[assignment]
         for path, entry in maps.items():
-            known = replace(files, kind="color" if entry.encoding == "srgb" else entry.encoding)
+            known = replace(files, kind=_kind(entry.encoding))
             if entry.encoding == "normal" and files.normal == "auto":
                 known = replace(known, normal=entry.convention)
             note = (f"{entry.kind} of the material {inside.name}",)
@@ -160,6 +160,10 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
             yield from _set_tasks(one, mirrored, options, files)
         for path in alone:
             yield Task(path, mirrored / target_name(path, files.format), options, files)
+
+
+def _kind(encoding: Encoding) -> Kind:
+    return "normal" if encoding == "normal" else "data" if encoding == "data" else "color"
 
 
 def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: FileOptions) -> Iterator[Task]:

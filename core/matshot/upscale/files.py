@@ -29,7 +29,7 @@ class FileOptions:
     Attributes:
         kind: what a map holds; ``auto`` guesses by its name.
         normal: convention of normal maps; ``auto`` goes by the name and is OpenGL where that says nothing.
-        colorspace: OCIO name of colour files' space; empty for sRGB in integer files and linear Rec. 709 in float files.
+        colorspace: OCIO name of colour files' space; empty for sRGB in integer and linear Rec. 709 in float files.
         format: of the result, ``same`` for that of the source.
         depth: bits of the result, ``same`` for those of the source.
     """
@@ -137,7 +137,9 @@ def upscale_file(
 MARGIN = 32
 
 
-def recognised(source: Path, files: FileOptions) -> tuple[Literal["color", "normal", "data"], Convention, tuple[str, ...]]:
+def recognised(
+    source: Path, files: FileOptions
+) -> tuple[Literal["color", "normal", "data"], Convention, tuple[str, ...]]:
     """What a file holds, its normal convention, and what was guessed."""
     guess = guess_map(source)
     kind: Literal["color", "normal", "data"] = "color"
@@ -172,5 +174,3 @@ def target_name(source: Path, format_: str) -> str:
     if format_ != "same":
         return f"{source.stem}.{format_}"
     return source.name if source.suffix.lower() in WRITABLE else f"{source.stem}.png"
-
-

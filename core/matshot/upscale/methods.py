@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..errors import MatshotError
 from ..inference.cards import Card, Registry, installed
 from ..inference.session import Device, network
@@ -9,7 +11,7 @@ from ..inference.tiling import Operator
 from .resampling import Enlarge, Sharpen, Shrunk, box, cubic, lanczos
 
 #: Interpolations, as a function of the scale.
-_INTERPOLATIONS = {
+_INTERPOLATIONS: dict[str, Callable[[int], Operator]] = {
     "nearest": lambda scale: Enlarge(box, 1, scale),
     "bicubic": lambda scale: Enlarge(cubic, 2, scale),
     "lanczos": lambda scale: Enlarge(lanczos, 3, scale),
@@ -66,7 +68,7 @@ def _cards(models: Registry, encoding: str, look: str, method: str) -> dict[int,
     wanted = {"task": "upscale", "method": method, "encoding": encoding}
     if method == "network":
         wanted["look"] = look
-    found = {}
+    found: dict[int, Card] = {}
     for card in models:
         if all(getattr(card, key) == value for key, value in wanted.items()):
             found.setdefault(card.scale, card)

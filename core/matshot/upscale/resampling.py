@@ -1,6 +1,6 @@
 """The data-independent ways to enlarge: nearest, bicubic, Lanczos, Lanczos with sharpening.
 
-Each is an operator for :mod:`matshot.inference.tiling`, like a network, so it tiles, wraps and keeps to its memory alike.
+Each is an operator for :mod:`matshot.inference.tiling`, like a network, so it tiles, wraps and is bounded alike.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Enlarge:
         reach = self.receptive_field
         inside = (np.arange(self.scale) + 0.5) / self.scale - 0.5
         weights = self._kernel(np.arange(-reach, reach + 1)[None, :] - inside[:, None])
-        return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def __call__(self, batch: Array) -> Array:
         """Enlarge; the border pixel stands for what lies outside."""
@@ -101,7 +101,9 @@ class Sharpen:
         from scipy.ndimage import correlate1d
 
         large = self._enlarge(batch)
-        smooth = correlate1d(correlate1d(large, self._gauss, axis=2, mode="nearest"), self._gauss, axis=3, mode="nearest")
+        smooth = correlate1d(
+            correlate1d(large, self._gauss, axis=2, mode="nearest"), self._gauss, axis=3, mode="nearest"
+        )
         return (large + self._amount * (large - smooth)).astype(np.float32)
 
 

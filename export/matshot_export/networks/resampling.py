@@ -74,7 +74,7 @@ def enlarge_kernel(scale: int, channels: int) -> torch.Tensor:
 
 
 def sharpen_kernel(scale: int, channels: int) -> torch.Tensor:
-    """Kernel ``(channels, channels, 9, 9)`` of 2 - DU: what to enlarge so that shrinking gives the image back, nearly."""
+    """Kernel ``(channels, channels, 9, 9)`` of 2 - DU: enlarging its result and shrinking nearly gives the image."""
     enlarge = enlarge_taps(scale)
     shrink = shrink_taps(scale).reshape(2 * REACH + 1, scale)
     both = np.zeros(4 * REACH + 1)

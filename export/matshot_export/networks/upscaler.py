@@ -5,10 +5,10 @@ f(k x) = k f(x) for k > 0 (Mohan, Kadkhodaie, Simoncelli and Fernandez-Granda 20
 image denoising via bias-free convolutional neural networks", section 4). A texture twice as bright comes out exactly
 twice as bright, and values above 1 need no special path.
 
-It predicts the detail t that bicubic lacks, and one step of back-projection (Irani and Peleg 1991, equation 5) ends the
-graph: y = z + U(x - D(z)) with z = t + U(x), where D and U are the bicubic kernels. Written out, y = t + U(v - D(t)) with
-v = (2 - DU)(x): two small convolutions while the pixels are still packed into channels. So "shrunk again gives the input
-back" is part of the network and not a later repair.
+It predicts the detail t that bicubic lacks, and one step of back-projection (Irani and Peleg 1991, equation 5) ends
+the graph: y = z + U(x - D(z)) with z = t + U(x), where D and U are the bicubic kernels. Written out,
+y = t + U(v - D(t)) with v = (2 - DU)(x): two small convolutions while the pixels are still packed into channels. So
+"shrunk again gives the input back" is part of the network and not a later repair.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``(N, channels, H, W)`` to the same."""
         return F.leaky_relu(x + self.second(F.leaky_relu(self.first(x), SLOPE)), SLOPE)
 
 
@@ -86,6 +87,7 @@ class Upscaler(nn.Module):
         return max(detail + 2 * REACH, 3 * REACH) if self.consistent else max(detail, REACH)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``(N, planes, H, W)`` to ``(N, planes, scale H, scale W)``."""
         detail = self.tail(self.body(F.leaky_relu(self.head(x), SLOPE))).to(x.dtype)
         base = x
         if self.consistent:

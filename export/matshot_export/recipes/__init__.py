@@ -28,6 +28,7 @@ class Recipe:
         average: decay of the weights' moving average.
         patch: low-resolution patch size; ``batch`` patches a step.
         degradation: keyword arguments of ``Degradation``; empty for none.
+        focus: exponent of the gain over bicubic by which images are drawn; 0 draws all alike.
         leaves: generated images of dead leaves that are added to the training images.
     """
 
@@ -49,14 +50,17 @@ class Recipe:
     begin: str = ""
     method: str = ""
     leaves: int = 0
+    focus: float = 0.0
     degradation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def scale(self) -> int:
+        """Of the network."""
         return int(self.network["scale"])
 
     @property
     def planes(self) -> int:
+        """Channels of the network's input and output."""
         return int(self.network.get("planes", 3))
 
     def build(self) -> nn.Module:

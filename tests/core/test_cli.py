@@ -1,0 +1,116 @@
+"""The command line as a user meets it: in a process of its own."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matshot.texture import Texture, write_texture
+from matshot.upscale import UpscaleOptions
+from matshot.upscale.files import FileOptions
+from matshot_host.tools import TOOLS, UPSCALE, tool
+
+
+def matshot(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "matshot", *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).random((12, 12, 3)).astype(np.float32)
+    return write_texture(Texture(pixels, "srgb"), tmp_path / "a.png")
+
+
+def test_table_and_tool_have_the_same_parameters_and_defaults() -> None:
+    known = {
+        **{f.name: f.default for f in UpscaleOptions.__dataclass_fields__.values()},
+        **{f.name: f.default for f in FileOptions.__dataclass_fields__.values()},
+    }
+    assert {p.name: p.default for p in UPSCALE.parameters} == known
+    for parameter in UPSCALE.parameters:
+        assert parameter.help.endswith(".")
+        assert not parameter.choices or parameter.default in parameter.choices
+    with pytest.raises(KeyError):
+        tool("nothing")
+    assert UPSCALE in TOOLS
+
+
+def test_the_table_runs_on_the_oldest_hosts_python() -> None:
+    import ast
+
+    import matshot_host.tools
+
+    ast.parse(inspect.getsource(matshot_host.tools), feature_version=(3, 7))
+
+
+def test_importing_stays_light() -> None:
+    code = "import sys, matshot, matshot.cli; print([m for m in ('onnxruntime', 'scipy', 'torch') if m in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said.stdout.strip() == "[]", said.stderr
+
+
+def test_a_run_with_json(image: Path, tmp_path: Path) -> None:
+    done = matshot("upscale", image, "-o", tmp_path / "b.png", "--scale", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[-1] == {"event": "summary", "done": 1, "failed": 0}
+    assert next(e for e in events if e["event"] == "done")["width"] == 24
+
+
+def test_a_batch_with_a_bad_file_ends_with_a_summary_and_a_nonzero_exit(image: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_text("text")
+    done = matshot("upscale", image, tmp_path / "bad.png", "-o", tmp_path / "out", "--scale", "2")
+    assert done.returncode == 1
+    assert "1 done, 1 failed" in done.stderr
+    assert (tmp_path / "out" / "a.png").exists()
+
+
+def test_every_failure_is_one_sentence(image: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    for arguments in (
+        ("upscale", tmp_path / "missing.png", "-o", tmp_path / "o.png"),
+        ("upscale", image, "-o", blocked / "o.png"),
+        ("upscale", image, "-o", tmp_path / "o.png", "--look", "nice"),
+        ("upscale", image, "-o", tmp_path / "o.png", "--memory", "lots"),
+        ("upscale", image, "-o", tmp_path / "o.png", "--device", "cuda", "--memory", "4G"),
+    ):
+        done = matshot(*arguments)
+        assert done.returncode == 1, arguments
+        assert "Traceback" not in done.stderr
+        assert done.stderr.startswith("Error: ")
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert not (tmp_path / "o.png").exists()
+
+
+def test_quiet_says_nothing(image: Path, tmp_path: Path) -> None:
+    done = matshot("upscale", image, "-o", tmp_path / "b.png", "--scale", "2", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_models_and_doctor_speak_json() -> None:
+    names = [json.loads(line)["name"] for line in matshot("models", "--json").stdout.splitlines()]
+    assert "fidelity_x4" in names
+    findings = json.loads(matshot("doctor", "--json").stdout)
+    assert {"Matshot", "Python", "what really runs"} <= {finding["what"] for finding in findings}
+
+
+def test_version() -> None:
+    from matshot import __version__
+
+    assert matshot("--version").stdout.strip() == f"matshot {__version__}"
+
+
+def test_demo(tmp_path: Path) -> None:
+    done = matshot("demo", "-o", tmp_path / "demo")
+    assert done.returncode == 0, done.stderr
+    made = {str(path.relative_to(tmp_path / "demo")) for path in (tmp_path / "demo").rglob("*.png")}
+    assert {"before-after.png", "small/basecolor.png", "large/basecolor.png", "large/normal_gl.png"} <= made
