@@ -56,7 +56,7 @@ def brick_wall(size: int = 512, seed: int = 0) -> dict[str, Texture]:
     relief = _pixels(height[..., None])
     return {
         "basecolor": Texture(_pixels(color), "srgb", "xy"),
-        "normal_gl": Texture(normal_from_height(relief * (0.03 * size), "xy"), "normal", "xy"),
+        "normal_gl": Texture(normal_from_height(relief * (0.03 * size), "xy", derivative="central"), "normal", "xy"),
         "roughness": Texture(_pixels(roughness[..., None]), "data", "xy"),
         "height": Texture(relief, "data", "xy"),
     }

@@ -406,7 +406,10 @@ class TextureWriter:
         return int(rows * self.width * 4 * _MOST_BYTES_PER_SAMPLE) + _MOST_METADATA
 
     def _free(self) -> int:
-        return shutil.disk_usage(self.path.parent).free
+        try:
+            return shutil.disk_usage(self.path.parent).free
+        except OSError:  # a share that went away; what fails then is the writing itself
+            return sys.maxsize
 
     def _prove_room(self) -> None:
         """Make the temporary file as large as the result can become; the library begins it anew."""
@@ -652,7 +655,7 @@ def _evened_rgbe(values: Pixels) -> Pixels:
 
 def _flush(path: Path) -> None:
     """Bring the bytes to the disk, so that a full one is noticed before the old file is replaced."""
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR)  # Windows flushes only what may be written
     try:
         os.fsync(handle)
     finally:

@@ -108,18 +108,23 @@ class PatchSource:
         self.rng = np.random.default_rng(seed)
         need = self.high + 2 * self.margin
         self.images: list[np.ndarray] = []
+        #: How often each image was halved; generated ones count as halved once.
+        self.octaves: list[int] = []
         self.chances: np.ndarray | None = None
         for path in paths:
             image = load_map(path, kind)
             # Halves and quarters are sharper than what was photographed, and show coarser patterns.
+            octave = 0
             while min(image.shape[:2]) >= need:
                 if image.std() > 0:
                     self.images.append(image)
-                image = halved(image)
+                    self.octaves.append(octave)
+                image, octave = halved(image), octave + 1
         photographed = len(self.images)
         for _ in range(leaves if photographed else 0):
             colors = self.images[self.rng.integers(photographed)].reshape(-1, 3)
             self.images.append(halved(dead_leaves(2 * DEAD_LEAVES, colors, self.rng)))
+            self.octaves.append(1)
         if not self.images:
             raise ValueError(f"no training image is as large as the {need} pixels a patch needs")
 

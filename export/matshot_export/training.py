@@ -109,7 +109,7 @@ def train(
     if start is not None:
         report(f"{begin_from(network, start)} layers start from {start}")
     if recipe.focus:
-        source.chances = promising(network, source, recipe.focus)
+        source.chances = promising(network, source, recipe.focus, recipe.octave)
     adversary = _Adversary(recipe, where) if recipe.loss.get("adversarial") else None
     learned: dict[str, Loss] = {}
     if recipe.loss.get("perceptual"):
@@ -189,14 +189,14 @@ def train(
             row["measured"] = measured
             progress.measured.append({"step": progress.step, "value": measured})
             log.write(row)
-            report(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
             save()
+            report(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
     save()
     return out / "weights.pt"
 
 
 @torch.no_grad()
-def promising(network: nn.Module, source: PatchSource, focus: float) -> np.ndarray:
+def promising(network: nn.Module, source: PatchSource, focus: float, octave: float) -> np.ndarray:
     """Chances with which images are drawn: more where the network already gains more over its own bicubic base.
 
     On noise and on flat surfaces nothing is left to learn; where a little training brought much, more will bring more.
@@ -205,6 +205,7 @@ def promising(network: nn.Module, source: PatchSource, focus: float) -> np.ndarr
         network: that training starts from, of the ``Upscaler`` kind.
         source: of the images.
         focus: exponent of the gain in dB; 0 would draw all alike.
+        octave: factor for every time that an image was halved, so that most of what is seen is as sharp as files are.
     """
     device = next(network.parameters()).device
     gains = []
@@ -212,7 +213,7 @@ def promising(network: nn.Module, source: PatchSource, focus: float) -> np.ndarr
         plain = nn.functional.interpolate(low, scale_factor=source.shrink.scale, mode="bicubic")
         gain = peak_signal_to_noise(network(low.to(device)).cpu(), high) - peak_signal_to_noise(plain, high)
         gains.append(min(max(gain, 0.0), 6.0) + 0.2)
-    chances = np.asarray(gains) ** focus
+    chances = np.asarray(gains) ** focus * octave ** np.asarray(source.octaves)
     return chances / chances.sum()
 
 

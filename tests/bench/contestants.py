@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import peers
 import report
+from measures import Image
+
 from matshot.errors import MatshotError
 from matshot.inference.cards import installed
 from matshot.inference.session import Network
 from matshot.inference.tiling import ArrayRows, TiledRows
 from matshot.texture import Texture
 from matshot.upscale import upscale
-from measures import Image
 
 #: Side of the texture that methods are tried and timed on.
 TIMED_SIDE = 128

@@ -138,6 +138,7 @@ def conditions(command: str, packages: Iterable[str] = ()) -> str:
     """The line that says how a table came about: command, machine, versions."""
     import numpy as np
     import onnxruntime
+
     from matshot import __version__
 
     named = [f"{package} {peers.version(package)}" for package in packages]

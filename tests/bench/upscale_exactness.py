@@ -21,10 +21,12 @@ import measures
 import numpy as np
 import OpenImageIO as oiio
 import report
+from measures import Image
+
+from matshot.color import srgb_from_linear
 from matshot.errors import MatshotError
 from matshot.texture import Texture
 from matshot.upscale import upscale
-from measures import Image
 
 NAME = "upscale_exactness"
 
@@ -153,7 +155,7 @@ def _values(looks: list[Way], place: Path) -> str:
         ("constant alpha of an RGBA texture: largest difference (bound 0)", _alpha),
         ("mean colour moves by, of 255 (bound 0.5)", _mean_color),
         ("result shrunk again against the input: mean difference of 255, PSNR", _consistency),
-        ("linear values up to 16, shrunk again: largest relative difference of the mean (bound 0.5/255)", _bright),
+        ("linear values up to 16: mean colour, display-encoded, moves by, of 255 (bound 0.5); brightest", _bright),
         ("16-bit ramp through files: distinct values in a row of 1024 (8 bits hold 256)", lambda w: _ramp(w, place)[0]),
         ("16-bit ramp: largest deviation from the straight line, of 65535", lambda w: _ramp(w, place)[1]),
     )
@@ -195,12 +197,13 @@ def _consistency(way: Way) -> tuple[str, bool | None]:
 
 def _bright(way: Way) -> tuple[str, bool | None]:
     """A high-range texture: the colours of the bricks with lamps 16 times as bright as white."""
-    linear = images.tiled_texture(*SIZE) ** 2.2
+    linear = images.tiled_texture(*SIZE).astype(np.float32) ** 2.2
     linear[80:100, 60:90] = 16
-    texture = Texture(linear.astype(np.float32), "linear")
+    texture = Texture(linear, "linear")
     result = upscale(texture, scale=4, wrap="xy", threads=report.THREADS, device="cpu", **way.options).pixels
-    moved = np.abs(result.mean((0, 1), dtype=np.float64) / linear.mean((0, 1)) - 1).max()
-    return f"{moved:.1e}; brightest {result.max():.1f}", bool(np.isfinite(result).all() and moved <= MEAN_COLOR)
+    moved = srgb_from_linear(result).mean((0, 1), dtype=np.float64) - srgb_from_linear(linear).mean((0, 1))
+    worst = np.abs(moved).max()
+    return f"{worst * 255:.3f}; {result.max():.1f}", bool(np.isfinite(result).all() and worst <= MEAN_COLOR)
 
 
 def _ramp(way: Way, place: Path) -> tuple[tuple[str, bool | None], tuple[str, bool | None]]:

@@ -17,8 +17,9 @@ import numpy as np
 import peers
 import report
 from contestants import Contestant
-from matshot.wrapping import measured_wrap
 from measures import Image
+
+from matshot.wrapping import measured_wrap
 
 NAME = "upscale_normals"
 SCALE = 4

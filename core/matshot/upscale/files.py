@@ -146,7 +146,7 @@ def recognised(
     notes: tuple[str, ...] = ()
     if files.kind != "auto":
         kind = files.kind
-    elif guess is not None and guess.encoding in ("normal", "data"):
+    elif guess is not None and guess.sure and guess.encoding in ("normal", "data"):
         kind = "normal" if guess.encoding == "normal" else "data"
         notes = (f"taken for {guess.kind} by its name",)
     convention: Convention = "gl"

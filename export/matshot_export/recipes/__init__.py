@@ -29,6 +29,7 @@ class Recipe:
         patch: low-resolution patch size; ``batch`` patches a step.
         degradation: keyword arguments of ``Degradation``; empty for none.
         focus: exponent of the gain over bicubic by which images are drawn; 0 draws all alike.
+        octave: factor of that chance for every time an image was halved.
         leaves: generated images of dead leaves that are added to the training images.
     """
 
@@ -51,6 +52,7 @@ class Recipe:
     method: str = ""
     leaves: int = 0
     focus: float = 0.0
+    octave: float = 1.0
     degradation: dict[str, Any] = field(default_factory=dict)
 
     @property
