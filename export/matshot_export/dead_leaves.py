@@ -1,8 +1,8 @@
 """Dead leaves: images of opaque shapes that fall on each other, with edges as sharp as pixels allow.
 
-Lee, Mumford and Huang 2001, "Occlusion models for natural images". Their edges teach a network
-what photographs stored as JPEG cannot (Achddou, Gousseau and Ladjal 2021, "Synthetic images as a regularity prior for image
-restoration neural networks").
+Lee, Mumford and Huang 2001, "Occlusion models for natural images". Their edges teach a network what photographs stored
+as JPEG cannot (Achddou, Gousseau and Ladjal 2021, "Synthetic images as a regularity prior for image restoration neural
+networks").
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def _coupled_atoms(network: SparseCoding, pairs: np.ndarray, penalty: float, see
     from sklearn.decomposition import MiniBatchDictionaryLearning
     from sklearn.exceptions import ConvergenceWarning
 
-    learner = MiniBatchDictionaryLearning(  # type: ignore[no-untyped-call]
+    learner = MiniBatchDictionaryLearning(
         n_components=network.low.shape[0],
         alpha=penalty,
         max_iter=1,

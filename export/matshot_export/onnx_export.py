@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import platform
 import resource
 import subprocess
 import sys
+import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +18,10 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
 
 from matshot.inference.cards import SHIPPED, Card, read_card, write_card
 
+from .networks import MapNetwork
 from .recipes import Recipe
 
 OPSET = 17
@@ -55,12 +55,13 @@ def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path |
     Raises:
         ArithmeticError: when ONNX Runtime and torch differ by more than ``TOLERANCE``; nothing is written then.
     """
-    network = recipe.build().eval()
+    network = recipe.build()
+    network.eval()
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     network = rounded_to_half(network)
     single = with_half_weights(traced(network, recipe.planes))
     half = computing_in_half(single)
-    sides = [int(network.grid) * n for n in (9, 13)]
+    sides = [network.grid * n for n in (9, 13)]
     difference = parity(network, single, recipe.planes, *sides)
     if difference > TOLERANCE:
         raise ArithmeticError(f"{recipe.name}: ONNX Runtime differs from torch by {difference:.2g}")
@@ -82,8 +83,8 @@ def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path |
         scale=recipe.scale,
         encoding=ENCODING[recipe.kind],
         planes=recipe.planes,
-        receptive_field=int(network.receptive_field),
-        grid=int(network.grid),
+        receptive_field=network.receptive_field,
+        grid=network.grid,
         bytes_per_pixel=0,
         license="Apache-2.0",
         file=f"{recipe.name}.onnx",
@@ -102,7 +103,7 @@ def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path |
     return card
 
 
-def rounded_to_half(network: nn.Module) -> nn.Module:
+def rounded_to_half(network: MapNetwork) -> MapNetwork:
     """The network with the weights that the file will hold, so that parity is checked against what is shipped."""
     with torch.no_grad():
         for parameter in network.parameters():
@@ -110,24 +111,24 @@ def rounded_to_half(network: nn.Module) -> nn.Module:
     return network
 
 
-def traced(network: nn.Module, planes: int) -> onnx.ModelProto:
+def traced(network: MapNetwork, planes: int) -> onnx.ModelProto:
     """The network as an ONNX graph of any height and width."""
-    stream = io.BytesIO()
-    side = 8 * int(network.grid)
+    side = 8 * network.grid
     axes = {"x": {0: "n", 2: "height", 3: "width"}, "y": {0: "n", 2: "height_out", 3: "width_out"}}
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        path = Path(folder) / "network.onnx"
         torch.onnx.export(
             network,
             (torch.rand(1, planes, side, side),),
-            stream,
+            str(path),
             input_names=["x"],
             output_names=["y"],
             dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,
         )
-    return onnx.load_from_string(stream.getvalue())
+        return onnx.load(path)
 
 
 def with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -172,11 +173,11 @@ def computing_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
     return twin
 
 
-def parity(network: nn.Module, model: onnx.ModelProto, planes: int, height: int, width: int) -> float:
+def parity(network: MapNetwork, model: onnx.ModelProto, planes: int, height: int, width: int) -> float:
     """Largest difference between torch and ONNX Runtime on noise of one size."""
     import onnxruntime as ort
 
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])  # type: ignore[attr-defined, unused-ignore]
     x = torch.rand(2, planes, height, width, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         wanted = network(x).numpy()

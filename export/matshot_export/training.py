@@ -40,7 +40,7 @@ def best_device(name: str = "auto") -> torch.device:
 def supports_bfloat16(device: torch.device) -> bool:
     """Whether half the bits mean about twice the speed here, and not an emulation."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
@@ -214,7 +214,7 @@ def promising(network: nn.Module, source: PatchSource, focus: float, octave: flo
         gain = peak_signal_to_noise(network(low.to(device)).cpu(), high) - peak_signal_to_noise(plain, high)
         gains.append(min(max(gain, 0.0), 6.0) + 0.2)
     chances = np.asarray(gains) ** focus * octave ** np.asarray(source.octaves)
-    return chances / chances.sum()
+    return np.asarray(chances / chances.sum())
 
 
 def begin_from(network: nn.Module, path: Path) -> int:
@@ -258,7 +258,8 @@ def measure(
     network.load_state_dict(weights)
     network.eval()
     device = next(network.parameters()).device
-    values, rows = [], []
+    values: list[float] = []
+    rows: list[torch.Tensor] = []
     for low, high in pairs:
         result = network(low.to(device)).float().cpu()
         values.append(metric(result, high))
@@ -314,7 +315,8 @@ class _Adversary:
 
     def judge(self, images: torch.Tensor) -> torch.Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
-            return self.network(images.contiguous(memory_format=torch.channels_last)).float()
+            judged: torch.Tensor = self.network(images.contiguous(memory_format=torch.channels_last))
+        return judged.float()
 
     def learn(self, fake: torch.Tensor, real: torch.Tensor, rate: float) -> None:
         """One step of the relativistic average loss (Jolicoeur-Martineau 2018, equation 16)."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from matshot.inference.cards import Registry, read_card
 from matshot.inference.session import Network
 from matshot.procedural import brick_wall

@@ -45,7 +45,7 @@ def operators(
         raise MatshotError(f"There is no method {method!r}; there are {', '.join(METHODS)}.")
     if method != "network" and encoding != "srgb":
         return [_INTERPOLATIONS["bicubic"](scale)]
-    cards = _cards(models or installed(), encoding, look if encoding == "srgb" else "", method)
+    cards = _cards(models or installed(), encoding, look, method)
     if scale in cards:
         return [network(cards[scale], device, threads)]
     if scale == 8 and 4 in cards:
@@ -65,11 +65,11 @@ def _twice(cards: dict[int, Card], encoding: str, device: Device, threads: int) 
 
 
 def _cards(models: Registry, encoding: str, look: str, method: str) -> dict[int, Card]:
-    wanted = {"task": "upscale", "method": method, "encoding": encoding}
-    if method == "network":
-        wanted["look"] = look
+    """Models of a method by scale; where there is none of the look that was asked for, one that has no look."""
+    fitting = [c for c in models if (c.task, c.method, c.encoding) == ("upscale", method, encoding)]
     found: dict[int, Card] = {}
-    for card in models:
-        if all(getattr(card, key) == value for key, value in wanted.items()):
-            found.setdefault(card.scale, card)
+    for wanted in (look, ""):
+        for card in fitting:
+            if card.look == wanted:
+                found.setdefault(card.scale, card)
     return found

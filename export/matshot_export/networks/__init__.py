@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
-
+from .map_network import MapNetwork
 from .sparse_coding import SparseCoding
 from .srcae import SRCAE
 from .upscaler import Upscaler
 
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+__all__ = ["ARCHITECTURES", "SRCAE", "MapNetwork", "SparseCoding", "Upscaler"]
+
+ARCHITECTURES: dict[str, Callable[..., MapNetwork]] = {
     "upscaler": Upscaler,
     "srcae": SRCAE,
     "sparse_coding": SparseCoding,

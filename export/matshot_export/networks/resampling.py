@@ -18,7 +18,7 @@ def cubic(x: np.ndarray, a: float = -0.5) -> np.ndarray:
     x = np.abs(x)
     near = (a + 2) * x**3 - (a + 3) * x**2 + 1
     far = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
-    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+    return np.asarray(np.where(x <= 1, near, np.where(x < 2, far, 0.0)))
 
 
 def shrink_taps(scale: int) -> np.ndarray:
@@ -29,7 +29,7 @@ def shrink_taps(scale: int) -> np.ndarray:
     """
     position = np.arange(-REACH * scale, (REACH + 1) * scale)
     weights = cubic((position - (scale - 1) / 2) / scale)
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def enlarge_taps(scale: int) -> np.ndarray:
@@ -40,7 +40,7 @@ def enlarge_taps(scale: int) -> np.ndarray:
     """
     offset = (np.arange(scale) - (scale - 1) / 2) / scale
     weights = cubic(np.arange(-REACH, REACH + 1)[None, :] - offset[:, None])
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def shrink_matrix(size: int, scale: int) -> torch.Tensor:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..losses import LUMA
+from .map_network import MapNetwork
 from .resampling import REACH, enlarge_kernel
 
 #: Side of a coded patch, and of the part of it whose detail is predicted, in low-resolution pixels.
@@ -23,7 +24,7 @@ PATCH, CORE = 5, 3
 FLOOR = 0.01
 
 
-class SparseCoding(nn.Module):
+class SparseCoding(MapNetwork):
     """Super-resolution by ``scale`` of colour (its luma; chroma is bicubic, as in Yang et al.) or of a single plane.
 
     Input ``(N, planes, H, W)`` display-encoded in [0, 1], output ``(N, planes, scale H, scale W)`` in the same
@@ -59,11 +60,6 @@ class SparseCoding(nn.Module):
         pixels = torch.eye(PATCH * PATCH) - 1 / PATCH**2
         self.register_buffer("extract", pixels.view(-1, 1, PATCH, PATCH))
         self.register_buffer("enlarge", enlarge_kernel(scale, planes))
-
-    @property
-    def grid(self) -> int:
-        """Sizes and shifts of the input must be multiples of this."""
-        return 1
 
     @property
     def receptive_field(self) -> int:

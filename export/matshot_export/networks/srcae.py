@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .map_network import MapNetwork
+
 
 class _Block(nn.Module):
     """Two 3x3 convolutions at one size, ReLU after each."""
@@ -28,7 +30,7 @@ class _Block(nn.Module):
         return F.relu(self.second(F.relu(self.first(x))))
 
 
-class SRCAE(nn.Module):
+class SRCAE(MapNetwork):
     """Super-resolution by ``scale`` of colour.
 
     Input ``(N, 3, H, W)`` display-encoded in [0, 1], H and W multiples of ``grid``; output ``(N, 3, scale H, scale W)``

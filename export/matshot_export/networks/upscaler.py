@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .map_network import MapNetwork
 from .resampling import REACH, enlarge_kernel, sharpen_kernel, shrink_kernel
 
 SLOPE = 0.1
@@ -35,7 +36,7 @@ class ResidualBlock(nn.Module):
         return F.leaky_relu(x + self.second(F.leaky_relu(self.first(x), SLOPE)), SLOPE)
 
 
-class Upscaler(nn.Module):
+class Upscaler(MapNetwork):
     """Super-resolution by ``scale`` of colour, scalar or vector maps.
 
     Input ``(N, planes, H, W)``, output ``(N, planes, scale H, scale W)``, same encoding as the input.
@@ -48,6 +49,10 @@ class Upscaler(nn.Module):
         consistent: end with one step of back-projection.
         unit: normalise the result over its channels (normal maps).
     """
+
+    enlarge: torch.Tensor
+    shrink: torch.Tensor
+    sharpen: torch.Tensor
 
     def __init__(
         self,
@@ -72,13 +77,9 @@ class Upscaler(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, a=SLOPE)
         for block in self.body:
+            assert isinstance(block, ResidualBlock)
             nn.init.zeros_(block.second.weight)
         nn.init.normal_(self.tail.weight, std=1e-3)
-
-    @property
-    def grid(self) -> int:
-        """Sizes and shifts of the input must be multiples of this."""
-        return 1
 
     @property
     def receptive_field(self) -> int:

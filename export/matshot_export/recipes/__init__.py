@@ -5,9 +5,11 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+if TYPE_CHECKING:
+    from ..networks import MapNetwork
+
 
 FOLDER = Path(__file__).parent
 
@@ -65,7 +67,7 @@ class Recipe:
         """Channels of the network's input and output."""
         return int(self.network.get("planes", 3))
 
-    def build(self) -> nn.Module:
+    def build(self) -> MapNetwork:
         """A fresh network.
 
         Raises:
