@@ -123,7 +123,7 @@ def upscaled_rows(texture: Texture, options: UpscaleOptions, progress: Progress)
         _cascade(source, chain, wrap, tile, progress.part(*part))
         for source, chain, part in zip(sources, chains, parts, strict=True)
     ]
-    return _Assembled(texture, main, made, rest), wrap
+    return _Assembled(texture, _Bounds(fed, wrap, options.scale), made, rest), wrap
 
 
 def _operators(encoding: str, options: UpscaleOptions) -> list[Operator]:
@@ -167,15 +167,41 @@ def _cascade(source: Rows, chain: list[Operator], wrap: str, tile: int, progress
     return TiledRows(source, chain[-1], wrap, tile, progress, keep=1)
 
 
+class _Bounds:
+    """The range that a result may have: [0, 1], and beyond it what the input has nearby.
+
+    A network draws an edge a little beyond both its sides. Where the bright side is a lamp of 16 that little would be
+    many times white, for the encoding is a power of 2.4.
+    """
+
+    def __init__(self, fed: Pixels, wrap: str, scale: int, reach: int = 2) -> None:
+        self._scale = scale
+        self._limits: tuple[Pixels, Pixels] | None = None
+        if fed.min() < 0 or fed.max() > 1:
+            from scipy.ndimage import maximum_filter, minimum_filter
+
+            how = {"size": 2 * reach + 1, "axes": (0, 1)}
+            mode = ("wrap" if "y" in wrap else "nearest", "wrap" if "x" in wrap else "nearest")
+            low = minimum_filter(fed, mode=mode, **how)
+            high = maximum_filter(fed, mode=mode, **how)
+            self._limits = (np.minimum(low, 0), np.maximum(high, 1))
+
+    def kept(self, rows: Pixels, start: int) -> Pixels:
+        """Rows of the result from ``start``, clipped."""
+        if self._limits is None:
+            return rows.clip(0, 1)
+        down = np.arange(start, start + len(rows)) // self._scale
+        low, high = (limit[down].repeat(self._scale, axis=1) for limit in self._limits)
+        return rows.clip(low, high)
+
+
 class _Assembled:
     """Rows of the result in the texture's own encoding, alpha beside colour again."""
 
-    def __init__(self, texture: Texture, main: Pixels, made: list[Rows], rest: Pixels | None) -> None:
-        self._texture, self._made, self._rest = texture, made, rest
+    def __init__(self, texture: Texture, bounds: _Bounds, made: list[Rows], rest: Pixels | None) -> None:
+        self._texture, self._bounds, self._made, self._rest = texture, bounds, made, rest
         self.height, self.width = made[0].height, made[0].width
         self.channels = texture.pixels.shape[2]
-        self._low = 0.0 if main.min() >= 0 else -np.inf
-        self._high = 1.0 if main.max() <= 1 else np.inf
 
     def read(self, start: int, stop: int) -> Pixels:
         """Rows ``start`` to ``stop``."""
@@ -184,7 +210,7 @@ class _Assembled:
         if texture.encoding == "normal":
             main = main / np.maximum(np.linalg.norm(main, axis=2, keepdims=True), 1e-6)
         else:
-            main = main.clip(self._low, self._high)
+            main = self._bounds.kept(main, start)
         if texture.encoding in ("srgb", "linear") and texture.color.shape[2] == 1:
             main = main.mean(axis=2, keepdims=True)
         if texture.encoding == "linear":
