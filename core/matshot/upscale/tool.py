@@ -178,12 +178,13 @@ class _Bounds:
         self._scale = scale
         self._limits: tuple[Pixels, Pixels] | None = None
         if fed.min() < 0 or fed.max() > 1:
-            from scipy.ndimage import maximum_filter, minimum_filter
+            from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
-            how = {"size": 2 * reach + 1, "axes": (0, 1)}
-            mode = ("wrap" if "y" in wrap else "nearest", "wrap" if "x" in wrap else "nearest")
-            low = minimum_filter(fed, mode=mode, **how)
-            high = maximum_filter(fed, mode=mode, **how)
+            low = high = fed
+            for axis, name in enumerate("yx"):
+                mode: Literal["wrap", "nearest"] = "wrap" if name in wrap else "nearest"
+                low = minimum_filter1d(low, 2 * reach + 1, axis=axis, mode=mode)
+                high = maximum_filter1d(high, 2 * reach + 1, axis=axis, mode=mode)
             self._limits = (np.minimum(low, 0), np.maximum(high, 1))
 
     def kept(self, rows: Pixels, start: int) -> Pixels:
