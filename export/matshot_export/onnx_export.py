@@ -217,12 +217,17 @@ def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
         "torch": torch.__version__.split("+")[0],
         "machine": f"{platform.machine()}, CPU",
     }
+    if recipe.note:
+        facts["note"] = recipe.note
+    if recipe.leaves:
+        facts["data"] = [*facts["data"], f"{recipe.leaves} generated images of dead leaves"]
     record = run / "run.json" if run else None
     if record is not None and record.exists():
         told = json.loads(record.read_text())
         facts["steps"] = told["step"]
         facts["minutes"] = round(told["seconds"] / 60)
-        facts["command"] += f" --steps {told['step']}"
+        if recipe.architecture != "sparse_coding":
+            facts["command"] += f" --steps {told['step']}"
     return facts
 
 

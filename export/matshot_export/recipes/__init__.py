@@ -29,6 +29,7 @@ class Recipe:
         rate: Muon's step; falls linearly to nothing after ``warmup`` steps.
         average: decay of the weights' moving average.
         patch: low-resolution patch size; ``batch`` patches a step.
+        note: what the card should say of the training besides.
         degradation: keyword arguments of ``Degradation``; empty for none.
         focus: exponent of the gain over bicubic by which images are drawn; 0 draws all alike.
         octave: factor of that chance for every time an image was halved.
@@ -52,6 +53,7 @@ class Recipe:
     log_every: int = 500
     begin: str = ""
     method: str = ""
+    note: str = ""
     leaves: int = 0
     focus: float = 0.0
     octave: float = 1.0
