@@ -70,6 +70,21 @@ def train(
 
 
 @app.command()
+def blend(
+    name: Annotated[str, typer.Argument(help="Run that the result becomes.")],
+    first: Annotated[str, typer.Argument(help="A run.")],
+    second: Annotated[str, typer.Argument(help="A later run of the same network.")],
+    share: Annotated[float, typer.Option(help="Of the second, 0 to 1.")] = 0.5,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Average the weights of two runs."""
+    from .training import blend as blended
+
+    weights = blended(runs / first / "weights.pt", runs / second / "weights.pt", share, runs / name)
+    typer.echo(f"Weights: {weights}")
+
+
+@app.command()
 def onnx(
     name: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")],
     runs: Runs = Path("runs"),

@@ -230,6 +230,38 @@ def begin_from(network: nn.Module, path: Path) -> int:
     return len(fitting)
 
 
+def blend(first: Path, second: Path, share: float, out: Path) -> Path:
+    """Average the weights of two runs of one trajectory, which keeps what each has learnt.
+
+    Wortsman et al. 2022, "Model soups: averaging weights of multiple fine-tuned models improves accuracy without
+    increasing inference time".
+
+    Args:
+        first: weights.
+        second: weights of the same network.
+        share: of the second, 0 to 1.
+        out: run folder of the result; its ``run.json`` is the second's.
+
+    Returns:
+        The path of the blended weights.
+
+    Raises:
+        FileNotFoundError: when weights are missing.
+        ValueError: when the two are not of one network, or the share is out of range.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"a share lies between 0 and 1, not at {share}")
+    a, b = (torch.load(path, map_location="cpu", weights_only=True) for path in (first, second))
+    if {k: v.shape for k, v in a.items()} != {k: v.shape for k, v in b.items()}:
+        raise ValueError(f"{first} and {second} are weights of different networks")
+    out.mkdir(parents=True, exist_ok=True)
+    torch.save({key: value.lerp(b[key], share) for key, value in a.items()}, out / "weights.pt")
+    record = second.parent / "run.json"
+    if record.exists():
+        (out / "run.json").write_text(record.read_text())
+    return out / "weights.pt"
+
+
 def peak_signal_to_noise(result: torch.Tensor, truth: torch.Tensor) -> float:
     """PSNR in dB of luma (scaled to 16..235 of 255, as is customary) or of a single plane; 4 border pixels left out."""
     error = (result.clamp(0, 1) - truth)[..., 4:-4, 4:-4]

@@ -29,10 +29,10 @@ def test_builds_what_the_engine_needs_to_know(recipe):
     assert recipe.patch % network.grid == 0
 
 
-def test_begins_from_a_network_of_its_kind(recipe):
+def test_begins_from_a_network_of_its_shape(recipe):
     if recipe.begin:
         before = recipes.load(recipe.begin)
-        assert before.kind == recipe.kind
+        assert before.planes == recipe.planes
         assert before.architecture == recipe.architecture
 
 

@@ -17,7 +17,7 @@ from matshot.texture import write_texture
 from matshot_export.measuring import measure_model
 from matshot_export.onnx_export import export
 from matshot_export.recipes import Recipe
-from matshot_export.training import begin_from, promising, train
+from matshot_export.training import begin_from, blend, promising, train
 
 torch.set_num_threads(1)
 
@@ -123,6 +123,22 @@ def test_weights_of_other_shapes_are_left_as_they_are(tmp_path: Path) -> None:
     taken = begin_from(large, tmp_path / "small.pt")
     assert taken == len([k for k, v in large.state_dict().items() if small.state_dict()[k].shape == v.shape])
     torch.testing.assert_close(large.state_dict()["head.weight"], small.state_dict()["head.weight"])
+
+
+def test_blending_two_runs(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 1)):
+        torch.manual_seed(seed)
+        (tmp_path / name).mkdir()
+        torch.save(recipe().build().state_dict(), tmp_path / name / "weights.pt")
+    a, b = (tmp_path / name / "weights.pt" for name in "ab")
+    mixed = torch.load(blend(a, b, 0.25, tmp_path / "c"), weights_only=True)
+    first, second = (torch.load(path, weights_only=True)["head.weight"] for path in (a, b))
+    torch.testing.assert_close(mixed["head.weight"], 0.75 * first + 0.25 * second)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        blend(a, b, 2.0, tmp_path / "c")
+    torch.save(recipe("data").build().state_dict(), a)
+    with pytest.raises(ValueError, match="different networks"):
+        blend(a, b, 0.5, tmp_path / "c")
 
 
 def test_images_without_promise_are_drawn_less(data: Path) -> None:
