@@ -47,8 +47,7 @@ class Upscaler(MapNetwork):
         width: channels of the body.
         blocks: residual blocks of the body.
         consistent: end with one step of back-projection.
-        unit: unit vectors in and out (normal maps). Inside they are colours, 0.5 + 0.5 n, as files store them, so that
-            a network may begin from one trained on colour.
+        unit: normalise the result over its channels (normal maps).
     """
 
     enlarge: torch.Tensor
@@ -90,15 +89,13 @@ class Upscaler(MapNetwork):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(N, planes, H, W)`` to ``(N, planes, scale H, scale W)``."""
-        if self.unit:
-            x = 0.5 * x + 0.5
         detail = self.tail(self.body(F.leaky_relu(self.head(x), SLOPE))).to(x.dtype)
         base = x
         if self.consistent:
             # The detail has no mean worth keeping at the border, so zeros may stand outside it; colour is repeated.
             base = _filter(x, self.sharpen) - F.conv2d(detail, self.shrink, padding=REACH)
         y = F.pixel_shuffle(detail + _filter(base, self.enlarge), self.scale)
-        return F.normalize(2 * y - 1, dim=1) if self.unit else y
+        return F.normalize(y, dim=1) if self.unit else y
 
 
 def _filter(x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
