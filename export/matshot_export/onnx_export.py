@@ -61,8 +61,8 @@ def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path |
     network = rounded_to_half(network)
     single = with_half_weights(traced(network, recipe.planes))
     half = computing_in_half(single)
-    sides = [network.grid * n for n in (9, 13)]
-    difference = parity(network, single, recipe.planes, *sides, unit=recipe.kind == "normal")
+    height, width = 9 * network.grid, 13 * network.grid
+    difference = parity(network, single, recipe.planes, height, width, unit=recipe.kind == "normal")
     if difference > TOLERANCE:
         raise ArithmeticError(f"{recipe.name}: ONNX Runtime differs from torch by {difference:.2g}")
     folder.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ _MAKERS = [
         "Matshot fidelity",
         partial(contestants.tool, "Matshot fidelity", SCALE, model="fidelity_x2", look="fidelity"),
     ),
-    ("Matshot detail", partial(contestants.tool, "Matshot detail", SCALE, model="detail_x2", look="detail")),
+    ("Matshot detail (x4, shrunk)", partial(contestants.tool, "Matshot detail (x4, shrunk)", SCALE, look="detail")),
 ]
 
 
