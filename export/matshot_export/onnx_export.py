@@ -216,7 +216,7 @@ def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
         "data": DATA[recipe.kind],
         "command": f"matshot-export train {recipe.name} --data DIR",
         "trained_by": "the Matshot project",
-        "losses": ", ".join(f"{weight:g} {name}" for name, weight in recipe.loss.items()),
+        "losses": ", ".join(f"{weight:g} {name}" for name, weight in recipe.loss.items()) or "none: least squares",
         "starts_from": recipe.begin or "nothing",
         "seed": recipe.seed,
         "torch": torch.__version__.split("+")[0],
