@@ -140,6 +140,17 @@ def test_a_result_too_wide_for_its_format_is_refused_before_any_work(tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+def test_a_turned_photograph_is_as_large_as_it_comes_out(tmp_path: Path) -> None:
+    import OpenImageIO as oiio
+
+    buffer = oiio.ImageBuf(np.full((8, 12, 3), 128, dtype=np.uint8))
+    buffer.specmod().attribute("Orientation", 6)
+    assert buffer.write(str(tmp_path / "turned.jpg"))
+    (made,) = upscale_all([tmp_path / "turned.jpg"], tmp_path / "out", FAST).done
+    assert (made.width, made.height) == (16, 24)
+    assert read_texture(made.target).pixels.shape == (24, 16, 3)
+
+
 def test_parameters_are_recorded(tmp_path: Path) -> None:
     (made,) = upscale_all([picture(tmp_path / "a.png")], tmp_path / "out", FAST).done
     assert made.parameters["scale"] == 2

@@ -155,13 +155,6 @@ class Registry:
             known = ", ".join(sorted(self._cards)) or "none"
             raise MatshotError(f"There is no model {name!r}; there are {known}.") from None
 
-    def find(self, **wanted: Any) -> Card | None:
-        """The first card, by name, whose fields have these values."""
-        for card in self:
-            if all(getattr(card, key) == value for key, value in wanted.items()):
-                return card  # type: ignore[no-any-return]
-        return None
-
 
 def installed() -> Registry:
     """Models that come with Matshot and those in the folders of ``$MATSHOT_MODELS``."""

@@ -222,10 +222,11 @@ class TiledRows:
         return result[top : top + (down.stop - down.start) * scale, left : left + (across.stop - across.start) * scale]
 
 
-def bands(rows: Rows, height: int) -> Iterator[Pixels]:
-    """All rows from the top, ``height`` at a time."""
-    for start in range(0, rows.height, height):
-        yield rows.read(start, min(start + height, rows.height))
+def bands(rows: Rows, height: int, start: int = 0, stop: int | None = None) -> Iterator[Pixels]:
+    """Rows ``start`` to ``stop`` (all of them by default) from the top, ``height`` at a time."""
+    end = rows.height if stop is None else stop
+    for first in range(start, end, height):
+        yield rows.read(first, min(first + height, end))
 
 
 def _inside(span: Span, size: int, wraps: bool) -> NDArray[np.intp]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import MatshotError
+from ..inference.tiling import bands
 from ..jobs import Progress
 from ..material import guess_map
 from ..texture import WRITABLE, Convention, Depth, Encoding, TextureWriter, check_target, image_size, read_texture
@@ -119,18 +120,17 @@ def upscale_file(
         margin = min(MARGIN, texture.height, texture.width)
         texture = texture.with_pixels(neighbours.bordered(texture.pixels, margin))
     rows, wrap = upscaled_rows(texture, options, progress)
-    inset, scale = margin * options.scale, options.scale
+    inset = margin * options.scale
     out_width, out_height = rows.width - 2 * inset, rows.height - 2 * inset
     depth = None if files.depth == "same" else files.depth
     with TextureWriter(target, out_width, out_height, texture, depth=depth) as writer:
-        for start in range(inset, inset + out_height, CHUNK):
-            chunk = rows.read(start, min(start + CHUNK, inset + out_height))
+        for chunk in bands(rows, CHUNK, inset, inset + out_height):
             writer.write(chunk[:, inset : inset + out_width])
     if texture.source is not None and writer.depth != texture.source.depth:
         notes += (f"stored as {writer.depth}; {source.name} is {texture.source.depth}",)
     taken = time.monotonic() - began
     parameters = {**options.recorded(), "wrap": wrap}
-    return Upscaled(source, target, width * scale, height * scale, kind, wrap, taken, parameters, notes)
+    return Upscaled(source, target, out_width, out_height, kind, wrap, taken, parameters, notes)
 
 
 #: Pixels that a UDIM tile sees of its neighbours: more than any shipped network's receptive field.
