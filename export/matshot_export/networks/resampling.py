@@ -9,16 +9,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from matshot.upscale.resampling import cubic
+
 #: Low-resolution cells on each side that one packed 5x5 kernel reaches.
 REACH = 2
-
-
-def cubic(x: np.ndarray, a: float = -0.5) -> np.ndarray:
-    """Keys' cubic convolution kernel, R. Keys 1981, equation (4), support [-2, 2]."""
-    x = np.abs(x)
-    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
-    far = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
-    return np.asarray(np.where(x <= 1, near, np.where(x < 2, far, 0.0)))
 
 
 def shrink_taps(scale: int) -> np.ndarray:
