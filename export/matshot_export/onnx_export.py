@@ -12,19 +12,20 @@ import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from matshot.inference.cards import SHIPPED, Card, read_card, write_card
 
-from .networks import MapNetwork
 from .recipes import Recipe
 
 OPSET = 17
+Net = TypeVar("Net", bound=nn.Module)
 #: Largest difference between torch and ONNX Runtime that is accepted.
 TOLERANCE = 1e-3
 ENCODING = {"color": "srgb", "normal": "normal", "data": "data"}
@@ -59,23 +60,12 @@ def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path |
     network.eval()
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     network = rounded_to_half(network)
-    single = with_half_weights(traced(network, recipe.planes))
-    half = computing_in_half(single)
-    height, width = 9 * network.grid, 13 * network.grid
-    difference = parity(network, single, recipe.planes, height, width, unit=recipe.kind == "normal")
-    if difference > TOLERANCE:
-        raise ArithmeticError(f"{recipe.name}: ONNX Runtime differs from torch by {difference:.2g}")
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {f"{recipe.name}.onnx": single, f"{recipe.name}.half.onnx": half}
-    sums = {}
-    for name, model in files.items():
-        data = model.SerializeToString()
-        partial = folder / f".{name}.partial"
-        partial.write_bytes(data)
-        partial.replace(folder / name)
-        sums[name] = hashlib.sha256(data).hexdigest()
+    side = 8 * network.grid
+    single = with_half_weights(traced(network, {"x": torch.rand(1, recipe.planes, side, side)}))
+    x = noise(recipe.planes, 9 * network.grid, 13 * network.grid, unit=recipe.kind == "normal")
+    check_parity(recipe.name, network, single, {"x": x})
     card = Card(
-        name=recipe.name,
+        **stored(recipe.name, single, folder),
         summary=recipe.summary,
         task="upscale",
         method=recipe.method or "network",
@@ -86,24 +76,49 @@ def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path |
         receptive_field=network.receptive_field,
         grid=network.grid,
         bytes_per_pixel=0,
-        license="Apache-2.0",
-        file=f"{recipe.name}.onnx",
-        sha256=sums[f"{recipe.name}.onnx"],
-        opset=OPSET,
-        half_file=f"{recipe.name}.half.onnx",
-        half_sha256=sums[f"{recipe.name}.half.onnx"],
         training=_training(recipe, run),
-        quality=_quality_so_far(folder / f"{recipe.name}.toml"),
-        folder=folder,
+        quality=quality_so_far(folder / f"{recipe.name}.toml"),
     )
-    path = folder / f"{recipe.name}.toml"
+    return carded(card)
+
+
+def carded(card: Card) -> Card:
+    """Write a card with the memory that its network takes."""
+    path = card.folder / f"{card.name}.toml"
     write_card(card, path)
     card = replace(card, bytes_per_pixel=measured_bytes_per_pixel(path))
     write_card(card, path)
     return card
 
 
-def rounded_to_half(network: MapNetwork) -> MapNetwork:
+def stored(name: str, single: onnx.ModelProto, folder: Path) -> dict[str, Any]:
+    """Write a graph and its twin for GPUs, whole or not at all.
+
+    Returns:
+        What a card says of the files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sums = []
+    files = (f"{name}.onnx", f"{name}.half.onnx")
+    for file, model in zip(files, (single, computing_in_half(single)), strict=True):
+        data = model.SerializeToString()
+        partial = folder / f".{file}.partial"
+        partial.write_bytes(data)
+        partial.replace(folder / file)
+        sums.append(hashlib.sha256(data).hexdigest())
+    return {
+        "name": name,
+        "file": files[0],
+        "sha256": sums[0],
+        "half_file": files[1],
+        "half_sha256": sums[1],
+        "opset": OPSET,
+        "license": "Apache-2.0",
+        "folder": folder,
+    }
+
+
+def rounded_to_half(network: Net) -> Net:
     """The network with the weights that the file will hold, so that parity is checked against what is shipped."""
     with torch.no_grad():
         for parameter in network.parameters():
@@ -111,20 +126,30 @@ def rounded_to_half(network: MapNetwork) -> MapNetwork:
     return network
 
 
-def traced(network: MapNetwork, planes: int) -> onnx.ModelProto:
-    """The network as an ONNX graph of any height and width."""
-    side = 8 * network.grid
-    axes = {"x": {0: "n", 2: "height", 3: "width"}, "y": {0: "n", 2: "height_out", 3: "width_out"}}
+#: Dimensions that stay free in every graph: how many, how high, how wide.
+PICTURES = {"x": {0: "n", 2: "height", 3: "width"}, "y": {0: "n", 2: "height_out", 3: "width_out"}}
+
+
+def traced(
+    network: nn.Module, examples: dict[str, torch.Tensor], free: dict[str, dict[int, str]] | None = None
+) -> onnx.ModelProto:
+    """A network as an ONNX graph with the output ``y``.
+
+    Args:
+        network: in evaluation mode.
+        examples: its inputs by the names they get.
+        free: dimensions that are not fixed by the examples; by default those of pictures.
+    """
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "network.onnx"
         torch.onnx.export(
             network,
-            (torch.rand(1, planes, side, side),),
+            tuple(examples.values()),
             str(path),
-            input_names=["x"],
+            input_names=list(examples),
             output_names=["y"],
-            dynamic_axes=axes,
+            dynamic_axes=free or PICTURES,
             opset_version=OPSET,
             dynamo=False,
         )
@@ -173,20 +198,34 @@ def computing_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
     return twin
 
 
-def parity(
-    network: MapNetwork, model: onnx.ModelProto, planes: int, height: int, width: int, unit: bool = False
-) -> float:
-    """Largest difference between torch and ONNX Runtime on noise of one size; of unit vectors if asked."""
-    import onnxruntime as ort
-
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])  # type: ignore[attr-defined, unused-ignore]
+def noise(planes: int, height: int, width: int, unit: bool = False) -> torch.Tensor:
+    """Two pictures of noise in [0, 1], or of unit vectors, always the same."""
     x = torch.rand(2, planes, height, width, generator=torch.Generator().manual_seed(0))
     if unit:
         # Directions near +Z, as normals are: making noise of any direction unit would magnify rounding without bound.
         x = torch.nn.functional.normalize(torch.cat([x[:, :2] - 0.5, x[:, 2:] + 0.5], dim=1), dim=1)
+    return x
+
+
+def check_parity(name: str, network: nn.Module, model: onnx.ModelProto, inputs: dict[str, torch.Tensor]) -> None:
+    """Compare torch and ONNX Runtime.
+
+    Raises:
+        ArithmeticError: when they differ by more than ``TOLERANCE``.
+    """
+    difference = parity(network, model, inputs)
+    if difference > TOLERANCE:
+        raise ArithmeticError(f"{name}: ONNX Runtime differs from torch by {difference:.2g}")
+
+
+def parity(network: nn.Module, model: onnx.ModelProto, inputs: dict[str, torch.Tensor]) -> float:
+    """Largest difference between torch and ONNX Runtime."""
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])  # type: ignore[attr-defined, unused-ignore]
     with torch.no_grad():
-        wanted = network(x).numpy()
-    (given,) = session.run(None, {"x": x.numpy()})
+        wanted = network(*inputs.values()).numpy()
+    (given,) = session.run(None, {key: values.numpy() for key, values in inputs.items()})
     return float(np.abs(wanted - given).max())
 
 
@@ -206,7 +245,8 @@ def _print_peak(card: str, side: int) -> None:
 
     run = Network(read_card(Path(card)), "cpu", 1)
     side = -(-side // run.grid) * run.grid
-    run(np.zeros((1, run.planes, side, side), dtype=np.float32))
+    others = {name: np.zeros((1, *shape[1:]), dtype=np.float32) for name, shape in run.other_inputs.items()}
+    run(np.zeros((1, run.planes, side, side), dtype=np.float32), **others)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(peak * (1 if sys.platform == "darwin" else 1024))
 
@@ -226,15 +266,21 @@ def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
         facts["note"] = recipe.note
     if recipe.leaves:
         facts["data"] = [*facts["data"], f"{recipe.leaves} generated images of dead leaves"]
+    told = run_facts(run)
+    if told and recipe.architecture != "sparse_coding":
+        facts["command"] += f" --steps {told['steps']}"
+    return {**facts, **told}
+
+
+def run_facts(run: Path | None) -> dict[str, Any]:
+    """Steps and minutes of a training run, if it left a record."""
     record = run / "run.json" if run else None
-    if record is not None and record.exists():
-        told = json.loads(record.read_text())
-        facts["steps"] = told["step"]
-        facts["minutes"] = round(told["seconds"] / 60)
-        if recipe.architecture != "sparse_coding":
-            facts["command"] += f" --steps {told['step']}"
-    return facts
+    if record is None or not record.exists():
+        return {}
+    told = json.loads(record.read_text())
+    return {"steps": told["step"], "minutes": round(told["seconds"] / 60)}
 
 
-def _quality_so_far(card: Path) -> dict[str, Any]:
+def quality_so_far(card: Path) -> dict[str, Any]:
+    """What was measured of the model that a card was of before."""
     return read_card(card).quality if card.exists() else {}

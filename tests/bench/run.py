@@ -7,7 +7,12 @@ Each section is written as soon as it is measured, so that a run that is stopped
 
 from __future__ import annotations
 
+import capture_bad_input
+import capture_oneshot
+import capture_photographs
+import capture_twoshot
 import progression
+import render_mitsuba
 import report
 import upscale_color
 import upscale_exactness
@@ -17,8 +22,10 @@ import upscale_x2
 
 def main() -> None:
     """Measure and write."""
-    options = report.parser(__doc__, always_write=True).parse_args()
-    for benchmark in (upscale_color, progression, upscale_x2, upscale_normals, upscale_exactness):
+    options = capture_photographs.parser(__doc__, always_write=True).parse_args()
+    upscaling = (upscale_color, progression, upscale_x2, upscale_normals, upscale_exactness)
+    capture = (render_mitsuba, capture_oneshot, capture_twoshot, capture_bad_input)
+    for benchmark in (*upscaling, *capture):
         report.write([benchmark.measure(options)])
         report.say(f"{benchmark.NAME}: written to {report.TARGET.name}")
 

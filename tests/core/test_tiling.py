@@ -15,7 +15,7 @@ from matshot.jobs import CancelSwitch, Progress
 class Blur:
     """A 7x7 convolution with zeros outside, enlarged by repetition: local, and wrong at its own border."""
 
-    scale, planes, receptive_field, grid, bytes_per_pixel = 2, 3, 3, 1, 64
+    scale, planes, outputs, receptive_field, grid, bytes_per_pixel = 2, 3, 3, 3, 1, 64
 
     def __init__(self) -> None:
         self.kernel = np.random.default_rng(0).random((7, 7)).astype(np.float32) / 49
@@ -83,7 +83,7 @@ def test_margin_larger_than_the_image_wraps_more_than_once() -> None:
 
 def test_one_plane_operator_takes_channels_as_pictures() -> None:
     class Plane(Blur):
-        planes = 1
+        planes = outputs = 1
 
     pixels = picture(20, 20, 4)
     apart = [processed(pixels[..., c : c + 1], Plane(), "xy", 64) for c in range(4)]

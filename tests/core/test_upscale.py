@@ -23,7 +23,7 @@ def wall() -> dict[str, Texture]:
 
 def shrunk(texture: Texture, factor: int) -> Texture:
     class Same:
-        scale, planes, grid, bytes_per_pixel, receptive_field = factor, 1, 1, 4, 0
+        scale, planes, outputs, grid, bytes_per_pixel, receptive_field = factor, 1, 1, 1, 4, 0
 
         def __call__(self, batch: np.ndarray) -> np.ndarray:
             return batch

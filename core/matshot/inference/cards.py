@@ -27,7 +27,7 @@ class Card:
         look: ``fidelity`` or ``detail`` where the tool offers both, else empty.
         scale: output pixels per input pixel and side.
         encoding: ``srgb``, ``normal`` or ``data``: what it eats and gives.
-        planes: channels of input and output.
+        planes: channels of the input, and of the output unless ``outputs`` says otherwise.
         receptive_field: radius, in input pixels, outside which no input changes an output pixel.
         grid: inputs must begin and end on multiples of it to be shift-equivariant.
         bytes_per_pixel: peak working memory per input pixel in single precision, measured at export.
@@ -35,6 +35,7 @@ class Card:
         file: ONNX file beside the card.
         sha256: of that file.
         opset: of the graph.
+        outputs: channels of the output, or length of the vector, where it differs from the input's; else 0.
         half_file: the same network computing in half precision, for GPUs; empty if there is none.
         half_sha256: of that file.
         training: data with licences, command, steps, seed and machine.
@@ -57,6 +58,7 @@ class Card:
     sha256: str
     opset: int
     look: str = ""
+    outputs: int = 0
     half_file: str = ""
     half_sha256: str = ""
     training: dict[str, Any] = field(default_factory=dict)
@@ -103,7 +105,7 @@ def write_card(card: Card, path: Path) -> None:
     lines, tables = [], []
     for entry in fields(card):
         value = getattr(card, entry.name)
-        if entry.name == "folder" or value in ("", {}):
+        if entry.name == "folder" or value in ("", {}) or (entry.name == "outputs" and not value):
             continue
         if isinstance(value, dict):
             tables += ["", f"[{entry.name}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]

@@ -44,7 +44,8 @@ class OutOfDeviceMemory(Exception):
 class Network:
     """A session of one model.
 
-    Calling it takes and gives ``float32`` arrays, ``N x planes x H x W`` to ``N x planes x scale H x scale W``.
+    Calling it takes and gives ``float32`` arrays, ``N x planes x H x W`` to ``N x outputs x scale H x scale W``, or to
+    whatever shape its card speaks of.
 
     Args:
         card: of the model.
@@ -54,27 +55,36 @@ class Network:
     Attributes:
         provider: the execution provider that really runs.
         half: whether it computes in half precision.
+        other_inputs: shapes of inputs beside the first, by name.
     """
 
     def __init__(self, card: Card, device: Device = "auto", threads: int = 0) -> None:
         self.card = card
         self._session, self.half = _session(card, device, threads)
         self.provider: str = self._session.get_providers()[0]
-        self._input = self._session.get_inputs()[0].name
-        self.scale, self.planes = card.scale, card.planes
+        first, *others = self._session.get_inputs()
+        self._input = first.name
+        self.other_inputs = {each.name: tuple(each.shape) for each in others}
+        self.scale, self.planes, self.outputs = card.scale, card.planes, card.outputs or card.planes
         self.receptive_field, self.grid = card.receptive_field, card.grid
         self.bytes_per_pixel = card.bytes_per_pixel
 
-    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, batch: NDArray[np.float32], **others: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the network.
+
+        Args:
+            batch: its first input.
+            others: further inputs by name.
 
         Raises:
             OutOfDeviceMemory: so that the caller can try less at a time.
             MatshotError: for any other failure.
         """
-        fed = batch.astype(np.float16) if self.half else batch
+        fed = {self._input: batch, **others}
+        if self.half:
+            fed = {name: values.astype(np.float16) for name, values in fed.items()}
         try:
-            (result,) = self._session.run(None, {self._input: fed})
+            (result,) = self._session.run(None, fed)
         except Exception as error:
             said = str(error)
             if isinstance(error, MemoryError) or any(sign in said.lower() for sign in _OUT_OF_MEMORY):

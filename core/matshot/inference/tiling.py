@@ -28,10 +28,11 @@ SMALLEST_TILE = 16
 
 
 class Operator(Protocol):
-    """Something local that maps ``N x C x H x W`` to ``N x C x scale H x scale W``."""
+    """Something local that maps ``N x planes x H x W`` to ``N x outputs x scale H x scale W``."""
 
     scale: int
     planes: int
+    outputs: int
     receptive_field: int
     grid: int
     bytes_per_pixel: int
@@ -129,7 +130,8 @@ def spans(size: int, tile: int, margin: int, grid: int, wraps: bool) -> list[Spa
 class TiledRows:
     """An operator's result over a source, made band by band of tiles.
 
-    With an operator of one plane every channel of the source is a picture of its own; else the channels are the planes.
+    With an operator from one plane to one every channel of the source is a picture of its own; else the channels are the
+    planes.
 
     Args:
         source: what it is applied to.
@@ -154,7 +156,7 @@ class TiledRows:
             raise MatshotError(f"A network of {operator.planes} channels cannot take {source.channels}.")
         self.source, self.operator, self.wrap = source, operator, wrap
         self.height, self.width = source.height * operator.scale, source.width * operator.scale
-        self.channels = source.channels
+        self.channels = source.channels if operator.planes == 1 else operator.outputs
         self.tile, self._keep = tile, keep
         self._progress = progress or Progress(None)
         self._bands: OrderedDict[int, Pixels] = OrderedDict()

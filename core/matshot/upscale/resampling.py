@@ -42,7 +42,7 @@ class Enlarge:
         scale: whole number.
     """
 
-    planes, grid, bytes_per_pixel = 1, 1, 64
+    planes, outputs, grid, bytes_per_pixel = 1, 1, 1, 64
 
     def __init__(self, kernel: Kernel, support: int, scale: int) -> None:
         self.scale = scale
@@ -85,7 +85,7 @@ class Enlarge:
 class Sharpen:
     """An enlargement, then an unsharp mask as wide as an input pixel."""
 
-    planes, grid, bytes_per_pixel = 1, 1, 128
+    planes, outputs, grid, bytes_per_pixel = 1, 1, 1, 128
 
     def __init__(self, enlarge: Enlarge, amount: float = 0.6) -> None:
         self.scale = enlarge.scale
@@ -118,7 +118,7 @@ class Shrunk:
 
     def __init__(self, operator: Operator, factor: int, unit: bool = False) -> None:
         self.scale = operator.scale // factor
-        self.planes, self.grid = operator.planes, operator.grid
+        self.planes, self.outputs, self.grid = operator.planes, operator.outputs, operator.grid
         self.bytes_per_pixel = operator.bytes_per_pixel + 8 * operator.planes * operator.scale**2
         reach = 2 * factor
         self.receptive_field = operator.receptive_field + -(-reach // operator.scale)

@@ -1,0 +1,269 @@
+"""Pictures of materials for people: lit, and map by map, on one sheet.
+
+Pictures here are display-encoded (sRGB) ``H x W x 3`` in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import get_args
+
+import cv2
+import numpy as np
+import OpenImageIO as oiio
+
+from .color import Pixels, linear_from_srgb, srgb_from_linear
+from .errors import MatshotError
+from .jobs import Listener, Progress
+from .material import MapKind, Material
+from .normals import encoded_normals, renormalised
+from .render import Camera, Environment, Light, SoftLight, displayed, exposure, flash, render, rendered_sphere
+from .surface import Surface, surface_of
+from .texture import Texture, Wrap
+
+#: Grey of the sheet, and of what is written on it.
+_GROUND, _INK, _FAINT_INK = 0.125, 0.82, 0.55
+#: Pixels between pictures and around all of them.
+_GUTTER, _MARGIN = 12, 24
+#: Sizes of letters, and heights of their lines.
+_LABEL, _LINE, _TITLE, _HEADING = 13, 26, 20, 28
+#: Narrowest picture of a map, which its label needs.
+_LEAST_MAP = 190
+
+#: What maps are called where their kind is not a word.
+_NAMES: dict[MapKind, str] = {
+    "basecolor": "base color",
+    "ao": "ambient occlusion",
+    "anisotropy_angle": "anisotropy angle",
+    "orm": "ao, roughness, metallic",
+}
+
+#: Where the flash of the lit plane is beside the lens, in sides of the plane: far enough for relief to show.
+_BESIDE = (-0.30, 0.34)
+
+#: Most exposure of the lit plane, in that which shows matte white below the flash as white: dark materials stay dark.
+_MOST_EXPOSURE = 1.4
+
+#: Little light from everywhere, without which a smooth metal under a flash is black beside its highlight.
+_ROOM = Environment((0.06, 0.06, 0.06), (0.1, 0.1, 0.1), (0.0, 0.0, 0.0))
+
+#: A grey studio, a large softbox at the upper left and a narrow one behind on the right.
+_STUDIO: tuple[Light, ...] = (
+    Environment((0.50, 0.53, 0.58), (0.20, 0.20, 0.20), (0.07, 0.065, 0.06), up=(0.0, 1.0, 0.0)),
+    SoftLight((-0.55, 0.70, 0.75), (1.95, 1.90, 1.80), radius=14),
+    SoftLight((0.95, 0.25, -0.25), (0.9, 0.95, 1.05), radius=10),
+)
+
+
+def preview(material: Material, *, size: int = 512, progress: Listener | None = None) -> Texture:
+    """One sheet that shows a material: a lit plane, a lit sphere, and every map under its name.
+
+    The plane is lit by a flash beside the lens and exposed like a photograph, though dark materials stay dark; the
+    sphere stands in a grey studio of always the same brightness, so that different materials can be compared.
+
+    Args:
+        material: with a base color. Maps that are larger than they are shown are averaged first.
+        size: pixels a side of the two large pictures, 128 to 4096.
+        progress: told what is being drawn.
+
+    Returns:
+        The sheet, ``srgb``.
+
+    Raises:
+        MatshotError: without a base color, or for a size out of range.
+        Cancelled: when the listener says so.
+    """
+    if not 128 <= size <= 4096:
+        raise MatshotError(f"A preview has 128 to 4096 pixels a side, not {size}.")
+    whole = Progress(progress)
+    whole(0, "shrinking")
+    small = shrunk(material.unpacked(), size)
+    surface = surface_of(small)
+    square = _repeated(surface, small.wrap)
+    camera = Camera(square.width, square.height)
+    plane = render(square, camera, [flash(camera, _BESIDE), _ROOM], whole.part(0.1, 0.3, "lighting"))
+    aspect = surface.height / surface.width
+    tiling = 2 * np.sqrt(aspect) if small.wrap == "xy" else min(1.0, aspect)
+    sphere = rendered_sphere(surface, size, _STUDIO, float(tiling), whole.part(0.3, 0.85, "lighting"))
+    whole(0.9, "drawing")
+    factor = min(exposure(plane), _MOST_EXPOSURE * np.pi * camera.distance**2)
+    lit = [fitted(displayed(plane, factor), size, size), _on_backdrop(sphere)]
+    large = labelled_row(lit, ["plane: flash", "sphere: studio"])
+    rows = [large, *_map_rows(small.maps, large.shape[1])]
+    picture = sheet(rows, material.name, _facts(material))
+    whole(1)
+    return Texture(picture, "srgb")
+
+
+def shrunk(material: Material, longest: int) -> Material:
+    """A material whose longer side is at most ``longest``: colour is averaged as light, normals stay unit vectors."""
+    if max(material.width, material.height) <= longest:
+        return material
+    scale = longest / max(material.width, material.height)
+    width, height = (max(1, round(side * scale)) for side in (material.width, material.height))
+    maps = {kind: _averaged(texture, width, height) for kind, texture in material.maps.items()}
+    if "anisotropy_angle" in material.maps:
+        maps["anisotropy_angle"] = _averaged_turns(material.maps["anisotropy_angle"], width, height)
+    return material.with_maps(maps)
+
+
+def map_picture(kind: MapKind, texture: Texture) -> Pixels:
+    """A map as a picture: colour as it looks, normals as OpenGL files hold them, numbers as grey.
+
+    Heights are stretched from black to white, and anisotropy is grey where there is none.
+    """
+    pixels = texture.color if texture.encoding in ("srgb", "linear") else texture.pixels
+    if texture.encoding == "normal":
+        pixels = encoded_normals(pixels, "gl")[..., :3]
+    elif texture.encoding == "linear":
+        pixels = srgb_from_linear(pixels)
+    elif kind == "height":
+        lowest, highest = float(pixels.min()), float(pixels.max())
+        pixels = (pixels - lowest) / (highest - lowest) if highest > lowest else np.full_like(pixels, 0.5)
+    elif kind == "anisotropy":
+        pixels = 0.5 + 0.5 * pixels
+    return _as_rgb(pixels)
+
+
+def fitted(picture: Pixels, width: int, height: int) -> Pixels:
+    """A picture of any size, as large as it can be in the middle of a box of the sheet's grey."""
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    inner = _resized(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
+    box = np.full((height, width, 3), _GROUND, dtype=np.float32)
+    box[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return box
+
+
+def labelled_row(pictures: Sequence[Pixels], labels: Sequence[str]) -> Pixels:
+    """Pictures side by side, each above its label.
+
+    Args:
+        pictures: of equal height.
+        labels: one for each, or empty.
+    """
+    height = pictures[0].shape[0]
+    width = sum(picture.shape[1] for picture in pictures) + _GUTTER * (len(pictures) - 1)
+    row = np.full((height + _LINE, width, 3), _GROUND, dtype=np.float32)
+    left = 0
+    for picture, label in zip(pictures, labels, strict=True):
+        row[:height, left : left + picture.shape[1]] = np.clip(_as_rgb(picture), 0, 1)
+        _write(row[height:, left : left + picture.shape[1]], label, _LABEL, _INK)
+        left += picture.shape[1] + _GUTTER
+    return row
+
+
+def sheet(rows: Sequence[Pixels], title: str = "", facts: str = "") -> Pixels:
+    """Rows under each other on a dark neutral ground.
+
+    Args:
+        rows: pictures of any width, such as those of :func:`labelled_row`.
+        title: of the sheet.
+        facts: in small letters under the title.
+    """
+    header = (_HEADING if title else 0) + (_LINE if facts else 0) + (_GUTTER if title or facts else 0)
+    width = max(row.shape[1] for row in rows) + 2 * _MARGIN
+    height = header + sum(row.shape[0] for row in rows) + _GUTTER * (len(rows) - 1) + 2 * _MARGIN
+    picture = np.full((height, width, 3), _GROUND, dtype=np.float32)
+    top = _MARGIN + header
+    below = top - _GUTTER
+    _write(picture[_MARGIN : below - (_LINE if facts else 0), _MARGIN:-_MARGIN], title, _TITLE, _INK)
+    _write(picture[below - _LINE : below, _MARGIN:-_MARGIN], facts, _LABEL, _FAINT_INK)
+    for row in rows:
+        picture[top : top + row.shape[0], _MARGIN : _MARGIN + row.shape[1]] = row
+        top += row.shape[0] + _GUTTER
+    return picture
+
+
+def _repeated(surface: Surface, wrap: Wrap) -> Surface:
+    """A long surface beside itself, as close to a square as its wrap allows."""
+    down = round(surface.width / surface.height) if "y" in wrap else 1
+    across = round(surface.height / surface.width) if "x" in wrap else 1
+    repeats = (max(1, down), max(1, across), 1)
+    return Surface(**{field.name: np.tile(getattr(surface, field.name), repeats) for field in fields(surface)})
+
+
+def _map_rows(maps: Mapping[MapKind, Texture], width: int) -> list[Pixels]:
+    """Every map above its name, in as few even rows as wide maps allow, each as wide as what is above."""
+    kinds: list[MapKind] = [kind for kind in get_args(MapKind) if kind in maps]
+    down = -(-len(kinds) // max(2, width // _LEAST_MAP))
+    columns = max(2, -(-len(kinds) // down))
+    sides = [(width - _GUTTER * (columns - 1) + place) // columns for place in range(columns)]
+    shape = maps[kinds[0]].pixels.shape
+    height = min(sides[0], round(sides[0] * shape[0] / shape[1]))
+    rows = []
+    for first in range(0, len(kinds), columns):
+        row = kinds[first : first + columns]
+        boxes = [fitted(map_picture(kind, maps[kind]), side, height) for kind, side in zip(row, sides, strict=False)]
+        rows.append(labelled_row(boxes, [_label(kind, maps[kind]) for kind in row]))
+    return rows
+
+
+def _label(kind: MapKind, texture: Texture) -> str:
+    """Name of a map, and what its numbers span."""
+    name = _NAMES.get(kind, kind)
+    if texture.encoding != "data" or texture.pixels.shape[2] > 1:
+        return name
+    lowest, highest = np.percentile(texture.pixels, (1, 99))
+    return f"{name}  {lowest:.2f}" if highest - lowest < 0.005 else f"{name}  {lowest:.2f} to {highest:.2f}"
+
+
+def _facts(material: Material) -> str:
+    parts = [f"{material.width} x {material.height} px"]
+    if material.physical_size is not None:
+        parts.append("{:.3g} x {:.3g} m".format(*material.physical_size))
+    parts.append({"none": "does not tile", "xy": "tiles"}.get(material.wrap, f"tiles in {material.wrap}"))
+    return ", ".join(parts)
+
+
+def _on_backdrop(sphere: Pixels) -> Pixels:
+    """A sphere before a grey that is lighter in the middle."""
+    side = np.linspace(-1, 1, sphere.shape[0], dtype=np.float32)
+    away = np.square(side)[np.newaxis] + np.square(side - np.float32(0.15))[:, np.newaxis]
+    backdrop = (np.float32(0.018) + np.float32(0.05) * np.exp(-1.1 * away))[..., np.newaxis]
+    covered = sphere[..., 3:]
+    return displayed(sphere[..., :3] * covered + backdrop * (1 - covered), 1.0)
+
+
+def _averaged(texture: Texture, width: int, height: int) -> Texture:
+    pixels = texture.pixels
+    if texture.encoding == "srgb":
+        color = srgb_from_linear(_resized(linear_from_srgb(texture.color), width, height))
+        if texture.alpha is None:
+            return texture.with_pixels(color)
+        return texture.with_pixels(np.concatenate([color, _resized(texture.alpha, width, height)], axis=2))
+    small = _resized(pixels, width, height)
+    return texture.with_pixels(renormalised(small) if texture.encoding == "normal" else small)
+
+
+def _averaged_turns(texture: Texture, width: int, height: int) -> Texture:
+    """Directions in parts of a turn, which are alike after half of it."""
+    angle = 4 * np.pi * texture.pixels
+    x, y = _resized(np.cos(angle), width, height), _resized(np.sin(angle), width, height)
+    return texture.with_pixels(np.mod(np.arctan2(y, x) / (4 * np.pi), 0.5).astype(np.float32))
+
+
+def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Mean of the area that a pixel covers, or cubic when it grows."""
+    grows = width * height > pixels.shape[0] * pixels.shape[1]
+    how = cv2.INTER_CUBIC if grows else cv2.INTER_AREA
+    resized = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=how)
+    return np.asarray(resized, dtype=np.float32).reshape(height, width, pixels.shape[2])
+
+
+def _as_rgb(pixels: Pixels) -> Pixels:
+    return np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
+
+
+def _write(strip: Pixels, text: str, size: int, grey: float) -> None:
+    """Put a line of text into a strip of the sheet; what does not fit is cut off."""
+    if not text:
+        return
+    canvas = oiio.ImageBuf(np.ascontiguousarray(strip))
+    baseline = (strip.shape[0] + size) // 2 - 1
+    # Without a font, which some builds of OpenImageIO do not bring, the sheet stays without words.
+    if oiio.ImageBufAlgo.render_text(canvas, 0, baseline, text, size, textcolor=(grey, grey, grey)):
+        strip[...] = np.asarray(canvas.get_pixels(oiio.FLOAT))[: strip.shape[0], : strip.shape[1], :3]
+    else:
+        canvas.geterror()

@@ -1,0 +1,175 @@
+"""One photograph to a material: the trivial answer, the network, and what refining it brings.
+
+    python tests/bench/capture_oneshot.py --data DIR [--photographs DIR] [--skip-slow] [--write]
+
+Prints tables over DIR/materials/val, photographed by Mitsuba (see ``capture_photographs.py``), and over the real
+photographs in DIR/eval/relight9. ``--skip-slow`` leaves out refining, which takes minutes for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import capture_photographs
+import images
+import measures
+import numpy as np
+import report
+from capture_photographs import Photographed
+from capture_relighting import CAPTURED, FOV, LISTED, Predictor, predicted
+from capture_relighting import error as relighting_error
+from capture_scores import (
+    MEANING,
+    SATURATED,
+    Answer,
+    Bars,
+    Comparison,
+    Method,
+    answer,
+    comparison,
+    trivial,
+    trivial_answer,
+    true_maps,
+    verdict,
+)
+
+from matshot.capture.oneshot import OneShotOptions, oneshot
+from matshot.capture.refinement import refined
+from matshot.color import Pixels, linear_from_srgb
+from matshot.jobs import Progress
+from matshot.render import Camera
+
+NAME = "capture_oneshot"
+TOOL, REFINED = "Matshot", "Matshot `--refine`"
+BARS = Bars(normals=0.75, roughness=0.15, base_color=0.042, novel=0.065)
+
+#: Side of the photograph that the tool is timed on, in pixels, and the seconds that it may take.
+_TIMED_SIDE, _SECONDS = 1024, 10
+
+#: RMSE that predicted photographs must stay below.
+_RELIT = 0.093
+
+
+def measure(options: argparse.Namespace) -> report.Section:
+    """Run the benchmark."""
+    subjects = capture_photographs.photographed(options)
+    ways: dict[str, dict[str, Any]] = {TOOL: {}} if options.skip_slow else {TOOL: {}, REFINED: {"refine": True}}
+    flash: dict[str, Method] = {"trivial answer": trivial, "truth's own maps": true_maps}
+    flash |= {title: _tool(**chosen) for title, chosen in ways.items()}
+    if not options.skip_slow:
+        flash["trivial answer, refined"] = _trivial_refined
+    even: dict[str, Method] = {"trivial answer": _trivial_even, TOOL: _tool_even}
+    compared = comparison(flash, subjects)
+    text = [
+        report.conditions(report.command(NAME, options)),
+        MEANING,
+        compared.text(TOOL, BARS),
+        *([] if options.skip_slow else [_gain(compared)]),
+        _timing(subjects[0]),
+        "From the evenly lit photograph alone, `--light even`:",
+        comparison(even, subjects).text(TOOL),
+        *_relighting(options, ways),
+    ]
+    return report.Section(NAME, "One photograph to a material", "\n\n".join(text))
+
+
+def _tool(**chosen: Any) -> Method:
+    def method(subject: Photographed) -> Answer:
+        settings = OneShotOptions(fov=subject.camera.fov, threads=report.THREADS, **chosen)
+        return answer(lambda: oneshot(subject.flash_path, settings))
+
+    return method
+
+
+def _tool_even(subject: Photographed) -> Answer:
+    settings = OneShotOptions(light="even", fov=subject.camera.fov, threads=report.THREADS)
+    return answer(lambda: oneshot(subject.ambient_path, settings))
+
+
+def _trivial_refined(subject: Photographed) -> Answer:
+    """What refining makes of the trivial answer, without the network."""
+    start = time.perf_counter()
+    surface = refined(
+        trivial_answer(subject.flash),
+        linear_from_srgb(subject.flash),
+        subject.flash.max(axis=2) < SATURATED,
+        subject.camera,
+        threads=report.THREADS,
+        progress=Progress(None),
+    )
+    return Answer(surface, seconds=time.perf_counter() - start)
+
+
+def _trivial_even(subject: Photographed) -> Answer:
+    return Answer(trivial_answer(images.read_image(subject.ambient_path).astype(np.float32)))
+
+
+def _gain(compared: Comparison) -> str:
+    plain, finer = compared.means[TOOL], compared.means[REFINED]
+    return (
+        f"Refining takes the error under novel lights from {plain.novel:.4f} to {finer.novel:.4f} and the flash "
+        f"photograph from {plain.flash:.2f} to {finer.flash:.2f} dB; wanted, less error: "
+        f"{verdict(finer.novel < plain.novel)}."
+    )
+
+
+def _timing(subject: Photographed) -> str:
+    report.say(f"{NAME}: seconds for {_TIMED_SIDE} px")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "photograph.png"
+        images.write_image(path, measures.resized(subject.flash, _TIMED_SIDE, _TIMED_SIDE).clip(0, 1))
+        settings = OneShotOptions(fov=subject.camera.fov, threads=report.THREADS)
+        seconds = min(answer(lambda: oneshot(path, settings)).seconds for _ in range(2))
+    verdict = "ok" if seconds <= _SECONDS else "**FAILS**"
+    return (
+        f"{TOOL} takes {seconds:.1f} s for {_TIMED_SIDE} x {_TIMED_SIDE} px; wanted, at most {_SECONDS} s: {verdict}."
+    )
+
+
+def _relighting(options: argparse.Namespace, ways: dict[str, dict[str, Any]]) -> list[str]:
+    """Text and table: one of nine photographs in, the other eight predicted."""
+    paths = sorted((options.data / "eval" / "relight9").glob("*/photos_3x3.*"))[: options.limit]
+    if not paths:
+        return ["There is no eval/relight9/*/photos_3x3.* in the data."]
+    predictors: dict[str, Predictor] = {
+        "the photograph that went in": lambda photograph, _: lambda _: photograph,
+        "trivial answer": lambda photograph, camera: predicted(Answer(trivial_answer(photograph)), photograph, camera),
+        **{title: _predictor(chosen) for title, chosen in ways.items()},
+    }
+    errors: dict[tuple[str, str], list[float]] = {}
+    for path in paths:
+        grid = images.read_image(path).astype(np.float32)
+        for layout in (CAPTURED, LISTED):
+            for title, predict in predictors.items():
+                report.say(f"{NAME}: {path.parent.name}, {layout.title}: {title}")
+                errors.setdefault((title, layout.title), []).append(relighting_error(grid, layout, predict))
+    rows = [[*key, *(f"{value:.3f}" for value in [*found, np.mean(found)])] for key, found in errors.items()]
+    ours, other = (float(np.mean(errors[title, CAPTURED.title])) for title in (TOOL, "trivial answer"))
+    return [
+        "Real photographs (`relight9`): the middle one of nine in, lens and flash together above it, the other eight "
+        "predicted from their nominal positions. RMSE (sRGB), one exposure, fitted on the photograph that went in; "
+        f"wanted: below {_RELIT} and below the trivial answer's: {verdict(ours < min(_RELIT, other))}. Where each "
+        "photograph was taken from is told by its highlight (*as captured*: middle, corners, edges); *as listed* takes "
+        "the grid for a map of the positions, and so another photograph for the middle one.",
+        report.table(["method", "positions", *(path.parent.name for path in paths), "mean"], rows, ("positions",)),
+    ]
+
+
+def _predictor(chosen: dict[str, Any]) -> Predictor:
+    def predict(photograph: Pixels, camera: Camera) -> Callable[[Camera], Pixels]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "photograph.png"
+            images.write_image(path, photograph)
+            found = answer(lambda: oneshot(path, OneShotOptions(fov=FOV, threads=report.THREADS, **chosen)))
+        return predicted(found, photograph, camera)
+
+    return predict
+
+
+if __name__ == "__main__":
+    report.run_alone(measure, capture_photographs.parser(__doc__))
