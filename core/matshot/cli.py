@@ -6,9 +6,10 @@ import inspect
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -16,10 +17,14 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from matshot_host.tools import UPSCALE, Tool
+from matshot_host.tools import ONESHOT, PREVIEW, TWOSHOT, UPSCALE, Tool
 
 from . import __version__
 from .errors import Cancelled, MatshotError
+
+if TYPE_CHECKING:
+    from .jobs import Listener
+    from .material import Material
 
 app = typer.Typer(
     name="matshot",
@@ -30,6 +35,13 @@ app = typer.Typer(
 )
 
 FAILED, CANCELLED = 1, 130
+
+#: What the help writes for values that are more than one word.
+_METAVARS = {"tile": "X Y"}
+
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder that the material goes into.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
 
 def main() -> NoReturn:
@@ -91,8 +103,8 @@ def options_of(table: Tool) -> Callable[[Callable[..., None]], Callable[..., Non
                     typer.Option(
                         f"--{parameter.name}",
                         help=parameter.help,
-                        show_default=bool(parameter.default),
-                        metavar="|".join(map(str, parameter.choices)) or None,
+                        show_default=bool(parameter.default) and not isinstance(parameter.default, tuple),
+                        metavar="|".join(map(str, parameter.choices)) or _METAVARS.get(parameter.name),
                         rich_help_panel="Seldom needed" if parameter.advanced else "Options",
                     ),
                 ],
@@ -112,8 +124,8 @@ def options_of(table: Tool) -> Callable[[Callable[..., None]], Callable[..., Non
 def upscale(
     inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="Images, folders, or name.<UDIM>.exr.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A file, or the folder that results go into.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
     **chosen: Any,
 ) -> None:
     """Filled in from the tool table."""
@@ -128,6 +140,68 @@ def upscale(
     reporter.summary(outcome)
     if outcome.failed:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+@options_of(ONESHOT)
+def oneshot(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photograph, straight from above.")],
+    output: Folder,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    **chosen: Any,
+) -> None:
+    """Filled in from the tool table."""
+    from .capture.oneshot import OneShotOptions
+    from .capture.oneshot import oneshot as capture
+
+    options = OneShotOptions(**chosen)
+    _capture(lambda progress: capture(photo, options, progress=progress), output, as_json, quiet)
+
+
+@app.command()
+@options_of(TWOSHOT)
+def twoshot(
+    flash: Annotated[Path, typer.Argument(metavar="FLASH", help="The photograph with flash, straight from above.")],
+    ambient: Annotated[Path, typer.Argument(metavar="AMBIENT", help="The same place without flash.")],
+    output: Folder,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    **chosen: Any,
+) -> None:
+    """Filled in from the tool table."""
+    from .capture.twoshot import TwoShotOptions
+    from .capture.twoshot import twoshot as capture
+
+    options = TwoShotOptions(**chosen)
+    _capture(lambda progress: capture(flash, ambient, options, progress=progress), output, as_json, quiet)
+
+
+def _capture(captured: Callable[[Listener], Material], output: Path, as_json: bool, quiet: bool) -> None:
+    from .capture.delivery import check_folder, delivered
+    from .terminal import Reporter
+
+    check_folder(output)
+    with Reporter(as_json=as_json, quiet=quiet) as reporter:
+        began = time.monotonic()
+        material = captured(reporter.progress)
+        folder = delivered(material, output)
+        reporter.delivered(material, folder, time.monotonic() - began)
+
+
+@app.command()
+@options_of(PREVIEW)
+def preview(
+    material: Annotated[Path, typer.Argument(metavar="DIR", help="A material folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture.")],
+    **chosen: Any,
+) -> None:
+    """Filled in from the tool table."""
+    from .material import load_material
+    from .preview import preview as picture
+    from .texture import write_texture
+
+    write_texture(picture(load_material(material), **chosen), output)
 
 
 @app.command()
@@ -172,7 +246,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For machines.")
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures.")] = Path("matshot-demo"),
 ) -> None:
-    """Make a small texture, upscale it, and put both side by side in a picture."""
+    """Photograph a surface of its own making, make a material of the two photographs, and enlarge that."""
     from .demonstration import demonstrate
     from .terminal import Reporter
 

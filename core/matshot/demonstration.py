@@ -1,25 +1,36 @@
-"""What ``matshot demo`` does: a small material of its own, upscaled, with a picture of before and after."""
+"""What ``matshot demo`` does: two photographs of a wall of its own, a material made of them, enlarged."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from .color import Pixels
+from .capture.delivery import delivered
+from .capture.twoshot import TwoShotOptions, twoshot
+from .color import Pixels, srgb_from_linear
 from .jobs import Listener, Progress
+from .material import PREVIEW, Material, load_material
+from .preview import preview
 from .procedural import brick_wall
+from .render import Camera, Environment, SoftLight, exposure, flash, render
+from .surface import Surface, surface_of
 from .texture import Texture, write_texture
-from .upscale import UpscaleOptions, upscale, upscale_all
+from .upscale import UpscaleOptions, upscale_all
 
-SIZE, SCALE = 128, 4
+#: Side of the photographs, and how often the wall's pattern repeats in them.
+SIZE, REPEATS = 640, 2
+#: Overcast sky with a soft light from the left, as in a courtyard.
+_DAYLIGHT = (Environment((0.8, 0.85, 0.9), (0.7, 0.72, 0.75), (0.3, 0.3, 0.3)), SoftLight((-0.6, 0.4, 0.7), 1.2, 12))
 
 
 def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
-    """Write ``small/`` (a generated brick material), ``large/`` (the same, four times larger) and ``before-after.png``.
+    """Go the whole way: photographs, material, larger material.
 
-    The picture shows, from left to right, bicubic, ``fidelity`` and ``detail``, of the same quarter of the wall.
+    Writes ``photographs/`` (a generated brick wall with and without flash), ``tile/`` (the material that the two-shot
+    tool makes of them) and ``material/`` (the same, twice as large), each material with its preview.
 
     Returns:
         Lines that tell the user what lies where.
@@ -30,44 +41,56 @@ def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
     """
     began = time.monotonic()
     whole = Progress(progress)
-    small = {name: _shrunk(texture) for name, texture in brick_wall(SIZE * SCALE, seed=7).items()}
-    for name, texture in small.items():
-        write_texture(texture, output / "small" / f"{name}.png")
+    whole(0.0, "photographing")
+    pair = photographed_wall(SIZE, seed=7)
+    paths = [output / "photographs" / f"{name}.png" for name in pair]
+    for path, pixels in zip(paths, pair.values(), strict=True):
+        write_texture(Texture(pixels, "srgb"), path)
+    found = twoshot(*paths, TwoShotOptions(), progress=whole.part(0.02, 0.7))
+    delivered(found, output / "tile")
     outcome = upscale_all(
-        [output / "small"], output / "large", UpscaleOptions(scale=SCALE), progress=whole.part(0, 0.6, "material")
+        [output / "tile"],
+        output / "material",
+        UpscaleOptions(scale=2, wrap=found.wrap),
+        progress=whole.part(0.7, 0.98, "upscaling"),
     )
     for _, error in outcome.failed:
         raise error
-    color = small["basecolor"]
-    shown = [
-        upscale(color, scale=SCALE, progress=whole.part(0.6 + 0.13 * i, 0.73 + 0.13 * i, "picture"), **how).pixels
-        for i, how in enumerate(({"method": "bicubic"}, {"look": "fidelity"}, {"look": "detail"}))
-    ]
-    half = SIZE * SCALE // 2
-    picture = Texture(_side_by_side([pixels[:half, :half] for pixels in shown]), "srgb")
-    path = write_texture(picture, output / "before-after.png")
+    large = load_material(output / "material")
+    write_texture(preview(large), output / "material" / PREVIEW)
     taken = time.monotonic() - began
     return [
-        f"A {SIZE} x {SIZE} brick material became {SIZE * SCALE} x {SIZE * SCALE} in {taken:.1f} s:",
-        f"  {(output / 'small').resolve()}  (before)",
-        f"  {(output / 'large').resolve()}  (after, all maps, still seamless)",
-        f"  {path.resolve()}  (bicubic | fidelity | detail, side by side)",
+        f"Two photographs of a generated brick wall became a seamless material in {taken:.0f} s:",
+        f"  {(output / 'photographs').resolve()}  (with flash and without)",
+        f"  {(output / 'tile').resolve()}  (the material of a tile, {found.width} x {found.height})",
+        f"  {(output / 'material').resolve()}  (upscaled, {large.width} x {large.height}, with material.mtlx)",
+        f"  {(output / 'material' / PREVIEW).resolve()}  (look at this one)",
     ]
 
 
-def _shrunk(texture: Texture) -> Texture:
-    """A quarter of the size by averaging, so that the small maps are what a small photograph would have been."""
-    height, width, channels = texture.pixels.shape
-    blocks = texture.pixels.reshape(height // SCALE, SCALE, width // SCALE, SCALE, channels)
-    pixels = blocks.mean(axis=(1, 3), dtype=np.float32)
-    if texture.encoding == "normal":
-        pixels = pixels / np.linalg.norm(pixels, axis=2, keepdims=True)
-    return texture.with_pixels(pixels)
+def photographed_wall(size: int, seed: int) -> dict[str, Pixels]:
+    """A flash photograph and one in daylight of the procedural brick wall, as a phone stores them.
+
+    Args:
+        size: of a side in pixels, a multiple of twice ``REPEATS``.
+        seed: of the wall and of the sensor's noise.
+
+    Returns:
+        ``flash`` and ``ambient``, ``size x size x 3``, display-encoded in [0, 1].
+    """
+    wall = brick_wall(size // REPEATS, seed)
+    maps = {("normal" if name == "normal_gl" else name): texture for name, texture in wall.items()}
+    tiled = {name: replace(t, pixels=np.tile(t.pixels, (REPEATS, REPEATS, 1))) for name, t in maps.items()}
+    surface: Surface = surface_of(Material(tiled))  # type: ignore[arg-type]
+    camera = Camera(size, size)
+    rng = np.random.default_rng(seed)
+    flashed = render(surface, camera, [flash(camera, offset=(0.02, 0.03))])
+    daylit = render(surface, camera, _DAYLIGHT)
+    return {"flash": _exposed(flashed, rng), "ambient": _exposed(daylit, rng)}
 
 
-def _side_by_side(panels: list[Pixels], gap: int = 4) -> Pixels:
-    white = np.ones((panels[0].shape[0], gap, 3), dtype=np.float32)
-    pieces = [panels[0]]
-    for panel in panels[1:]:
-        pieces += [white, panel]
-    return np.concatenate(pieces, axis=1)
+def _exposed(radiance: Pixels, rng: np.random.Generator) -> Pixels:
+    """Exposed for the highlights, with the noise of a sensor."""
+    signal = radiance * np.float32(exposure(radiance, 0.95))
+    noise = rng.standard_normal(signal.shape, dtype=np.float32) * np.sqrt(signal.clip(0) * 1e-4 + 2e-6)
+    return srgb_from_linear((signal + noise).clip(0, 1).astype(np.float32))

@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from .errors import MatshotError
+from .materialx import DOCUMENT, material_document
 from .texture import (
     READABLE,
     WRAPS,
@@ -51,6 +52,8 @@ MapKind = Literal[
 MAP_KINDS: tuple[str, ...] = get_args(MapKind)
 
 DESCRIPTION = "material.json"
+#: The picture of a material that its folder may hold.
+PREVIEW = "preview.png"
 _DESCRIPTION_VERSION = 1
 
 _COLORS = ("basecolor", "emission")
@@ -367,7 +370,7 @@ def save_material(
     depth: Depth | None = None,
     convention: Convention = "gl",
 ) -> Path:
-    """Write a material folder: its maps under Matshot's names and ``material.json``.
+    """Write a material folder: its maps under Matshot's names, ``material.mtlx`` and ``material.json``.
 
     Everything is written aside first and then moved in, the description last; when something fails, what was in the
     folder is still there and still fits together.
@@ -396,8 +399,10 @@ def save_material(
             stored = _with_convention(texture, convention) if kind == "normal" else texture
             fallback: Depth = "uint16" if kind in _FINE else "uint8"
             write_texture(stored, aside / files[kind], depth=depth or (None if texture.source else fallback))
+        document = material_document(material, files, convention, depth=depth)
+        (aside / DOCUMENT).write_text(document, encoding="utf-8")
         _write_description(material, aside / DESCRIPTION, files, convention)
-        for name in (*files.values(), DESCRIPTION):
+        for name in (*files.values(), DOCUMENT, DESCRIPTION):
             (aside / name).replace(folder / name)
     except OSError as error:
         raise MatshotError(f"{folder} could not be written: {(error.strerror or str(error)).lower()}.") from error

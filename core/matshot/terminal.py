@@ -14,6 +14,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from .errors import MatshotError
+from .material import Material
 from .upscale import Outcome
 from .upscale.files import Upscaled
 
@@ -80,6 +81,23 @@ class Reporter:
             self._emit("failed", source=str(path), error=error.sentence)
         else:
             self._console.print(f"[red]Error:[/] {escape(error.sentence)}", highlight=False)
+
+    def delivered(self, material: Material, folder: Path, seconds: float) -> None:
+        """Show a material that was made."""
+        notes = material.parameters.get("notes", [])
+        if self._json:
+            self._emit(
+                "done", target=str(folder), width=material.width, height=material.height, wrap=material.wrap,
+                maps=sorted(material.maps), notes=notes, seconds=round(seconds, 2),
+            )  # fmt: skip
+        elif not self._quiet:
+            self._console.print(
+                f"[green]done[/] {escape(str(folder))}  {material.width} x {material.height}, wrap {material.wrap}, "
+                f"{', '.join(material.maps)}, {seconds:.1f} s",
+                highlight=False,
+            )
+            for note in notes:
+                self._console.print(f"  {escape(note)}", highlight=False)
 
     def summary(self, outcome: Outcome) -> None:
         """Close the batch."""

@@ -12,7 +12,7 @@ class Parameter(NamedTuple):
 
     Attributes:
         name: as the tool's function takes it; ``--name`` on the command line.
-        type: ``str``, ``int`` or ``float``.
+        type: ``str``, ``int``, ``float``, ``bool``, or ``Tuple`` of numbers.
         default: also what an empty dialog shows.
         help: one sentence for the artist.
         choices: allowed values; empty for any.
@@ -20,7 +20,7 @@ class Parameter(NamedTuple):
     """
 
     name: str
-    type: type
+    type: Any
     default: Any
     help: str
     choices: Tuple[Any, ...] = ()
@@ -41,6 +41,16 @@ class Tool(NamedTuple):
     title: str
     help: str
     parameters: Tuple[Parameter, ...]
+
+
+#: What a network runs with; every tool that has networks takes them.
+_ENGINE: Tuple[Parameter, ...] = (
+    Parameter("memory", str, "", "Bound on memory, such as 2G; by default a share of what is free.", (), True),
+    Parameter(
+        "device", str, "auto", "Where networks run; auto takes the GPU where it works.", ("auto", "cpu", "cuda"), True
+    ),
+    Parameter("threads", int, 0, "CPU threads; 0 takes all.", (), True),
+)
 
 
 UPSCALE = Tool(
@@ -96,21 +106,63 @@ UPSCALE = Tool(
         Parameter(
             "depth", str, "same", "Bits per sample of the results.", ("same", "uint8", "uint16", "half", "float"), True
         ),
-        Parameter("memory", str, "", "Bound on memory, such as 2G; by default a share of what is free.", (), True),
-        Parameter(
-            "device",
-            str,
-            "auto",
-            "Where networks run; auto takes the GPU where it works.",
-            ("auto", "cpu", "cuda"),
-            True,
-        ),
-        Parameter("threads", int, 0, "CPU threads; 0 takes all.", (), True),
+        *_ENGINE,
         Parameter("tile", int, 0, "Side of the tiles in input pixels; 0 takes what memory allows.", (), True),
     ),
 )
 
-TOOLS: Tuple[Tool, ...] = (UPSCALE,)
+#: What photographs are, and what an artist changes in the maps; both capture tools take them.
+_CAPTURE: Tuple[Parameter, ...] = (
+    Parameter("fov", float, 0.0, "Degrees across the photograph's longer side; 0 takes EXIF's, else 60."),
+    Parameter("size", int, 0, "Longer side of the photograph as it is worked on, in pixels; 0 keeps it, up to 2048."),
+    Parameter("width", float, 0.0, "Metres that the photograph's longer side shows; 0 for unknown.", (), True),
+    Parameter("roughness", float, 0.0, "Shifts roughness, -1 to 1: down is smoother, up is rougher."),
+    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat."),
+    Parameter("height", float, 1.0, "Strength of the height."),
+    Parameter("metal", str, "auto", "Whether the surface is metal; auto leaves it as found.", ("auto", "on", "off")),
+    *_ENGINE,
+)
+
+ONESHOT = Tool(
+    "oneshot",
+    "Photo to Material",
+    "A material from one photograph of a flat surface, taken with flash or in even light.",
+    (
+        Parameter("light", str, "flash", "How the photograph was lit; even also suits textures.", ("flash", "even")),
+        Parameter("refine", bool, False, "Make the lit maps match the photograph's texture; takes a minute longer."),
+        Parameter("seamless", str, "none", "Axes on which the maps are made to repeat.", ("none", "x", "y", "xy")),
+        Parameter(
+            "wrap",
+            str,
+            "auto",
+            "Axes on which an evenly lit texture repeats already; auto measures it.",
+            ("auto", "none", "x", "y", "xy"),
+            True,
+        ),
+        *_CAPTURE,
+    ),
+)
+
+TWOSHOT = Tool(
+    "twoshot",
+    "Two-Shot Material",
+    "A material from two photographs of a flat, repetitive surface: one with flash, one without.",
+    (
+        Parameter("full", bool, False, "Maps of the whole photograph instead of a tile."),
+        Parameter("tile", Tuple[int, int], (-1, -1), "Middle of the tile in the photograph, in pixels; else chosen."),
+        Parameter("seamless", str, "xy", "Axes on which the tile is made to repeat.", ("none", "x", "y", "xy")),
+        *_CAPTURE,
+    ),
+)
+
+PREVIEW = Tool(
+    "preview",
+    "Preview",
+    "A picture of a material: a lit plane, a sphere and its maps.",
+    (Parameter("size", int, 512, "Side of each picture in pixels."),),
+)
+
+TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, PREVIEW)
 
 
 def tool(name: str) -> Tool:

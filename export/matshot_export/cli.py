@@ -102,6 +102,47 @@ def onnx(
 
 
 @app.command()
+def train_capture(
+    data: Annotated[Path, typer.Option(help="Folder with materials/.")],
+    runs: Runs = Path("runs"),
+    steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
+    minutes: Annotated[float, typer.Option(help="End the schedule by then; 0 for no such bound.")] = 0.0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+) -> None:
+    """Train the network that turns photographs into maps, to RUNS/capture."""
+    import torch
+
+    from .capture_training import CaptureRecipe
+    from .capture_training import train_capture as run_training
+
+    if threads:
+        torch.set_num_threads(threads)
+    recipe = CaptureRecipe(steps=steps) if steps else CaptureRecipe()
+    out = runs / "capture"
+    weights = run_training(recipe, data, out, minutes=minutes or None, device=device, resume=resume, report=typer.echo)
+    typer.echo(f"Weights: {weights}")
+
+
+@app.command()
+def onnx_capture(
+    runs: Runs = Path("runs"),
+    models: Annotated[Path, typer.Option(help="Folder that the models go into.")] = SHIPPED,
+) -> None:
+    """Export the capture network as its two graphs, check them against torch and write their cards."""
+    from .capture_export import export_capture
+
+    run = runs / "capture"
+    if not (run / "weights.pt").exists():
+        raise FileNotFoundError(f"the capture network is not trained yet (no {run / 'weights.pt'})")
+    for card in export_capture(run / "weights.pt", models, run=run):
+        typer.echo(
+            f"{models / card.file}: receptive field {card.receptive_field}, {card.bytes_per_pixel} bytes a pixel"
+        )
+
+
+@app.command()
 def measure(
     name: Annotated[str, typer.Argument(help="A model's name.")],
     data: Annotated[Path, typer.Option(help="Folder with materials/.")],

@@ -91,8 +91,8 @@ class PerceptualDistance(nn.Module):
             distance = distance + weighted.sum(dim=1).mean(dim=(1, 2))
         return distance
 
-    def _features(self, image: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Features of each level, float32, of unit length over the channels."""
+    def activations(self, image: torch.Tensor) -> Iterator[torch.Tensor]:
+        """What the last convolution of each level gives after its ReLU, float32: 64, 128, 256, 512, 512 channels."""
         dtype = self.levels[0][0].weight.dtype  # type: ignore[index]
         with torch.autocast(image.device.type, enabled=False):
             x = ((image.float() - self.mean) / self.deviation).to(dtype, memory_format=torch.channels_last)
@@ -101,9 +101,13 @@ class PerceptualDistance(nn.Module):
                     x = _pooled(x)
                 for layer in level:  # type: ignore[attr-defined]
                     x = F.relu(layer(x))
-                features = x.float()
-                # vector_norm, unlike the root of a sum, has a finite gradient where all features are zero.
-                yield features / (torch.linalg.vector_norm(features, dim=1, keepdim=True) + 1e-10)
+                yield x.float()
+
+    def _features(self, image: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The activations at unit length over the channels."""
+        for features in self.activations(image):
+            # vector_norm, unlike the root of a sum, has a finite gradient where all features are zero.
+            yield features / (torch.linalg.vector_norm(features, dim=1, keepdim=True) + 1e-10)
 
 
 def _pooled(x: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..errors import MatshotError
 from ..jobs import Listener, Progress
-from ..material import find_material
+from ..material import DESCRIPTION, PREVIEW, find_material
+from ..materialx import DOCUMENT
 from ..texture import READABLE, WRITABLE, Encoding
 from ..udim import TOKEN, Neighbours, UdimSet, expanded, udim_sets
 from .files import FileOptions, Kind, Upscaled, common_wrap, recognised, target_name, upscale_file
@@ -27,7 +28,7 @@ class Task:
         files: how to read and store, with the kind where the set tells it.
         neighbours: of a UDIM tile.
         notes: to pass on to the user.
-        record: the ``material.json`` that belongs beside the result, if there is one.
+        records: files about a material that belong beside the results.
     """
 
     source: Path
@@ -36,7 +37,7 @@ class Task:
     files: FileOptions
     neighbours: Neighbours | None = None
     notes: tuple[str, ...] = ()
-    record: Path | None = None
+    records: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def upscale_all(
             made = upscale_file(
                 task.source, task.target, task.options, task.files, neighbours=task.neighbours, progress=part
             )
-            if task.record is not None:
-                _copy_record(task.record, task.target.parent)
+            for record in task.records:
+                _copy_record(record, task.target.parent)
             done.append(replace(made, notes=task.notes + made.notes))
         except MatshotError as error:
             failed.append((task.source, error))
@@ -141,7 +142,9 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
         mirrored = output / inside.relative_to(folder)
         material = find_material(inside) if files.kind == "auto" else None
         maps = {entry.path: entry for entry in material.entries} if material else {}
-        record = inside / "material.json"
+        # A MaterialX document names the files, so it holds as long as their names stay.
+        about = (DESCRIPTION, DOCUMENT) if files.format == "same" else (DESCRIPTION,)
+        records = tuple(inside / name for name in about if (inside / name).is_file())
         wrap = options.wrap
         if maps and wrap == "auto":
             colour_first = sorted(maps, key=lambda path: maps[path].kind != "basecolor")
@@ -153,8 +156,10 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
             note = (f"{entry.kind} of the material {inside.name}",)
             named = replace(options, wrap=wrap)
             target_path = mirrored / target_name(path, files.format)
-            yield Task(path, target_path, named, known, None, note, record if record.is_file() else None)
+            yield Task(path, target_path, named, known, None, note, records)
         others = [p for p in sorted(inside.iterdir()) if p.is_file() and p.suffix.lower() in READABLE and p not in maps]
+        if maps:
+            others = [p for p in others if p.name != PREVIEW]
         sets, alone = udim_sets(p for p in others if not p.name.startswith("."))
         for one in sets:
             yield from _set_tasks(one, mirrored, options, files)

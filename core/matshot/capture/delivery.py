@@ -1,0 +1,178 @@
+"""What both capture tools do with the reflectance that they found: sliders, relief, a material, a folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..color import Pixels
+from ..errors import MatshotError
+from ..jobs import Progress
+from ..material import PREVIEW, Material, save_material
+from ..preview import preview
+from ..render import Camera, flash, render
+from ..surface import Surface
+from ..synthesis.seams import seamless_surface
+from ..texture import Texture, Wrap, write_texture
+from .adjustments import STRONGEST, Metal, adjusted
+from .relief import height_and_occlusion
+
+#: Relief larger than this, in longer sides, is taken for the sum of small errors; see ``height_and_occlusion``.
+_DRIFT = 1 / 8
+#: Largest photograph that is worked on unless asked: phones' pixels beyond it hold little but noise.
+LARGEST = 2048
+
+
+@dataclass(frozen=True)
+class CaptureOptions:
+    """What both tools ask.
+
+    Attributes:
+        seamless: axes on which the maps are made to repeat.
+        fov: degrees across the photograph's longer side; 0 takes EXIF's, else 60.
+        size: longer side of the photograph as it is worked on; 0 keeps it, up to :data:`LARGEST`.
+        width: metres that the photograph's longer side shows; 0 for unknown.
+        roughness: shift of roughness, see :func:`~matshot.capture.adjustments.adjusted`.
+        normal: strength of the normals.
+        height: strength of the height.
+        metal: ``auto``, ``on`` or ``off``.
+        memory: bound on memory, such as ``2G``; empty for a share of what is free.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: of the CPU; 0 for all.
+    """
+
+    seamless: Wrap = "none"
+    fov: float = 0.0
+    size: int = 0
+    width: float = 0.0
+    roughness: float = 0.0
+    normal: float = 1.0
+    height: float = 1.0
+    metal: Metal = "auto"
+    memory: str = ""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what does not exist, in one sentence."""
+        for name, value, offered in (
+            ("metal", self.metal, ("auto", "on", "off")),
+            ("seamless", self.seamless, ("none", "x", "y", "xy")),
+        ):
+            if value not in offered:
+                raise MatshotError(f"There is no {name} {value!r}; there are {', '.join(offered)}.")
+        if self.fov and not 5 <= self.fov <= 150:
+            raise MatshotError(f"A field of view lies between 5 and 150 degrees, not at {self.fov:g}.")
+        if self.size and self.size < 64:
+            raise MatshotError("Maps are at least 64 pixels large.")
+        for name, value, least, most in (
+            ("shift of roughness", self.roughness, -1, 1),
+            ("strength of the normals", self.normal, 0, STRONGEST),
+            ("strength of the height", self.height, 0, STRONGEST),
+        ):
+            if not least <= value <= most:
+                raise MatshotError(f"The {name} is between {least:g} and {most:g}, not {value:g}.")
+        if min(self.width, self.threads) < 0:
+            raise MatshotError("Width and threads are 0 or more.")
+
+
+def fitted_exposure(surface: Surface, camera: Camera, photograph: Pixels, usable: NDArray[np.bool_]) -> float:
+    """The flash's intensity with which the lit maps come closest to the photograph, in least squares.
+
+    Args:
+        surface: maps of the photograph.
+        camera: of it.
+        photograph: its flash light, scene-linear.
+        usable: ``H x W``, where the photograph can be trusted.
+    """
+    lit = render(surface, camera, [flash(camera)])[usable]
+    return float((lit * photograph[usable]).sum() / max(float(np.square(lit).sum()), 1e-12))
+
+
+def captured_material(
+    surface: Surface,
+    options: CaptureOptions,
+    *,
+    wrap: Wrap,
+    name: str,
+    origin: str,
+    span: float,
+    parameters: dict[str, Any],
+    progress: Progress,
+) -> Material:
+    """A material of what was found: seams, height and ambient occlusion, then the sliders.
+
+    Args:
+        surface: as found.
+        options: of the tool.
+        wrap: axes on which it repeats already.
+        name: of the material.
+        origin: what it was made of, for the record.
+        span: how many of the photograph's longer sides the surface is wide.
+        parameters: for the record.
+        progress: of this part.
+
+    Raises:
+        Cancelled: when the listener says so.
+    """
+    axes: Wrap = "none"
+    for letter in "xy":
+        if letter in options.seamless and letter not in wrap:
+            axes = _joined(axes, letter)
+    if axes != "none":
+        before = surface.width
+        surface = seamless_surface(surface, axes, wrap=wrap)
+        span *= surface.width / before
+        wrap = _joined(wrap, axes)
+    progress(0.4, "relief")
+    width = options.width * span if options.width else None
+    relief = height_and_occlusion(surface.normal, wrap, width, strength=options.height, drift=_DRIFT)
+    surface = adjusted(
+        surface, roughness=options.roughness, normal_strength=options.normal, metal=options.metal
+    )
+    maps = surface.textures(wrap)
+    maps["height"] = Texture(relief.height, "data", wrap)
+    maps["ao"] = Texture(relief.occlusion, "data", wrap)
+    progress(1.0)
+    return Material(
+        maps,
+        name=name,
+        physical_size=(width, width * surface.height / surface.width) if width else None,
+        height_scale=relief.height_scale_metres,
+        origin=origin,
+        parameters={**parameters, "height_scale_in_widths": relief.height_scale},
+    )
+
+
+def _joined(first: Wrap, second: str) -> Wrap:
+    letters: tuple[Wrap, ...] = ("none", "x", "y", "xy")
+    return letters[("x" in first or "x" in second) + 2 * ("y" in first or "y" in second)]
+
+
+def check_folder(folder: Path) -> None:
+    """Find out before the work whether a folder can be written.
+
+    Raises:
+        MatshotError: when it cannot.
+    """
+    place = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not place.is_dir():
+        raise MatshotError(f"{place} is a file; a folder is needed for the material.")
+    if not os.access(place, os.W_OK):
+        raise MatshotError(f"The folder {place} cannot be written.")
+
+
+def delivered(material: Material, folder: Path) -> Path:
+    """Write the material's folder and ``preview.png`` in it.
+
+    Raises:
+        MatshotError: when it cannot be written; the folder is then as it was, but for the picture.
+    """
+    save_material(material, folder)
+    write_texture(preview(material), folder / PREVIEW)
+    return folder

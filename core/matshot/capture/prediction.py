@@ -1,0 +1,161 @@
+"""Maps of a surface from photographs of it, by a feed-forward network in exact tiles.
+
+After Deschaintre, Aittala, Durand, Drettakis and Bousseau 2018, "Single-image SVBRDF capture with a rendering-aware deep
+network". Two graphs: one sees the whole photograph made small and says what kind of surface and light it is, the other
+turns pixels into maps, told so. The second is local, so any size is done in tiles with the result of doing it whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..color import Pixels, linear_from_srgb, srgb_from_linear
+from ..errors import MatshotError
+from ..inference.cards import Card, installed
+from ..inference.memory import Chain, budget, fitting_tile, resident_bytes
+from ..inference.session import Device, Network, network
+from ..inference.tiling import TiledRows
+from ..jobs import Progress
+from ..render import Camera
+from ..surface import Surface
+from ..texture import Wrap
+
+#: Longer side of what the global track sees, and the multiple its sides must be of.
+CONTEXT_SIDE, CONTEXT_GRID = 128, 16
+#: Brightness that a camera gives its brightest percent, for flash and for ambient photographs.
+_FLASH_LEVEL, _AMBIENT_LEVEL = (99.0, 0.98), (99.5, 0.9)
+#: Rows that are made at a time from a band.
+_CHUNK = 256
+
+
+def predicted_surface(
+    flash: Pixels | None,
+    ambient: Pixels | None,
+    camera: Camera,
+    *,
+    wrap: Wrap = "none",
+    memory: str = "",
+    device: Device = "auto",
+    threads: int = 0,
+    tile: int = 0,
+    progress: Progress | None = None,
+) -> Surface:
+    """What the network sees in one photograph, or in two of the same place.
+
+    Exposure does not matter; base color comes out as bright as such surfaces usually are.
+
+    Args:
+        flash: ``H x W x 3``, scene-linear, lit by a flash at the lens; or None.
+        ambient: likewise, lit evenly; or None. With both, of the same size and registered.
+        camera: of the flash photograph, of its size.
+        wrap: axes on which the photographs repeat.
+        memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: of the CPU; 0 for all.
+        tile: side of the tiles in pixels; 0 for the largest that memory allows.
+        progress: told after every tile.
+
+    Raises:
+        MatshotError: without a photograph, for sizes that differ, too little memory, a model that is missing.
+        Cancelled: when the listener says so.
+    """
+    given = [planes for planes in (flash, ambient) if planes is not None]
+    if not given:
+        raise MatshotError("At least one photograph is needed.")
+    if any(planes.shape != (camera.height, camera.width, 3) for planes in given):
+        raise MatshotError("The photographs and the camera differ in size.")
+    progress = progress or Progress(None)
+    rows = _PhotographRows(_encoded(flash, *_FLASH_LEVEL), _encoded(ambient, *_AMBIENT_LEVEL), camera)
+    local, whole = (network(_card(method), device, threads) for method in ("maps", "context"))
+    operator = _Told(local, whole(rows.made_small()))
+    side = tile or fitting_tile(
+        [Chain([operator], rows.height, rows.width, rows.channels)], budget(memory), resident_bytes()
+    )
+    tiled = TiledRows(rows, operator, wrap, side, progress, keep=1)
+    out = np.empty((rows.height, rows.width, tiled.channels), dtype=np.float32)
+    for start in range(0, rows.height, _CHUNK):
+        stop = min(start + _CHUNK, rows.height)
+        out[start:stop] = tiled.read(start, stop)
+    slopes = out[..., 3:5]
+    length = np.sqrt(1 + np.square(slopes).sum(axis=2, keepdims=True))
+    normal = np.concatenate([slopes, np.ones_like(length)], axis=2) / length
+    return Surface.of(linear_from_srgb(out[..., :3]), normal, out[..., 5:6], out[..., 6:7])
+
+
+def _card(method: str) -> Card:
+    for card in installed():
+        if card.task == "capture" and card.method == method:
+            found: Card = card
+            return found
+    raise MatshotError(f"The capture model ({method}) is missing; install Matshot again.")
+
+
+def _encoded(planes: Pixels | None, percentile: float, level: float) -> Pixels | None:
+    """Display-encoded at the exposure that cameras choose."""
+    if planes is None:
+        return None
+    brightest = planes.max(axis=2)[::4, ::4]
+    reached = max(float(np.percentile(brightest, percentile)), 1e-6)
+    return srgb_from_linear(np.clip(planes * (level / reached), 0, 1))
+
+
+@dataclass(frozen=True)
+class _PhotographRows:
+    """The network's input planes, row by row: photographs, tangents of the viewing angle, and which there are."""
+
+    flash: Pixels | None
+    ambient: Pixels | None
+    camera: Camera
+
+    channels = 10
+
+    @property
+    def height(self) -> int:
+        return self.camera.height
+
+    @property
+    def width(self) -> int:
+        return self.camera.width
+
+    def read(self, start: int, stop: int) -> Pixels:
+        out = np.zeros((stop - start, self.width, self.channels), dtype=np.float32)
+        if self.flash is not None:
+            out[..., :3] = self.flash[start:stop]
+            out[..., 6:8] = self._tangents(start, stop)
+            out[..., 8] = 1
+        if self.ambient is not None:
+            out[..., 3:6] = self.ambient[start:stop]
+            out[..., 9] = 1
+        return out
+
+    def _tangents(self, start: int, stop: int) -> NDArray[np.float32]:
+        rows = self.camera.cut(slice(start, stop), slice(0, self.width))
+        return (rows.positions()[..., :2] / self.camera.distance).astype(np.float32)
+
+    def made_small(self) -> NDArray[np.float32]:
+        """The whole photograph for the global track, ``1 x 10 x h x w``."""
+        shrink = CONTEXT_SIDE / max(self.height, self.width)
+        sides = [
+            max(CONTEXT_GRID, round(side * shrink / CONTEXT_GRID) * CONTEXT_GRID) for side in (self.width, self.height)
+        ]
+        planes = [
+            cv2.resize(self.read(0, self.height)[..., i : i + 1], sides, interpolation=cv2.INTER_AREA)
+            for i in range(self.channels)
+        ]
+        return np.stack(planes)[None]
+
+
+class _Told:
+    """The local track with the context that every tile gets."""
+
+    def __init__(self, local: Network, context: NDArray[np.float32]) -> None:
+        self._local, self._context = local, context
+        self.scale, self.planes, self.outputs = local.scale, local.planes, local.outputs
+        self.receptive_field, self.grid, self.bytes_per_pixel = local.receptive_field, local.grid, local.bytes_per_pixel
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._local(batch, context=np.repeat(self._context, len(batch), axis=0))

@@ -1,0 +1,1 @@
+"""Making texture out of texture: seamless tiles."""

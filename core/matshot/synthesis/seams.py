@@ -1,0 +1,333 @@
+"""Maps that end, made to repeat: opposite borders overlap, are cut along the path of least difference and blended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.fft
+import scipy.ndimage
+from numpy.typing import NDArray
+
+from ..color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
+from ..errors import MatshotError
+from ..normals import renormalised
+from ..surface import Surface
+from ..texture import Wrap
+
+Array = NDArray[np.float64]
+
+#: Part of the shorter side that overlaps, and is lost.
+BAND = 1 / 8
+#: Narrowest overlap in pixels that a cut can wind through.
+_NARROWEST = 8
+#: What a cut pays for each pixel of its length, in parts of the mean difference, so that it does not wander.
+_LENGTH = 0.1
+#: Bands that the widest blend's deviation goes into.
+_BLENDS = 6
+#: A difference of this size, and much more so a larger one, is structure that is cut sharply; a smaller one is tone.
+_TONE = 0.15
+#: Blocks a side whose means tell a drift, and how many standard errors it has to stand out by.
+_BLOCKS, _ERRORS = 6, 3.0
+#: Least n_z that a slope is divided by: 84 degrees. One vector near the horizon would else outweigh all others.
+_LEAST_NZ = 0.1
+#: Autocorrelation that a repeat has at least, and how far it rises there above its lowest before.
+_STRONG, _PROMINENT = 0.25, 0.2
+#: Weights of base color, slopes, roughness, metallic, specular and anisotropy in the choice of the cut.
+_WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5)
+
+
+def seamless(
+    planes: Pixels,
+    axes: Wrap = "xy",
+    band: float = BAND,
+    *,
+    weights: tuple[float, ...] | None = None,
+    wrap: Wrap = "none",
+) -> Pixels:
+    """Registered planes that repeat, smaller than the given ones by the band.
+
+    First what climbs steadily across the planes is taken off, as far as it stands out of their own variation. Then
+    the band at the end of an axis is laid over the band at its beginning, and the two are parted by the path along
+    which all planes differ least: the graph cut of Kwatra et al. 2003, "Graphcut Textures: Image and Video Synthesis
+    Using Graph Cuts", eq. 1, over paths that never turn back, for which dynamic programming finds the optimum. On
+    an axis that repeats the path closes. Across the cut each octave blends over its own wavelength: Burt and Adelson
+    1983, "A Multiresolution Spline with Application to Image Mosaics"; but where the tone of the two differs as only
+    structure does, that would be a halo, and all octaves change within a pixel or two.
+
+    Args:
+        planes: ``H x W x C``, any number of channels, in encodings in which differences and blends mean something:
+            display-encoded colour, slopes instead of normals, double-angle components instead of angles.
+        axes: to be made repeating; those in ``wrap`` are left as they are.
+        band: overlap, in pixels from 1 up, below as a part of the shorter side.
+        weights: of the planes' squared differences in the choice of the cut; all 1 if not given.
+        wrap: axes on which the planes repeat already; they still do afterwards.
+
+    Returns:
+        ``H' x W' x C``, a side that was cut shorter by the band. Values may leave the range of the given ones slightly
+        where a drift was taken off.
+
+    Raises:
+        MatshotError: for a band that is too narrow, or wider than half of a side.
+    """
+    overlap = band_pixels(band, planes.shape)
+    importance = np.ones(planes.shape[2]) if weights is None else np.asarray(weights)
+    result = planes
+    repeating = wrap.replace("none", "")
+    for letter, other in ("xy", "yx"):
+        if letter in axes and letter not in repeating:
+            upright = result if letter == "x" else result.swapaxes(0, 1)
+            joined = _joined(upright, overlap, importance, closed=other in repeating)
+            result = joined if letter == "x" else joined.swapaxes(0, 1)
+            repeating += letter
+    return np.ascontiguousarray(result, dtype=np.float32)
+
+
+def seamless_surface(surface: Surface, axes: Wrap = "xy", band: float = BAND, *, wrap: Wrap = "none") -> Surface:
+    """A surface that repeats, all its maps cut along the same path; of a strong repetition whole periods are kept.
+
+    Colour is compared and blended as displayed, normals as slopes, whose mean along a repeating axis becomes zero,
+    since what repeats cannot climb, and anisotropy as ``a (cos 2 angle, sin 2 angle)``, so that it comes back
+    positive with an angle in (-pi/2, pi/2].
+
+    Args:
+        surface: any size.
+        axes: to be made repeating.
+        band: overlap, in pixels from 1 up, below as a part of the shorter side.
+        wrap: axes on which it repeats already.
+
+    Raises:
+        MatshotError: as :func:`seamless`.
+    """
+    overlap = band_pixels(band, surface.base_color.shape)
+    planes = _planes(surface)
+    guide = np.concatenate([planes[..., :3] @ LUMA_601[:, np.newaxis], planes[..., 3:5]], axis=2)
+    rows, columns = best_period_crop(guide, overlap, axes, wrap=wrap)
+    return _surface(seamless(planes[rows, columns], axes, overlap, weights=_WEIGHTS, wrap=wrap), axes)
+
+
+def best_period_crop(
+    guide: Pixels, band: float = BAND, axes: Wrap = "xy", *, wrap: Wrap = "none"
+) -> tuple[slice, slice]:
+    """The central part of a picture that holds whole repeats and the band on each axis, or all where none stand out.
+
+    A repeat is the first peak of the autocorrelation along the axis that is nearly as high as the highest, and
+    strong. Where it stands out but fades, as in cloth, less than one repeat goes, so that the bands are in step.
+
+    Args:
+        guide: ``H x W x C``, any encoding; channels count by their variance.
+        band: overlap of :func:`seamless`, in pixels from 1 up, below as a part of the shorter side.
+        axes: along which to look.
+        wrap: axes on which the picture repeats already and is kept whole.
+
+    Returns:
+        Slices of rows and columns.
+
+    Raises:
+        MatshotError: as :func:`seamless`.
+    """
+    overlap = band_pixels(band, guide.shape)
+    slices = []
+    for axis, letter in enumerate("yx"):
+        size = guide.shape[axis]
+        kept = size
+        if letter in axes and letter not in wrap:
+            repeats = _whole_repeats(_autocorrelation(guide, axis), size - overlap)
+            kept = repeats + overlap if repeats >= overlap else size
+        start = (size - kept) // 2
+        slices.append(slice(start, start + kept))
+    return slices[0], slices[1]
+
+
+def band_pixels(band: float, shape: tuple[int, ...]) -> int:
+    """The overlap in pixels, given in pixels from 1 up, below as a part of the shorter side of ``shape``.
+
+    Raises:
+        MatshotError: if it is too narrow, or wider than half of the shorter side.
+    """
+    shorter = min(shape[:2])
+    pixels = round(band if band >= 1 else band * shorter)
+    if not _NARROWEST <= pixels <= shorter // 2:
+        raise MatshotError(
+            f"The overlap at a seam is between {_NARROWEST} pixels and half of the shorter side ({shorter // 2}), "
+            f"not {pixels}; take a larger picture or another overlap."
+        )
+    return pixels
+
+
+def _planes(surface: Surface) -> Pixels:
+    slopes = surface.normal[..., :2] / np.maximum(surface.normal[..., 2:], np.float32(_LEAST_NZ))
+    doubled = 2 * surface.anisotropy_angle
+    direction = surface.anisotropy * np.concatenate([np.cos(doubled), np.sin(doubled)], axis=2)
+    scalars = [surface.roughness, surface.metallic, surface.specular]
+    return np.concatenate([srgb_from_linear(surface.base_color), slopes, *scalars, direction], axis=2)
+
+
+def _surface(planes: Pixels, axes: Wrap) -> Surface:
+    color, slopes, scalars, direction = np.split(planes, (3, 5, 8), axis=2)
+    level = np.array(["x" in axes, "y" in axes])
+    slopes = slopes - np.where(level, slopes.mean(axis=(0, 1), dtype=np.float64), 0)
+    roughness, metallic, specular = np.split(scalars.clip(0, 1), 3, axis=2)
+    return Surface.of(
+        linear_from_srgb(color.clip(0, None)),
+        renormalised(np.concatenate([slopes, np.ones_like(roughness)], axis=2)),
+        roughness,
+        metallic,
+        specular,
+        np.minimum(np.hypot(direction[..., :1], direction[..., 1:]), 1),
+        (np.arctan2(direction[..., 1:], direction[..., :1]) / 2).astype(np.float32),
+    )
+
+
+def _levelled(planes: Pixels, overlap: int, *, closed: bool) -> Pixels:
+    """Planes without drift along the columns, which would be a step where the end meets the beginning.
+
+    A drift is the steady climb of the means of blocks, by least squares, and what the two bands differ by in tone
+    after that. Either is shrunk by ``1 - (k / t)^2``, or to nothing: the climb by its ratio t to its standard error,
+    since tiles of different colours climb by chance, the difference by its ratio to the contrast within the blocks,
+    since a tone that hides among such contrasts is better left than spread over the whole.
+    """
+    rows, columns, channels = planes.shape
+    high, wide = rows // _BLOCKS, columns // _BLOCKS
+    whole = planes[: high * _BLOCKS, : wide * _BLOCKS].astype(np.float64)
+    blocks = whole.reshape(_BLOCKS, high, _BLOCKS, wide, channels)
+    means = blocks.mean(axis=(1, 3))
+    contrast = blocks.var(axis=(1, 3)).mean(axis=(0, 1))
+    means -= means.mean(axis=(0, 1))
+    place = np.arange(_BLOCKS) - (_BLOCKS - 1) / 2
+    spread = _BLOCKS * np.square(place).sum()
+    down = np.einsum("rcp,r->p", means, place) / spread
+    climb = np.einsum("rcp,c->p", means, place) / spread
+    rest = means - place[:, np.newaxis, np.newaxis] * down - place[:, np.newaxis] * climb
+    error = np.square(rest).sum(axis=(0, 1)) / (_BLOCKS**2 - 3) / spread
+    climb *= _standing_out(climb, _ERRORS**2 * error)
+    # From the middle of one band to that of the other a period lies.
+    periods = (np.arange(columns) - (columns - 1) / 2)[:, np.newaxis] / (columns - overlap)
+    step = (planes[:, -overlap:] - planes[:, :overlap]).mean(axis=1) - climb * (columns - overlap) / wide
+    step = scipy.ndimage.gaussian_filter1d(step, overlap, axis=0, mode="wrap" if closed else "nearest")
+    step *= _standing_out(step, contrast) * np.exp(-np.square(step / _TONE))
+    drift = periods * (climb * (columns - overlap) / wide + step)[:, np.newaxis]
+    return np.asarray(planes - drift, dtype=np.float32)
+
+
+def _standing_out(value: Array, variance: Array) -> Array:
+    """How much of a value to believe in, [0, 1], given the variance of what it stands against."""
+    return np.maximum(0, 1 - variance / np.maximum(np.square(value), 1e-20))
+
+
+def _joined(planes: Pixels, overlap: int, weights: NDArray[np.float64], *, closed: bool) -> Pixels:
+    """Planes whose last columns are merged with the first ones, so that they repeat along the rows."""
+    planes = _levelled(planes, overlap, closed=closed)
+    first, last = planes[:, :overlap], planes[:, -overlap:]
+    cut = _least_cut(np.square(first - last) @ weights, closed=closed)
+    right = (np.arange(overlap) >= cut[:, np.newaxis]).astype(np.float64)
+    band = np.zeros(first.shape)
+    octaves = _octaves(planes, overlap, closed=closed)
+    low_first, low_last = octaves[-1][1:]
+    tone = np.exp(-(np.square(low_first - low_last) @ weights) / _TONE**2)
+    sharp = _blend(right, octaves[0][0], closed=closed)
+    for deviation, early, late in octaves:
+        share = (sharp + tone * (_blend(right, deviation, closed=closed) - sharp))[..., np.newaxis]
+        band += late + share * (early - late)
+    return np.concatenate([band.astype(np.float32), planes[:, overlap:-overlap]], axis=1)
+
+
+def _octaves(planes: Pixels, overlap: int, *, closed: bool) -> list[tuple[float, Pixels, Pixels]]:
+    """The first and last columns parted by scale: the deviation of each octave's blend, and the octave of both."""
+    widest = overlap / _BLENDS
+    # Blurs see as far beyond the band as they reach.
+    seen = overlap + int(np.ceil(4 * widest))
+    early, late = planes[:, :seen], planes[:, -seen:]
+    octaves = []
+    for deviation in 2.0 ** np.arange(np.ceil(np.log2(widest))):
+        low_early, low_late = _blurred(early, deviation, closed=closed), _blurred(late, deviation, closed=closed)
+        octaves.append((deviation, (early - low_early)[:, :overlap], (late - low_late)[:, -overlap:]))
+        early, late = low_early, low_late
+    return [*octaves, (widest, early[:, :overlap], late[:, -overlap:])]
+
+
+def _blend(right: Array, deviation: float, *, closed: bool) -> Array:
+    """Part of the first columns in the mix, [0, 1], from where they are right of the cut."""
+    share = _blurred(right[..., np.newaxis], deviation, closed=closed)[..., 0]
+    # Where the cut runs close to an end of the band, the change is over there all the same.
+    way = (np.arange(right.shape[1]) + 0.5) / (4 * deviation)
+    return np.asarray(share.clip(1 - way[::-1], way))
+
+
+def _blurred(values: NDArray[Any], deviation: float, *, closed: bool) -> NDArray[Any]:
+    down = scipy.ndimage.gaussian_filter1d(values, deviation, axis=0, mode="wrap" if closed else "nearest")
+    return np.asarray(scipy.ndimage.gaussian_filter1d(down, deviation, axis=1, mode="nearest"))
+
+
+def _least_cut(difference: Array, *, closed: bool) -> NDArray[np.intp]:
+    """For each row the first column right of the cut.
+
+    A cut pays the sum of the differences on its two sides, across the rows and, where it moves sideways, along them.
+    The cheapest sideways move to every place is two running minima over the sums along the row.
+    """
+    cost = difference + _LENGTH * difference.mean()
+    # Places between columns; near the band's ends there is no room for the feather.
+    margin = max(1, cost.shape[1] // 16)
+    places = slice(margin - 1, -margin)
+    across = (cost[:, 1:] + cost[:, :-1])[:, places]
+    along = np.cumsum(cost + np.roll(cost, 1, axis=0), axis=1)[:, :-1][:, places]
+    if not closed:
+        return np.asarray(_least_path(across, along) + margin)
+    # Half way through two rounds a path has found where it passes when it goes round and round.
+    around = np.arange(2 * len(across)) % len(across)
+    home = _least_path(across[around], along[around])[len(across)]
+    round_trip = around[: len(across) + 1]
+    return np.asarray(_least_path(across[round_trip], along[round_trip], home)[:-1] + margin)
+
+
+def _least_path(across: Array, along: Array, home: int | None = None) -> NDArray[np.intp]:
+    """The place in each row of the cheapest path; it begins and ends at ``home``, if that is given."""
+    begin = across[0] if home is None else np.where(np.arange(across.shape[1]) == home, across[0], np.inf)
+    reached = [begin]
+    for passed, sums in zip(across[1:], along[1:], strict=True):
+        reached.append(_moved(reached[-1], sums) + passed)
+    path = [int(np.argmin(reached[-1])) if home is None else home]
+    for ways, sums in zip(reached[-2::-1], along[:0:-1], strict=True):
+        path.append(int(np.argmin(ways + np.abs(sums - sums[path[-1]]))))
+    return np.array(path[::-1], dtype=np.intp)
+
+
+def _moved(ways: Array, sums: Array) -> Array:
+    """Least ``ways[k] + |sums[k] - sums[place]|`` over all k, for every place; sums do not fall."""
+    right = np.minimum.accumulate(ways - sums) + sums
+    left = np.minimum.accumulate((ways + sums)[::-1])[::-1] - sums
+    return np.minimum(right, left)
+
+
+def _autocorrelation(guide: Pixels, axis: int) -> Array:
+    """Correlation of a picture with itself, shifted along an axis by 0, 1, 2 ... pixels, without its slow variation."""
+    size = guide.shape[axis]
+    padded = scipy.fft.next_fast_len(2 * size, real=True)
+    others = tuple({0, 1, 2} - {axis})
+    values = guide - scipy.ndimage.uniform_filter1d(guide, size // 2, axis=axis, mode="reflect")
+    power = np.square(np.abs(scipy.fft.rfft(values, n=padded, axis=axis))).sum(axis=others)
+    products = scipy.fft.irfft(power, n=padded)[:size]
+    energy = np.cumsum(np.square(values, dtype=np.float64).sum(axis=others))
+    # Of a shift, the two parts that lie on each other.
+    early, late = energy[::-1], energy[-1] - np.concatenate([[0], energy[:-1]])
+    return np.asarray(products / np.maximum(np.sqrt(early * late), 1e-20))
+
+
+def _whole_repeats(correlation: Array, longest: int) -> int:
+    """The most pixels up to ``longest`` that hold whole repeats, or ``longest`` where nothing repeats strongly."""
+    half = correlation[: len(correlation) // 2]
+    peaks = 1 + np.flatnonzero((half[1:-1] > half[:-2]) & (half[1:-1] >= half[2:]))
+    rise = half[peaks] - np.minimum.accumulate(half)[peaks]
+    peaks = peaks[(half[peaks] > _STRONG) & (rise > _PROMINENT)]
+    if len(peaks) == 0:
+        return longest
+    period = int(peaks[half[peaks] > 0.85 * half[peaks].max()][0])
+    # Counted from repeat to repeat, since the period need not be a whole number of pixels.
+    kept, reach, count = period, max(1, period // 8), 2
+    while (expected := round(kept * count / (count - 1))) + reach <= longest:
+        near = correlation[expected - reach : expected + reach + 1]
+        if near.max() < _STRONG:
+            # Cloth is not so even that repeats far apart are in step, but the two bands can be.
+            return longest - period + int(np.argmax(correlation[longest - period : longest + 1]))
+        kept, count = expected - reach + int(np.argmax(near)), count + 1
+    return kept

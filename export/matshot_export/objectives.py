@@ -1,0 +1,265 @@
+"""Objectives that are minimised at run time, as ONNX graphs that return the loss and its gradient.
+
+No torch differentiates there, so the way back is part of the graph. The descriptor's is written out by hand: with
+wrapping borders the gradient of a convolution is a convolution again, and all of it works at any size. That of the
+renderer is recorded while torch differentiates it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch._decomp import get_decompositions
+from torch.fx import GraphModule
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from .networks.descriptor import SLOPE, TextureDescriptor, gram, padded
+from .rendering import SMOOTHEST, Maps, plane_positions, under_point_light, unit
+
+OPSET = 17
+#: Side in pixels of the cells whose mean colours are compared.
+CELL = 64
+#: Mean over pixels and channels that a picture gets before its statistics are taken for a refinement.
+GREY = 0.5
+#: Planes of the parameters: base color (3), roughness and metallic before the logistic function, slopes (2).
+PARAMETERS = 7
+
+#: The display's transfer function is taken for a power, as in the training of the capture network.
+_GAMMA = 2.2
+#: What is left of the slope where a photograph is saturated, so that too bright a rendering is still told so.
+_OVER = 0.05
+
+
+class StatisticsObjective(nn.Module):
+    """How far an image's statistics are from wanted ones, and the gradient.
+
+    The image wraps on both axes. Its height and width are multiples of the descriptor's ``grid``.
+
+    Args:
+        descriptor: of which the weights are taken.
+    """
+
+    def __init__(self, descriptor: TextureDescriptor) -> None:
+        super().__init__()
+        self.levels, self.widths, self.importance = descriptor.levels, descriptor.widths, descriptor.importance
+
+    def forward(
+        self, image: torch.Tensor, statistics: torch.Tensor, weights: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss and gradient.
+
+        Args:
+            image: ``(1, 3, H, W)``, display-encoded.
+            statistics: ``(1, length)``, wanted.
+            weights: ``(levels,)``, of the levels' squared distances.
+
+        Returns:
+            The loss ``()``, and its gradient by the image.
+        """
+        x = (image - 0.5) * 4
+        # What every layer gave, level by level: its sign tells which side of the leaky ReLU a value was on.
+        given: list[list[torch.Tensor]] = []
+        for number, level in enumerate(self.levels):
+            if number:
+                x = F.avg_pool2d(x, 2)
+            given.append([])
+            for layer in level:  # type: ignore[attr-defined]
+                x = F.leaky_relu(layer(padded(x, circular=True)), SLOPE)
+                given[-1].append(x)
+        loss = image.new_zeros(())
+        gradient = torch.zeros_like(x)
+        wanted = statistics.split([width * width for width in self.widths], dim=1)
+        scales = (self.importance / 2).exp()
+        for number in reversed(range(len(self.levels))):
+            features = given[number][-1]
+            flat = features.flatten(2)
+            difference = gram(features) * scales[number] - wanted[number].view(1, self.widths[number], -1)
+            loss = loss + weights[number] * difference.square().sum()
+            own = (difference @ flat) * (4 * weights[number] * scales[number] / flat.shape[2])
+            gradient = gradient + own.view_as(features)
+            for layer, output in zip(reversed(self.levels[number]), reversed(given[number]), strict=True):  # type: ignore[arg-type, call-overload]
+                gradient = gradient * torch.where(output > 0, 1.0, SLOPE)
+                kernel = layer.weight.flip(2, 3).transpose(0, 1)
+                gradient = F.conv2d(padded(gradient, circular=True), kernel)
+            if number:
+                gradient = F.interpolate(gradient, scale_factor=2.0, mode="nearest") / 4
+        return loss, gradient * 4
+
+
+class RefinementObjective(nn.Module):
+    """How far a rendered tile is from one crop of a flash photograph, and the gradient by the tile's parameters.
+
+    Aittala, Aila and Lehtinen 2016, "Reflectance Modeling by Neural Texture Synthesis", equation (3): a tile of
+    reflectance, rendered under the geometry of a crop, shall have the crop's deep statistics. They are taken of pictures
+    of the same brightness, since hardly a surface is as bright everywhere. How bright the crop is where, which tells
+    about gloss, is compared by the mean colours of large cells; and the pixels themselves for the crop that shows the
+    tile's own spot.
+
+    Args:
+        descriptor: of textures.
+    """
+
+    def __init__(self, descriptor: TextureDescriptor) -> None:
+        super().__init__()
+        self.statistics = StatisticsObjective(descriptor)
+        self.pulled_back = _differentiated(photographed)
+
+    def forward(
+        self,
+        parameters: torch.Tensor,
+        positions: torch.Tensor,
+        camera: torch.Tensor,
+        light: torch.Tensor,
+        intensity: torch.Tensor,
+        statistics: torch.Tensor,
+        statistics_weights: torch.Tensor,
+        cells: torch.Tensor,
+        cell_weights: torch.Tensor,
+        pixels: torch.Tensor,
+        pixel_weights: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Loss and gradients.
+
+        Args:
+            parameters: ``(1, PARAMETERS, H, W)``: base color (3, display-encoded), roughness and metallic, each before
+                the logistic function, and the normal's slopes n_x / n_z and n_y / n_z.
+            positions: ``(1, 3, H, W)``, of the crop's pixels on the photograph's plane.
+            camera: ``(1, 3, 1, 1)``, where the lens is.
+            light: ``(1, 3, 1, 1)``, where the flash is.
+            intensity: ``(1, 3, 1, 1)``, of the flash, times the exposure.
+            statistics: ``(1, length)``, of the crop at the mean ``GREY``.
+            statistics_weights: ``(levels,)``.
+            cells: ``(1, 3, H / CELL, W / CELL)``, mean display-encoded colours of the crop's cells.
+            cell_weights: ``(1, 1, H / CELL, W / CELL)``.
+            pixels: ``(1, 3, H, W)``, the crop, display-encoded.
+            pixel_weights: ``(1, 1, H, W)``.
+
+        Returns:
+            The loss ``()`` and its gradients by ``parameters`` and by ``intensity``, shaped like these.
+        """
+        planes = (*parameters.split([3, 1, 1, 2], dim=1), intensity)
+        scene = (positions, camera, light)
+        image = photographed(*planes, *scene)
+        mean = image.mean()
+        loss, gradient = self.statistics(image * (GREY / mean), statistics, statistics_weights)
+        gradient = (gradient - (gradient * image).mean() / mean) * (GREY / mean)
+        error = F.avg_pool2d(image, CELL) - cells
+        loss = loss + (cell_weights * error.square()).sum()
+        spread = F.interpolate(cell_weights * error, scale_factor=float(CELL), mode="nearest")
+        gradient = gradient + spread * (2 / CELL**2)
+        error = image - pixels
+        loss = loss + (pixel_weights * error.square()).sum()
+        gradient = gradient + 2 * pixel_weights * error
+        *by_planes, by_intensity = self.pulled_back(gradient, *planes, *scene)
+        return loss, torch.cat(by_planes, dim=1), by_intensity
+
+
+def photographed(
+    base_color: torch.Tensor,
+    roughness: torch.Tensor,
+    metallic: torch.Tensor,
+    slopes: torch.Tensor,
+    intensity: torch.Tensor,
+    positions: torch.Tensor,
+    camera: torch.Tensor,
+    light: torch.Tensor,
+) -> torch.Tensor:
+    """A flash photograph, display-encoded, of a tile given by its parameters; see :class:`RefinementObjective`."""
+    maps = Maps(
+        torch.sigmoid(base_color) ** _GAMMA,
+        unit(torch.cat([slopes, torch.ones_like(slopes[:, :1])], dim=1)),
+        SMOOTHEST + (1 - SMOOTHEST) * torch.sigmoid(roughness),
+        torch.sigmoid(metallic),
+    )
+    radiance = under_point_light(maps, positions, camera, light) * intensity
+    encoded = (radiance + 1e-5) ** (1 / _GAMMA)
+    return torch.where(encoded > 1, 1 + _OVER * (encoded - 1), encoded)
+
+
+def _differentiated(picture: Callable[..., torch.Tensor]) -> GraphModule:
+    """What takes a gradient by a picture to the gradients by its four planes and by the light's intensity.
+
+    The picture is a function of each pixel alone, so what is recorded at one size holds at any.
+    """
+
+    def pulled_back(gradient: torch.Tensor, *given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        changing, scene = given[:5], given[5:]
+        _, pull_back = torch.func.vjp(lambda *values: picture(*values, *scene), *changing)
+        back: tuple[torch.Tensor, ...] = pull_back(gradient)
+        return back
+
+    planes = [torch.rand(1, channels, 4, 4) for channels in (3, 3, 1, 1, 2)]
+    # Three tensors: a tensor that is given twice is taken for one input.
+    intensity, camera, light = (torch.ones(1, 3, 1, 1) for _ in range(3))
+    decompositions = get_decompositions([torch.ops.aten.sigmoid_backward])
+    recorded = make_fx(pulled_back, decompositions)(*planes, intensity, plane_positions(4, 4), camera, light)
+    for node in list(recorded.graph.nodes):
+        if node.target is torch.ops.aten.expand.default:
+            # Arithmetic broadcasts by itself; this alone would fix the size.
+            node.replace_all_uses_with(node.args[0])
+            recorded.graph.erase_node(node)
+    recorded.recompile()
+    return recorded
+
+
+def statistics_model(descriptor: TextureDescriptor) -> onnx.ModelProto:
+    """Graph from ``x``, ``N x 3 x H x W``, to ``statistics``, ``N x length``; the borders are mirrored."""
+    axes = {"x": {0: "n", 2: "height", 3: "width"}, "statistics": {0: "n"}}
+    return _exported(descriptor, (torch.rand(1, 3, 64, 48),), ["x"], ["statistics"], axes)
+
+
+def refinement_model(descriptor: TextureDescriptor) -> onnx.ModelProto:
+    """Graph of :class:`RefinementObjective`, its inputs and outputs by the names there, of any height and width."""
+    objective = RefinementObjective(descriptor)
+    sides = (CELL, 2 * CELL)
+    sizes = {
+        "parameters": (PARAMETERS, *sides),
+        "positions": (3, *sides),
+        "camera": (3, 1, 1),
+        "light": (3, 1, 1),
+        "intensity": (3, 1, 1),
+        "statistics": (descriptor.length,),
+        "statistics_weights": None,
+        "cells": (3, 1, 2),
+        "cell_weights": (1, 1, 2),
+        "pixels": (3, *sides),
+        "pixel_weights": (1, *sides),
+    }
+    given = tuple(torch.ones(1, *size) if size else torch.ones(len(descriptor.widths)) for size in sizes.values())
+    whole, cells = {2: "height", 3: "width"}, {2: "cells_down", 3: "cells_across"}
+    axes = {name: whole for name in ("parameters", "positions", "pixels", "pixel_weights", "gradient")}
+    axes |= {"cells": cells, "cell_weights": cells}
+    return _exported(objective, given, list(sizes), ["loss", "gradient", "intensity_gradient"], axes)
+
+
+def _exported(
+    module: nn.Module,
+    given: tuple[torch.Tensor, ...],
+    inputs: list[str],
+    outputs: list[str],
+    axes: dict[str, dict[int, str]],
+) -> onnx.ModelProto:
+    module.requires_grad_(False)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "objective.onnx"
+        torch.onnx.export(
+            module,
+            given,
+            str(path),
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            # Folded, the kernels would be stored twice, once turned; runtimes fold them at load.
+            do_constant_folding=False,
+            dynamo=False,
+        )
+        return onnx.load(path)
