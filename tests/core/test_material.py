@@ -22,6 +22,7 @@ from matshot.material import (
     save_material,
     unpack_orm,
 )
+from matshot.materialx import DOCUMENT
 from matshot.texture import FileSource, Texture, read_texture, write_texture
 
 
@@ -330,7 +331,7 @@ def test_a_saved_material_comes_back(tmp_path, suffix, convention):
     )
     folder = save_material(material, tmp_path / "out" / "brick", suffix=suffix, convention=convention)
     names = {"basecolor", f"normal_{convention}", "roughness", "height", "specular"}
-    assert {file.name for file in folder.iterdir()} == {name + suffix for name in names} | {DESCRIPTION}
+    assert {file.name for file in folder.iterdir()} == {name + suffix for name in names} | {DESCRIPTION, DOCUMENT}
     back = load_material(folder)
     assert (back.name, back.wrap, back.origin) == ("brick", "xy", "two photographs")
     assert (back.physical_size, back.height_scale) == ((2.0, 1.5), 0.04)
