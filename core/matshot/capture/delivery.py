@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 
-from ..color import Pixels
 from ..errors import MatshotError
 from ..jobs import Progress
 from ..material import PREVIEW, Material, save_material
 from ..preview import preview
-from ..render import Camera, flash, render
 from ..surface import Surface
 from ..synthesis.seams import seamless_surface
 from ..texture import Texture, Wrap, write_texture
@@ -81,19 +77,6 @@ class CaptureOptions:
             raise MatshotError("Width and threads are 0 or more.")
 
 
-def fitted_exposure(surface: Surface, camera: Camera, photograph: Pixels, usable: NDArray[np.bool_]) -> float:
-    """The flash's intensity with which the lit maps come closest to the photograph, in least squares.
-
-    Args:
-        surface: maps of the photograph.
-        camera: of it.
-        photograph: its flash light, scene-linear.
-        usable: ``H x W``, where the photograph can be trusted.
-    """
-    lit = render(surface, camera, [flash(camera)])[usable]
-    return float((lit * photograph[usable]).sum() / max(float(np.square(lit).sum()), 1e-12))
-
-
 def captured_material(
     surface: Surface,
     options: CaptureOptions,
@@ -132,9 +115,7 @@ def captured_material(
     progress(0.4, "relief")
     width = options.width * span if options.width else None
     relief = height_and_occlusion(surface.normal, wrap, width, strength=options.height, drift=_DRIFT)
-    surface = adjusted(
-        surface, roughness=options.roughness, normal_strength=options.normal, metal=options.metal
-    )
+    surface = adjusted(surface, roughness=options.roughness, normal_strength=options.normal, metal=options.metal)
     maps = surface.textures(wrap)
     maps["height"] = Texture(relief.height, "data", wrap)
     maps["ao"] = Texture(relief.occlusion, "data", wrap)

@@ -1,4 +1,4 @@
-"""What every pixel of the master tile looks like under the flash from many directions, found in the rest of the surface.
+"""What every pixel of the master tile looks like under the flash from many directions, found elsewhere on the surface.
 
 A pixel's lumitexel is put together from its likes: in every other tile the pixel whose surroundings in the ambient
 photograph, which both were lit alike in, match best (Aittala, Weyrich and Lehtinen 2015, "Two-Shot SVBRDF Capture for

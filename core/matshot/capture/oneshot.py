@@ -14,7 +14,8 @@ from ..material import Material
 from ..render import Camera
 from ..texture import Wrap
 from ..wrapping import measured_wrap
-from .delivery import LARGEST, CaptureOptions, captured_material, fitted_exposure
+from .delivery import LARGEST, CaptureOptions, captured_material
+from .explanation import explained
 from .photograph import Photograph, read_photograph
 from .prediction import predicted_surface
 from .refinement import refined
@@ -95,7 +96,8 @@ def oneshot(
         )
     parameters = {**asdict(chosen), "tool": "oneshot", "fov": taken.fov, "fov_source": taken.fov_source}
     if lit:
-        parameters["exposure"] = fitted_exposure(surface, camera, taken.pixels, usable)
+        found = explained(surface, camera, taken.pixels, usable)
+        surface, parameters["exposure"] = found.surface, found.exposure
     parameters["rectangle"] = [0, 0, width, height]
     parameters["notes"] = list(taken.notes)
     return captured_material(

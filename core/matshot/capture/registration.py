@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..color import Pixels
 from ..jobs import Progress
+from .photograph import resized
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -53,7 +54,7 @@ _CLEAR_PEAK, _CLEAR_CORRELATION, _CLEAR_PART = 4.5, 0.3, 0.2
 _SMALL_BLOCKS, _LARGE_BLOCKS = 1 / 7, 1 / 4
 
 #: Blocks agree when they miss by less than this, in pixels at the rough size; and what part should.
-_NEAR, _AGREEING = 1.5, 0.35
+_NEAR, AGREEING = 1.5, 0.4
 
 
 @dataclass(frozen=True)
@@ -127,16 +128,6 @@ def registered(flash: Pixels, other: Pixels, usable: Mask, progress: Progress) -
     growth = resizing(sizes[1], (width, height))
     homography = growth @ improved.homography @ np.linalg.inv(growth)
     return Fit(homography / homography[2, 2], improved.residual * growth[0, 0], fit.agreement, fit.correlation)
-
-
-def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """The picture at ``size`` (columns, rows): by areas where it becomes smaller, else by a cubic."""
-    import cv2
-
-    if size == (pixels.shape[1], pixels.shape[0]):
-        return pixels
-    interpolation = cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), dtype=np.float32)
 
 
 def resizing(size: tuple[int, int], new_size: tuple[int, int]) -> Matrix:
@@ -238,7 +229,7 @@ def _by_features(views: _Views) -> list[Matrix]:
     """The homography of SIFT features of the tone (Lowe 2004), if there are enough, matched within a hand's reach."""
     import cv2
 
-    sift = cv2.SIFT_create(nfeatures=2000)
+    sift = cv2.SIFT.create(nfeatures=2000)
     tones = [np.rint(cues[_TONE] * 42 + 128).clip(0, 255).astype(np.uint8) for cues in (views.flash, views.other)]
     found = [sift.detectAndCompute(tone, None) for tone in tones]
     if min(len(points) for points, _ in found) < 12:
@@ -265,7 +256,7 @@ def _shifted_and_turned(views: _Views) -> list[Matrix]:
     full = (views.usable.shape[1], views.usable.shape[0])
     width, height = size = (full[0] // 2, full[1] // 2)
     rows, columns = (scipy.fft.next_fast_len(side) for side in (height, width))
-    window = cv2.createHanningWindow(size, cv2.CV_32F)
+    window = np.asarray(cv2.createHanningWindow(size, cv2.CV_32F), dtype=np.float32)
     halves = [[resized(cue, size) for cue in cues] for cues in (views.flash, views.other)]
     still = np.conj(_packed_spectra(halves[0], window, (rows, columns)))
     down, across = (np.rint(np.fft.fftfreq(side) * side).astype(int) for side in (rows, columns))
@@ -275,9 +266,7 @@ def _shifted_and_turned(views: _Views) -> list[Matrix]:
         for scale in MOST_SCALE ** np.arange(-1, 1.01, 0.2):
             turn = np.eye(3)
             turn[:2] = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, scale)
-            turned = [
-                cv2.warpPerspective(cue, turn, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP) for cue in halves[1]
-            ]
+            turned = [_turned(cue, turn) for cue in halves[1]]
             product = (_packed_spectra(turned, window, (rows, columns)) * still).sum(axis=0)
             surface = scipy.fft.ifft2(product).real
             surface[too_far] = -np.inf
@@ -287,6 +276,13 @@ def _shifted_and_turned(views: _Views) -> list[Matrix]:
     found.sort(key=lambda candidate: -candidate[0])
     half = resizing(full, size)
     return [np.linalg.inv(half) @ similarity @ half for _, similarity in found[:2]]
+
+
+def _turned(cue: Pixels, turn: Matrix) -> Pixels:
+    import cv2
+
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpPerspective(cue, turn, cue.shape[::-1], flags=flags), dtype=np.float32)
 
 
 def _packed_spectra(cues: list[Pixels], window: Pixels, shape: tuple[int, int]) -> Any:
@@ -303,7 +299,7 @@ def _best(views: _Views, flash: Pixels, other: Pixels, starts: list[Matrix]) -> 
         scores = [total * (1 + _likeness(flash, other, fit.homography)) for fit, total in tried]
         best = tried[int(np.argmax(scores))][0]
         fit, _ = _improved(views, best.homography, block, passes=2, reach=12)
-        if fit.agreement >= _AGREEING:
+        if fit.agreement >= AGREEING:
             break
     return fit, block
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..color import Pixels
 from ..errors import MatshotError
+from ..normals import height_from_normal, renormalised
 from ..render import Camera, Vector
 from .tiles import Mask, Tile
 
@@ -42,6 +43,9 @@ _UNEXPLAINED = 0.8
 _LEAST_DEVIATION = 0.03
 #: Change of the logarithm of radiance by a slope above which the flash's response is not linear.
 _LINEAR = 0.5
+#: Deviation in pixels of the blur that hides the difference between a derivative's and a difference's finest detail.
+_DETAIL = 1.5
+#: What is added to linear values before their logarithm is taken.
 _FLOOR = 0.01
 
 
@@ -52,13 +56,13 @@ class GuidedSlopes:
     Attributes:
         slopes: ``H x W x 2``, n_x / n_z and n_y / n_z.
         deviation: how far off they may be.
-        validity: by how much the slopes from one half of the photograph had to be multiplied to explain the other, for
-            x and y: 1 is right, 0 is useless. The slopes are multiplied by it.
+        integrability: [0, 1], how well they could be those of a height field. What has been mistaken for shading has
+            no reason to be, so that the slopes are made the smaller the less they are.
     """
 
     slopes: Pixels
     deviation: float
-    validity: tuple[float, float]
+    integrability: float
 
 
 @dataclass(frozen=True)
@@ -154,11 +158,25 @@ def guided_slopes(
     validity = _validity(table, quotient, along, fold, [coefficients(part, slope) for part in (fold, ~fold)], width)
     by_slope = coefficients(everyone, slope)[-2 * width :].reshape(2, width).T
     down, right = np.mgrid[master.rows, master.columns]
-    slopes = (patterns.around(down.ravel(), right.ravel()) - mean) @ axes @ by_slope * validity
-    deviation = max(_LEAST_DEVIATION, _UNEXPLAINED * float(np.std(slopes)))
-    return GuidedSlopes(
-        slopes.reshape(*down.shape, 2).astype(np.float32), deviation, (float(validity[0]), float(validity[1]))
-    )
+    here = (patterns.around(down.ravel(), right.ravel()) - mean) @ axes @ by_slope * validity
+    slopes = here.reshape(*down.shape, 2).astype(np.float32)
+    integrable = integrable_slopes(slopes)
+    integrability = _integrability(slopes, integrable)
+    slopes = (slopes + integrable) * np.float32(integrability**2 / 2)
+    return GuidedSlopes(slopes, max(_LEAST_DEVIATION, _UNEXPLAINED * float(np.std(slopes))), integrability)
+
+
+def integrable_slopes(slopes: Pixels) -> Pixels:
+    """The slopes ``H x W x 2`` of the height field that comes closest to the given ones."""
+    normals = renormalised(np.concatenate([slopes, np.ones((*slopes.shape[:2], 1), np.float32)], axis=2))
+    down, right = np.gradient(height_from_normal(normals, "none")[..., 0])
+    return np.stack([-right, down], axis=2)
+
+
+def _integrability(slopes: Pixels, integrable: Pixels) -> float:
+    """How little of the slopes, without their finest detail, is rotation: 1 for a height field's, 0 for noise's."""
+    rotation, relief = _blurred(slopes - integrable, _DETAIL), _blurred(integrable, _DETAIL)
+    return max(0.0, 1 - float(np.square(rotation).sum()) / max(float(np.square(relief).sum()), 1e-12))
 
 
 class _Patterns:
@@ -188,7 +206,7 @@ def _blurred(planes: Pixels, sigma: float) -> Pixels:
 
 
 def _reflected(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
-    return np.minimum(np.abs(index), 2 * (size - 1) - np.abs(index))
+    return np.asarray(np.minimum(np.abs(index), 2 * (size - 1) - np.abs(index)))
 
 
 def _whitening(samples: Pixels) -> tuple[Pixels, Pixels]:
@@ -207,11 +225,11 @@ def _robust_solution(
 ) -> NDArray[np.float64]:
     """Ridge regression with Cauchy's weights."""
     weight = trust
-    solution = np.zeros(table.shape[1])
+    solution: NDArray[np.float64] = np.zeros(table.shape[1])
     for _ in range(4):
         weighted = table * weight[:, np.newaxis].astype(np.float32)
         normal = (weighted.T @ table).astype(np.float64) + np.diag(ridge)
-        solution = np.linalg.solve(normal, (weighted.T @ wanted).astype(np.float64))
+        solution = np.asarray(np.linalg.solve(normal, (weighted.T @ wanted).astype(np.float64)), np.float64)
         residual = wanted - table @ solution.astype(np.float32)
         scale = 1.5 * np.median(np.abs(residual)) + 1e-3
         weight = trust / (1 + np.square(residual / scale))

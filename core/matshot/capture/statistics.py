@@ -1,8 +1,8 @@
 """Texture statistics of each tile given back to the picture that was transported out of it.
 
 Matching every pixel on its own averages textures and loses detail that the guide does not explain. The transported
-picture of a tile should have the tile's own statistics: the histograms of the bands of an image pyramid (Heeger and Bergen
-1995, "Pyramid-Based Texture Analysis/Synthesis"), without leaving what was transported (Aittala, Weyrich and Lehtinen
+picture of a tile should have the tile's own statistics: the histograms of the bands of an image pyramid (Heeger and
+Bergen 1995, "Pyramid-Based Texture Analysis/Synthesis"), without leaving what was transported (Aittala, Weyrich and Lehtinen
 2015, "Two-Shot SVBRDF Capture for Stationary Materials", section 4.2).
 """
 
@@ -64,7 +64,8 @@ def _bands(picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     bands = []
     rest = picture
     for level in range(_BANDS):
-        softer = cv2.GaussianBlur(rest, (0, 0), 0.8 * 2**level, borderType=cv2.BORDER_REFLECT_101)
+        blur = cv2.GaussianBlur(rest, (0, 0), 0.8 * 2**level, borderType=cv2.BORDER_REFLECT_101)
+        softer = np.asarray(blur, np.float32)
         bands.append(rest - softer)
         rest = softer
     return [*bands, rest]

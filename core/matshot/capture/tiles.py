@@ -1,7 +1,7 @@
 """The photograph cut into tiles, each lit and seen from nearly one direction, and the choice of the one to be fitted.
 
-A surface that repeats shows the same texture in every tile, each time under another light: the flash stands at the lens,
-so that it shines straight down in the middle of the photograph and from the side towards its edges (Aittala, Weyrich
+A surface that repeats shows the same texture in every tile, each time under another light: the flash stands at the
+lens, so that it shines straight down in the middle of the photograph and from the side towards its edges (Aittala, Weyrich
 and Lehtinen 2015, "Two-Shot SVBRDF Capture for Stationary Materials", section 3).
 """
 
@@ -123,7 +123,8 @@ def master_tile(flash: Pixels, ambient: Pixels, mask: Mask, camera: Camera, lamp
     spread = statistics.std(axis=0) + 1e-3
     atypical = np.abs((statistics - np.median(statistics, axis=0)) / spread).mean(axis=1)
     usable = _means(mask.astype(np.float32), places)
-    fine = _means(np.abs(cv2.Laplacian(np.log(flash.mean(axis=2) + _FLOOR), cv2.CV_32F)), places)
+    detail = cv2.Laplacian(np.log(np.maximum(flash.mean(axis=2), 0) + np.float32(_FLOOR)), cv2.CV_32F)
+    fine = _means(np.abs(np.asarray(detail, np.float32)), places)
     blurred = np.maximum(0, 1 - fine / np.median(fine))
     x, y = camera.axes()
     off = [
@@ -143,7 +144,7 @@ def _texture_statistics(ambient: Pixels, places: list[Tile]) -> NDArray[np.float
     planes = np.stack([log.mean(axis=2), log[..., 0] - log[..., 1], log[..., 2] - log[..., 1]], axis=2)
     columns = []
     for sigma in (0, 2, 6):
-        seen = cv2.GaussianBlur(planes, (0, 0), sigma) if sigma else planes
+        seen = np.asarray(cv2.GaussianBlur(planes, (0, 0), sigma), np.float32) if sigma else planes
         for channel in range(3):
             mean = _means(seen[..., channel], places)
             square = _means(np.square(seen[..., channel]), places)

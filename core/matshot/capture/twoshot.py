@@ -1,0 +1,253 @@
+"""The two-shot tool: a material from a flash photograph and an ambient one of a surface that repeats itself.
+
+Aittala, Weyrich and Lehtinen 2015, "Two-Shot SVBRDF Capture for Stationary Materials". What is ours is the start: the fit
+begins at, and is pulled to, what the network sees in the pair, instead of at a uniform surface.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..color import Pixels
+from ..errors import MatshotError
+from ..inference.session import usable_threads
+from ..jobs import Listener, Progress
+from ..material import Material
+from ..render import Camera, flash
+from ..surface import Surface
+from ..texture import Wrap
+from .alignment import aligned
+from .delivery import LARGEST, CaptureOptions, captured_material
+from .explanation import explained, with_explained_color
+from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
+from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
+from .photograph import read_photograph
+from .prediction import predicted_surface
+from .shading import guided_slopes
+from .statistics import with_tile_statistics
+from .tiles import Tile, grid_of_tiles, master_side, master_tile
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TwoShotOptions(CaptureOptions):
+    """Parameters of the tool; names, defaults and meaning are the same in every face.
+
+    The last four are for measuring what each stage brings, and no face offers them.
+
+    Attributes:
+        seamless: axes on which the tile is made to repeat; maps of the whole photograph are left as they are.
+        full: maps of the whole photograph instead of a tile.
+        tile: column and row of the tile's middle in the photograph as it is worked on; negative to have it chosen.
+        network: whether the fit starts from the network's answer.
+        matching: whether pixels are recognised elsewhere, instead of taken from the same place of each tile.
+        statistics: whether transported pictures get their tile's statistics.
+        priors: whether parameters are expected to be smooth, alike and integrable.
+    """
+
+    seamless: Wrap = "xy"
+    full: bool = False
+    tile: tuple[int, int] = (-1, -1)
+    network: bool = True
+    matching: bool = True
+    statistics: bool = True
+    priors: bool = True
+
+
+@dataclass(frozen=True)
+class Shots:
+    """A registered pair in light values.
+
+    Attributes:
+        flash: ``H x W x 3``, scene-linear, the flash's light alone.
+        ambient: ``H x W x 3``, scene-linear.
+        mask: ``H x W``, where both can be trusted.
+        camera: of the flash photograph.
+    """
+
+    flash: Pixels
+    ambient: Pixels
+    mask: Mask
+    camera: Camera
+
+
+@dataclass(frozen=True)
+class FittedTile:
+    """What the fit found.
+
+    Attributes:
+        tile: where in the photograph.
+        surface: of the tile.
+        exposure: intensity of the flash with which the surface looks like the photograph.
+    """
+
+    tile: Tile
+    surface: Surface
+    exposure: float
+
+
+def twoshot(
+    flash_photograph: str | Path,
+    ambient_photograph: str | Path,
+    options: TwoShotOptions | None = None,
+    *,
+    progress: Listener | None = None,
+) -> Material:
+    """A material from two photographs of one place of a flat, repetitive surface.
+
+    Args:
+        flash_photograph: file, taken with flash, straight from above.
+        ambient_photograph: file, taken without, from nearly the same place.
+        options: see :class:`TwoShotOptions`.
+        progress: told ``(fraction, stage)``; may raise ``Cancelled``.
+
+    Returns:
+        Maps of a tile, or of the whole photograph. ``parameters`` holds the options, the field of view, ``rectangle``
+        (column, row, width and height in the photograph of what was fitted), ``exposure``, and ``notes`` for the user.
+
+    Raises:
+        MatshotError: for photographs that nothing can be made of, or that do not belong together.
+        Cancelled: when the listener says so.
+    """
+    chosen = options or TwoShotOptions()
+    whole = Progress(progress)
+    whole(0.0, "reading")
+    largest = chosen.size or LARGEST
+    lit, even = (read_photograph(p, chosen.fov or None, largest) for p in (flash_photograph, ambient_photograph))
+    pair = aligned(lit, even, whole.part(0.02, 0.12, "aligning"))
+    width, height = lit.size
+    shots = Shots(pair.flash_only, pair.ambient, pair.mask, Camera(width, height, lit.fov))
+    guess = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting")) if chosen.network else None
+    found = fitted_tile(shots, guess, chosen, whole.part(0.3, 0.85))
+    surface, exposure, tile = found.surface, found.exposure, found.tile
+    seamless = chosen
+    if chosen.full:
+        surface, exposure = spread(shots, found, whole.part(0.85, 0.93, "spreading"))
+        tile = Tile(0, 0, height, width)
+        seamless = replace(chosen, seamless="none")
+    recorded = {k: v for k, v in asdict(chosen).items() if k not in _MEASURED}
+    return captured_material(
+        surface,
+        seamless,
+        wrap="none",
+        name=Path(flash_photograph).stem,
+        origin=f"{Path(flash_photograph).name} and {Path(ambient_photograph).name}",
+        span=tile.width / max(width, height),
+        parameters={
+            **recorded,
+            "tool": "twoshot",
+            "fov": lit.fov,
+            "fov_source": lit.fov_source,
+            "exposure": exposure,
+            "rectangle": [tile.column, tile.row, tile.width, tile.height],
+            "notes": [*lit.notes, *pair.notes],
+        },
+        progress=whole.part(0.93, 1.0, "finishing"),
+    )
+
+
+#: Options that are not the user's.
+_MEASURED = ("network", "matching", "statistics", "priors")
+
+
+def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -> Surface:
+    """What the network sees in the pair, made to explain the flash photograph."""
+    guess = predicted_surface(
+        shots.flash,
+        shots.ambient,
+        shots.camera,
+        memory=options.memory,
+        device=options.device,
+        threads=options.threads,
+        progress=progress,
+    )
+    return explained(guess, shots.camera, shots.flash, shots.mask).surface
+
+
+def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, progress: Progress) -> FittedTile:
+    """The reflectance of one tile, from what its pixels' likes look like all over the photograph.
+
+    Args:
+        shots: the pair.
+        guess: maps of the whole photograph to start from, if there are any.
+        options: of the tool.
+        progress: of this part.
+
+    Raises:
+        MatshotError: for photographs that are too small or not usable.
+        Cancelled: when the listener says so.
+    """
+    camera, lamp = shots.camera, flash(shots.camera)
+    tile = _chosen_tile(shots, options)
+    tiles = grid_of_tiles(camera.height, camera.width)
+    if options.matching:
+        descriptors = neighborhood_descriptors(shots.ambient, shots.mask)
+        matches = best_matches(descriptors, shots.mask, tile, tiles, progress=progress.part(0.0, 0.5, "matching"))
+    else:
+        matches = matches_in_place(tile, tiles)
+    lumitexels = transported_lumitexels(shots.flash, shots.ambient, shots.mask, tile, matches, relit=options.matching)
+    if options.statistics:
+        part = progress.part(0.5, 0.55, "statistics")
+        lumitexels = with_tile_statistics(lumitexels, shots.flash, shots.mask, progress=part)
+    initial = guess.cut(tile.rows, tile.columns) if guess is not None else None
+    scale = estimated_scale(lumitexels, camera, lamp, initial)
+    guided = None
+    if options.priors:
+        response = expected_response(scale, camera, lamp)
+        guided = guided_slopes(shots.flash, shots.ambient, shots.mask, camera, lamp.position, tile, response)
+    fit = fitted_surface(
+        lumitexels,
+        camera,
+        lamp,
+        scale,
+        shots.ambient[tile.rows, tile.columns],
+        guided=guided,
+        initial=initial,
+        priors=None if options.priors else NO_PRIORS,
+        threads=options.threads or usable_threads(),
+        progress=progress.part(0.6, 1.0, "fitting"),
+    )
+    eye = camera.cut(tile.rows, tile.columns)
+    light, usable = shots.flash[tile.rows, tile.columns], shots.mask[tile.rows, tile.columns]
+    exact = with_explained_color(fit.surface, eye, light, usable)
+    return FittedTile(tile, exact.surface, exact.exposure)
+
+
+def _chosen_tile(shots: Shots, options: TwoShotOptions) -> Tile:
+    height, width = shots.mask.shape
+    column, row = options.tile
+    if min(column, row) < 0:
+        return master_tile(shots.flash, shots.ambient, shots.mask, shots.camera, shots.camera.position)
+    if column >= width or row >= height:
+        raise MatshotError(f"The tile's middle, {column} {row}, lies outside the photograph of {width} x {height}.")
+    side = master_side(height, width)
+    return Tile(
+        min(max(row - side // 2, 0), height - side), min(max(column - side // 2, 0), width - side), side, side
+    )
+
+
+def spread(shots: Shots, found: FittedTile, progress: Progress) -> tuple[Surface, float]:
+    """Maps of the whole photograph: every pixel takes those of its like in the tile, and its own base color.
+
+    Reverse matching, section 5 of the paper; base color is then what makes the lit maps equal to the photograph.
+
+    Returns:
+        The maps and the exposure.
+
+    Raises:
+        Cancelled: when the listener says so.
+    """
+    height, width = shots.mask.shape
+    tile = found.tile
+    everywhere = np.ones((height, width), dtype=bool)
+    descriptors = neighborhood_descriptors(shots.ambient, shots.mask)
+    matches = best_matches(descriptors, everywhere, Tile(0, 0, height, width), [tile], progress=progress)
+    rows, columns = matches.rows[..., 0] - tile.row, matches.columns[..., 0] - tile.column
+    maps = {field.name: getattr(found.surface, field.name)[rows, columns] for field in fields(Surface)}
+    exact = with_explained_color(Surface(**maps), shots.camera, shots.flash, shots.mask)
+    return exact.surface, exact.exposure

@@ -1,0 +1,161 @@
+"""Objectives: loss and gradient of the graphs are torch's own, at any size, and those of finite differences."""
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+import torch.nn.functional as F
+
+from matshot_export.networks.descriptor import TextureDescriptor
+from matshot_export.objectives import (
+    CELL,
+    GREY,
+    PARAMETERS,
+    RefinementObjective,
+    StatisticsObjective,
+    photographed,
+    refinement_model,
+    statistics_model,
+)
+from matshot_export.rendering import plane_positions
+
+SIZES = [(64, 128), (128, 64)]
+
+
+@pytest.fixture(scope="module")
+def descriptor():
+    torch.manual_seed(0)
+    return TextureDescriptor(circular=True).requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def session(descriptor):
+    return running(refinement_model(descriptor))
+
+
+def running(model):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def crop(height, width):
+    """Inputs of the refinement's objective that are as a crop's are."""
+    generator = torch.Generator().manual_seed(1)
+
+    def random(*shape):
+        return torch.rand(*shape, generator=generator)
+
+    picture = random(1, 3, height, width)
+    cells = (height // CELL, width // CELL)
+    descriptor = TextureDescriptor().requires_grad_(False)
+    return {
+        "parameters": random(1, PARAMETERS, height, width) * 2 - 1,
+        "positions": plane_positions(height, width) * 0.5 + torch.tensor([0.2, -0.1, 0.0]).view(1, 3, 1, 1),
+        "camera": torch.tensor([0.0, 0.0, 0.866]).view(1, 3, 1, 1),
+        "light": torch.tensor([0.02, 0.03, 0.866]).view(1, 3, 1, 1),
+        "intensity": torch.tensor([2.0, 1.9, 2.1]).view(1, 3, 1, 1),
+        "statistics": descriptor(picture * (GREY / picture.mean())),
+        "statistics_weights": torch.tensor([1.0, 0.5, 0.2, 0.1]) * 1e-2,
+        "cells": random(1, 3, *cells),
+        "cell_weights": random(1, 1, *cells),
+        "pixels": picture,
+        "pixel_weights": random(1, 1, height, width) * 1e-3,
+    }
+
+
+def direct(descriptor, given):
+    """The same, written down plainly and differentiated by torch."""
+    parameters, intensity = (given[name].clone().requires_grad_() for name in ("parameters", "intensity"))
+    scene = (given[name] for name in ("positions", "camera", "light"))
+    image = photographed(*parameters.split([3, 1, 1, 2], dim=1), intensity, *scene)
+    error = descriptor(image * (GREY / image.mean())) - given["statistics"]
+    parts = error.split([width * width for width in descriptor.widths], dim=1)
+    loss = sum(weight * part.square().sum() for weight, part in zip(given["statistics_weights"], parts, strict=True))
+    loss = loss + (given["cell_weights"] * (F.avg_pool2d(image, CELL) - given["cells"]).square()).sum()
+    loss = loss + (given["pixel_weights"] * (image - given["pixels"]).square()).sum()
+    return loss.detach(), *torch.autograd.grad(loss, (parameters, intensity))
+
+
+def relative(given, wanted):
+    return float((torch.as_tensor(given) - wanted).norm() / wanted.norm())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_statistics_gradient_is_torchs(descriptor, size):
+    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    wanted = torch.zeros(1, descriptor.length)
+    weights = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    parts = descriptor(image).split([width * width for width in descriptor.widths], dim=1)
+    expected = sum(weight * part.square().sum() for weight, part in zip(weights, parts, strict=True))
+    loss, gradient = StatisticsObjective(descriptor)(image.detach(), wanted, weights)
+    assert float(loss) == pytest.approx(float(expected.detach()), rel=1e-4)
+    assert relative(gradient, torch.autograd.grad(expected, image)[0]) < 1e-4
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_refinement_is_torchs(descriptor, size):
+    given = crop(*size)
+    with torch.no_grad():
+        answer = RefinementObjective(descriptor)(**given)
+    assert max(relative(*pair) for pair in zip(answer, direct(descriptor, given), strict=True)) < 1e-3
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_exported_refinement_is_torchs(descriptor, session, size):
+    given = crop(*size)
+    answer = session.run(None, {name: values.numpy() for name, values in given.items()})
+    assert [result.name for result in session.get_outputs()] == ["loss", "gradient", "intensity_gradient"]
+    assert max(relative(*pair) for pair in zip(answer, direct(descriptor, given), strict=True)) < 1e-3
+
+
+def test_exported_gradient_is_that_of_finite_differences(session):
+    given = {name: values.numpy() for name, values in crop(64, 64).items()}
+    _, gradient, by_intensity = session.run(None, given)
+    # Along the gradient, where the loss changes by more than single precision rounds off.
+    direction = gradient / np.linalg.norm(gradient)
+
+    def loss(name, change):
+        return float(session.run(None, {**given, name: given[name] + change})[0])
+
+    step = np.float32(0.05)
+    found = (loss("parameters", step * direction) - loss("parameters", -step * direction)) / (2 * step)
+    assert found == pytest.approx(float((gradient * direction).sum()), rel=0.03)
+    step = np.float32(1e-2)
+    found = (loss("intensity", step) - loss("intensity", -step)) / (2 * step)
+    assert found == pytest.approx(float(by_intensity.sum()), rel=0.02)
+
+
+def test_no_loss_and_no_gradient_where_everything_matches(descriptor, session):
+    given = crop(64, 64)
+    scene = (given[name] for name in ("intensity", "positions", "camera", "light"))
+    with torch.no_grad():
+        image = photographed(*given["parameters"].split([3, 1, 1, 2], dim=1), *scene)
+        given["statistics"] = descriptor(image * (GREY / image.mean()))
+    given["cells"], given["pixels"] = F.avg_pool2d(image, CELL), image
+    loss, gradient, _ = session.run(None, {name: values.numpy() for name, values in given.items()})
+    assert float(loss) < 1e-6
+    assert np.abs(gradient).max() < 1e-5
+
+
+def test_too_bright_a_rendering_of_a_saturated_photograph_is_told_so(session):
+    given = {name: values.numpy() for name, values in crop(64, 64).items()}
+    given["statistics_weights"] = np.zeros(4, np.float32)
+    given["cell_weights"] = np.zeros_like(given["cell_weights"])
+    given["pixels"] = np.ones_like(given["pixels"])
+    given["pixel_weights"] = np.ones_like(given["pixel_weights"])
+    given["intensity"] = np.full((1, 3, 1, 1), 200, np.float32)
+    loss, _, by_intensity = session.run(None, given)
+    assert float(loss) > 0
+    assert (by_intensity > 0).all()
+
+
+def test_exported_statistics_are_torchs(descriptor):
+    mirrored = TextureDescriptor(circular=False)
+    mirrored.load_state_dict(descriptor.state_dict())
+    session = running(statistics_model(mirrored))
+    for size in ((64, 48), (96, 128)):
+        images = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
+        (given,) = session.run(None, {"x": images.numpy()})
+        with torch.no_grad():
+            assert relative(given, mirrored(images)) < 1e-4
