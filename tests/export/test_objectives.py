@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from matshot_export.networks.descriptor import TextureDescriptor
+from matshot_export.networks.descriptor import TextureDescriptor, relative_distances
 from matshot_export.objectives import (
     CELL,
     GREY,
@@ -56,7 +56,7 @@ def crop(height, width):
         "light": torch.tensor([0.02, 0.03, 0.866]).view(1, 3, 1, 1),
         "intensity": torch.tensor([2.0, 1.9, 2.1]).view(1, 3, 1, 1),
         "statistics": descriptor(picture * (GREY / picture.mean())),
-        "statistics_weights": torch.tensor([1.0, 0.5, 0.2, 0.1]) * 1e-2,
+        "statistics_weight": torch.tensor(0.7),
         "cells": random(1, 3, *cells),
         "cell_weights": random(1, 1, *cells),
         "pixels": picture,
@@ -69,12 +69,18 @@ def direct(descriptor, given):
     parameters, intensity = (given[name].clone().requires_grad_() for name in ("parameters", "intensity"))
     scene = (given[name] for name in ("positions", "camera", "light"))
     image = photographed(*parameters.split([3, 1, 1, 2], dim=1), intensity, *scene)
-    error = descriptor(image * (GREY / image.mean())) - given["statistics"]
-    parts = error.split([width * width for width in descriptor.widths], dim=1)
-    loss = sum(weight * part.square().sum() for weight, part in zip(given["statistics_weights"], parts, strict=True))
+    statistics = descriptor(image * (GREY / image.mean()))
+    loss = given["statistics_weight"] * distances(descriptor, statistics, given["statistics"]).mean()
     loss = loss + (given["cell_weights"] * (F.avg_pool2d(image, CELL) - given["cells"]).square()).sum()
     loss = loss + (given["pixel_weights"] * (image - given["pixels"]).square()).sum()
     return loss.detach(), *torch.autograd.grad(loss, (parameters, intensity))
+
+
+def distances(descriptor, statistics, wanted):
+    """The relative distance at each level, ``(levels,)``."""
+    sizes = [width * width for width in descriptor.widths]
+    pairs = zip(statistics.split(sizes, dim=1), wanted.split(sizes, dim=1), strict=True)
+    return torch.stack([relative_distances(torch.cat(pair))[0, 1] for pair in pairs])
 
 
 def relative(given, wanted):
@@ -84,10 +90,9 @@ def relative(given, wanted):
 @pytest.mark.parametrize("size", SIZES)
 def test_statistics_gradient_is_torchs(descriptor, size):
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    wanted = torch.zeros(1, descriptor.length)
+    wanted = descriptor(torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1)) ** 2)
     weights = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    parts = descriptor(image).split([width * width for width in descriptor.widths], dim=1)
-    expected = sum(weight * part.square().sum() for weight, part in zip(weights, parts, strict=True))
+    expected = (weights * distances(descriptor, descriptor(image), wanted)).sum()
     loss, gradient = StatisticsObjective(descriptor)(image.detach(), wanted, weights)
     assert float(loss) == pytest.approx(float(expected.detach()), rel=1e-4)
     assert relative(gradient, torch.autograd.grad(expected, image)[0]) < 1e-4
@@ -140,7 +145,7 @@ def test_no_loss_and_no_gradient_where_everything_matches(descriptor, session):
 
 def test_too_bright_a_rendering_of_a_saturated_photograph_is_told_so(session):
     given = {name: values.numpy() for name, values in crop(64, 64).items()}
-    given["statistics_weights"] = np.zeros(4, np.float32)
+    given["statistics_weight"] = np.zeros((), np.float32)
     given["cell_weights"] = np.zeros_like(given["cell_weights"])
     given["pixels"] = np.ones_like(given["pixels"])
     given["pixel_weights"] = np.ones_like(given["pixel_weights"])

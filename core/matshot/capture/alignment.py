@@ -170,14 +170,13 @@ def _registered(flash: Photograph, ambient: Photograph, progress: Progress) -> t
         ways = [0, 2]
     else:
         ways = [1, 3]
-    best, turned = None, 0
+    fits = []
     for number, quarters in enumerate(ways):
         fit = _fit(flash, ambient, quarters, progress.part(number / len(ways), (number + 1) / len(ways)))
-        if best is None or fit.agreement > best.agreement:
-            best, turned = fit, quarters
+        fits.append((fit, quarters))
         if quarters == 0 and fit.agreement >= AGREEING:
             break
-    assert best is not None
+    best, turned = max(fits, key=lambda tried: tried[0].agreement)
     notes = [f"{ambient.name} was turned by {90 * turned} degrees to lie like {flash.name}."] if turned else []
     return best, notes
 

@@ -28,7 +28,12 @@ _RING_SHARE, _RING_PIXELS = 0.6, 10
 #: Relative deviation of a ring's brightness that the texture itself accounts for.
 _RING_NOISE = 0.06
 #: Shifts of the odds of roughness that are tried, as logarithms, and their deviation from none.
-_SHIFTS, _SHIFT_DEVIATION = np.arange(-2.5, 2.01, 0.25), 0.8
+_SHIFTS, _SHIFT_DEVIATION = np.arange(-2.5, 4.01, 0.25), 0.8
+#: Roughness of materials: mean and deviation; and where it is doubtful that a surface is so smooth, from all to nothing.
+_USUAL, _USUAL_DEVIATION = 0.52, 0.22
+_DOUBTFUL = (0.15, 0.35)
+#: Share of a rise in roughness that is made of a surface that is not doubtfully smooth.
+_RISE = 0.25
 #: The same of the flash's intensity, by which the highlight stands out of the diffuse light.
 _INTENSITIES, _INTENSITY_DEVIATION = np.linspace(-1.8, 1.8, 25), 0.5
 #: Base color is solved for where the photograph is no brighter than this part of white.
@@ -100,12 +105,12 @@ def _linear_in_color(surface: Surface, camera: Camera) -> tuple[Pixels, Pixels]:
 
 
 def with_highlights_width(surface: Surface, camera: Camera, photograph: Pixels, usable: Mask) -> Surface:
-    """Maps whose roughness is low enough for the photograph's highlight.
+    """Maps whose roughness agrees with the width of the photograph's highlight.
 
     In rings around the middle the photograph's brightness, divided by how a matte surface would be lit, is a constant plus
     the highlight's profile. All roughnesses are shifted together, by the logarithm of their odds, to the mean of the
-    shifts weighted with their likelihood. They are only lowered: bumps that the normals do not show widen a highlight,
-    so that a wide one says nothing, but nothing narrows it.
+    shifts weighted with their likelihood. They are lowered as far as that says and raised by a part of it: bumps that
+    the normals do not show widen a highlight, so that a wide one says little, but nothing narrows it.
 
     Args:
         surface: as guessed.
@@ -131,16 +136,24 @@ def with_highlights_width(surface: Surface, camera: Camera, photograph: Pixels, 
     weight = 1 / np.square(_RING_NOISE * np.maximum(wanted, 1e-9))
     intensity = start * np.exp(_INTENSITIES)[:, np.newaxis]
     doubts = []
+    unusual = []
     for shift in _SHIFTS:
-        black = replace(_shifted(small, shift), base_color=np.zeros_like(small.base_color))
+        shifted = _shifted(small, shift)
+        unusual.append((float(shifted.roughness.mean()) - _USUAL) / _USUAL_DEVIATION)
+        black = replace(shifted, base_color=np.zeros_like(small.base_color))
         rest = wanted - intensity * profile(render(black, eye, [flash(eye)]).mean(axis=2))
         level = np.maximum((rest * weight).sum(axis=1) / weight.sum(), 0.02 * intensity[:, 0])
         doubt = (np.square(rest - level[:, np.newaxis]) * weight).sum(axis=1)
-        doubts.append((doubt + np.square(_INTENSITIES / _INTENSITY_DEVIATION)).min())
-    total = np.array(doubts) + np.square(_SHIFTS / _SHIFT_DEVIATION)
+        doubts.append(doubt)
+    # Where nothing fits well, the light was not quite what it is taken for, and fitting a little better means little.
+    surprise = max(1.0, float(np.min(doubts)) / len(rings))
+    doubt = np.array(doubts) / surprise + np.square(_INTENSITIES / _INTENSITY_DEVIATION)
+    total = doubt.min(axis=1) + np.square(_SHIFTS / _SHIFT_DEVIATION) + np.square(unusual)
     likelihood = np.exp((total.min() - total) / 2)
     shift = float((_SHIFTS * likelihood).sum() / likelihood.sum())
-    return _shifted(surface, shift) if shift < 0 else surface
+    if shift > 0:
+        shift *= float(np.interp(small.roughness.mean(), _DOUBTFUL, (1, _RISE)))
+    return _shifted(surface, shift)
 
 
 def _shifted(surface: Surface, shift: float) -> Surface:

@@ -46,6 +46,8 @@ _LEAST_RATIO, _MOST_RATIO = 0.4, 2.5
 #: A match nearer to the pixel than this, in pixels, is the pixel itself.
 _SELF = 3
 
+_UNUSABLE = "Nothing in the photographs is usable: all of it is black, saturated or outside."
+
 
 @dataclass(frozen=True)
 class Matches:
@@ -105,8 +107,10 @@ def neighborhood_descriptors(guide: Pixels, mask: Mask, seed: int = 0) -> Pixels
         ``H x W x 16``, variance 1 in sum.
 
     Raises:
-        MatshotError: for a guide that is the same everywhere.
+        MatshotError: for a guide that is the same everywhere, or of which nothing is usable.
     """
+    if not mask.any():
+        raise MatshotError(_UNUSABLE)
     height, width = mask.shape
     log = np.log(np.maximum(guide, 0) + np.float32(_FLOOR))
     planes = np.stack([log.mean(axis=2), log[..., 0] - log[..., 1], log[..., 2] - log[..., 1]], axis=2)
@@ -185,7 +189,7 @@ def best_matches(
     """
     tiles = tuple(tile for tile in tiles if mask[tile.rows, tile.columns][::2, ::2].any())
     if not tiles:
-        raise MatshotError("Nothing in the photographs is usable: all of it is black, saturated or outside.")
+        raise MatshotError(_UNUSABLE)
     rng = np.random.default_rng(seed)
     sought = descriptors[master.rows, master.columns]
     shape = (master.height, master.width, len(tiles))
@@ -296,7 +300,8 @@ def transported_lumitexels(
         guide = np.maximum(ambient, 0) + np.float32(_FLOOR * max(float(ambient.mean()), 1e-6))
         ratio = guide[master.rows, master.columns][:, :, np.newaxis] / guide[rows, columns]
         values *= np.clip(ratio, _LEAST_RATIO, _MOST_RATIO)
-    typical = max(float(np.median(matches.distance)), 1e-6)
+    found = matches.distance[np.isfinite(matches.distance)]
+    typical = max(float(np.median(found)) if found.size else 0.0, 1e-6)
     weight = np.concatenate(
         [np.ones((*down.shape, 1), np.float32), 1 / (1 + np.square(matches.distance / np.float32(typical)))], axis=2
     )

@@ -2,8 +2,8 @@
 
 Matching every pixel on its own averages textures and loses detail that the guide does not explain. The transported
 picture of a tile should have the tile's own statistics: the histograms of the bands of an image pyramid (Heeger and
-Bergen 1995, "Pyramid-Based Texture Analysis/Synthesis"), without leaving what was transported (Aittala, Weyrich and Lehtinen
-2015, "Two-Shot SVBRDF Capture for Stationary Materials", section 4.2).
+Bergen 1995, "Pyramid-Based Texture Analysis/Synthesis"), without leaving what was transported (Aittala, Weyrich and
+Lehtinen 2015, "Two-Shot SVBRDF Capture for Stationary Materials", section 4.2).
 """
 
 from __future__ import annotations

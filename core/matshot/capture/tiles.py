@@ -1,8 +1,8 @@
 """The photograph cut into tiles, each lit and seen from nearly one direction, and the choice of the one to be fitted.
 
 A surface that repeats shows the same texture in every tile, each time under another light: the flash stands at the
-lens, so that it shines straight down in the middle of the photograph and from the side towards its edges (Aittala, Weyrich
-and Lehtinen 2015, "Two-Shot SVBRDF Capture for Stationary Materials", section 3).
+lens, so that it shines straight down in the middle of the photograph and from the side towards its edges (Aittala,
+Weyrich and Lehtinen 2015, "Two-Shot SVBRDF Capture for Stationary Materials", section 3).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def master_tile(flash: Pixels, ambient: Pixels, mask: Mask, camera: Camera, lamp
     usable = _means(mask.astype(np.float32), places)
     detail = cv2.Laplacian(np.log(np.maximum(flash.mean(axis=2), 0) + np.float32(_FLOOR)), cv2.CV_32F)
     fine = _means(np.abs(np.asarray(detail, np.float32)), places)
-    blurred = np.maximum(0, 1 - fine / np.median(fine))
+    blurred = np.maximum(0, 1 - fine / max(float(np.median(fine)), 1e-6))
     x, y = camera.axes()
     off = [
         np.hypot(x[place.columns].mean() - lamp[0] / 2, y[place.rows].mean() - lamp[1] / 2) - _BEST_DISTANCE

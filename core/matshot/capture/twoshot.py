@@ -226,9 +226,7 @@ def _chosen_tile(shots: Shots, options: TwoShotOptions) -> Tile:
     if column >= width or row >= height:
         raise MatshotError(f"The tile's middle, {column} {row}, lies outside the photograph of {width} x {height}.")
     side = master_side(height, width)
-    return Tile(
-        min(max(row - side // 2, 0), height - side), min(max(column - side // 2, 0), width - side), side, side
-    )
+    return Tile(min(max(row - side // 2, 0), height - side), min(max(column - side // 2, 0), width - side), side, side)
 
 
 def spread(shots: Shots, found: FittedTile, progress: Progress) -> tuple[Surface, float]:

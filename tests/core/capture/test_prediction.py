@@ -1,0 +1,74 @@
+"""Maps from photographs by the network: any size, any tiles, wrap kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matshot.capture.prediction import predicted_surface
+from matshot.color import linear_from_srgb
+from matshot.demonstration import photographed_wall
+from matshot.errors import MatshotError
+from matshot.procedural import brick_wall
+from matshot.render import Camera
+from matshot.surface import Surface
+
+CAMERA = Camera(160, 160)
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    shots = photographed_wall(160, seed=3)
+    return linear_from_srgb(shots["flash"]), linear_from_srgb(shots["ambient"])
+
+
+def stacked(surface: Surface) -> np.ndarray:
+    return np.concatenate([surface.base_color, surface.normal, surface.roughness, surface.metallic], axis=2)
+
+
+@pytest.mark.parametrize("which", ["flash", "ambient", "both"])
+def test_maps_are_valid_for_whatever_there_is(pair: tuple[np.ndarray, np.ndarray], which: str) -> None:
+    flash, ambient = pair
+    found = predicted_surface(
+        flash if which != "ambient" else None, ambient if which != "flash" else None, CAMERA, device="cpu"
+    )
+    assert (found.height, found.width) == (160, 160)
+    np.testing.assert_allclose(np.linalg.norm(found.normal, axis=2), 1, atol=1e-5)
+    for plane in (found.base_color, found.roughness, found.metallic):
+        assert 0 <= plane.min() <= plane.max() <= 1
+
+
+def test_exposure_does_not_matter(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    bright, dark = (predicted_surface(pair[0] * np.float32(x), None, CAMERA, device="cpu") for x in (1.0, 0.25))
+    np.testing.assert_allclose(stacked(bright), stacked(dark), atol=2e-3)
+
+
+def test_tiles_do_not_show() -> None:
+    shots = photographed_wall(448, seed=3)
+    flash, camera = linear_from_srgb(shots["flash"]), Camera(448, 448)
+    whole = predicted_surface(flash, None, camera, device="cpu", tile=1024)
+    tiled = predicted_surface(flash, None, camera, device="cpu", tile=64)
+    np.testing.assert_allclose(stacked(tiled), stacked(whole), atol=2e-4)
+
+
+def test_an_even_texture_that_wraps_gives_maps_that_roll_with_it() -> None:
+    texture = linear_from_srgb(brick_wall(128, seed=2)["basecolor"].pixels)
+    camera = Camera(128, 128)
+    still = predicted_surface(None, texture, camera, wrap="xy", device="cpu")
+    rolled = predicted_surface(None, np.roll(texture, (32, 64), (0, 1)), camera, wrap="xy", device="cpu")
+    # The global track sees the whole rolled too, and is not exactly indifferent to it.
+    np.testing.assert_allclose(np.roll(stacked(still), (32, 64), (0, 1)), stacked(rolled), atol=0.1)
+    assert np.abs(np.roll(stacked(still), (32, 64), (0, 1)) - stacked(rolled)).mean() < 0.01
+
+
+def test_sides_need_not_be_multiples_of_anything() -> None:
+    flash = linear_from_srgb(photographed_wall(160, seed=1)["flash"])[:97, :141]
+    found = predicted_surface(flash, None, Camera(141, 97), device="cpu")
+    assert found.base_color.shape == (97, 141, 3)
+
+
+def test_photographs_must_be_there_and_alike(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    with pytest.raises(MatshotError, match="At least one photograph"):
+        predicted_surface(None, None, CAMERA)
+    with pytest.raises(MatshotError, match="differ in size"):
+        predicted_surface(pair[0], pair[1][:100], CAMERA)

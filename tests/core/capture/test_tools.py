@@ -1,0 +1,181 @@
+"""Both capture tools from files to folders, and through the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matshot import cli
+from matshot.capture.oneshot import OneShotOptions, oneshot
+from matshot.capture.twoshot import TwoShotOptions, twoshot
+from matshot.demonstration import photographed_wall
+from matshot.errors import Cancelled, MatshotError
+from matshot.jobs import CancelSwitch
+from matshot.material import load_material
+from matshot.texture import Texture, write_texture
+from matshot_host.tools import ONESHOT, TWOSHOT
+
+MAPS = {"basecolor", "normal", "roughness", "metallic", "height", "ao"}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("pair")
+    shots = photographed_wall(320, seed=7)
+    flash, ambient = (write_texture(Texture(p, "srgb"), folder / f"{n}.png") for n, p in shots.items())
+    return flash, ambient
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["matshot", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_tables_and_tools_have_the_same_parameters_and_defaults() -> None:
+    for table, options, measured in (
+        (ONESHOT, OneShotOptions, ()),
+        (TWOSHOT, TwoShotOptions, ("network", "matching", "statistics", "priors")),
+    ):
+        known = {f.name: f.default for f in options.__dataclass_fields__.values() if f.name not in measured}
+        assert {p.name: p.default for p in table.parameters} == known
+
+
+def test_one_flash_photograph_becomes_a_material_on_its_grid(pair: tuple[Path, Path]) -> None:
+    stages: list[float] = []
+    material = oneshot(
+        pair[0], OneShotOptions(device="cpu", width=0.8), progress=lambda fraction, _: stages.append(fraction)
+    )
+    assert set(material.maps) >= MAPS
+    assert (material.width, material.height, material.wrap) == (320, 320, "none")
+    assert material.parameters["rectangle"] == [0, 0, 320, 320]
+    assert material.parameters["exposure"] > 0
+    assert material.physical_size == pytest.approx((0.8, 0.8))
+    assert material.height_scale is not None
+    assert any("field of view" in note for note in material.parameters["notes"])
+    assert stages == sorted(stages)
+    assert stages[-1] == pytest.approx(1)
+
+
+def test_an_even_texture_keeps_its_wrap(tmp_path: Path) -> None:
+    shots = photographed_wall(160, seed=4)
+    path = write_texture(Texture(shots["ambient"], "srgb"), tmp_path / "wall.png")
+    material = oneshot(path, OneShotOptions(light="even", wrap="xy", device="cpu"))
+    assert material.wrap == "xy"
+    assert "exposure" not in material.parameters
+
+
+def test_seamless_maps_wrap_and_are_smaller(pair: tuple[Path, Path]) -> None:
+    material = oneshot(pair[0], OneShotOptions(seamless="x", device="cpu"))
+    assert material.wrap == "x"
+    assert material.width < 320
+
+
+def test_sliders_move_what_they_say(pair: tuple[Path, Path]) -> None:
+    plain = oneshot(pair[0], OneShotOptions(device="cpu"))
+    moved = oneshot(pair[0], OneShotOptions(device="cpu", roughness=-0.5, normal=2, metal="on"))
+    assert moved.maps["roughness"].pixels.mean() < plain.maps["roughness"].pixels.mean()
+    assert moved.maps["normal"].pixels[..., 2].mean() < plain.maps["normal"].pixels[..., 2].mean()
+    assert moved.maps["metallic"].pixels.min() == 1
+
+
+def test_two_photographs_become_a_seamless_tile(
+    pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run(monkeypatch, "twoshot", *pair, "-o", tmp_path / "wall", "--json", "--device", "cpu", "--tile", 150, 170)
+        == 0
+    )
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert said[-1]["event"] == "done"
+    assert said[-1]["wrap"] == "xy"
+    found = load_material(tmp_path / "wall")
+    assert set(found.maps) >= MAPS
+    x, y, width, height = found.parameters["rectangle"]
+    assert x < 150 < x + width
+    assert y < 170 < y + height
+    assert {"material.json", "material.mtlx", "preview.png"} <= {path.name for path in (tmp_path / "wall").iterdir()}
+
+
+def test_the_whole_photograph_is_explained(pair: tuple[Path, Path]) -> None:
+    material = twoshot(*pair, TwoShotOptions(full=True, device="cpu"))
+    assert (material.width, material.height, material.wrap) == (320, 320, "none")
+    assert material.parameters["rectangle"] == [0, 0, 320, 320]
+
+
+def test_a_job_can_be_cancelled_and_leaves_nothing(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    switch = CancelSwitch()
+    switch.cancel()
+    for work in (lambda: oneshot(pair[0], progress=switch), lambda: twoshot(*pair, progress=switch)):
+        with pytest.raises(Cancelled):
+            work()
+
+
+BAD: dict[str, Callable[[Path, Path, Path], list[object]]] = {
+    "same": lambda flash, ambient, folder: ["twoshot", flash, flash],
+    "swapped": lambda flash, ambient, folder: ["twoshot", ambient, flash],
+    "missing": lambda flash, ambient, folder: ["oneshot", folder / "nothing.jpg"],
+    "text": lambda flash, ambient, folder: ["oneshot", _text(folder / "a.jpg")],
+    "black": lambda flash, ambient, folder: ["oneshot", _plain(folder / "black.png", 0.0)],
+    "white": lambda flash, ambient, folder: ["oneshot", _plain(folder / "white.png", 1.0)],
+    "small": lambda flash, ambient, folder: ["oneshot", _plain(folder / "small.png", 0.5, 8)],
+    "no repetition": lambda flash, ambient, folder: ["twoshot", flash, _plain(folder / "grey.png", 0.5)],
+    "fov": lambda flash, ambient, folder: ["oneshot", flash, "--fov", 400],
+    "tile outside": lambda flash, ambient, folder: ["twoshot", flash, ambient, "--tile", 5000, 10],
+    "metal": lambda flash, ambient, folder: ["oneshot", flash, "--metal", "perhaps"],
+    "refine even": lambda flash, ambient, folder: ["oneshot", flash, "--light", "even", "--refine"],
+}
+
+
+def _text(path: Path) -> Path:
+    path.write_text("not a picture")
+    return path
+
+
+def _plain(path: Path, value: float, side: int = 128) -> Path:
+    return write_texture(Texture(np.full((side, side, 3), value, dtype=np.float32), "srgb"), path)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence_and_no_folder(
+    name: str,
+    pair: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = BAD[name](*pair, tmp_path)
+    assert run(monkeypatch, *words, "-o", tmp_path / "out", "--quiet") == 1
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("Error: ")
+    assert said.count("\n") == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_target_that_is_a_file_is_refused_before_the_work(
+    pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = _text(tmp_path / "taken")
+    assert run(monkeypatch, "oneshot", pair[0], "-o", target) == 1
+    assert "is a file" in capsys.readouterr().err
+    assert target.read_text() == "not a picture"
+
+
+def test_options_say_what_there_is() -> None:
+    for wrong in (
+        {"seamless": "z"},
+        {"light": "dim"},
+        {"roughness": 2},
+        {"normal": -1},
+        {"size": 3},
+        {"threads": -1},
+        {"wrap": "w"},
+    ):
+        with pytest.raises(MatshotError):
+            OneShotOptions(**wrong)  # type: ignore[arg-type]
