@@ -43,10 +43,10 @@ def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
     whole = Progress(progress)
     whole(0.0, "photographing")
     pair = photographed_wall(SIZE, seed=7)
-    paths = [output / "photographs" / f"{name}.png" for name in pair]
-    for path, pixels in zip(paths, pair.values(), strict=True):
-        write_texture(Texture(pixels, "srgb"), path)
-    found = twoshot(*paths, TwoShotOptions(), progress=whole.part(0.02, 0.7))
+    lit, even = (
+        write_texture(Texture(pixels, "srgb"), output / "photographs" / f"{name}.png") for name, pixels in pair.items()
+    )
+    found = twoshot(lit, even, TwoShotOptions(), progress=whole.part(0.02, 0.7))
     delivered(found, output / "tile")
     outcome = upscale_all(
         [output / "tile"],

@@ -25,7 +25,7 @@ from .rendering import Maps, camera_distance, plane_positions, under_point_light
 #: Side of a rendered photograph.
 PHOTOGRAPH = 640
 #: Which photographs there are of a sample, and how often: flash alone, ambient alone, both.
-_KINDS = (("flash", 0.5), ("ambient", 0.12), ("pair", 0.38))
+_KINDS = {"flash": 0.5, "ambient": 0.12, "pair": 0.38}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class MaterialLibrary:
 
 
 def _stored(folder: Path) -> torch.Tensor:
-    planes = []
+    planes: list[torch.Tensor] = []
     for stem, channels in (("basecolor", 3), ("normal_gl", 3), ("roughness", 1), ("metallic", 1)):
         found = sorted(folder.glob(f"{stem}.*"))
         if not found and stem == "metallic":
@@ -144,8 +144,7 @@ class CaptureSource:
 
     def _photographed(self) -> tuple[torch.Tensor, Maps]:
         maps = self._surface()
-        names, chances = zip(*_KINDS, strict=True)
-        kind = names[self.rng.choice(len(names), p=chances)]
+        kind = str(self.rng.choice(list(_KINDS), p=list(_KINDS.values())))
         return photographed(maps, self._positions, kind, self.rng), maps
 
     def _surface(self) -> Maps:

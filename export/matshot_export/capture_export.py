@@ -45,7 +45,7 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         "data": [line for kind in ("color", "normal", "data") for line in DATA[kind] if "material" in line],
         "command": "matshot-export train-capture --data DIR",
         "trained_by": "the Matshot project",
-        "losses": "L1 of base color and normals, L1 + squares of roughness and metallic, L1 of pictures under two lights",
+        "losses": "base color L1, normals, roughness and metallic L1 and squares, pictures under a light L1",
         **run_facts(run),
     }
     x = noise(INPUT_PLANES, CONTEXT_SIDE, CONTEXT_SIDE // 2)

@@ -115,9 +115,11 @@ def random_lights(batch: Batch, rng: np.random.Generator) -> torch.Tensor:
     centre = batch.positions.mean(dim=(2, 3))
     pairs = []
     for x, y, _ in centre.tolist():
-        above = np.array([x, y, 0.0]) + [*rng.normal(0, 0.25, 2), rng.uniform(0.5, 1.0)]
+        above = np.array([x, y, 0.0]) + np.array([*rng.normal(0, 0.25, 2), rng.uniform(0.5, 1.0)])
         turn, radius = rng.uniform(0, 2 * math.pi), rng.uniform(0.2, 0.9)
-        aside = np.array([x, y, 0.0]) + [radius * math.cos(turn), radius * math.sin(turn), rng.uniform(0.4, 0.9)]
+        aside = np.array([x, y, 0.0]) + np.array(
+            [radius * math.cos(turn), radius * math.sin(turn), rng.uniform(0.4, 0.9)]
+        )
         viewer = np.array([rng.normal(0, 0.1), rng.normal(0, 0.1), 0.87])
         pairs.append([[*above, *above] if rng.random() < 0.5 else [*viewer, *aside]])
     return torch.tensor(np.array(pairs), dtype=torch.float32)
@@ -192,7 +194,7 @@ def train_capture(
         rate = recipe.rate * min(1.0, (step + 1) / recipe.warmup) * (1 - done())
         for group in optimizer.param_groups:
             group["lr"] = rate
-        batch = Batch(*(_moved(part, where) for part in vars(next(source)).values()))
+        batch = _moved(next(source), where)
         with torch.autocast(where.type, dtype=torch.bfloat16, enabled=half):
             planes = network(_last(batch.photographs), _last(batch.whole))
         judged, inner = cropped(batch, planes.float(), recipe.border)
@@ -222,10 +224,9 @@ def train_capture(
     return out / "weights.pt"
 
 
-def _moved(part: torch.Tensor | Maps, where: torch.device) -> torch.Tensor | Maps:
-    if isinstance(part, Maps):
-        return Maps(*(plane.to(where) for plane in vars(part).values()))
-    return part.to(where)
+def _moved(batch: Batch, where: torch.device) -> Batch:
+    truth = Maps(*(plane.to(where) for plane in vars(batch.truth).values()))
+    return Batch(batch.photographs.to(where), batch.whole.to(where), truth, batch.positions.to(where))
 
 
 def _last(planes: torch.Tensor) -> torch.Tensor:
@@ -263,7 +264,8 @@ def measured(
     picture: Path,
 ) -> dict[str, float]:
     """For every kind of photograph, with the averaged weights: mean normal error in parts of flat normals', RMSE of
-    roughness, and RMSE of display-encoded base color after one scale for the picture; writes a picture of some."""
+    roughness, and RMSE of display-encoded base color after one scale for the picture; writes a picture of some.
+    """
     current = {k: v.clone() for k, v in network.state_dict().items()}
     network.load_state_dict(weights)
     device = next(network.parameters()).device

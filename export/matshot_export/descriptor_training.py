@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .data import find_maps, halved, load_map, turned
-from .networks.descriptor import TextureDescriptor, gram
+from .networks.descriptor import TextureDescriptor, gram, relative_distances
 from .optimizer import Muon
 from .perceptual import PerceptualDistance
 from .training import best_device, supports_bfloat16
@@ -87,16 +87,11 @@ def train_descriptor(
     pool = families(find_maps(data, "train", "color"), plan.families, plan.crop, rng)
     wanted = teacher_distances(teacher, pool)
     held_out = families(find_maps(data, "val", "color"), 40, plan.crop, np.random.default_rng(0))
-    truth = teacher_distances(teacher, held_out).sum(dim=0)
+    truth = teacher_distances(teacher, held_out)
     report(f"the teacher saw {len(pool)} crops in {time.monotonic() - began:.0f} s")
 
     network = TextureDescriptor().to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     relation = Relation(len(wanted), len(network.widths)).to(where)
-    with torch.no_grad():
-        # From the start the distances are as large as the teacher's, every level giving its share.
-        some = pool[:: max(1, len(pool) // 64)].to(where).float() / 255
-        sizes = torch.stack([pair_distances(gram(x).flatten(1)).mean() for x in network.features(some)])
-        network.importance.copy_((len(wanted) / len(sizes) / sizes).log())
     optimizer = Muon([*network.parameters(), *relation.parameters()], lr=plan.rate)
     rows: list[dict[str, float]] = []
     began = time.monotonic()
@@ -114,9 +109,8 @@ def train_descriptor(
         images = pool[index].to(where, memory_format=torch.channels_last).float() / 255
         with torch.autocast(where.type, dtype=torch.bfloat16, enabled=supports_bfloat16(where)):
             features = list(network.features(images))
-        given = torch.stack([pair_distances(gram(x.float()).flatten(1)) for x in features])
         loss = relation(
-            given * network.importance.exp()[:, None, None],
+            torch.stack([relative_distances(gram(x.float()).flatten(1)) for x in features]),
             wanted[:, index[:, None], index[None, :]].to(where),
         )
         optimizer.zero_grad(set_to_none=True)
@@ -139,10 +133,10 @@ def train_descriptor(
 
 
 class Relation(nn.Module):
-    """How the student's distances are held against the teacher's: by their logarithms.
+    """How the student's distances are held against the teacher's.
 
-    Every level of the teacher is met by a mixture of the student's, and the teacher's sum by the student's plain sum.
-    The mixtures are learnt along and not needed afterwards.
+    The mean over the student's levels is to be the mean over the teacher's; and besides, every level of the teacher is
+    met by a mixture of the student's, which is learnt along and not needed afterwards.
 
     Args:
         teachers: levels of the teacher.
@@ -151,7 +145,6 @@ class Relation(nn.Module):
 
     def __init__(self, teachers: int, students: int) -> None:
         super().__init__()
-        self.students = students
         self.mixtures = nn.Parameter(torch.zeros(teachers * students))
 
     def forward(self, given: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -163,14 +156,19 @@ class Relation(nn.Module):
         """
         above = torch.triu_indices(given.shape[1], given.shape[1], 1)
         given, wanted = (x[:, above[0], above[1]] for x in (given, wanted))
-        mixed = self.mixtures.exp().view(-1, self.students) @ given
-        levels = (mixed + _LEAST).log() - (wanted + _LEAST).log()
-        total = (given.sum(dim=0) + _LEAST).log() - (wanted.sum(dim=0) + _LEAST).log()
-        return total.square().mean() + 0.5 * levels.square().mean()
+        mixed = self.mixtures.view(len(wanted), len(given)).softmax(dim=1) @ given
+        levels = _stretched(mixed) - _stretched(wanted)
+        total = _stretched(given.mean(dim=0)) - _stretched(wanted.mean(dim=0))
+        return total.square().mean() + 0.2 * levels.square().mean()
 
 
-#: Distances below this are alike; those of unlike textures are about 1.
-_LEAST = 1e-4
+def _stretched(distances: torch.Tensor) -> torch.Tensor:
+    """Their logit: small distances matter by their ratios, and large ones by how far from 1 they are."""
+    return ((distances + _LEAST) / (1 - distances + _LEAST)).log()
+
+
+#: Distances nearer than this to 0 or 1 are not told apart.
+_LEAST = 2e-3
 
 
 def families(paths: list[Path], count: int, side: int, rng: np.random.Generator) -> torch.Tensor:
@@ -222,57 +220,43 @@ def altered(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @torch.no_grad()
 def teacher_distances(teacher: PerceptualDistance, images: torch.Tensor, batch: int = 8) -> torch.Tensor:
-    """Squared Frobenius distances of the teacher's Gram matrices, ``(levels, N, N)``.
-
-    Every level is divided by its mean over all pairs, so that all count alike.
+    """Relative distances of the teacher's Gram matrices, ``(levels, N, N)``.
 
     Args:
-        teacher: in evaluation.
+        teacher: that judges.
         images: ``uint8 (N, 3, H, W)``.
         batch: images at a time.
     """
     device = teacher.mean.device
-    levels: list[list[torch.Tensor]] = []
+    seen = []
     for some in images.split(batch):
-        grams = [_upper(gram(x)).cpu() for x in teacher.activations(some.to(device).float() / 255)]
-        levels.append(grams)
-    distances = []
-    for grams in zip(*levels, strict=True):
-        between = pair_distances(torch.cat(grams))
-        distances.append(between / between.mean())
-    return torch.stack(distances)
+        seen.append([_upper(gram(x)).cpu() for x in teacher.activations(some.to(device).float() / 255)])
+    return torch.stack([relative_distances(torch.cat(grams)) for grams in zip(*seen, strict=True)])
 
 
 def _upper(matrices: torch.Tensor) -> torch.Tensor:
-    """Symmetric matrices ``(N, C, C)`` as vectors of half as many numbers that are as far apart from each other."""
+    """Symmetric matrices ``(N, C, C)`` as vectors of half as many numbers with the same products."""
     size = matrices.shape[1]
     rows, columns = torch.triu_indices(size, size, device=matrices.device)
-    # What stands off the diagonal counts twice in a Frobenius norm.
+    # What stands off the diagonal counts twice.
     return matrices[:, rows, columns] * torch.where(rows == columns, 1.0, 2**0.5).to(matrices)
-
-
-def pair_distances(vectors: torch.Tensor) -> torch.Tensor:
-    """Squared Euclidean distances between all rows, ``(N, C)`` to ``(N, N)``."""
-    products = vectors.new_zeros(len(vectors), len(vectors), dtype=torch.float32)
-    for some in vectors.split(1 << 15, dim=1):
-        some = some.float()
-        products = products + some @ some.T
-    own = products.diagonal()
-    return (own[:, None] + own[None, :] - 2 * products).clamp(min=0)
 
 
 @torch.no_grad()
 def rank_correlation(network: TextureDescriptor, images: torch.Tensor, wanted: torch.Tensor) -> float:
-    """Spearman's correlation of the descriptor's distances with others, over all pairs.
+    """Spearman's correlation of the descriptor's distances with the teacher's, over all pairs.
 
     Args:
         network: the descriptor.
         images: ``uint8 (N, 3, H, W)``.
-        wanted: ``(N, N)``.
+        wanted: the teacher's distances ``(levels, N, N)``.
     """
     from scipy.stats import spearmanr
 
     device = next(network.parameters()).device
-    statistics = torch.cat([network(some.to(device).float() / 255).cpu() for some in images.split(8)])
+    seen = []
+    for some in images.split(8):
+        seen.append([gram(x).flatten(1).cpu() for x in network.features(some.to(device).float() / 255)])
+    given = torch.stack([relative_distances(torch.cat(grams)) for grams in zip(*seen, strict=True)])
     above = np.triu_indices(len(images), 1)
-    return float(spearmanr(pair_distances(statistics).numpy()[above], wanted.numpy()[above]).statistic)
+    return float(spearmanr(given.mean(dim=0).numpy()[above], wanted.mean(dim=0).numpy()[above]).statistic)

@@ -11,6 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -20,10 +21,23 @@ from torch._decomp import get_decompositions
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from matshot.inference.cards import SHIPPED, Card, write_card
+
 from .networks.descriptor import SLOPE, TextureDescriptor, gram, padded
+from .onnx_export import (
+    DATA,
+    OPSET,
+    check_parity,
+    noise,
+    quality_so_far,
+    rounded_to_half,
+    run_facts,
+    stored,
+    traced,
+    with_half_weights,
+)
 from .rendering import SMOOTHEST, Maps, plane_positions, under_point_light, unit
 
-OPSET = 17
 #: Side in pixels of the cells whose mean colours are compared.
 CELL = 64
 #: Mean over pixels and channels that a picture gets before its statistics are taken for a refinement.
@@ -48,7 +62,7 @@ class StatisticsObjective(nn.Module):
 
     def __init__(self, descriptor: TextureDescriptor) -> None:
         super().__init__()
-        self.levels, self.widths, self.importance = descriptor.levels, descriptor.widths, descriptor.importance
+        self.levels, self.widths = descriptor.levels, descriptor.widths
 
     def forward(
         self, image: torch.Tensor, statistics: torch.Tensor, weights: torch.Tensor
@@ -58,7 +72,8 @@ class StatisticsObjective(nn.Module):
         Args:
             image: ``(1, 3, H, W)``, display-encoded.
             statistics: ``(1, length)``, wanted.
-            weights: ``(levels,)``, of the levels' squared distances.
+            weights: ``(levels,)``, of the levels' relative distances
+                (:func:`~matshot_export.networks.descriptor.relative_distances`).
 
         Returns:
             The loss ``()``, and its gradient by the image.
@@ -76,15 +91,17 @@ class StatisticsObjective(nn.Module):
         loss = image.new_zeros(())
         gradient = torch.zeros_like(x)
         wanted = statistics.split([width * width for width in self.widths], dim=1)
-        scales = (self.importance / 2).exp()
         for number in reversed(range(len(self.levels))):
             features = given[number][-1]
             flat = features.flatten(2)
-            difference = gram(features) * scales[number] - wanted[number].view(1, self.widths[number], -1)
-            loss = loss + weights[number] * difference.square().sum()
-            own = (difference @ flat) * (4 * weights[number] * scales[number] / flat.shape[2])
+            matrix = gram(features)
+            difference = matrix - wanted[number].view(1, self.widths[number], -1)
+            size = matrix.square().sum() + wanted[number].square().sum()
+            distance = difference.square().sum() / size
+            loss = loss + weights[number] * distance
+            own = ((difference - distance * matrix) @ flat) * (4 * weights[number] / (size * flat.shape[2]))
             gradient = gradient + own.view_as(features)
-            for layer, output in zip(reversed(self.levels[number]), reversed(given[number]), strict=True):  # type: ignore[arg-type, call-overload]
+            for layer, output in zip(reversed(self.levels[number]), reversed(given[number]), strict=True):  # type: ignore[call-overload]
                 gradient = gradient * torch.where(output > 0, 1.0, SLOPE)
                 kernel = layer.weight.flip(2, 3).transpose(0, 1)
                 gradient = F.conv2d(padded(gradient, circular=True), kernel)
@@ -97,10 +114,9 @@ class RefinementObjective(nn.Module):
     """How far a rendered tile is from one crop of a flash photograph, and the gradient by the tile's parameters.
 
     Aittala, Aila and Lehtinen 2016, "Reflectance Modeling by Neural Texture Synthesis", equation (3): a tile of
-    reflectance, rendered under the geometry of a crop, shall have the crop's deep statistics. They are taken of pictures
-    of the same brightness, since hardly a surface is as bright everywhere. How bright the crop is where, which tells
-    about gloss, is compared by the mean colours of large cells; and the pixels themselves for the crop that shows the
-    tile's own spot.
+    reflectance, rendered under the geometry of a crop, shall have the crop's deep statistics. They are taken of
+    pictures of the same brightness, since hardly a surface is as bright everywhere. How bright the crop is where, which
+    tells about gloss, is compared by the mean colours of large cells; and pixels are where the maps are their own.
 
     Args:
         descriptor: of textures.
@@ -119,7 +135,7 @@ class RefinementObjective(nn.Module):
         light: torch.Tensor,
         intensity: torch.Tensor,
         statistics: torch.Tensor,
-        statistics_weights: torch.Tensor,
+        statistics_weight: torch.Tensor,
         cells: torch.Tensor,
         cell_weights: torch.Tensor,
         pixels: torch.Tensor,
@@ -135,7 +151,7 @@ class RefinementObjective(nn.Module):
             light: ``(1, 3, 1, 1)``, where the flash is.
             intensity: ``(1, 3, 1, 1)``, of the flash, times the exposure.
             statistics: ``(1, length)``, of the crop at the mean ``GREY``.
-            statistics_weights: ``(levels,)``.
+            statistics_weight: ``()``, of their relative distance, the mean of all levels.
             cells: ``(1, 3, H / CELL, W / CELL)``, mean display-encoded colours of the crop's cells.
             cell_weights: ``(1, 1, H / CELL, W / CELL)``.
             pixels: ``(1, 3, H, W)``, the crop, display-encoded.
@@ -144,11 +160,13 @@ class RefinementObjective(nn.Module):
         Returns:
             The loss ``()`` and its gradients by ``parameters`` and by ``intensity``, shaped like these.
         """
-        planes = (*parameters.split([3, 1, 1, 2], dim=1), intensity)
-        scene = (positions, camera, light)
+        planes: list[torch.Tensor] = [*parameters.split([3, 1, 1, 2], dim=1), intensity]
+        scene: list[torch.Tensor] = [positions, camera, light]
         image = photographed(*planes, *scene)
         mean = image.mean()
-        loss, gradient = self.statistics(image * (GREY / mean), statistics, statistics_weights)
+        levels = len(self.statistics.widths)
+        weights = statistics_weight.expand(levels) / levels
+        loss, gradient = self.statistics(image * (GREY / mean), statistics, weights)
         gradient = (gradient - (gradient * image).mean() / mean) * (GREY / mean)
         error = F.avg_pool2d(image, CELL) - cells
         loss = loss + (cell_weights * error.square()).sum()
@@ -191,14 +209,15 @@ def _differentiated(picture: Callable[..., torch.Tensor]) -> GraphModule:
 
     def pulled_back(gradient: torch.Tensor, *given: torch.Tensor) -> tuple[torch.Tensor, ...]:
         changing, scene = given[:5], given[5:]
-        _, pull_back = torch.func.vjp(lambda *values: picture(*values, *scene), *changing)
-        back: tuple[torch.Tensor, ...] = pull_back(gradient)
+        back: tuple[torch.Tensor, ...] = torch.func.vjp(lambda *values: picture(*values, *scene), *changing)[1](
+            gradient
+        )
         return back
 
     planes = [torch.rand(1, channels, 4, 4) for channels in (3, 3, 1, 1, 2)]
     # Three tensors: a tensor that is given twice is taken for one input.
     intensity, camera, light = (torch.ones(1, 3, 1, 1) for _ in range(3))
-    decompositions = get_decompositions([torch.ops.aten.sigmoid_backward])
+    decompositions: Any = get_decompositions([torch.ops.aten.sigmoid_backward])
     recorded = make_fx(pulled_back, decompositions)(*planes, intensity, plane_positions(4, 4), camera, light)
     for node in list(recorded.graph.nodes):
         if node.target is torch.ops.aten.expand.default:
@@ -210,52 +229,44 @@ def _differentiated(picture: Callable[..., torch.Tensor]) -> GraphModule:
 
 
 def statistics_model(descriptor: TextureDescriptor) -> onnx.ModelProto:
-    """Graph from ``x``, ``N x 3 x H x W``, to ``statistics``, ``N x length``; the borders are mirrored."""
-    axes = {"x": {0: "n", 2: "height", 3: "width"}, "statistics": {0: "n"}}
-    return _exported(descriptor, (torch.rand(1, 3, 64, 48),), ["x"], ["statistics"], axes)
+    """Graph from ``x``, ``N x 3 x H x W``, to the statistics ``y``, ``N x length``."""
+    return traced(
+        descriptor, {"x": torch.rand(1, 3, CELL, CELL)}, {"x": {0: "n", 2: "height", 3: "width"}, "y": {0: "n"}}
+    )
 
 
 def refinement_model(descriptor: TextureDescriptor) -> onnx.ModelProto:
-    """Graph of :class:`RefinementObjective`, its inputs and outputs by the names there, of any height and width."""
-    objective = RefinementObjective(descriptor)
-    sides = (CELL, 2 * CELL)
-    sizes = {
-        "parameters": (PARAMETERS, *sides),
-        "positions": (3, *sides),
-        "camera": (3, 1, 1),
-        "light": (3, 1, 1),
-        "intensity": (3, 1, 1),
-        "statistics": (descriptor.length,),
-        "statistics_weights": None,
-        "cells": (3, 1, 2),
-        "cell_weights": (1, 1, 2),
-        "pixels": (3, *sides),
-        "pixel_weights": (1, *sides),
+    """Graph of :class:`RefinementObjective`, its inputs by the names there, of any height and width.
+
+    Its outputs are ``loss``, ``gradient`` and ``intensity_gradient``.
+    """
+    objective = RefinementObjective(descriptor).requires_grad_(False)
+    sides, cells = (CELL, 2 * CELL), (1, 2)
+    given = {
+        "parameters": torch.ones(1, PARAMETERS, *sides),
+        "positions": torch.ones(1, 3, *sides),
+        "camera": torch.ones(1, 3, 1, 1),
+        "light": torch.ones(1, 3, 1, 1),
+        "intensity": torch.ones(1, 3, 1, 1),
+        "statistics": torch.ones(1, descriptor.length),
+        "statistics_weight": torch.ones(()),
+        "cells": torch.ones(1, 3, *cells),
+        "cell_weights": torch.ones(1, 1, *cells),
+        "pixels": torch.ones(1, 3, *sides),
+        "pixel_weights": torch.ones(1, 1, *sides),
     }
-    given = tuple(torch.ones(1, *size) if size else torch.ones(len(descriptor.widths)) for size in sizes.values())
-    whole, cells = {2: "height", 3: "width"}, {2: "cells_down", 3: "cells_across"}
-    axes = {name: whole for name in ("parameters", "positions", "pixels", "pixel_weights", "gradient")}
-    axes |= {"cells": cells, "cell_weights": cells}
-    return _exported(objective, given, list(sizes), ["loss", "gradient", "intensity_gradient"], axes)
-
-
-def _exported(
-    module: nn.Module,
-    given: tuple[torch.Tensor, ...],
-    inputs: list[str],
-    outputs: list[str],
-    axes: dict[str, dict[int, str]],
-) -> onnx.ModelProto:
-    module.requires_grad_(False)
+    whole, cells_free = {2: "height", 3: "width"}, {2: "cells_down", 3: "cells_across"}
+    axes = {name: whole for name, values in given.items() if values.shape[2:] == sides} | {"gradient": whole}
+    axes |= {name: cells_free for name, values in given.items() if values.shape[2:] == cells}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "objective.onnx"
         torch.onnx.export(
-            module,
-            given,
+            objective,
+            tuple(given.values()),
             str(path),
-            input_names=inputs,
-            output_names=outputs,
+            input_names=list(given),
+            output_names=["loss", "gradient", "intensity_gradient"],
             dynamic_axes=axes,
             opset_version=OPSET,
             # Folded, the kernels would be stored twice, once turned; runtimes fold them at load.
@@ -263,3 +274,65 @@ def _exported(
             dynamo=False,
         )
         return onnx.load(path)
+
+
+def export_refinement(weights: Path, folder: Path = SHIPPED, *, run: Path | None = None) -> list[Card]:
+    """Write ``texture_statistics`` and ``refinement`` with their cards.
+
+    They compute in single precision on every device: products of features leave the range of half precision.
+
+    Args:
+        weights: of the descriptor.
+        folder: of models.
+        run: folder of the training run, whose ``run.json`` goes into the cards.
+
+    Raises:
+        ArithmeticError: when ONNX Runtime and torch differ; nothing is written then.
+    """
+    descriptors = []
+    for circular in (False, True):
+        descriptor = TextureDescriptor(circular=circular).requires_grad_(False)
+        descriptor.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        descriptors.append(rounded_to_half(descriptor))
+    mirrored, wrapping = descriptors
+    statistics = with_half_weights(statistics_model(mirrored))
+    check_parity("texture_statistics", mirrored, statistics, {"x": noise(3, 2 * CELL, CELL)})
+    objective = with_half_weights(refinement_model(wrapping))
+    shared: dict[str, Any] = {
+        "task": "refinement",
+        "scale": 1,
+        "encoding": "srgb",
+        "receptive_field": mirrored.receptive_field,
+        "bytes_per_pixel": 0,
+        "training": {
+            "data": DATA["color"],
+            "command": "matshot-export train-descriptor --data DIR",
+            "trained_by": "the Matshot project",
+            "losses": "distances between textures as an anti-aliased VGG16's Gram matrices have them",
+            **run_facts(run),
+        },
+    }
+    cards = [
+        Card(
+            **stored("texture_statistics", statistics, folder, twin=False),
+            **shared,
+            summary="Gram matrices of a texture's features",
+            method="statistics",
+            planes=3,
+            outputs=mirrored.length,
+            grid=mirrored.grid,
+            quality=quality_so_far(folder / "texture_statistics.toml"),
+        ),
+        Card(
+            **stored("refinement", objective, folder, twin=False),
+            **shared,
+            summary="how far a lit tile is from a crop of a flash photograph, and the gradient",
+            method="objective",
+            planes=PARAMETERS,
+            grid=CELL,
+            quality=quality_so_far(folder / "refinement.toml"),
+        ),
+    ]
+    for card in cards:
+        write_card(card, folder / f"{card.name}.toml")
+    return cards

@@ -91,27 +91,26 @@ def carded(card: Card) -> Card:
     return card
 
 
-def stored(name: str, single: onnx.ModelProto, folder: Path) -> dict[str, Any]:
-    """Write a graph and its twin for GPUs, whole or not at all.
+def stored(name: str, single: onnx.ModelProto, folder: Path, *, twin: bool = True) -> dict[str, Any]:
+    """Write a graph and, if asked, its twin for GPUs, each whole or not at all.
 
     Returns:
         What a card says of the files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sums = []
-    files = (f"{name}.onnx", f"{name}.half.onnx")
-    for file, model in zip(files, (single, computing_in_half(single)), strict=True):
+    facts = {}
+    for part, suffix, model in (("", "", single), ("half_", ".half", computing_in_half(single) if twin else None)):
+        if model is None:
+            continue
         data = model.SerializeToString()
+        file = f"{name}{suffix}.onnx"
         partial = folder / f".{file}.partial"
         partial.write_bytes(data)
         partial.replace(folder / file)
-        sums.append(hashlib.sha256(data).hexdigest())
+        facts |= {f"{part}file": file, f"{part}sha256": hashlib.sha256(data).hexdigest()}
     return {
+        **facts,
         "name": name,
-        "file": files[0],
-        "sha256": sums[0],
-        "half_file": files[1],
-        "half_sha256": sums[1],
         "opset": OPSET,
         "license": "Apache-2.0",
         "folder": folder,

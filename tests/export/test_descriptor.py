@@ -47,6 +47,19 @@ def test_images_of_a_batch_do_not_mix(descriptor):
     torch.testing.assert_close(descriptor(images)[1:2], descriptor(images[1:2]), rtol=1e-4, atol=1e-5)
 
 
+def test_nothing_beyond_the_receptive_field_changes_a_feature(descriptor):
+    size = 2 * descriptor.receptive_field + 3 * descriptor.grid
+    image = noise(1, 3, size, size)
+    image.requires_grad_()
+    deepest = list(descriptor.features(image))[-1]
+    middle = deepest.shape[-1] // 2
+    (gradient,) = torch.autograd.grad(deepest[0, :, middle, middle].sum(), image)
+    rows = gradient.abs().amax(dim=(0, 1, 3)).nonzero()
+    first, last = middle * descriptor.grid, (middle + 1) * descriptor.grid - 1
+    assert first - int(rows.min()) <= descriptor.receptive_field
+    assert int(rows.max()) - last <= descriptor.receptive_field
+
+
 def test_gram_is_the_mean_of_products():
     features = noise(2, 5, 4, 6)
     wanted = torch.einsum("nchw,ndhw->ncd", features, features) / 24

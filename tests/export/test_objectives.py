@@ -6,6 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from matshot.inference.cards import Registry
+from matshot.inference.session import Network
 from matshot_export.networks.descriptor import TextureDescriptor, relative_distances
 from matshot_export.objectives import (
     CELL,
@@ -13,6 +15,7 @@ from matshot_export.objectives import (
     PARAMETERS,
     RefinementObjective,
     StatisticsObjective,
+    export_refinement,
     photographed,
     refinement_model,
     statistics_model,
@@ -161,6 +164,21 @@ def test_exported_statistics_are_torchs(descriptor):
     session = running(statistics_model(mirrored))
     for size in ((64, 48), (96, 128)):
         images = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
-        (given,) = session.run(None, {"x": images.numpy()})
+        (given,) = session.run(["y"], {"x": images.numpy()})
         with torch.no_grad():
             assert relative(given, mirrored(images)) < 1e-4
+
+
+def test_files_and_cards_are_what_the_run_time_reads(tmp_path, descriptor):
+    weights = tmp_path / "weights.pt"
+    torch.save(descriptor.state_dict(), weights)
+    cards = {card.method: card for card in export_refinement(weights, tmp_path / "models")}
+    assert {card.name: card for card in Registry(tmp_path / "models")} == {card.name: card for card in cards.values()}
+    statistics = Network(cards["statistics"], "cpu", 1)
+    x = torch.rand(2, 3, 64, 48, generator=torch.Generator().manual_seed(0))
+    mirrored = TextureDescriptor(circular=False)
+    mirrored.load_state_dict(descriptor.state_dict())
+    with torch.no_grad():
+        # Weights are stored in half precision.
+        assert relative(statistics(x.numpy()), mirrored(x)) < 1e-2
+    assert sum(path.stat().st_size for path in (tmp_path / "models").iterdir()) < 2_000_000

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-
 from ..errors import MatshotError
 from ..jobs import Progress
 from ..material import PREVIEW, Material, save_material
@@ -66,13 +65,13 @@ class CaptureOptions:
             raise MatshotError(f"A field of view lies between 5 and 150 degrees, not at {self.fov:g}.")
         if self.size and self.size < 64:
             raise MatshotError("Maps are at least 64 pixels large.")
-        for name, value, least, most in (
+        for slider, position, least, most in (
             ("shift of roughness", self.roughness, -1, 1),
             ("strength of the normals", self.normal, 0, STRONGEST),
             ("strength of the height", self.height, 0, STRONGEST),
         ):
-            if not least <= value <= most:
-                raise MatshotError(f"The {name} is between {least:g} and {most:g}, not {value:g}.")
+            if not least <= position <= most:
+                raise MatshotError(f"The {slider} is between {least:g} and {most:g}, not {position:g}.")
         if min(self.width, self.threads) < 0:
             raise MatshotError("Width and threads are 0 or more.")
 

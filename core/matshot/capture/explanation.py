@@ -1,12 +1,14 @@
 """What a flash photograph says for certain about maps that a network guessed.
 
-Two things follow from the photograph by arithmetic once the rest is known: how wide the highlight is, since a surface that
-is alike all over would be evenly bright without it, and what base color makes the lit maps equal to the photograph.
+Two things follow from the photograph by arithmetic once the rest is known: how wide the highlight is, since a surface
+that is alike all over would be evenly bright without it, and what base color makes the lit maps equal to the
+photograph.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -29,15 +31,17 @@ _RING_SHARE, _RING_PIXELS = 0.6, 10
 _RING_NOISE = 0.06
 #: Shifts of the odds of roughness that are tried, as logarithms, and their deviation from none.
 _SHIFTS, _SHIFT_DEVIATION = np.arange(-2.5, 4.01, 0.25), 0.8
-#: Roughness of materials: mean and deviation; and where it is doubtful that a surface is so smooth, from all to nothing.
+#: Roughness of materials: mean and deviation; and where one is doubtfully smooth, from quite to not at all.
 _USUAL, _USUAL_DEVIATION = 0.52, 0.22
 _DOUBTFUL = (0.15, 0.35)
 #: Share of a rise in roughness that is made of a surface that is not doubtfully smooth.
 _RISE = 0.25
 #: The same of the flash's intensity, by which the highlight stands out of the diffuse light.
 _INTENSITIES, _INTENSITY_DEVIATION = np.linspace(-1.8, 1.8, 25), 0.5
-#: Base color is solved for where the photograph is no brighter than this part of white.
+#: Least light for each unit of base color that it is solved from, and the range of what is found.
 _LEAST_DIFFUSE = 1e-4
+#: Deviation of a trend of base color, in logarithms, that textures have by chance; pixels that it is learnt from.
+_CHANCE_TREND, _TREND_PIXELS = 0.1, 4000
 _DARKEST, _BRIGHTEST = 0.001, 1.5
 
 
@@ -63,8 +67,38 @@ def explained(surface: Surface, camera: Camera, photograph: Pixels, usable: Mask
         photograph: ``H x W x 3``, its flash light, scene-linear.
         usable: ``H x W``, where it can be trusted; elsewhere the guess stays.
     """
-    narrowed = with_highlights_width(surface, camera, photograph, usable)
-    return with_explained_color(narrowed, camera, photograph, usable)
+    found = with_highlights_width(surface, camera, photograph, usable)
+    found = with_explained_color(found, camera, photograph, usable).surface
+    found = with_even_color(found, camera, usable)
+    return Explained(found, fitted_exposure(found, camera, photograph, usable))
+
+
+def with_even_color(surface: Surface, camera: Camera, usable: Mask) -> Surface:
+    """Maps whose base color is not brighter or darker in the middle of the photograph than towards its edges.
+
+    No real flash is quite at the lens and quite as bright in all directions, and what it is not ends up in the base
+    color. A surface that is alike all over has no such trend: a polynomial in the distance to the middle, of the
+    logarithm of brightness, is taken off as far as it is stronger than what textures have by chance.
+
+    Args:
+        surface: of the photograph's size.
+        camera: of it.
+        usable: ``H x W``, where base color is known.
+    """
+    x, y = camera.axes()
+    squared = np.square(x)[np.newaxis] + np.square(y)[:, np.newaxis]
+    basis = np.stack([np.ones_like(squared), squared, np.square(squared)], axis=2)
+    brightness = np.log(np.maximum(surface.base_color.mean(axis=2), np.float32(_DARKEST)))
+    if usable.sum() < _TREND_PIXELS:
+        return surface
+    step = max(1, int(usable.sum()) // _TREND_PIXELS)
+    coefficients = np.linalg.lstsq(basis[usable][::step], brightness[usable][::step], rcond=None)[0]
+    trend = basis[..., 1:] @ coefficients[1:]
+    trend -= trend[usable].mean()
+    strength = float(trend[usable].std())
+    share = max(0.0, 1 - (_CHANCE_TREND / max(strength, 1e-9)) ** 2)
+    evened = surface.base_color * np.exp(-share * trend)[..., np.newaxis].astype(np.float32)
+    return replace(surface, base_color=np.minimum(evened, np.float32(1)))
 
 
 def fitted_exposure(surface: Surface, camera: Camera, photograph: Pixels, usable: Mask) -> float:
@@ -107,9 +141,9 @@ def _linear_in_color(surface: Surface, camera: Camera) -> tuple[Pixels, Pixels]:
 def with_highlights_width(surface: Surface, camera: Camera, photograph: Pixels, usable: Mask) -> Surface:
     """Maps whose roughness agrees with the width of the photograph's highlight.
 
-    In rings around the middle the photograph's brightness, divided by how a matte surface would be lit, is a constant plus
-    the highlight's profile. All roughnesses are shifted together, by the logarithm of their odds, to the mean of the
-    shifts weighted with their likelihood. They are lowered as far as that says and raised by a part of it: bumps that
+    In rings around the middle the photograph's brightness, divided by how a matte surface would be lit, is a constant
+    plus the highlight's profile. All roughnesses are shifted together, by the logarithm of their odds, to the mean of
+    the shifts weighted with their likelihood. They are lowered as far as that says and raised by a part of it: bumps that
     the normals do not show widen a highlight, so that a wide one says little, but nothing narrows it.
 
     Args:
@@ -121,7 +155,7 @@ def with_highlights_width(surface: Surface, camera: Camera, photograph: Pixels, 
     small, eye, seen, trusted = _made_small(surface, camera, photograph, usable)
     x, y = eye.axes()
     radius = np.hypot(x[np.newaxis], y[:, np.newaxis])
-    rings = [(radius >= inner) & (radius < outer) for inner, outer in zip(_RINGS, _RINGS[1:], strict=False)]
+    rings = [(radius >= inner) & (radius < outer) for inner, outer in pairwise(_RINGS)]
     rings = [ring & trusted for ring in rings if (ring & trusted).sum() >= max(_RING_PIXELS, _RING_SHARE * ring.sum())]
     if len(rings) < 4:
         return surface

@@ -1,8 +1,8 @@
 """Maps of a surface from photographs of it, by a feed-forward network in exact tiles.
 
-After Deschaintre, Aittala, Durand, Drettakis and Bousseau 2018, "Single-image SVBRDF capture with a rendering-aware deep
-network". Two graphs: one sees the whole photograph made small and says what kind of surface and light it is, the other
-turns pixels into maps, told so. The second is local, so any size is done in tiles with the result of doing it whole.
+After Deschaintre, Aittala, Durand, Drettakis and Bousseau 2018, "Single-image SVBRDF capture with a rendering-aware
+deep network". Two graphs: one sees the whole photograph made small and says what kind of surface and light it is, the
+other turns pixels into maps, told so. The second is local, so any size is done in tiles with the result of doing it whole.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class _PhotographRows:
             cv2.resize(self.read(0, self.height)[..., i : i + 1], sides, interpolation=cv2.INTER_AREA)
             for i in range(self.channels)
         ]
-        return np.stack(planes)[None]
+        return np.stack(planes)[np.newaxis].astype(np.float32)
 
 
 class _Told:

@@ -1,7 +1,8 @@
 """The two-shot tool: a material from a flash photograph and an ambient one of a surface that repeats itself.
 
-Aittala, Weyrich and Lehtinen 2015, "Two-Shot SVBRDF Capture for Stationary Materials". What is ours is the start: the fit
-begins at, and is pulled to, what the network sees in the pair, instead of at a uniform surface.
+Aittala, Weyrich and Lehtinen 2015, "Two-Shot SVBRDF Capture for Stationary Materials". What is ours: the
+fit begins at, and is pulled to, what the network sees in the pair, instead of at a uniform surface; and slopes are
+learnt from the quotient of the two photographs (:mod:`matshot.capture.shading`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..surface import Surface
 from ..texture import Wrap
 from .alignment import aligned
 from .delivery import LARGEST, CaptureOptions, captured_material
-from .explanation import explained, with_explained_color
+from .explanation import explained, fitted_exposure, with_even_color, with_explained_color
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
 from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
 from .photograph import read_photograph
@@ -247,5 +248,6 @@ def spread(shots: Shots, found: FittedTile, progress: Progress) -> tuple[Surface
     matches = best_matches(descriptors, everywhere, Tile(0, 0, height, width), [tile], progress=progress)
     rows, columns = matches.rows[..., 0] - tile.row, matches.columns[..., 0] - tile.column
     maps = {field.name: getattr(found.surface, field.name)[rows, columns] for field in fields(Surface)}
-    exact = with_explained_color(Surface(**maps), shots.camera, shots.flash, shots.mask)
-    return exact.surface, exact.exposure
+    exact = with_explained_color(Surface(**maps), shots.camera, shots.flash, shots.mask).surface
+    even = with_even_color(exact, shots.camera, shots.mask)
+    return even, fitted_exposure(even, shots.camera, shots.flash, shots.mask)

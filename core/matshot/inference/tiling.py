@@ -130,8 +130,7 @@ def spans(size: int, tile: int, margin: int, grid: int, wraps: bool) -> list[Spa
 class TiledRows:
     """An operator's result over a source, made band by band of tiles.
 
-    With an operator from one plane to one every channel of the source is a picture of its own; else the channels are the
-    planes.
+    With an operator of one plane every channel of the source is a picture of its own; else the channels are its planes.
 
     Args:
         source: what it is applied to.

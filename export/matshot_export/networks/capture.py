@@ -6,17 +6,19 @@ track is a network of its own over the photograph made small, whose answer scale
 so the other stays local, and can work in tiles with the result of working whole. And both are told where on the plane
 each pixel lies, so that they need not guess from which side it was lit.
 
-One network serves a flash photograph, an evenly lit one, and a pair: what is missing is zero, and is said to be missing.
+One network serves a flash photograph, an evenly lit one, and a pair: what is missing is zero and is said to be so.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 #: Planes of the input: flash photograph (3) and ambient photograph (3), display-encoded in [0, 1]; tangents x / d and
-#: y / d of the viewing angle, 0 without a flash photograph; 1 where there is a flash photograph, 1 where an ambient one.
+#: y / d of the viewing angle, 0 without a flash photograph; 1 where there is a flash photograph, 1 where an ambient.
 INPUT_PLANES = 10
 #: Planes of the output: base color (3, display-encoded), slopes n_x / n_z and n_y / n_z, roughness, metallic.
 OUTPUT_PLANES = 7
@@ -31,9 +33,9 @@ _LUMA = (0.299, 0.587, 0.114)
 def prepared(x: torch.Tensor) -> torch.Tensor:
     """The input, and what physics makes of the flash photograph.
 
-    A point light at the lens lights a flat, matte plane with cos^4 of the viewing angle; three planes are the photograph
-    without this. To first order a slope brightens a pixel by its product with the tangent of the angle, so two planes
-    are the photograph's brightness times the tangents.
+    A point light at the lens lights a flat, matte plane with cos^4 of the viewing angle; three planes are the
+    photograph without this. To first order a slope brightens a pixel by its product with the tangent of the angle, so
+    two planes are the photograph's brightness times the tangents.
     """
     tangents = x[:, 6:8]
     flattened = x[:, :3] * (1 + tangents.square().sum(1, keepdim=True)) ** (2 / _GAMMA)
@@ -85,12 +87,13 @@ class CaptureContext(nn.Module):
         super().__init__()
         widths = (_PREPARED, 32, 64, 96, 128)
         stages: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             stages += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU(), _Block(after, 0)]
         self.stages = nn.Sequential(*stages)
         self.read_out = nn.Sequential(nn.Linear(2 * widths[-1], 192), nn.SiLU(), nn.Linear(192, features))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The vector."""
         h = self.stages(prepared(x))
         mean = h.mean(dim=(2, 3))
         spread = ((h - mean[:, :, None, None]).square().mean(dim=(2, 3)) + 1e-4).sqrt()
@@ -122,7 +125,7 @@ class CaptureMaps(nn.Module):
     ) -> None:
         super().__init__()
         self.widths = tuple(widths)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.stem = nn.Conv2d(_PREPARED, widths[0], 4, stride=2, padding=1)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairs)
         self.before = nn.ModuleList(_blocks(w, context, n) for w, n in zip(widths, before, strict=True))
@@ -134,7 +137,7 @@ class CaptureMaps(nn.Module):
         with torch.no_grad():
             self.head.weight *= 0.1
             # A start that is the trivial answer: flat, rather rough, not a metal.
-            self.head.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 0.4, -2.0]))
+            self.head.bias = nn.Parameter(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 0.4, -2.0]))
 
     @property
     def grid(self) -> int:
@@ -155,6 +158,7 @@ class CaptureMaps(nn.Module):
         return int(-(-radius // 1))
 
     def forward(self, x: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """The maps."""
         given = prepared(x)
         h = self.stem(given)
         kept = []

@@ -40,13 +40,16 @@ class TextureDescriptor(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, a=SLOPE)
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        #: Logarithms of how much each level's squared distances count.
-        self.importance = nn.Parameter(torch.zeros(len(widths)))
 
     @property
     def grid(self) -> int:
         """Multiple that height and width must be of."""
         return 1 << (len(self.levels) - 1)
+
+    @property
+    def receptive_field(self) -> int:
+        """Radius in pixels outside which no pixel changes a feature: two at each level, and what a mean adds."""
+        return sum(2 << level for level in range(len(self.levels))) + self.grid
 
     @property
     def length(self) -> int:
@@ -64,12 +67,8 @@ class TextureDescriptor(nn.Module):
             yield x
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """The statistics ``(N, length)``: the levels' Gram matrices, row by row.
-
-        The distance of two textures is the squared length of the difference of their statistics.
-        """
-        grams = [gram(features).flatten(1) for features in self.features(image)]
-        return torch.cat([x * (weight / 2).exp() for x, weight in zip(grams, self.importance, strict=True)], dim=1)
+        """The statistics ``(N, length)``: the levels' Gram matrices one after the other, row by row."""
+        return torch.cat([gram(features).flatten(1) for features in self.features(image)], dim=1)
 
 
 def padded(x: torch.Tensor, circular: bool) -> torch.Tensor:
@@ -84,3 +83,18 @@ def gram(features: torch.Tensor) -> torch.Tensor:
     """Mean products of the channels over all pixels, ``(N, C, C)``: Gatys et al. 2015, equation (2), over the area."""
     flat = features.flatten(2)
     return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+def relative_distances(grams: torch.Tensor) -> torch.Tensor:
+    """How unlike textures are at one level, ``(N, N)`` in [0, 1]: |A - B|^2 / (|A|^2 + |B|^2) of their Gram matrices.
+
+    In parts of the matrices' own size, since features grow with contrast and Gram matrices with its square: without,
+    the few textures of the highest contrast would decide.
+
+    Args:
+        grams: ``(N, length)``, matrices as vectors.
+    """
+    products = sum((some @ some.T for some in grams.split(1 << 15, dim=1)), torch.zeros(()))
+    own = products.diagonal()
+    size = own[:, None] + own[None, :]
+    return (1 - 2 * products / size.clamp(min=1e-20)).clamp(min=0)

@@ -88,3 +88,13 @@ def test_with_little_to_see_the_guess_stays() -> None:
     nothing = np.zeros_like(EVERYWHERE)
     nothing[:8, :8] = True
     assert with_highlights_width(truth, CAMERA, photographed(truth), nothing) is truth
+
+
+def test_an_uneven_lamp_leaves_no_trend_in_the_base_color() -> None:
+    truth = painted(0.6)
+    x, y = CAMERA.axes()
+    beam = np.exp(-2.0 * (np.square(x)[None] + np.square(y)[:, None]))[..., None].astype(np.float32)
+    found = explained(truth, CAMERA, photographed(truth) * beam, EVERYWHERE).surface
+    ratio = np.log(found.base_color / truth.base_color).mean(axis=2)
+    middle, corner = ratio[40:56, 40:56].mean(), ratio[:12, :12].mean()
+    assert abs(middle - corner) < 0.35 * abs(np.log(beam[48, 48, 0] / beam[6, 6, 0]))

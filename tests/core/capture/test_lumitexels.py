@@ -193,7 +193,7 @@ def test_an_average_pixel_is_not_overused():
     master, tile = Tile(0, 0, 64, 64), Tile(0, 64, 64, 64)
     sought, offered = (descriptors[t.rows, t.columns].reshape(-1, 16)[::7] for t in (master, tile))
     nearest = np.linalg.norm(sought[:, np.newaxis] - offered, axis=2).min(axis=1)
-    assert (np.linalg.norm(sought, axis=1) < nearest).mean() > 0.5
+    assert (np.linalg.norm(sought, axis=1) <= nearest * 1.001).mean() > 0.5
     found = best_matches(descriptors, np.ones((64, 128), bool), master, [tile])
     uses = np.bincount((found.rows * 128 + found.columns).ravel())
     assert uses.max() < 0.02 * 64 * 64
