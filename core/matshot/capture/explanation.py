@@ -141,10 +141,11 @@ def _linear_in_color(surface: Surface, camera: Camera) -> tuple[Pixels, Pixels]:
 def with_highlights_width(surface: Surface, camera: Camera, photograph: Pixels, usable: Mask) -> Surface:
     """Maps whose roughness agrees with the width of the photograph's highlight.
 
-    In rings around the middle the photograph's brightness, divided by how a matte surface would be lit, is a constant
-    plus the highlight's profile. All roughnesses are shifted together, by the logarithm of their odds, to the mean of
-    the shifts weighted with their likelihood. They are lowered as far as that says and raised by a part of it: bumps that
-    the normals do not show widen a highlight, so that a wide one says little, but nothing narrows it.
+    In rings around the middle the photograph's brightness, divided by how a matte surface would be lit, is a
+    constant plus the highlight's profile. All roughnesses are shifted together, by the logarithm of their odds, to
+    the mean of the shifts weighted with their likelihood. They are lowered as far as that says and raised by a part
+    of it: bumps that the normals do not show widen a highlight, so that a wide one says little, but nothing narrows
+    it.
 
     Args:
         surface: as guessed.

@@ -2,7 +2,8 @@
 
 After Deschaintre, Aittala, Durand, Drettakis and Bousseau 2018, "Single-image SVBRDF capture with a rendering-aware
 deep network". Two graphs: one sees the whole photograph made small and says what kind of surface and light it is, the
-other turns pixels into maps, told so. The second is local, so any size is done in tiles with the result of doing it whole.
+other turns pixels into maps, told so. The second is local, so any size is done in tiles with the result of doing it
+whole.
 """
 
 from __future__ import annotations
