@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from matshot.material import load_material
 from matshot.texture import Texture, write_texture
 from matshot.upscale import UpscaleOptions
 from matshot.upscale.files import FileOptions
@@ -109,8 +110,14 @@ def test_version() -> None:
     assert matshot("--version").stdout.strip() == f"matshot {__version__}"
 
 
-def test_demo(tmp_path: Path) -> None:
+def test_demo_goes_the_whole_way(tmp_path: Path) -> None:
     done = matshot("demo", "-o", tmp_path / "demo")
     assert done.returncode == 0, done.stderr
-    made = {str(path.relative_to(tmp_path / "demo")) for path in (tmp_path / "demo").rglob("*.png")}
-    assert {"before-after.png", "small/basecolor.png", "large/basecolor.png", "large/normal_gl.png"} <= made
+    made = {str(path.relative_to(tmp_path / "demo")) for path in (tmp_path / "demo").rglob("*") if path.is_file()}
+    maps = ("basecolor", "normal_gl", "roughness", "metallic", "height", "ao")
+    about = ("material.json", "material.mtlx", "preview.png")
+    wanted = {f"{folder}/{name}" for folder in ("tile", "material") for name in (*(f"{m}.png" for m in maps), *about)}
+    assert made == wanted | {"photographs/flash.png", "photographs/ambient.png"}
+    tile, large = (load_material(tmp_path / "demo" / folder) for folder in ("tile", "material"))
+    assert (large.width, large.height) == (2 * tile.width, 2 * tile.height)
+    assert large.wrap == tile.wrap == "xy"

@@ -124,7 +124,7 @@ def registered(flash: Pixels, other: Pixels, usable: Mask, progress: Progress) -
     fine = rough if sizes[1] == sizes[0] else _views(resized(flash, sizes[1]), resized(other, sizes[1]), usable)
     progress(0.85)
     growth = resizing(sizes[0], sizes[1])
-    improved, _ = _improved(fine, growth @ fit.homography @ np.linalg.inv(growth), block, passes=2, reach=8)
+    improved, _ = _improved(fine, growth @ fit.homography @ np.linalg.inv(growth), block, passes=1, reach=8)
     growth = resizing(sizes[1], (width, height))
     homography = growth @ improved.homography @ np.linalg.inv(growth)
     return Fit(homography / homography[2, 2], improved.residual * growth[0, 0], fit.agreement, fit.correlation)
@@ -359,7 +359,7 @@ def _improved(views: _Views, start: Matrix, block: float, *, passes: int, reach:
 def _misses(flash: Pixels, warped: Pixels, usable: Mask, block: float, reach: int) -> _Misses:
     """By how much, in pixels, blocks of the warped cues lie beside those of the flash photograph."""
     height, width = usable.shape
-    side = int(max(16, block * max(height, width)))
+    side = min(scipy.fft.next_fast_len(int(max(16, block * max(height, width))), real=True), height, width)
     # On a shorter side than longer, and at the larger blocks, they overlap.
     tops, lefts = (
         np.linspace(0, length - side, max(3, round(1.25 * length / side))).astype(int) for length in (height, width)

@@ -200,7 +200,7 @@ def test_a_camera_that_moved_too_far_is_refused():
 def test_a_surface_that_moved_is_refused():
     flash, ambient = photographs()
     row, column = np.mgrid[:SIZE, :SIZE].astype(np.float32)
-    wave = 5 * np.sin(row / 12)
+    wave = 5 * np.sin(row / 30)
     pixels = cv2.remap(ambient.pixels, column + wave, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     with pytest.raises(MatshotError, match=r"fit only to|cannot be aligned"):
         aligned(flash, replace(ambient, pixels=pixels), QUIET)
