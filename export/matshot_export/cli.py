@@ -143,6 +143,37 @@ def onnx_capture(
 
 
 @app.command()
+def train_descriptor(
+    data: Annotated[Path, typer.Option(help="Folder with materials/ and photos/.")],
+    runs: Runs = Path("runs"),
+    steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
+    minutes: Annotated[float, typer.Option(help="End the schedule by then; 0 for no such bound.")] = 0.0,
+) -> None:
+    """Distil the texture descriptor from a VGG16, to RUNS/texture_descriptor."""
+    from .descriptor_training import Distillation
+    from .descriptor_training import train_descriptor as run_training
+
+    recipe = Distillation(steps=steps) if steps else Distillation()
+    weights = run_training(recipe, data, runs / "texture_descriptor", minutes=minutes or None, report=typer.echo)
+    typer.echo(f"Weights: {weights}")
+
+
+@app.command()
+def onnx_refinement(
+    runs: Runs = Path("runs"),
+    models: Annotated[Path, typer.Option(help="Folder that the models go into.")] = SHIPPED,
+) -> None:
+    """Export the texture statistics and the objective of refinement."""
+    from .objectives import export_refinement
+
+    run = runs / "texture_descriptor"
+    if not (run / "weights.pt").exists():
+        raise FileNotFoundError(f"the texture descriptor is not trained yet (no {run / 'weights.pt'})")
+    for card in export_refinement(run / "weights.pt", models, run=run):
+        typer.echo(f"{models / card.file}: {card.summary}")
+
+
+@app.command()
 def measure(
     name: Annotated[str, typer.Argument(help="A model's name.")],
     data: Annotated[Path, typer.Option(help="Folder with materials/.")],

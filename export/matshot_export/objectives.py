@@ -48,7 +48,7 @@ PARAMETERS = 7
 #: The display's transfer function is taken for a power, as in the training of the capture network.
 _GAMMA = 2.2
 #: What is left of the slope where a photograph is saturated, so that too bright a rendering is still told so.
-_OVER = 0.05
+_OVER = 0.2
 
 
 class StatisticsObjective(nn.Module):

@@ -359,7 +359,8 @@ def _improved(views: _Views, start: Matrix, block: float, *, passes: int, reach:
 def _misses(flash: Pixels, warped: Pixels, usable: Mask, block: float, reach: int) -> _Misses:
     """By how much, in pixels, blocks of the warped cues lie beside those of the flash photograph."""
     height, width = usable.shape
-    side = min(scipy.fft.next_fast_len(int(max(16, block * max(height, width))), real=True), height, width)
+    longest = int(min(max(16, block * max(height, width)), height, width))
+    side = next(side for side in range(longest, 0, -1) if scipy.fft.next_fast_len(side, real=True) == side)
     # On a shorter side than longer, and at the larger blocks, they overlap.
     tops, lefts = (
         np.linspace(0, length - side, max(3, round(1.25 * length / side))).astype(int) for length in (height, width)
