@@ -32,6 +32,10 @@ _LEAST_OVERLAP = 0.6
 #: Largest residual: in pixels, and in longer sides, whichever is more.
 _MOST_RESIDUAL, _MOST_RELATIVE_RESIDUAL = 1.5, 1.5e-3
 
+#: Part of agreeing blocks from which on no other way of holding the camera is tried. Half a regular wall fits its own
+#: reverse.
+_CERTAIN = 0.7
+
 #: Mean difference, relative to the mean, below which two files hold the same picture.
 _SAME = 0.005
 
@@ -174,7 +178,7 @@ def _registered(flash: Photograph, ambient: Photograph, progress: Progress) -> t
     for number, quarters in enumerate(ways):
         fit = _fit(flash, ambient, quarters, progress.part(number / len(ways), (number + 1) / len(ways)))
         fits.append((fit, quarters))
-        if quarters == 0 and fit.agreement >= AGREEING:
+        if quarters == 0 and fit.agreement >= _CERTAIN:
             break
     best, turned = max(fits, key=lambda tried: tried[0].agreement)
     notes = [f"{ambient.name} was turned by {90 * turned} degrees to lie like {flash.name}."] if turned else []

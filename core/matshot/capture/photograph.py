@@ -182,9 +182,11 @@ def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _number(attributes: oiio.ImageSpec, *names: str) -> float | None:
-    """The first of these attributes that is a positive, finite number."""
+    """The first of these attributes that is a positive, finite number; TIFF holds some as lists of one."""
     for name in names:
         value = attributes.getattribute(name)
+        if isinstance(value, tuple) and value:
+            value = value[0]
         if isinstance(value, int | float) and math.isfinite(value) and value > 0:
             return float(value)
     return None
