@@ -8,12 +8,13 @@ import torch
 
 from matshot.inference.cards import SHIPPED, Card
 
-from .capture_training import CaptureNetwork
+from .capture_training import CaptureNetwork, CaptureRecipe
 from .networks.capture import CONTEXT_SIDE, INPUT_PLANES, OUTPUT_PLANES
 from .onnx_export import (
     DATA,
     carded,
     check_parity,
+    measured_quality,
     noise,
     quality_so_far,
     rounded_to_half,
@@ -46,8 +47,10 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         "command": "matshot-export train-capture --data DIR",
         "trained_by": "the Matshot project",
         "losses": "base color L1, normals, roughness and metallic L1 and squares, pictures under a light L1",
+        "seed": CaptureRecipe.seed,
         **run_facts(run),
     }
+    quality = measured_quality(run)
     x = noise(INPUT_PLANES, CONTEXT_SIDE, CONTEXT_SIDE // 2)
     with torch.no_grad():
         vector = network.context(x)
@@ -68,7 +71,7 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         grid=16,
         bytes_per_pixel=0,
         training=training,
-        quality=quality_so_far(folder / "capture_context.toml"),
+        quality=quality or quality_so_far(folder / "capture_context.toml"),
     )
     grid = network.maps.grid
     x = noise(INPUT_PLANES, 5 * grid, 7 * grid)
@@ -88,6 +91,6 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         grid=grid,
         bytes_per_pixel=0,
         training=training,
-        quality=quality_so_far(folder / "capture_maps.toml"),
+        quality=quality or quality_so_far(folder / "capture_maps.toml"),
     )
     return [carded(context), carded(maps)]

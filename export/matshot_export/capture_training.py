@@ -209,7 +209,8 @@ def train_capture(
         if step % 50 == 0 or done() >= 1:
             row = {"step": step, "seconds": round(seconds), "loss": loss.item(), **terms}
             if step % recipe.log_every == 0 or done() >= 1:
-                row.update(measured(network, average.weights, watched, out / f"step-{step:06d}.png"))
+                figures = measured(network, average.weights, watched, out / f"step-{step:06d}.png")
+                row.update(figures)
                 state = {
                     "network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average.weights,
                     "updates": average.updates, "step": step, "seconds": seconds,
@@ -217,7 +218,7 @@ def train_capture(
                 }  # fmt: skip
                 _saved(state, checkpoint)
                 _saved(average.weights, out / "weights.pt")
-                (out / "run.json").write_text(json.dumps({"step": step, "seconds": seconds}))
+                (out / "run.json").write_text(json.dumps({"step": step, "seconds": seconds, "measured": figures}))
             report(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
             with log.open("a", newline="") as stream:
                 csv.writer(stream).writerow(row.values())

@@ -128,7 +128,9 @@ def train_descriptor(
             partial = out / "weights.partial"
             torch.save(network.state_dict(), partial)
             partial.replace(out / "weights.pt")
-            (out / "run.json").write_text(json.dumps({"plan": vars(plan), **rows[-1]}))
+            (out / "run.json").write_text(
+                json.dumps({"plan": vars(plan), **rows[-1], "measured": {"spearman_with_vgg16": rank}})
+            )
     return out / "weights.pt"
 
 

@@ -23,11 +23,13 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from matshot.inference.cards import SHIPPED, Card, write_card
 
+from .descriptor_training import Distillation
 from .networks.descriptor import SLOPE, TextureDescriptor, gram, padded
 from .onnx_export import (
     DATA,
     OPSET,
     check_parity,
+    measured_quality,
     noise,
     quality_so_far,
     rounded_to_half,
@@ -309,6 +311,7 @@ def export_refinement(weights: Path, folder: Path = SHIPPED, *, run: Path | None
             "command": "matshot-export train-descriptor --data DIR",
             "trained_by": "the Matshot project",
             "losses": "distances between textures as an anti-aliased VGG16's Gram matrices have them",
+            "seed": Distillation.seed,
             **run_facts(run),
         },
     }
@@ -321,7 +324,7 @@ def export_refinement(weights: Path, folder: Path = SHIPPED, *, run: Path | None
             planes=3,
             outputs=mirrored.length,
             grid=mirrored.grid,
-            quality=quality_so_far(folder / "texture_statistics.toml"),
+            quality=measured_quality(run) or quality_so_far(folder / "texture_statistics.toml"),
         ),
         Card(
             **stored("refinement", objective, folder, twin=False),
@@ -330,7 +333,7 @@ def export_refinement(weights: Path, folder: Path = SHIPPED, *, run: Path | None
             method="objective",
             planes=PARAMETERS,
             grid=CELL,
-            quality=quality_so_far(folder / "refinement.toml"),
+            quality=measured_quality(run) or quality_so_far(folder / "refinement.toml"),
         ),
     ]
     for card in cards:

@@ -280,6 +280,13 @@ def run_facts(run: Path | None) -> dict[str, Any]:
     return {"steps": told["step"], "minutes": round(told["seconds"] / 60)}
 
 
+def measured_quality(run: Path | None) -> dict[str, Any]:
+    """What a training run measured last on the textures that it watched, if it left that in its record."""
+    record = run / "run.json" if run else None
+    told = json.loads(record.read_text()) if record is not None and record.exists() else {}
+    return {name: round(value, 4) for name, value in told.get("measured", {}).items()}
+
+
 def quality_so_far(card: Path) -> dict[str, Any]:
     """What was measured of the model that a card was of before."""
     return read_card(card).quality if card.exists() else {}

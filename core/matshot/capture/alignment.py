@@ -222,7 +222,7 @@ def _framed(pixels: Pixels, size: tuple[int, int]) -> tuple[Pixels, Matrix]:
 
 
 def _refuse_misfit(fit: Fit, valid: Mask, flash: Photograph, ambient: Photograph) -> None:
-    if fit.agreement < AGREEING:
+    if fit.agreement < AGREEING or not math.isfinite(fit.residual):
         raise MatshotError(
             f"{ambient.name} cannot be aligned with {flash.name}: only {fit.agreement:.0%} of its parts fit, so it "
             "shows another surface, or this one from too far off, or not sharply enough.",

@@ -124,7 +124,7 @@ def registered(flash: Pixels, other: Pixels, usable: Mask, progress: Progress) -
     fine = rough if sizes[1] == sizes[0] else _views(resized(flash, sizes[1]), resized(other, sizes[1]), usable)
     progress(0.85)
     growth = resizing(sizes[0], sizes[1])
-    improved, _ = _improved(fine, growth @ fit.homography @ np.linalg.inv(growth), block, passes=1, reach=8)
+    improved, _ = _improved(fine, growth @ fit.homography @ np.linalg.inv(growth), block, passes=1, reach=12)
     growth = resizing(sizes[1], (width, height))
     homography = growth @ improved.homography @ np.linalg.inv(growth)
     return Fit(homography / homography[2, 2], improved.residual * growth[0, 0], fit.agreement, fit.correlation)
