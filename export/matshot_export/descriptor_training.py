@@ -43,10 +43,10 @@ class Distillation:
         seed: of crops, order and initial weights.
     """
 
-    families: int = 400
+    families: int = 500
     crop: int = 128
     together: int = 6
-    steps: int = 2000
+    steps: int = 8000
     rate: float = 0.005
     warmup: int = 50
     seed: int = 1

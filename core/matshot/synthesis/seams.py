@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ..color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
 from ..errors import MatshotError
-from ..normals import renormalised
 from ..surface import Surface
 from ..texture import Wrap
+from .planes import anisotropy_of_directions, directions, normals_of_slopes, slopes
 
 Array = NDArray[np.float64]
 
@@ -29,8 +29,6 @@ _BLENDS = 6
 _TONE = 0.15
 #: Blocks a side whose means tell a drift, and how many standard errors it has to stand out by.
 _BLOCKS, _ERRORS = 6, 3.0
-#: Least n_z that a slope is divided by: 84 degrees. One vector near the horizon would else outweigh all others.
-_LEAST_NZ = 0.1
 #: Autocorrelation that a repeat has at least, and how far it rises there above its lowest before.
 _STRONG, _PROMINENT = 0.25, 0.2
 #: Weights of base color, slopes, roughness, metallic, specular and anisotropy in the choice of the cut.
@@ -156,26 +154,23 @@ def band_pixels(band: float, shape: tuple[int, ...]) -> int:
 
 
 def _planes(surface: Surface) -> Pixels:
-    slopes = surface.normal[..., :2] / np.maximum(surface.normal[..., 2:], np.float32(_LEAST_NZ))
-    doubled = 2 * surface.anisotropy_angle
-    direction = surface.anisotropy * np.concatenate([np.cos(doubled), np.sin(doubled)], axis=2)
     scalars = [surface.roughness, surface.metallic, surface.specular]
-    return np.concatenate([srgb_from_linear(surface.base_color), slopes, *scalars, direction], axis=2)
+    direction = directions(surface.anisotropy, surface.anisotropy_angle)
+    return np.concatenate([srgb_from_linear(surface.base_color), slopes(surface.normal), *scalars, direction], axis=2)
 
 
 def _surface(planes: Pixels, axes: Wrap) -> Surface:
-    color, slopes, scalars, direction = np.split(planes, (3, 5, 8), axis=2)
+    color, steepness, scalars, direction = np.split(planes, (3, 5, 8), axis=2)
     level = np.array(["x" in axes, "y" in axes])
-    slopes = slopes - np.where(level, slopes.mean(axis=(0, 1), dtype=np.float64), 0)
+    steepness = steepness - np.where(level, steepness.mean(axis=(0, 1), dtype=np.float64), 0)
     roughness, metallic, specular = np.split(scalars.clip(0, 1), 3, axis=2)
     return Surface.of(
         linear_from_srgb(color.clip(0, None)),
-        renormalised(np.concatenate([slopes, np.ones_like(roughness)], axis=2)),
+        normals_of_slopes(steepness),
         roughness,
         metallic,
         specular,
-        np.minimum(np.hypot(direction[..., :1], direction[..., 1:]), 1),
-        (np.arctan2(direction[..., 1:], direction[..., :1]) / 2).astype(np.float32),
+        *anisotropy_of_directions(direction),
     )
 
 

@@ -28,7 +28,7 @@ class TextureDescriptor(nn.Module):
         circular: images wrap on both axes; otherwise they are mirrored at their borders.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96), circular: bool = False) -> None:
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96, 128), circular: bool = False) -> None:
         super().__init__()
         self.widths, self.circular = tuple(widths), circular
         self.levels = nn.ModuleList()
