@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
@@ -13,6 +12,7 @@ from ..color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
 from ..errors import MatshotError
 from ..surface import Surface
 from ..texture import Wrap
+from .lattice import best_period_crop
 from .planes import anisotropy_of_directions, directions, normals_of_slopes, slopes
 
 Array = NDArray[np.float64]
@@ -29,8 +29,6 @@ _BLENDS = 6
 _TONE = 0.15
 #: Blocks a side whose means tell a drift, and how many standard errors it has to stand out by.
 _BLOCKS, _ERRORS = 6, 3.0
-#: Autocorrelation that a repeat has at least, and how far it rises there above its lowest before.
-_STRONG, _PROMINENT = 0.25, 0.2
 #: Weights of base color, slopes, roughness, metallic, specular and anisotropy in the choice of the cut.
 _WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5)
 
@@ -102,39 +100,6 @@ def seamless_surface(surface: Surface, axes: Wrap = "xy", band: float = BAND, *,
     guide = np.concatenate([planes[..., :3] @ LUMA_601[:, np.newaxis], planes[..., 3:5]], axis=2)
     rows, columns = best_period_crop(guide, overlap, axes, wrap=wrap)
     return _surface(seamless(planes[rows, columns], axes, overlap, weights=_WEIGHTS, wrap=wrap), axes)
-
-
-def best_period_crop(
-    guide: Pixels, band: float = BAND, axes: Wrap = "xy", *, wrap: Wrap = "none"
-) -> tuple[slice, slice]:
-    """The central part of a picture that holds whole repeats and the band on each axis, or all where none stand out.
-
-    A repeat is the first peak of the autocorrelation along the axis that is nearly as high as the highest, and
-    strong. Where it stands out but fades, as in cloth, less than one repeat goes, so that the bands are in step.
-
-    Args:
-        guide: ``H x W x C``, any encoding; channels count by their variance.
-        band: overlap of :func:`seamless`, in pixels from 1 up, below as a part of the shorter side.
-        axes: along which to look.
-        wrap: axes on which the picture repeats already and is kept whole.
-
-    Returns:
-        Slices of rows and columns.
-
-    Raises:
-        MatshotError: as :func:`seamless`.
-    """
-    overlap = band_pixels(band, guide.shape)
-    slices = []
-    for axis, letter in enumerate("yx"):
-        size = guide.shape[axis]
-        kept = size
-        if letter in axes and letter not in wrap:
-            repeats = _whole_repeats(_autocorrelation(guide, axis), size - overlap)
-            kept = repeats + overlap if repeats >= overlap else size
-        start = (size - kept) // 2
-        slices.append(slice(start, start + kept))
-    return slices[0], slices[1]
 
 
 def band_pixels(band: float, shape: tuple[int, ...]) -> int:
@@ -292,37 +257,3 @@ def _moved(ways: Array, sums: Array) -> Array:
     right = np.minimum.accumulate(ways - sums) + sums
     left = np.minimum.accumulate((ways + sums)[::-1])[::-1] - sums
     return np.minimum(right, left)
-
-
-def _autocorrelation(guide: Pixels, axis: int) -> Array:
-    """Correlation of a picture with itself, shifted along an axis by 0, 1, 2 ... pixels, without its slow variation."""
-    size = guide.shape[axis]
-    padded = scipy.fft.next_fast_len(2 * size, real=True)
-    others = tuple({0, 1, 2} - {axis})
-    values = guide - scipy.ndimage.uniform_filter1d(guide, size // 2, axis=axis, mode="reflect")
-    power = np.square(np.abs(scipy.fft.rfft(values, n=padded, axis=axis))).sum(axis=others)
-    products = scipy.fft.irfft(power, n=padded)[:size]
-    energy = np.cumsum(np.square(values, dtype=np.float64).sum(axis=others))
-    # Of a shift, the two parts that lie on each other.
-    early, late = energy[::-1], energy[-1] - np.concatenate([[0], energy[:-1]])
-    return np.asarray(products / np.maximum(np.sqrt(early * late), 1e-20))
-
-
-def _whole_repeats(correlation: Array, longest: int) -> int:
-    """The most pixels up to ``longest`` that hold whole repeats, or ``longest`` where nothing repeats strongly."""
-    half = correlation[: len(correlation) // 2]
-    peaks = 1 + np.flatnonzero((half[1:-1] > half[:-2]) & (half[1:-1] >= half[2:]))
-    rise = half[peaks] - np.minimum.accumulate(half)[peaks]
-    peaks = peaks[(half[peaks] > _STRONG) & (rise > _PROMINENT)]
-    if len(peaks) == 0:
-        return longest
-    period = int(peaks[half[peaks] > 0.85 * half[peaks].max()][0])
-    # Counted from repeat to repeat, since the period need not be a whole number of pixels.
-    kept, reach, count = period, max(1, period // 8), 2
-    while (expected := round(kept * count / (count - 1))) + reach <= longest:
-        near = correlation[expected - reach : expected + reach + 1]
-        if near.max() < _STRONG:
-            # Cloth is not so even that repeats far apart are in step, but the two bands can be.
-            return longest - period + int(np.argmax(correlation[longest - period : longest + 1]))
-        kept, count = expected - reach + int(np.argmax(near)), count + 1
-    return kept

@@ -11,7 +11,7 @@ from matshot.color import linear_from_srgb, srgb_from_linear
 from matshot.errors import MatshotError
 from matshot.procedural import brick_wall, noise
 from matshot.surface import Surface
-from matshot.synthesis.seams import band_pixels, best_period_crop, seamless, seamless_surface
+from matshot.synthesis.seams import band_pixels, seamless, seamless_surface
 from matshot.wrapping import measured_wrap
 
 
@@ -153,66 +153,6 @@ def test_a_band_that_cannot_work_is_refused(band):
 def test_a_constant_stays():
     tile = seamless(np.full((64, 80, 2), 0.3, dtype=np.float32))
     np.testing.assert_allclose(tile, 0.3, atol=1e-6)
-
-
-# Repeats.
-
-
-def tiled(height, width, period_y, period_x, seed=0):
-    y, x = np.mgrid[:height, :width]
-    joint = ((y % period_y) < 3) | ((x % period_x) < 3)
-    shade = np.random.default_rng(seed).uniform(0.5, 0.7, (40, 40))
-    tones = shade[(y // period_y).astype(int), (x // period_x).astype(int)]
-    return np.where(joint, 0.2, tones)[..., None].astype(np.float32)
-
-
-@pytest.mark.parametrize(("period_y", "period_x"), [(40, 64), (33.4, 51.7)])
-def test_whole_repeats_are_kept(period_y, period_x):
-    picture = tiled(300, 290, period_y, period_x)
-    rows, columns = best_period_crop(picture, 32)
-    for part, period in ((rows, period_y), (columns, period_x)):
-        kept = part.stop - part.start - 32
-        assert abs(kept / period - round(kept / period)) * period < 1.01
-        assert kept >= 190
-    tile = seamless(picture[rows, columns], band=32)
-    joints = (tile[..., 0] < 0.35).mean(axis=0) > 0.9
-    starts = np.flatnonzero(joints & ~np.roll(joints, 1))
-    gaps = np.diff([*starts, starts[0] + tile.shape[1]])
-    assert np.abs(gaps - period_x).max() <= 2
-
-
-def test_bands_of_uneven_cloth_are_in_step():
-    """Threads that get wider: no number of repeats fits the whole, but one shift fits the two bands."""
-    x = np.arange(260)
-    cloth = 0.5 + 0.3 * np.sin(2 * np.pi * (x / 17 - np.square(x / 260) * 2))
-    cloth = np.broadcast_to(cloth[None, :, None].astype(np.float32), (64, 260, 1))
-    _, columns = best_period_crop(cloth, 32, "x")
-    part = cloth[:, columns]
-    assert 240 < part.shape[1] < 260
-    assert np.corrcoef(part[0, :32, 0], part[0, -32:, 0])[0, 1] > 0.6
-
-
-def test_noise_and_planks_are_kept_whole():
-    rng = np.random.default_rng(0)
-    for picture in (rng.random((120, 140, 1)), np.cumsum(rng.standard_normal((120, 140, 1)), axis=1)):
-        assert best_period_crop(picture.astype(np.float32), 20) == (slice(0, 120), slice(0, 140))
-    planks = np.repeat(rng.random((120, 1, 1)), 140, axis=1).astype(np.float32)
-    assert best_period_crop(planks, 20)[1] == slice(0, 140)
-
-
-def test_a_wide_band_still_fits_what_is_kept():
-    picture = tiled(200, 210, 90, 95)
-    rows, columns = best_period_crop(picture, 95)
-    assert seamless(picture[rows, columns], band=95).shape[:2] == (
-        picture[rows].shape[0] - 95,
-        columns.stop - columns.start - 95,
-    )
-
-
-def test_only_the_axes_asked_for_are_cropped():
-    picture = tiled(300, 290, 40, 64)
-    assert best_period_crop(picture, 32, "x")[0] == slice(0, 300)
-    assert best_period_crop(picture, 32, "xy", wrap="x")[1] == slice(0, 290)
 
 
 # Surfaces.

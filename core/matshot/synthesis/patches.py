@@ -1,0 +1,326 @@
+"""The patch engine: texture optimisation over a field of nearest patches.
+
+Kwatra, Essa, Bobick and Kwatra 2005, "Texture Optimization for Example-based Synthesis": a texture is like its source
+when every patch of it is near a patch of the source, eq. (1). Two steps take turns, octave by octave: every patch finds
+its nearest one in the source, and every pixel becomes the mean of what the patches around it say.
+
+In the coarsest octave all pairs of patches are compared, and prices are put on those of the source until each is in use
+equally often, so that what is rare stays rare and nothing is lost: Gutierrez, Rabin, Galerne and Hurtut 2017, "Optimal
+Patch Assignment for Statistically Constrained Texture Synthesis", with the regularised transport of Cuturi 2013,
+"Sinkhorn Distances: Lightspeed Computation of Optimal Transport". In the finer ones nearest patches are found as in
+Barnes, Shechtman, Finkelstein and Goldman 2009, "PatchMatch", section 3.2: neighbours offer theirs, and a random search
+looks around; places that are in use too often become dearer, as in Kaspar, Neubert, Lischinski, Pauly and Kopf 2015,
+"Self Tuning Texture Optimization", section 4.2.
+
+Patches are compared by their principal components, and only the field is kept whole: a band of the picture is made
+from it when its patches are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..color import Pixels
+from ..errors import MatshotError
+from ..jobs import Progress
+from ..texture import Wrap
+from .lattice import Repetition
+from .matching import Given, Repaired, Source, Voted, fairly_matched, improved, use_penalty
+from .transfer import PATCH, STRIDE, Transfer, empty_transfer
+
+#: Repetitions of what has none.
+IRREGULAR = (Repetition(None, 0.0), Repetition(None, 0.0))
+#: Told after every octave: the field, and by what power of two its picture is smaller than the result.
+Shown = Callable[[Transfer, int], None]
+
+#: Principal components of the planes that take part.
+_PLANES = 6
+#: Shortest side of the source in the coarsest octave without variety and with all of it.
+_COARSEST = (24, 68)
+#: Side of the blocks that the coarsest octave begins with, in parts of the source, likewise.
+_BLOCK = (1 / 2, 1 / 32)
+#: Rounds of the two steps in the finest octave and in the coarsest; between them they rise evenly.
+_ROUNDS = (3, 12)
+#: Most pairs of patches that are compared one by one.
+_PAIRS = 10_000_000
+
+
+def synthesised(
+    planes: Pixels,
+    weights: Sequence[float],
+    height: int,
+    width: int,
+    *,
+    wrap: Wrap = "none",
+    source_wrap: Wrap = "none",
+    repeats: tuple[Repetition, Repetition] = IRREGULAR,
+    seed: int = 0,
+    variety: float = 0.5,
+    threads: int = 1,
+    progress: Progress | None = None,
+    shown: Shown | None = None,
+) -> Transfer:
+    """A texture like a given one, of any size.
+
+    Args:
+        planes: source, ``H x W x C``, at least 8 pixels a side, in encodings in which differences mean something.
+        weights: what a squared difference of each plane counts.
+        height: of the result, at least 8.
+        width: of the result, at least 8.
+        wrap: axes on which the result is to repeat.
+        source_wrap: axes on which the source repeats.
+        repeats: repetitions of the source, down and across; the result is kept in step with them, and a whole number
+            of them comes on an axis that repeats.
+        seed: of all choices; the same for the same result on any number of threads.
+        variety: 0 keeps large pieces of the source together, 1 none that is larger than the structure needs.
+        threads: that compare patches.
+        progress: told after every round.
+        shown: told after every octave.
+
+    Raises:
+        MatshotError: if a side is shorter than a patch.
+        Cancelled: when the listener says so.
+    """
+    _check_size(planes.shape[1], planes.shape[0], "source")
+    _check_size(width, height, "result")
+    rng = np.random.default_rng(seed)
+    guide = _projected(planes, *_principal_planes(planes, weights))
+    coarsest, block = (low * (high / low) ** variety for low, high in (_COARSEST, _BLOCK))
+    octaves = _octaves(guide, coarsest, (height, width))
+    transfer: Transfer | None = None
+    for number, rounds in _counted(len(octaves), progress):
+        down, right = (Repetition(r.period and r.period / 2**number, r.strength) for r in repeats)
+        source = Source.of(octaves[number], source_wrap, (down, right), rng)
+        field = _field(source, (height, width), number, wrap)
+        few = len(source.described) * field.down.size <= _PAIRS and transfer is None
+        transfer = _scattered(field, source, block, rng) if transfer is None else _finer(transfer, field)
+        transfer = source.in_step(transfer)
+        for _ in rounds:
+            if few:
+                transfer = fairly_matched(transfer, Voted(source), source)
+            else:
+                transfer = improved(transfer, Voted(source), source, use_penalty(transfer), rng, threads=threads)
+        if shown is not None:
+            shown(transfer, number)
+    assert transfer is not None  # there is at least one octave
+    return transfer
+
+
+def matched(
+    planes: Pixels,
+    target: Pixels,
+    *,
+    wrap: Wrap = "none",
+    source_wrap: Wrap = "none",
+    seed: int = 0,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Transfer:
+    """Patches of a source, arranged so that they look like another picture.
+
+    Args:
+        planes: source, ``H x W x C``.
+        target: the picture ``h x w x C``, of the same planes.
+        wrap: axes on which the picture repeats.
+        source_wrap: axes on which the source repeats.
+        seed: of all choices.
+        threads: that compare patches.
+        progress: told after every round.
+
+    Raises:
+        MatshotError: if a side is shorter than a patch.
+        Cancelled: when the listener says so.
+    """
+    height, width = target.shape[:2]
+    _check_size(planes.shape[1], planes.shape[0], "source")
+    _check_size(width, height, "result")
+    rng = np.random.default_rng(seed)
+    found = _principal_planes(planes, [1.0] * planes.shape[2])
+    octaves = _octaves(_projected(planes, *found), _COARSEST[0], (height, width))
+    picture = _projected(target, *found)
+    transfer: Transfer | None = None
+    for number, rounds in _counted(len(octaves), progress):
+        source = Source.of(octaves[number], source_wrap, IRREGULAR, rng)
+        field = _field(source, (height, width), number, wrap)
+        transfer = _scattered(field, source, 0.0, rng) if transfer is None else _finer(transfer, field)
+        given = Given(_resized(picture, field.height, field.width))
+        for _ in rounds:
+            transfer = improved(transfer, given, source, use_penalty(transfer), rng, threads=threads)
+    assert transfer is not None  # there is at least one octave
+    return transfer
+
+
+def refilled(
+    planes: Pixels,
+    hole: NDArray[np.bool_],
+    *,
+    weights: Sequence[float] | None = None,
+    wrap: Wrap = "none",
+    seed: int = 0,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Pixels:
+    """Planes with a hole that is filled anew from the rest; what is there now is taken as a first guess.
+
+    Args:
+        planes: ``H x W x C``, at least 8 pixels a side.
+        hole: ``H x W``; some patch of 8 x 8 pixels has to lie outside.
+        weights: what a squared difference of each plane counts; all 1 if not given.
+        wrap: axes on which the result repeats.
+        seed: of all choices.
+        threads: that compare patches.
+        progress: told after every round.
+
+    Returns:
+        ``H x W x C``, outside the hole the given planes bit for bit.
+
+    Raises:
+        MatshotError: if a side is shorter than a patch, or nothing lies outside the hole.
+        Cancelled: when the listener says so.
+    """
+    height, width, channels = planes.shape
+    _check_size(width, height, "picture")
+    if not hole.any():
+        return planes
+    rng = np.random.default_rng(seed)
+    guide = _projected(planes, *_principal_planes(planes, weights if weights is not None else [1.0] * channels))
+    # In an octave where the hole is no wider than half a patch, what surrounds it decides all of it.
+    widest = 2 * float(cv2.distanceTransform(np.pad(hole, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
+    octaves = _octaves(guide, max(_COARSEST[0], min(height, width) * PATCH / (2 * widest)), (height, width))
+    transfer: Transfer | None = None
+    for number, rounds in _counted(len(octaves), progress):
+        inside = _resized(hole[..., np.newaxis].astype(np.float32), *octaves[number].shape[:2]) > 0
+        source = Source.of(octaves[number], wrap, IRREGULAR, rng)
+        field = empty_transfer((source.height, source.width), wrap, (source.height, source.width), wrap, stride=1)
+        touched = _touched(inside[..., 0], field)
+        if touched.all():
+            continue
+        places = np.flatnonzero(~touched)
+        chosen = np.unravel_index(places[rng.integers(len(places), size=touched.shape)], touched.shape)
+        begun = field.placed(*chosen) if transfer is None else _finer(transfer, field)
+        forbidden = touched[begun.down, begun.right]
+        begun = begun.placed(np.where(forbidden, chosen[0], begun.down), np.where(forbidden, chosen[1], begun.right))
+        own = np.indices(touched.shape)
+        begun = begun.placed(np.where(touched, begun.down, own[0]), np.where(touched, begun.right, own[1]))
+        penalty = np.where(touched, np.float32(np.inf), np.float32(0)).ravel()
+        given = Given(octaves[number])
+        made = Repaired(source, given, Given(inside.astype(np.float32)))
+        for turn in rounds:
+            # What is there now is the first guess.
+            target = given if transfer is None and turn == 0 else made
+            begun = improved(begun, target, source, penalty, rng, threads=threads, active=touched)
+        transfer = begun
+    if transfer is None:
+        raise MatshotError("There is too little outside the part that is to be filled anew to fill it from.")
+    result = planes.copy()
+    result[hole] = transfer.apply(planes)[hole]
+    return result
+
+
+def _check_size(width: int, height: int, what: str) -> None:
+    if min(width, height) < PATCH:
+        raise MatshotError(f"The {what} has {width} x {height} pixels; patches need at least {PATCH} a side.")
+
+
+def _principal_planes(planes: Pixels, weights: Sequence[float]) -> tuple[Pixels, Pixels]:
+    """Mean, and a matrix to as few planes as tell what there is; with it patches have a mean square of about 1."""
+    flat = planes.reshape(-1, planes.shape[2]).astype(np.float64)
+    mean = flat.mean(axis=0)
+    scale = np.sqrt(np.asarray(weights, dtype=np.float64))
+    flat = (flat - mean) * scale
+    values, vectors = np.linalg.eigh(flat.T @ flat / len(flat))
+    told = np.cumsum(values[::-1]) / max(values.sum(), 1e-20)
+    count = min(_PLANES, 1 + int(np.count_nonzero(told < 0.995)), len(values))
+    matrix = scale[:, None] * vectors[:, ::-1][:, :count] / np.sqrt(max(values.sum(), 1e-20))
+    return mean.astype(np.float32), matrix.astype(np.float32)
+
+
+def _projected(planes: Pixels, mean: Pixels, matrix: Pixels) -> Pixels:
+    return np.asarray((planes - mean) @ matrix)
+
+
+def _octaves(guide: Pixels, coarsest: float, size: tuple[int, int]) -> list[Pixels]:
+    """A source at halves of its size, down to about the coarsest, and none smaller than a patch or its result."""
+    count = max(0, round(np.log2(min(guide.shape[:2]) / coarsest)))
+    while count and min(*guide.shape[:2], *size) >> count < PATCH:
+        count -= 1
+    octaves = [guide]
+    for _ in range(count):
+        height, width = octaves[-1].shape[:2]
+        octaves.append(_resized(octaves[-1], height // 2, width // 2))
+    return octaves
+
+
+def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Mean of what each pixel covers."""
+    small = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small.reshape(height, width, pixels.shape[2]))
+
+
+def _counted(octaves: int, progress: Progress | None) -> Iterator[tuple[int, Iterator[int]]]:
+    """Numbers of octaves from the coarsest down to 0, each with its rounds, after which progress is told."""
+    rounds = np.rint(np.linspace(*_ROUNDS, octaves)).astype(int)
+    work = rounds / 4.0 ** np.arange(octaves)
+
+    def turns(number: int) -> Iterator[int]:
+        for turn in range(rounds[number]):
+            yield turn
+            if progress is not None:
+                progress((work[number + 1 :].sum() + work[number] * (turn + 1) / rounds[number]) / work.sum())
+
+    for number in reversed(range(octaves)):
+        yield number, turns(number)
+
+
+def _field(source: Source, size: tuple[int, int], number: int, wrap: Wrap) -> Transfer:
+    """An empty grid of patches for an octave of a result; sides in coarse octaves are multiples of the stride."""
+    sides = [STRIDE * max(PATCH // STRIDE, round(side / 2**number / STRIDE)) if number else side for side in size]
+    return empty_transfer((sides[0], sides[1]), wrap, (source.height, source.width), source.wrap)
+
+
+def _scattered(field: Transfer, source: Source, block: float, rng: np.random.Generator) -> Transfer:
+    """Square blocks from random places of the source.
+
+    Args:
+        field: grid to fill.
+        source: of patches.
+        block: side of a block in parts of the source's shorter side; at least a patch.
+        rng: of places.
+    """
+    side = max(PATCH, round(block * min(source.height, source.width)))
+    at = [np.arange(count) * stride for count, stride in zip(field.down.shape, field.strides, strict=True)]
+    numbers = np.ix_(at[0] // side, at[1] // side)
+    counts = (at[0][-1] // side + 1, at[1][-1] // side + 1)
+    down, right = (rng.integers(limit, size=counts)[numbers] for limit in field.limits)
+    inside = np.ix_(at[0] % side, at[1] % side)
+    return field.placed((down + inside[0]) % field.limits[0], (right + inside[1]) % field.limits[1])
+
+
+def _finer(coarse: Transfer, field: Transfer) -> Transfer:
+    """A grid of twice the size, whose patches come from where the coarse ones around them do."""
+    parents, rests = [], []
+    for axis in (0, 1):
+        scale = (field.height, field.width)[axis] / (coarse.height, coarse.width)[axis]
+        at = np.arange(field.down.shape[axis]) * field.strides[axis]
+        middle = (at + PATCH / 2) / scale - PATCH / 2
+        parent = np.rint(middle / coarse.strides[axis]).astype(np.intp).clip(0, coarse.down.shape[axis] - 1)
+        parents.append(parent)
+        rests.append(np.rint(at - scale * parent * coarse.strides[axis]).astype(np.intp))
+    places = np.ix_(*parents)
+    source_scale = (field.source_height / coarse.source_height, field.source_width / coarse.source_width)
+    down = np.rint(source_scale[0] * coarse.down[places]).astype(np.intp) + rests[0][:, np.newaxis]
+    right = np.rint(source_scale[1] * coarse.right[places]).astype(np.intp) + rests[1]
+    return field.placed(down, right)
+
+
+def _touched(hole: NDArray[np.bool_], field: Transfer) -> NDArray[np.bool_]:
+    """Patches of a grid of stride 1 that a hole lies under in part."""
+    border = [(0, PATCH - 1 if letter in field.wrap else 0) for letter in "yx"]
+    whole = np.pad(hole, border, mode="wrap").astype(np.uint8)
+    # The kernel's anchor is its upper left corner.
+    grown = cv2.dilate(whole, np.ones((PATCH, PATCH), np.uint8), anchor=(0, 0))
+    return np.asarray(grown[: field.down.shape[0], : field.down.shape[1]] > 0)
