@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .capture.delivery import delivered
+from .assets import delivered
 from .capture.twoshot import TwoShotOptions, twoshot
 from .color import Pixels, srgb_from_linear
 from .jobs import Listener, Progress

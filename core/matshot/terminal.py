@@ -82,17 +82,23 @@ class Reporter:
         else:
             self._console.print(f"[red]Error:[/] {escape(error.sentence)}", highlight=False)
 
-    def delivered(self, material: Material, folder: Path, seconds: float) -> None:
-        """Show a material that was made."""
+    def pictured(self, path: Path) -> None:
+        """Say where a picture is of what is not done yet."""
+        if self._json:
+            self._emit("preview", path=str(path))
+
+    def delivered(self, material: Material, target: Path, seconds: float) -> None:
+        """Show a material or an image that was made."""
         notes = material.parameters.get("notes", [])
         if self._json:
             self._emit(
-                "done", target=str(folder), width=material.width, height=material.height, wrap=material.wrap,
+                "done", target=str(target), width=material.width, height=material.height, wrap=material.wrap,
                 maps=sorted(material.maps), notes=notes, seconds=round(seconds, 2),
+                parameters=dict(material.parameters),
             )  # fmt: skip
         elif not self._quiet:
             self._console.print(
-                f"[green]done[/] {escape(str(folder))}  {material.width} x {material.height}, wrap {material.wrap}, "
+                f"[green]done[/] {escape(str(target))}  {material.width} x {material.height}, wrap {material.wrap}, "
                 f"{', '.join(material.maps)}, {seconds:.1f} s",
                 highlight=False,
             )

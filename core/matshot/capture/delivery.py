@@ -1,19 +1,16 @@
-"""What both capture tools do with the reflectance that they found: sliders, relief, a material, a folder."""
+"""What both capture tools do with the reflectance that they found: sliders, relief, a material."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import MatshotError
 from ..jobs import Progress
-from ..material import PREVIEW, Material, save_material
-from ..preview import preview
+from ..material import Material
 from ..surface import Surface
 from ..synthesis.seams import seamless_surface
-from ..texture import Texture, Wrap, write_texture
+from ..texture import Texture, Wrap
 from .adjustments import STRONGEST, Metal, adjusted
 from .relief import height_and_occlusion
 
@@ -132,27 +129,3 @@ def captured_material(
 def _joined(first: Wrap, second: str) -> Wrap:
     letters: tuple[Wrap, ...] = ("none", "x", "y", "xy")
     return letters[("x" in first or "x" in second) + 2 * ("y" in first or "y" in second)]
-
-
-def check_folder(folder: Path) -> None:
-    """Find out before the work whether a folder can be written.
-
-    Raises:
-        MatshotError: when it cannot.
-    """
-    place = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    if not place.is_dir():
-        raise MatshotError(f"{place} is a file; a folder is needed for the material.")
-    if not os.access(place, os.W_OK):
-        raise MatshotError(f"The folder {place} cannot be written.")
-
-
-def delivered(material: Material, folder: Path) -> Path:
-    """Write the material's folder and ``preview.png`` in it.
-
-    Raises:
-        MatshotError: when it cannot be written; the folder is then as it was, but for the picture.
-    """
-    save_material(material, folder)
-    write_texture(preview(material), folder / PREVIEW)
-    return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,6 +15,9 @@ from ..color import Pixels
 from ..texture import Wrap
 from .lattice import Repetition
 from .transfer import PATCH, SOFT, Index, Transfer, begins, bordered
+
+#: Periods from the first pixel to places along an axis, and whether there are any.
+Cycles = tuple[NDArray[np.float64], bool]
 
 #: Principal components of patches that are compared, and patches that these are found from.
 _COMPONENTS, _SAMPLES = 40, 20000
@@ -90,26 +92,31 @@ class Source:
         )
         size = max(float(np.square(described).sum(axis=1, dtype=np.float64).mean()), 1e-12)
         source = Source(whole, height, width, wrap, basis, described, size, repeats)
-        places = (np.arange(rows)[:, None], np.arange(columns)[None])
-        phases = source.phases([_cycles(at, repeat.period) for at, repeat in zip(places, repeats, strict=True)])
+        phases = source.phases(
+            *(_cycles(np.arange(n), r.period) for n, r in zip((rows, columns), repeats, strict=True))
+        )
         if phases is None:
             return source
         return replace(source, described=np.concatenate([described, phases.reshape(rows * columns, -1)], axis=1))
 
-    def phases(self, cycles: Sequence[NDArray[np.float64] | None]) -> Pixels | None:
-        """Places in the repetitions ``rows x columns x k``, whose squared differences are what being out of step costs.
+    def phases(self, down: Cycles, right: Cycles) -> Pixels | None:
+        """Places in the repetitions, ``rows x columns x k``; what being out of step costs is a squared difference.
 
         Args:
-            cycles: periods from the first pixel, down as a column and across as a row, None where nothing repeats.
+            down: periods from the first row to each row; where nothing repeats only their number counts.
+            right: likewise for columns.
+
+        Returns:
+            None where nothing repeats on either axis.
         """
         parts = []
-        shape = np.broadcast_shapes(*(turns.shape for turns in cycles if turns is not None))
-        for turns, repeat in zip(cycles, self.repeats, strict=True):
-            if turns is not None:
-                stiffness = _OUT_OF_STEP * repeat.strength / max(1 - repeat.strength, 1e-6)
-                radius = np.sqrt(min(stiffness, _MOST_OUT_OF_STEP) * self.size) / 2
-                angle = np.broadcast_to(2 * np.pi * turns, shape)
-                parts += [radius * np.cos(angle), radius * np.sin(angle)]
+        shape = (len(down[0]), len(right[0]))
+        for axis, (turns, repeats) in enumerate((down, right)):
+            if repeats:
+                strength = self.repeats[axis].strength
+                stiffness = min(_OUT_OF_STEP * strength / max(1 - strength, 1e-6), _MOST_OUT_OF_STEP)
+                angle = np.broadcast_to(np.expand_dims(2 * np.pi * turns, 1 - axis), shape)
+                parts += [np.sqrt(stiffness * self.size) / 2 * wave for wave in (np.cos(angle), np.sin(angle))]
         return np.stack(parts, axis=2).astype(np.float32) if parts else None
 
     def in_step(self, transfer: Transfer) -> Transfer:
@@ -117,8 +124,8 @@ class Source:
         moved = []
         for axis, (place, limit) in enumerate(zip((transfer.down, transfer.right), transfer.limits, strict=True)):
             period = self.repeats[axis].period
-            wanted = _wanted(transfer, self, axis)
-            if period is None or wanted is None or period < _SHORTEST:
+            wanted, repeats = _wanted(transfer, self, axis)
+            if period is None or not repeats:
                 moved.append(place.astype(np.int64))
                 continue
             ahead = np.mod(np.expand_dims(wanted, 1 - axis) * period - place + period / 2, period) - period / 2
@@ -129,16 +136,18 @@ class Source:
         return transfer.placed(moved[0], moved[1])
 
 
-def _cycles(place: NDArray[np.intp], period: float | None) -> NDArray[np.float64] | None:
-    return place / period if period is not None and period >= _SHORTEST else None
+def _cycles(place: NDArray[np.intp], period: float | None) -> Cycles:
+    repeats = period is not None and period >= _SHORTEST
+    return place / (period or 1.0), repeats
 
 
-def _wanted(transfer: Transfer, source: Source, axis: int) -> NDArray[np.float64] | None:
+def _wanted(transfer: Transfer, source: Source, axis: int) -> Cycles:
     """Periods from the result's first pixel to each patch; a whole number of them fits on an axis that repeats."""
-    period, side = source.repeats[axis].period, (transfer.height, transfer.width)[axis]
-    if period is not None and "yx"[axis] in transfer.wrap:
-        period = side / max(1, round(side / period))
-    return _cycles(np.arange(transfer.down.shape[axis]) * transfer.strides[axis], period)
+    own = period = source.repeats[axis].period
+    side = (transfer.height, transfer.width)[axis]
+    if period is not None and period >= _SHORTEST and "yx"[axis] in transfer.wrap:
+        own = side / max(1, round(side / period))
+    return _cycles(np.arange(transfer.down.shape[axis]) * transfer.strides[axis], own)
 
 
 def fairly_matched(transfer: Transfer, target: Target, source: Source) -> Transfer:
@@ -225,13 +234,8 @@ def _queries(
     else:
         windows = sliding_window_view(pixels, (PATCH, PATCH), axis=(0, 1))[::step_y, ::step_x]
         described = windows[active].reshape(-1, len(source.basis)) @ source.basis
-    cycles = [_wanted(transfer, source, axis) for axis in (0, 1)]
-    down, right = (turns if turns is None else np.expand_dims(turns, 1 - axis) for axis, turns in enumerate(cycles))
-    if down is not None:
-        down = np.broadcast_to(down[first:last], (last - first, transfer.down.shape[1]))
-    elif right is not None:
-        right = np.broadcast_to(right, (last - first, transfer.down.shape[1]))
-    phases = source.phases((down, right))
+    (down, repeats), right = _wanted(transfer, source, 0), _wanted(transfer, source, 1)
+    phases = source.phases((down[first:last], repeats), right)
     if phases is None:
         return described
     chosen = phases.reshape(-1, phases.shape[2]) if active is None else phases[active]
@@ -321,7 +325,7 @@ class Given:
         high, wide = self.pixels.shape[:2]
         down = down % high if "y" in transfer.wrap else down.clip(0, high - 1)
         right = right % wide if "x" in transfer.wrap else right.clip(0, wide - 1)
-        return self.pixels[np.ix_(down, right)]
+        return np.asarray(self.pixels[np.ix_(down, right)])
 
 
 @dataclass(frozen=True)
