@@ -123,7 +123,7 @@ def variations(
         material: source; at least 8 pixels a side, unless it is of one colour.
         options: see :class:`MultiplyOptions`.
         progress: told ``(fraction, stage)``; may raise ``Cancelled``.
-        shown: told the first map of every octave, smaller than the result by a power of two.
+        shown: told the base color, or else the first map, of every octave, smaller than the result by a power of two.
 
     Yields:
         A material of the asked size, whose ``parameters`` hold the options, its own seed, the engine that made it,
@@ -247,7 +247,7 @@ def _neural(
 
 def _picture(material: Material) -> Pixels:
     """What the neural engine looks at: the base color as displayed, else the first map, as three channels in [0, 1]."""
-    kind: MapKind = "basecolor" if "basecolor" in material.maps else next(iter(material.maps))
+    kind = _leading(material)
     texture = material.maps[kind]
     values = planes_of(Material({kind: texture})).values
     if texture.encoding == "normal":
@@ -257,9 +257,14 @@ def _picture(material: Material) -> Pixels:
     return np.ascontiguousarray(np.repeat(values, 3, axis=2) if values.shape[2] == 1 else values[..., :3])
 
 
+def _leading(material: Material) -> MapKind:
+    """The base color, else the first map."""
+    return "basecolor" if "basecolor" in material.maps else next(iter(material.maps))
+
+
 def _octave(material: Material, transfer: Transfer, number: int) -> Texture:
-    """The first map as an octave has it."""
-    texture = next(iter(material.maps.values()))
+    """The map that is looked at, as an octave has it."""
+    texture = material.maps[_leading(material)]
     if number:
         shape = (transfer.source_width, transfer.source_height)
         small = cv2.resize(texture.pixels, shape, interpolation=cv2.INTER_AREA)
