@@ -23,6 +23,8 @@ Cycles = tuple[NDArray[np.float64], bool]
 _COMPONENTS, _SAMPLES = 40, 20000
 #: Rows of the source that are described at a time.
 _ROWS = 64
+#: Pairs of patches that prices settle on and that are compared at a time.
+_PAIRS = 8_000_000
 #: Rounds in which prices settle, and their temperature in parts of the mean squared size of patches.
 _SETTLING, _TEMPERATURE = 60, 0.03
 #: What use of twice the fair amount costs, in parts of the mean distance found, and the least of that in parts of the
@@ -153,21 +155,26 @@ def _wanted(transfer: Transfer, source: Source, axis: int) -> Cycles:
 def fairly_matched(transfer: Transfer, target: Target, source: Source) -> Transfer:
     """Patches such that all of the source is in use alike: the transport plan's best entry of each row.
 
-    Takes memory for all pairs of patches.
+    All pairs of patches are compared, the prices settle on some of the rows.
     """
     queries = _queries(transfer, target, source, 0, len(transfer.down), None)
-    distances = -2 * (queries @ source.described.T)
-    distances += np.square(queries).sum(axis=1)[:, None]
-    distances += np.square(source.described).sum(axis=1)
-    distances -= distances.min(axis=1, keepdims=True)
-    kernel = np.exp(np.maximum(distances / np.float32(-_TEMPERATURE * source.size), -80))
-    price = np.ones(kernel.shape[1], dtype=np.float32)
+    lengths = np.square(source.described).sum(axis=1)
+    scale = np.float32(-1 / (_TEMPERATURE * source.size))
+
+    def kernel(some: Pixels) -> Pixels:
+        distances = lengths - 2 * (some @ source.described.T)
+        distances -= distances.min(axis=1, keepdims=True)
+        distances *= scale
+        return np.asarray(np.exp(np.maximum(distances, -80, out=distances), out=distances))
+
+    rows = max(1, _PAIRS // len(source.described))
+    sample = kernel(queries[:: -(-len(queries) // rows)])
+    price = np.ones(sample.shape[1], dtype=np.float32)
     for _ in range(_SETTLING):
-        share = 1 / (kernel @ price)
-        price = kernel.shape[0] / kernel.shape[1] / (share @ kernel)
-    chosen = (kernel * price).argmax(axis=1).reshape(transfer.down.shape)
-    columns = transfer.limits[1]
-    return transfer.placed(chosen // columns, chosen % columns)
+        share = 1 / (sample @ price)
+        price = len(sample) / len(price) / (share @ sample)
+    parts = [(kernel(queries[row : row + rows]) * price).argmax(axis=1) for row in range(0, len(queries), rows)]
+    return transfer.placed(*np.divmod(np.concatenate(parts).reshape(transfer.down.shape), transfer.limits[1]))
 
 
 def improved(

@@ -123,7 +123,7 @@ def variations(
         material: source; at least 8 pixels a side, unless it is of one colour.
         options: see :class:`MultiplyOptions`.
         progress: told ``(fraction, stage)``; may raise ``Cancelled``.
-        shown: told the base color, or else the first map, of every octave, smaller than the result by a power of two.
+        shown: told the base color, or else the first map, of every octave, smaller than the result.
 
     Yields:
         A material of the asked size, whose ``parameters`` hold the options, its own seed, the engine that made it,

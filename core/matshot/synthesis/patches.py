@@ -34,19 +34,21 @@ from .transfer import PATCH, STRIDE, Transfer, empty_transfer
 
 #: Repetitions of what has none.
 IRREGULAR = (Repetition(None, 0.0), Repetition(None, 0.0))
-#: Told after every octave: the field, and by what power of two its picture is smaller than the result.
+#: Told after every octave: the field, and how many octaves are still to come.
 Shown = Callable[[Transfer, int], None]
 
 #: Principal components of the planes that take part.
 _PLANES = 6
 #: Shortest side of the source in the coarsest octave without variety and with all of it.
-_COARSEST = (24, 68)
+_COARSEST = (24, 80)
+#: Least step between octaves.
+_ODD_STEP = 1.25
 #: Side of the blocks that the coarsest octave begins with, in parts of the source, likewise.
 _BLOCK = (1 / 2, 1 / 32)
 #: Rounds of the two steps in the finest octave and in the coarsest; between them they rise evenly.
 _ROUNDS = (3, 12)
 #: Most pairs of patches that are compared one by one.
-_PAIRS = 10_000_000
+_PAIRS = 250_000_000
 
 
 def synthesised(
@@ -90,12 +92,12 @@ def synthesised(
     rng = np.random.default_rng(seed)
     guide = _projected(planes, *_principal_planes(planes, weights))
     coarsest, block = (low * (high / low) ** variety for low, high in (_COARSEST, _BLOCK))
-    octaves = _octaves(guide, coarsest, (height, width))
+    octaves, smaller = _octaves(guide, coarsest, (height, width))
     transfer: Transfer | None = None
     for number, rounds in _counted(len(octaves), progress):
-        down, right = (Repetition(r.period and r.period / 2**number, r.strength) for r in repeats)
+        down, right = (Repetition(r.period and r.period / smaller[number], r.strength) for r in repeats)
         source = Source.of(octaves[number], source_wrap, (down, right), rng)
-        field = _field(source, (height, width), number, wrap)
+        field = _field(source, (height, width), smaller[number], wrap)
         few = len(source.described) * field.down.size <= _PAIRS and transfer is None
         transfer = _scattered(field, source, block, rng) if transfer is None else _finer(transfer, field)
         transfer = source.in_step(transfer)
@@ -140,12 +142,12 @@ def matched(
     _check_size(width, height, "result")
     rng = np.random.default_rng(seed)
     found = _principal_planes(planes, [1.0] * planes.shape[2])
-    octaves = _octaves(_projected(planes, *found), _COARSEST[0], (height, width))
+    octaves, smaller = _octaves(_projected(planes, *found), _COARSEST[0], (height, width))
     picture = _projected(target, *found)
     transfer: Transfer | None = None
     for number, rounds in _counted(len(octaves), progress):
         source = Source.of(octaves[number], source_wrap, IRREGULAR, rng)
-        field = _field(source, (height, width), number, wrap)
+        field = _field(source, (height, width), smaller[number], wrap)
         transfer = _scattered(field, source, 0.0, rng) if transfer is None else _finer(transfer, field)
         given = Given(_resized(picture, field.height, field.width))
         for _ in rounds:
@@ -190,7 +192,7 @@ def refilled(
     guide = _projected(planes, *_principal_planes(planes, weights if weights is not None else [1.0] * channels))
     # In an octave where the hole is no wider than half a patch, what surrounds it decides all of it.
     widest = 2 * float(cv2.distanceTransform(np.pad(hole, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
-    octaves = _octaves(guide, max(_COARSEST[0], min(height, width) * PATCH / (2 * widest)), (height, width))
+    octaves, _ = _octaves(guide, max(_COARSEST[0], min(height, width) * PATCH / (2 * widest)), (height, width))
     transfer: Transfer | None = None
     for number, rounds in _counted(len(octaves), progress):
         inside = _resized(hole[..., np.newaxis].astype(np.float32), *octaves[number].shape[:2]) > 0
@@ -243,16 +245,24 @@ def _projected(planes: Pixels, mean: Pixels, matrix: Pixels) -> Pixels:
     return np.asarray((planes - mean) @ matrix)
 
 
-def _octaves(guide: Pixels, coarsest: float, size: tuple[int, int]) -> list[Pixels]:
-    """A source at halves of its size, down to about the coarsest, and none smaller than a patch or its result."""
-    count = max(0, round(np.log2(min(guide.shape[:2]) / coarsest)))
-    while count and min(*guide.shape[:2], *size) >> count < PATCH:
-        count -= 1
-    octaves = [guide]
-    for _ in range(count):
-        height, width = octaves[-1].shape[:2]
-        octaves.append(_resized(octaves[-1], height // 2, width // 2))
-    return octaves
+def _octaves(guide: Pixels, coarsest: float, size: tuple[int, int]) -> tuple[list[Pixels], list[float]]:
+    """A source at halves of its size, last at the coarsest, and how many times smaller than it each is.
+
+    Halves keep pieces of the source together from octave to octave; after the one odd step there are rounds enough.
+
+    Args:
+        guide: source.
+        coarsest: shorter side of the last one, unless that or its result would be smaller than a patch.
+        size: of the result.
+    """
+    shorter = min(guide.shape[:2])
+    coarsest = min(shorter, max(coarsest, PATCH, shorter * PATCH / min(size)))
+    octaves, smaller = [guide], [1.0]
+    while shorter / smaller[-1] >= _ODD_STEP * coarsest:
+        smaller.append(min(2 * smaller[-1], shorter / coarsest))
+        high, wide = (max(PATCH, int(side / smaller[-1])) for side in guide.shape[:2])
+        octaves.append(_resized(octaves[-1], high, wide))
+    return octaves, smaller
 
 
 def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
@@ -276,9 +286,9 @@ def _counted(octaves: int, progress: Progress | None) -> Iterator[tuple[int, Ite
         yield number, turns(number)
 
 
-def _field(source: Source, size: tuple[int, int], number: int, wrap: Wrap) -> Transfer:
+def _field(source: Source, size: tuple[int, int], smaller: float, wrap: Wrap) -> Transfer:
     """An empty grid of patches for an octave of a result; sides in coarse octaves are multiples of the stride."""
-    sides = [STRIDE * max(PATCH // STRIDE, round(side / 2**number / STRIDE)) if number else side for side in size]
+    sides = [max(PATCH, STRIDE * round(side / smaller / STRIDE)) if smaller > 1 else side for side in size]
     return empty_transfer((sides[0], sides[1]), wrap, (source.height, source.width), source.wrap)
 
 
@@ -301,7 +311,7 @@ def _scattered(field: Transfer, source: Source, block: float, rng: np.random.Gen
 
 
 def _finer(coarse: Transfer, field: Transfer) -> Transfer:
-    """A grid of twice the size, whose patches come from where the coarse ones around them do."""
+    """A larger grid, whose patches come from where the coarse ones around them do."""
     parents, rests = [], []
     for axis in (0, 1):
         scale = (field.height, field.width)[axis] / (coarse.height, coarse.width)[axis]
