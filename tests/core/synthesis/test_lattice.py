@@ -97,6 +97,13 @@ def test_noise_does_not_repeat(slope):
             assert found.strength < 0.2
 
 
+def test_stripes_a_pixel_wide_are_a_repetition():
+    stripes = np.zeros((50, 90, 1), dtype=np.float32)
+    stripes[:, ::2] = 1
+    assert repetition(stripes, 1).period == pytest.approx(2, abs=0.01)
+    assert repetition(stripes, 0).period is None
+
+
 def test_neither_brightness_nor_shading_matters():
     tiles = tiled(240, 250, 40, 50)
     shaded = 7 * tiles + np.linspace(0, 5, 250, dtype=np.float32)[None, :, None] - 3

@@ -1,0 +1,194 @@
+"""Textures by optimisation: like their source, of any size, repeating, reproducible."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matshot.errors import Cancelled, MatshotError
+from matshot.inference.cards import Registry
+from matshot.jobs import Progress
+from matshot.procedural import brick_wall
+from matshot.synthesis.neighbours import Origins, arranged
+from matshot.synthesis.neural import optimised, with_histograms_of
+from matshot.synthesis.objective import PATCH, Objectives, Wanted, patches_at_random, with_features_of, with_patches_of
+
+
+@pytest.fixture(scope="module")
+def source():
+    return np.ascontiguousarray(brick_wall(64, 1)["basecolor"].pixels[..., :3])
+
+
+@pytest.fixture(scope="module")
+def objectives():
+    return Objectives("cpu", 1)
+
+
+@pytest.fixture(scope="module")
+def result(source):
+    return optimised(source, 64, 80, wrap="xy", seed=1, threads=1, device="cpu")
+
+
+def patch_distance(picture, source):
+    """Sliced Wasserstein distance of 7 x 7 patches over random directions."""
+    directions = np.random.default_rng(0).standard_normal((64, 3 * PATCH**2)).astype(np.float32)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    places = np.linspace(0, 1, 200)
+    quantiles = [
+        np.quantile(directions @ patches_at_random(one, 100_000, np.random.default_rng(0)).T, places, axis=1)
+        for one in (picture, source)
+    ]
+    return np.abs(quantiles[0] - quantiles[1]).mean()
+
+
+def noise(shape, seed=0):
+    return np.random.default_rng(seed).random((*shape, 3), dtype=np.float32)
+
+
+def test_patches_and_colours_are_the_sources(result, source):
+    assert result.shape == (64, 80, 3)
+    assert result.dtype == np.float32
+    assert patch_distance(result, source) < 0.3 * patch_distance(source[:, :32], source[:, 32:])
+    for quantile in (0.05, 0.5, 0.95):
+        assert np.quantile(result, quantile, axis=(0, 1)) == pytest.approx(
+            np.quantile(source, quantile, axis=(0, 1)), abs=0.02
+        )
+
+
+def test_stays_within_the_sources_range(result, source):
+    assert (result >= source.min(axis=(0, 1))).all()
+    assert (result <= source.max(axis=(0, 1))).all()
+
+
+def test_no_step_where_it_repeats(result):
+    for axis in (0, 1):
+        steps = np.abs(np.roll(result, -1, axis) - result).mean(axis=(1 - axis, 2))
+        assert steps[-1] < 1.5 * np.sort(steps)[-4:].mean()
+
+
+def test_same_seed_same_result_and_other_seed_another(source):
+    first, again, other = (
+        optimised(source[:40, :40], 32, 32, seed=seed, threads=1, device="cpu") for seed in (3, 3, 4)
+    )
+    assert np.array_equal(first, again)
+    assert np.abs(first - other).mean() > 0.01
+
+
+@pytest.mark.parametrize("size", [(33, 50), (16, 70), (100, 47)])
+def test_any_size(source, size):
+    made = optimised(source[:50, :61], *size, wrap="xy", source_wrap="none", threads=1, device="cpu")
+    assert made.shape == (*size, 3)
+    assert np.isfinite(made).all()
+
+
+def test_octaves_are_shown_and_progress_rises(source):
+    shown, told = [], []
+    made = optimised(
+        source,
+        64,
+        64,
+        threads=1,
+        device="cpu",
+        progress=Progress(lambda fraction, stage: told.append(fraction)),
+        shown=lambda picture: shown.append(picture),
+    )
+    assert [picture.shape[:2] for picture in shown] == [(32, 32), (64, 64)]
+    assert np.array_equal(shown[-1], made)
+    assert len(told) > 20
+    assert told == sorted(told)
+    assert told[-1] <= 1
+
+
+def test_can_be_cancelled_within_an_octave(source):
+    def listener(fraction, stage):
+        if fraction > 0.5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        optimised(source, 64, 64, threads=1, device="cpu", progress=Progress(listener))
+
+
+def test_bad_input_is_one_sentence_or_the_obvious_result(source, tmp_path):
+    flat = np.full((32, 32, 3), (0.2, 0.4, 0.6), np.float32)
+    assert np.array_equal(optimised(flat, 20, 40), np.full((20, 40, 3), (0.2, 0.4, 0.6), np.float32))
+    with pytest.raises(MatshotError, match="at least"):
+        optimised(source[:1, :1], 64, 64)
+    with pytest.raises(MatshotError, match="at least"):
+        optimised(source, 8, 64)
+    with pytest.raises(MatshotError, match="not numbers"):
+        optimised(np.where(source > 0.5, np.nan, source), 64, 64)
+    with pytest.raises(MatshotError, match="missing"):
+        optimised(source, 64, 64, models=Registry(tmp_path))
+    with pytest.raises(MatshotError, match="memory"):
+        Objectives("cpu", 1, memory="1M")
+
+
+def test_steps_of_patches_approach_the_source(objectives, source):
+    random = np.random.default_rng(0)
+    wanted = Wanted(objectives, source, "none", random)
+    start = noise((48, 64))
+    few, many = (with_patches_of(objectives, wanted, start, steps, random) for steps in (2, 12))
+    assert patch_distance(many, source) < patch_distance(few, source) < patch_distance(start, source)
+    assert patch_distance(many, source) < 0.1 * patch_distance(start, source)
+
+
+def test_windows_do_as_the_whole_does(objectives, source, monkeypatch):
+    """Window by window a picture comes as near, and no window's border shows."""
+    from matshot.synthesis import objective
+
+    monkeypatch.setattr(objective, "_PATCH_WINDOW", 64)
+    monkeypatch.setattr(objectives, "window", 128)
+    random = np.random.default_rng(0)
+    wanted = Wanted(objectives, source, "none", random)
+    start = noise((160, 144)) * 0.2 + source.mean(axis=(0, 1))
+    made = with_patches_of(objectives, wanted, start, 12, random)
+    assert patch_distance(made, source) < 0.15 * patch_distance(start, source)
+    far = sum(
+        np.square(one - other).sum() / np.square(one).sum()
+        for one, other in zip(wanted.grams, Wanted(objectives, made, "xy", random).grams, strict=True)
+    )
+    nearer = with_features_of(objectives, wanted, made, 6, random)
+    near = sum(
+        np.square(one - other).sum() / np.square(one).sum()
+        for one, other in zip(wanted.grams, Wanted(objectives, nearer, "xy", random).grams, strict=True)
+    )
+    assert near < 0.7 * far
+    steps = np.abs(np.diff(nearer, axis=1)).mean(axis=(0, 2))
+    assert steps.max() < 1.6 * np.median(steps)
+
+
+def test_a_window_may_differ_from_others_as_the_source_does(objectives):
+    """A picture that has all wanted statistics already stays, though no part of it has them."""
+    from matshot.synthesis import objective
+
+    half = noise((192, 96), 1) * np.float32(0.3)
+    picture = np.concatenate([half, half + np.float32(0.6)], axis=1)
+    random = np.random.default_rng(0)
+    wanted = Wanted(objectives, picture, "xy", random)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(objective, "_PATCH_WINDOW", 80)
+        made = with_patches_of(objectives, wanted, picture, 3, random)
+    assert made[:, :96].mean() == pytest.approx(float(half.mean()), abs=0.03)
+    assert made[:, 96:].mean() == pytest.approx(float(half.mean()) + 0.6, abs=0.03)
+
+
+def test_arranged_of_the_sources_patches(source):
+    small = source[:32, :32]
+    made, origins = arranged(noise((24, 40)), small, 4, np.random.default_rng(0))
+    assert made.shape == (24, 40, 3)
+    assert np.abs(origins.picture(small) - made).mean() < 0.1
+    # What is of the source already is found again.
+    found, _ = arranged(np.concatenate([small] * 2, axis=1), small, 1, np.random.default_rng(0))
+    assert np.abs(found[8:-8, 8:24] - small[8:-8, 8:24]).mean() < 0.02
+
+
+def test_finer_origins_are_the_same_places(source):
+    rows, columns = np.indices((32, 32))
+    finer = Origins(rows, columns).finer(64, 64)
+    assert np.array_equal(finer.rows, np.indices((64, 64))[0])
+    assert finer.picture(source)[2:-2, 2:-2] == pytest.approx(source[2:-2, 2:-2], abs=1e-6)
+
+
+def test_histograms_are_matched_channel_by_channel(source):
+    made = with_histograms_of(source, 0.5 * source[::-1] + 0.2)
+    assert np.sort(made.reshape(-1, 3), axis=0) == pytest.approx(np.sort(source.reshape(-1, 3), axis=0), abs=0.02)

@@ -1,0 +1,180 @@
+"""Style: the look's statistics on the content's structure, and maps that follow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from matshot.color import linear_from_srgb, luma
+from matshot.errors import Cancelled, MatshotError
+from matshot.material import Material
+from matshot.procedural import brick_wall, noise
+from matshot.synthesis.following import following
+from matshot.synthesis.style import StyleOptions, style
+from matshot.texture import Texture
+
+QUICK = {"device": "cpu", "threads": 1}
+
+
+def wall(size=64, seed=1, wrap="xy"):
+    kinds = {"basecolor": "basecolor", "normal_gl": "normal", "roughness": "roughness", "height": "height"}
+    maps = brick_wall(size, seed)
+    return Material(
+        {kinds[name]: replace(texture, wrap=wrap) for name, texture in maps.items() if name in kinds}, name="wall"
+    )
+
+
+def grain(size=64, tint=(0.2, 0.5, 0.3), wrap="xy"):
+    """A look whose dark spots are deep and rough."""
+    field = noise(size, 1.5, np.random.default_rng(0))
+    field = ((field - field.mean()) / field.std()).astype(np.float32)[..., np.newaxis]
+    color = (np.array(tint, np.float32) * (1 + 0.3 * field)).clip(0, 1)
+    return Material(
+        {
+            "basecolor": Texture(color, "srgb", wrap),
+            "height": Texture((0.5 + 0.1 * field).clip(0, 1), "data", wrap),
+            "roughness": Texture((0.5 - 0.1 * field).clip(0, 1), "data", wrap),
+        },
+        name="grain",
+    )
+
+
+@pytest.fixture(scope="module")
+def styled():
+    return style(wall(), grain(), StyleOptions(**QUICK))
+
+
+def colors(material):
+    return material.maps["basecolor"].pixels
+
+
+def correlation(first, second):
+    return np.corrcoef(first.ravel(), second.ravel())[0, 1]
+
+
+def test_no_strength_no_change():
+    content = wall()
+    result = style(content, grain(), StyleOptions(strength=0.0))
+    for kind, texture in content.maps.items():
+        assert np.array_equal(result.maps[kind].pixels, texture.pixels)
+
+
+def test_colours_are_the_looks_and_structure_is_the_contents(styled):
+    content, look = wall(), grain()
+    assert colors(styled).mean(axis=(0, 1)) == pytest.approx(colors(look).mean(axis=(0, 1)), abs=0.03)
+    assert colors(styled).std(axis=(0, 1)) == pytest.approx(colors(look).std(axis=(0, 1)), rel=0.3)
+    assert correlation(luma(colors(styled)), luma(colors(content))) > 0.15
+
+
+def test_more_strength_is_further_from_the_content(styled):
+    content, look = wall(), grain()
+    distances = [
+        np.abs(colors(style(content, look, StyleOptions(strength=strength, **QUICK))) - colors(content)).mean()
+        for strength in (0.15, 0.4)
+    ]
+    assert 0.005 < distances[0] < distances[1] < np.abs(colors(styled) - colors(content)).mean()
+
+
+def test_kept_colours_change_in_lightness_alone():
+    content = wall()
+    result = style(content, grain(), StyleOptions(keep_color=True, **QUICK))
+    change = colors(result) - colors(content)
+    inside = (colors(result) > 0.001).all(axis=2) & (colors(result) < 0.999).all(axis=2)
+    assert np.ptp(change, axis=2)[inside].max() < 1e-5
+    assert np.abs(change).mean() > 0.005
+    assert colors(result).mean() == pytest.approx(float(colors(content).mean()), abs=0.03)
+
+
+def test_maps_stay_whole_and_repeat(styled):
+    content = wall()
+    assert set(styled.maps) == set(content.maps)
+    assert styled.wrap == "xy"
+    assert np.linalg.norm(styled.maps["normal"].pixels, axis=2) == pytest.approx(1, abs=1e-4)
+    for kind in ("roughness", "height"):
+        pixels = styled.maps[kind].pixels
+        assert pixels.min() >= 0
+        assert pixels.max() <= 1
+    for texture in styled.maps.values():
+        steps = np.abs(np.roll(texture.pixels, -1, 1) - texture.pixels).mean(axis=(0, 2))
+        assert steps[-1] <= 1.2 * steps.max()
+
+
+def test_relief_and_roughness_follow_as_the_look_says():
+    content, look = wall(), grain()
+    before = np.full((64, 64), 0.5, np.float32)
+    gained = 0.1 * noise(64, 1.5, np.random.default_rng(5)).astype(np.float32)
+    maps, notes = following(content, look, before, before + gained, luma(colors(look)))
+    for kind, sign in (("height", 1), ("roughness", -1)):
+        change = maps[kind].pixels - content.maps[kind].pixels
+        assert sign * correlation(change, gained) > 0.7, kind
+    # The look has no normals; they follow as the content's own do.
+    assert any("normal" in note and "wall" in note for note in notes)
+    assert any("height" in note and "grain" in note for note in notes)
+
+
+def test_maps_that_lightness_tells_nothing_of_stay():
+    content = wall()
+    look = grain()
+    unrelated = np.random.default_rng(9).random((64, 64, 1), dtype=np.float32)
+    look = look.with_maps({**look.maps, "roughness": Texture(unrelated, "data", "xy")})
+    before = luma(colors(content))
+    gained = 0.05 * noise(64, 1.5, np.random.default_rng(5)).astype(np.float32)
+    maps, _ = following(content, look, before, before + gained, luma(colors(look)))
+    assert np.abs(maps["roughness"].pixels - content.maps["roughness"].pixels).mean() < 0.02
+
+
+@pytest.mark.parametrize(("wrap", "size"), [("none", 50), ("x", 48)])
+def test_any_size_and_wrap_of_content_and_look(wrap, size):
+    content = wall(64, wrap="none")
+    cut = {
+        kind: replace(texture, wrap=wrap, pixels=texture.pixels[:size, :45]) for kind, texture in content.maps.items()
+    }
+    result = style(Material(cut), grain(40), StyleOptions(**QUICK))
+    assert (result.height, result.width, result.wrap) == (size, 45, wrap)
+
+
+def test_linear_gray_and_alpha_keep_their_encoding():
+    alpha = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64, 1)
+    gray = luma(colors(wall()))[..., np.newaxis]
+    linear = Texture(np.concatenate([linear_from_srgb(gray), alpha], axis=2), "linear", "xy")
+    result = style(Material({"basecolor": linear}), grain(), StyleOptions(**QUICK)).maps["basecolor"]
+    assert result.encoding == "linear"
+    assert np.array_equal(result.pixels[..., -1:], alpha)
+    assert linear_from_srgb(colors(grain())).mean(axis=(0, 1)) == pytest.approx(
+        result.color.mean(axis=(0, 1)), abs=0.03
+    )
+
+
+def test_same_seed_same_result(styled):
+    assert np.array_equal(colors(style(wall(), grain(), StyleOptions(**QUICK))), colors(styled))
+
+
+def test_record_says_what_was_done(styled):
+    assert styled.parameters["tool"] == "style"
+    assert styled.parameters["strength"] == 0.7
+    assert styled.parameters["look"] == "grain"
+    assert styled.parameters["notes"]
+
+
+def test_can_be_cancelled():
+    def listener(fraction, stage):
+        if fraction > 0.3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        style(wall(), grain(), StyleOptions(**QUICK), progress=listener)
+
+
+def test_bad_input_is_one_sentence():
+    for wrong in ({"strength": 1.5}, {"strength": float("nan")}, {"device": "abacus"}, {"seed": -1}, {"threads": -1}):
+        with pytest.raises(MatshotError):
+            StyleOptions(**wrong)
+    relief = Material({"height": grain().maps["height"]}, name="relief")
+    with pytest.raises(MatshotError, match="relief"):
+        style(relief, grain())
+    with pytest.raises(MatshotError, match="relief"):
+        style(wall(), relief)
+    with pytest.raises(MatshotError, match="smaller"):
+        style(Material({"basecolor": Texture(np.zeros((1, 1, 3), np.float32), "srgb")}), grain())
