@@ -267,8 +267,10 @@ def _octaves(guide: Pixels, coarsest: float, size: tuple[int, int]) -> tuple[lis
 
 def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
     """Mean of what each pixel covers."""
-    small = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(small.reshape(height, width, pixels.shape[2]))
+    # The filter takes up to four channels at a time.
+    parts = [np.ascontiguousarray(pixels[..., first : first + 4]) for first in range(0, pixels.shape[2], 4)]
+    small = [cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA) for part in parts]
+    return np.concatenate([part.reshape(height, width, -1) for part in small], axis=2)
 
 
 def _counted(octaves: int, progress: Progress | None) -> Iterator[tuple[int, Iterator[int]]]:

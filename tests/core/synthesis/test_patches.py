@@ -38,6 +38,11 @@ def test_any_size_of_pixels_of_the_source(stones, height, width, wrap):
     assert result.max() <= stones.max() + 1e-6
 
 
+def test_as_many_planes_as_a_material_has():
+    planes = np.random.default_rng(0).random((70, 60, 11), dtype=np.float32)
+    assert synthesised(planes, (1.0,) * 11, 70, 72, wrap="xy").apply(planes).shape == (70, 72, 11)
+
+
 def test_the_same_seed_is_the_same_result_on_any_number_of_threads(stones):
     one = synthesised(stones, WEIGHTS, 64, 64, seed=5, threads=1)
     two = synthesised(stones, WEIGHTS, 64, 64, seed=5, threads=2)
