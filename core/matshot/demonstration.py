@@ -1,4 +1,4 @@
-"""What ``matshot demo`` does: two photographs of a wall of its own, a material made of them, enlarged."""
+"""What ``matshot demo`` does: two photographs of a wall of its own, a material made of them, multiplied, enlarged."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ from .preview import preview
 from .procedural import brick_wall
 from .render import Camera, Environment, SoftLight, exposure, flash, render
 from .surface import Surface, surface_of
+from .synthesis.multiply import MultiplyOptions, multiply
 from .texture import Texture, write_texture
 from .upscale import UpscaleOptions, upscale_all
 
 #: Side of the photographs, and how often the wall's pattern repeats in them.
 SIZE, REPEATS = 640, 2
+#: Side of the wall that is made of the tile.
+LARGER = 512
 #: Overcast sky with a soft light from the left, as in a courtyard.
 _DAYLIGHT = (Environment((0.8, 0.85, 0.9), (0.7, 0.72, 0.75), (0.3, 0.3, 0.3)), SoftLight((-0.6, 0.4, 0.7), 1.2, 12))
 
 
 def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
-    """Go the whole way: photographs, material, larger material.
+    """Go the whole way: photographs, material, more of it, the same in finer resolution.
 
     Writes ``photographs/`` (a generated brick wall with and without flash), ``tile/`` (the material that the two-shot
-    tool makes of them) and ``material/`` (the same, twice as large), each material with its preview.
+    tool makes of them), ``multiplied/`` (a larger wall of the same bricks that tiles, too) and ``material/`` (the tile
+    in twice the resolution), each material with its preview.
 
     Returns:
         Lines that tell the user what lies where.
@@ -46,13 +50,16 @@ def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
     lit, even = (
         write_texture(Texture(pixels, "srgb"), output / "photographs" / f"{name}.png") for name, pixels in pair.items()
     )
-    found = twoshot(lit, even, TwoShotOptions(), progress=whole.part(0.02, 0.7))
+    found = twoshot(lit, even, TwoShotOptions(), progress=whole.part(0.02, 0.6))
     delivered(found, output / "tile")
+    options = MultiplyOptions(size=(LARGER, LARGER), tileable=True, wrap=found.wrap, seed=1)
+    (more,) = multiply(found, options, progress=whole.part(0.6, 0.75))
+    delivered(more, output / "multiplied")
     outcome = upscale_all(
         [output / "tile"],
         output / "material",
         UpscaleOptions(scale=2, wrap=found.wrap),
-        progress=whole.part(0.7, 0.98, "upscaling"),
+        progress=whole.part(0.75, 0.98, "upscaling"),
     )
     for _, error in outcome.failed:
         raise error
@@ -63,7 +70,8 @@ def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
         f"Two photographs of a generated brick wall became a seamless material in {taken:.0f} s:",
         f"  {(output / 'photographs').resolve()}  (with flash and without)",
         f"  {(output / 'tile').resolve()}  (the material of a tile, {found.width} x {found.height})",
-        f"  {(output / 'material').resolve()}  (upscaled, {large.width} x {large.height}, with material.mtlx)",
+        f"  {(output / 'multiplied').resolve()}  (a larger wall of the same bricks, {more.width} x {more.height})",
+        f"  {(output / 'material').resolve()}  (the tile upscaled, {large.width} x {large.height}, with material.mtlx)",
         f"  {(output / 'material' / PREVIEW).resolve()}  (look at this one)",
     ]
 
