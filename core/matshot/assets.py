@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from .errors import MatshotError
 from .material import PREVIEW, MapKind, Material, guess_map, load_material, save_material
+from .synthesis.planes import planes_of
 from .texture import WRITABLE, Convention, Encoding, Texture, Wrap, read_texture, write_texture
+from .wrapping import measured_wrap
 
 #: Map that an image of numbers stands for that is nothing else: one of any number of channels.
 _ANY_DATA: MapKind = "specular"
@@ -31,7 +33,7 @@ class Asset:
 def read_asset(
     path: str | os.PathLike[str],
     *,
-    wrap: Wrap | None = None,
+    wrap: Wrap | Literal["auto"] | None = None,
     kind: Literal["auto", "color", "normal", "data"] = "auto",
     normal: Literal["auto", "gl", "dx"] = "auto",
 ) -> Asset:
@@ -39,7 +41,7 @@ def read_asset(
 
     Args:
         path: of it.
-        wrap: axes on which it repeats, if known.
+        wrap: axes on which it repeats, if known; ``auto`` measures them.
         kind: what an image holds; ``auto`` goes by its name.
         normal: convention of a normal map that is an image; ``auto`` goes by its name, else is OpenGL.
 
@@ -47,14 +49,23 @@ def read_asset(
         MatshotError: for what cannot be read.
     """
     path = Path(path)
+    known_wrap = None if wrap == "auto" else wrap
+    asset = _read(path, known_wrap, kind, normal)
+    if wrap != "auto" or asset.material.wrap != "none":
+        return asset
+    found = measured_wrap(planes_of(asset.material).values)
+    maps = {kind: replace(texture, wrap=found) for kind, texture in asset.material.maps.items()}
+    return Asset(asset.material.with_maps(maps), asset.image)
+
+
+def _read(path: Path, wrap: Wrap | None, kind: str, normal: Convention | Literal["auto"]) -> Asset:
     if path.is_dir():
         return Asset(load_material(path, wrap=wrap), False)
     guess = guess_map(path)
-    known = guess is not None and guess.sure
     encoding: Encoding | Literal["auto"] = "auto"
-    if kind != "auto":
-        encoding = "auto" if kind == "color" else kind
-    elif guess is not None and known and guess.encoding != "srgb":
+    if kind in ("normal", "data"):
+        encoding = "normal" if kind == "normal" else "data"
+    elif kind == "auto" and guess is not None and guess.sure and guess.encoding != "srgb":
         encoding = guess.encoding
     convention: Convention = normal if normal != "auto" else (guess.convention if guess else "gl")
     texture = read_texture(path, encoding=encoding, convention=convention, wrap=wrap or "none")
@@ -99,6 +110,9 @@ def targets(source: str | os.PathLike[str], output: Path, asset: Asset, endings:
                 raise MatshotError(f"{source.name} would overwrite itself; choose another output.")
         return found
     suffix = output.suffix.lower()
+    if suffix and suffix not in WRITABLE and not output.is_dir():
+        formats = ", ".join(WRITABLE)
+        raise MatshotError(f"{suffix} files cannot be written; there are {formats}. A folder with a dot has to exist.")
     if suffix in WRITABLE and not output.is_dir():
         if len(endings) > 1:
             raise MatshotError(f"{output.name} is one file, but there are {len(endings)} results; give a folder.")

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -17,7 +17,7 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from matshot_host.tools import ONESHOT, PREVIEW, TWOSHOT, UPSCALE, Tool
+from matshot_host.tools import MULTIPLY, ONESHOT, PREVIEW, STYLE, TILE, TWOSHOT, UPSCALE, Tool
 
 from . import __version__
 from .errors import Cancelled, MatshotError
@@ -25,6 +25,8 @@ from .errors import Cancelled, MatshotError
 if TYPE_CHECKING:
     from .jobs import Listener
     from .material import Material
+    from .terminal import Reporter
+    from .texture import Texture
 
 app = typer.Typer(
     name="matshot",
@@ -40,6 +42,7 @@ FAILED, CANCELLED = 1, 130
 _METAVARS = {"tile": "X Y"}
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder that the material goes into.")]
+Result = Annotated[Path, typer.Option("--output", "-o", help="A file for an image, else the folder for results.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
@@ -178,7 +181,7 @@ def twoshot(
 
 
 def _capture(captured: Callable[[Listener], Material], output: Path, as_json: bool, quiet: bool) -> None:
-    from .capture.delivery import check_folder, delivered
+    from .assets import check_folder, delivered
     from .terminal import Reporter
 
     check_folder(output)
@@ -190,18 +193,118 @@ def _capture(captured: Callable[[Listener], Material], output: Path, as_json: bo
 
 
 @app.command()
+@options_of(MULTIPLY)
+def multiply(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a material folder.")],
+    output: Result,
+    octaves: Annotated[
+        Path | None, typer.Option("--octaves", help="Folder for a picture of every octave as it is done.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    **chosen: Any,
+) -> None:
+    """Filled in from the tool table."""
+    from .assets import read_asset, targets
+    from .synthesis.multiply import MultiplyOptions, variations
+    from .terminal import Reporter
+    from .texture import write_texture
+
+    reading = {name: chosen.pop(name) for name in ("kind", "normal")}
+    options = MultiplyOptions(**chosen)
+    asset = read_asset(source, **reading)
+    seeds = [options.seed + number for number in range(options.count)]
+    places = targets(source, output, asset, [f"_{seed}" for seed in seeds] if options.count > 1 else [""])
+    with Reporter(as_json=as_json, quiet=quiet) as reporter:
+        shown = 0
+
+        def show(octave: Texture) -> None:
+            nonlocal shown
+            if octaves is not None:
+                reporter.pictured(write_texture(octave, octaves / f"{source.stem}_octave_{shown:03d}.png"))
+                shown += 1
+
+        made = variations(asset.material, options, progress=reporter.progress, shown=show)
+        _deliver(reporter, made, places, image=asset.image)
+
+
+@app.command()
+@options_of(TILE)
+def tile(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a material folder.")],
+    output: Result,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    **chosen: Any,
+) -> None:
+    """Filled in from the tool table."""
+    from .assets import read_asset, targets
+    from .synthesis.tile import TileOptions
+    from .synthesis.tile import tile as seamless
+    from .terminal import Reporter
+
+    reading = {name: chosen.pop(name) for name in ("kind", "normal")}
+    options = TileOptions(**chosen)
+    asset = read_asset(source, **reading)
+    places = targets(source, output, asset, [""])
+    with Reporter(as_json=as_json, quiet=quiet) as reporter:
+        made = (seamless(asset.material, options, progress=reporter.progress) for _ in places)
+        _deliver(reporter, made, places, image=asset.image)
+
+
+@app.command()
+@options_of(STYLE)
+def style(
+    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="What is shown: an image or a material folder.")],
+    look: Annotated[Path, typer.Argument(metavar="STYLE", help="Whose look it gets: an image or a material folder.")],
+    output: Result,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    **chosen: Any,
+) -> None:
+    """Filled in from the tool table."""
+    from .assets import read_asset, targets
+    from .synthesis.style import StyleOptions
+    from .synthesis.style import style as styled
+    from .terminal import Reporter
+
+    reading = {name: chosen.pop(name) for name in ("wrap", "kind", "normal")}
+    options = StyleOptions(**chosen)
+    asset = read_asset(content, **reading)
+    other = read_asset(look, wrap="auto").material
+    places = targets(content, output, asset, [""])
+    with Reporter(as_json=as_json, quiet=quiet) as reporter:
+        made = (styled(asset.material, other, options, progress=reporter.progress) for _ in places)
+        _deliver(reporter, made, places, image=asset.image)
+
+
+def _deliver(reporter: Reporter, made: Iterable[Material], places: list[Path], *, image: bool) -> None:
+    """Write results as they are made."""
+    from .assets import write_asset
+
+    began = time.monotonic()
+    for material, place in zip(made, places, strict=True):
+        reporter.delivered(material, write_asset(material, place, image=image), time.monotonic() - began)
+        began = time.monotonic()
+
+
+@app.command()
 @options_of(PREVIEW)
 def preview(
-    material: Annotated[Path, typer.Argument(metavar="DIR", help="A material folder.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="A material folder or an image; several to compare them.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture.")],
     **chosen: Any,
 ) -> None:
     """Filled in from the tool table."""
-    from .material import load_material
     from .preview import preview as picture
+    from .preview import shown_material, variations_sheet
     from .texture import write_texture
 
-    write_texture(picture(load_material(material), **chosen), output)
+    materials = [shown_material(path) for path in inputs]
+    shown = picture(materials[0], **chosen) if len(materials) == 1 else variations_sheet(materials, **chosen)
+    write_texture(shown, output)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Pictures of materials for people: lit, and map by map, on one sheet.
+"""Pictures of materials for people: lit, map by map, beside themselves and beside each other, on one sheet.
 
 Pictures here are display-encoded (sRGB) ``H x W x 3`` in [0, 1].
 """
@@ -6,13 +6,15 @@ Pictures here are display-encoded (sRGB) ``H x W x 3`` in [0, 1].
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import get_args
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
 import OpenImageIO as oiio
 
+from .assets import read_asset
 from .color import Pixels, linear_from_srgb, srgb_from_linear
 from .errors import MatshotError
 from .jobs import Listener, Progress
@@ -21,6 +23,16 @@ from .normals import encoded_normals, renormalised
 from .render import Camera, Environment, Light, SoftLight, displayed, exposure, flash, render, rendered_sphere
 from .surface import Surface, surface_of
 from .texture import Texture, Wrap
+from .wrapping import measured_wrap
+
+#: A sheet of a material, or the material beside itself.
+View = Literal["material", "tiled"]
+
+#: How often a tiled view repeats a material on each axis.
+REPEATS = 3
+_MOST_REPEATS = 16
+#: Least part of its box that a variation fills, however small it is beside the others.
+_LEAST_SHARE = 0.25
 
 #: Grey of the sheet, and of what is written on it.
 _GROUND, _INK, _FAINT_INK = 0.125, 0.82, 0.55
@@ -56,7 +68,9 @@ _STUDIO: tuple[Light, ...] = (
 )
 
 
-def preview(material: Material, *, size: int = 512, progress: Listener | None = None) -> Texture:
+def preview(
+    material: Material, *, size: int = 512, view: View = "material", progress: Listener | None = None
+) -> Texture:
     """One sheet that shows a material: a lit plane, a lit sphere, and every map under its name.
 
     The plane is lit by a flash beside the lens and exposed like a photograph, though dark materials stay dark; the
@@ -65,35 +79,145 @@ def preview(material: Material, *, size: int = 512, progress: Listener | None = 
     Args:
         material: with a base color. Maps that are larger than they are shown are averaged first.
         size: pixels a side of the two large pictures, 128 to 4096.
+        view: ``tiled`` for :func:`tiled_view` instead.
         progress: told what is being drawn.
 
     Returns:
         The sheet, ``srgb``.
 
     Raises:
-        MatshotError: without a base color, or for a size out of range.
+        MatshotError: without a base color, for a size out of range, or for a view that there is not.
         Cancelled: when the listener says so.
     """
-    if not 128 <= size <= 4096:
-        raise MatshotError(f"A preview has 128 to 4096 pixels a side, not {size}.")
+    _check(size, view)
+    if view == "tiled":
+        return tiled_view(material, size=size, progress=progress)
     whole = Progress(progress)
     whole(0, "shrinking")
     small = shrunk(material.unpacked(), size)
     surface = surface_of(small)
     square = _repeated(surface, small.wrap)
-    camera = Camera(square.width, square.height)
-    plane = render(square, camera, [flash(camera, _BESIDE), _ROOM], whole.part(0.1, 0.3, "lighting"))
+    plane = _lit_plane(square, whole.part(0.1, 0.3, "lighting"))
     aspect = surface.height / surface.width
     tiling = 2 * np.sqrt(aspect) if small.wrap == "xy" else min(1.0, aspect)
     sphere = rendered_sphere(surface, size, _STUDIO, float(tiling), whole.part(0.3, 0.85, "lighting"))
     whole(0.9, "drawing")
-    factor = min(exposure(plane), _MOST_EXPOSURE * np.pi * camera.distance**2)
-    lit = [fitted(displayed(plane, factor), size, size), _on_backdrop(sphere)]
+    lit = [fitted(plane, size, size), _on_backdrop(sphere)]
     large = labelled_row(lit, ["plane: flash", "sphere: studio"])
     rows = [large, *_map_rows(small.maps, large.shape[1])]
     picture = sheet(rows, material.name, _facts(material))
     whole(1)
     return Texture(picture, "srgb")
+
+
+def tiled_view(
+    material: Material, repeats: int = REPEATS, *, size: int = 512, progress: Listener | None = None
+) -> Texture:
+    """A material beside itself on both axes: lit, and its base color.
+
+    Axes that do not wrap are repeated as well, and the line under the name says that they do not: the edges that are
+    then seen are those that a host would show.
+
+    Args:
+        material: with a base color.
+        repeats: on each axis, 1 to 16.
+        size: pixels of the longer side of each of the two pictures, 128 to 4096.
+        progress: told what is being drawn.
+
+    Returns:
+        The sheet, ``srgb``.
+
+    Raises:
+        MatshotError: without a base color, or for a size or a number of repeats out of range.
+        Cancelled: when the listener says so.
+    """
+    _check(size)
+    if not 1 <= repeats <= _MOST_REPEATS:
+        raise MatshotError(f"A tiled view repeats a material 1 to {_MOST_REPEATS} times, not {repeats}.")
+    whole = Progress(progress)
+    whole(0, "shrinking")
+    # Whole pixels for each repeat, so that all repeats are alike.
+    small = shrunk(material.unpacked(), max(1, size // repeats))
+    surface = _tiled(surface_of(small), repeats, repeats)
+    plane = _lit_plane(surface, whole.part(0.1, 0.9, "lighting"))
+    color = np.tile(map_picture("basecolor", small.maps["basecolor"]), (repeats, repeats, 1))
+    pictures = [_scaled(picture, repeats * (size // repeats)) for picture in (plane, color)]
+    whole(0.9, "drawing")
+    often = f"{repeats} x {repeats}"
+    row = labelled_row(pictures, [f"plane, {often}: flash", f"base color, {often}"])
+    picture = sheet([row], material.name, _facts(material))
+    whole(1)
+    return Texture(picture, "srgb")
+
+
+def variations_sheet(
+    materials: Sequence[Material],
+    titles: Sequence[str] = (),
+    *,
+    size: int = 512,
+    view: View = "material",
+    progress: Listener | None = None,
+) -> Texture:
+    """Materials beside each other, such as a texture and what was made of it.
+
+    A base color alone is shown as it is; with other maps, the material is lit as in :func:`preview`. All are drawn at
+    one scale of their pixels, that of the largest one, unless that would make one smaller than a quarter of its box.
+
+    Args:
+        materials: in the order they are shown, the source first.
+        titles: one for each, or empty for the seeds that their makers recorded and, without one, their names.
+        size: pixels a side of each box, 128 to 4096.
+        view: ``tiled`` shows each repeated three times on both axes.
+        progress: told what is being drawn.
+
+    Returns:
+        The sheet, ``srgb``.
+
+    Raises:
+        MatshotError: for no material, titles that are not as many, or as :func:`preview` does.
+        Cancelled: when the listener says so.
+    """
+    _check(size, view)
+    if not materials:
+        raise MatshotError("There is no material to show.")
+    if titles and len(titles) != len(materials):
+        raise MatshotError(f"There are {len(materials)} materials, but {len(titles)} titles.")
+    names = list(titles) or [variation_title(material) for material in materials]
+    whole = Progress(progress)
+    repeats = REPEATS if view == "tiled" else 1
+    largest = max(max(material.width, material.height) for material in materials)
+    pictures = []
+    for number, material in enumerate(materials):
+        share = max(max(material.width, material.height) / largest, _LEAST_SHARE)
+        part = whole.part(number / len(materials), (number + 1) / len(materials), "drawing")
+        pictures.append(_boxed(_variation(material, round(share * size), repeats, part), size, size))
+    columns = min(len(pictures), max(2, round(np.sqrt(1.5 * len(pictures)))))
+    rows = [
+        labelled_row(pictures[first : first + columns], names[first : first + columns])
+        for first in range(0, len(pictures), columns)
+    ]
+    picture = sheet(rows)
+    whole(1)
+    return Texture(picture, "srgb")
+
+
+def shown_material(path: Path) -> Material:
+    """What a preview shows of a path: the material of a folder, or an image, whose wrap is measured.
+
+    Raises:
+        MatshotError: for what cannot be read.
+    """
+    asset = read_asset(path)
+    if not asset.image:
+        return asset.material
+    (kind, texture), *_ = asset.material.maps.items()
+    return asset.material.with_maps({kind: replace(texture, wrap=measured_wrap(texture.color))})
+
+
+def variation_title(material: Material) -> str:
+    """What a variation is called on a sheet: by its seed, if the tool that made it recorded one, else its name."""
+    seed = material.parameters.get("seed")
+    return material.name if seed is None else f"seed {seed}"
 
 
 def shrunk(material: Material, longest: int) -> Material:
@@ -130,10 +254,7 @@ def fitted(picture: Pixels, width: int, height: int) -> Pixels:
     """A picture of any size, as large as it can be in the middle of a box of the sheet's grey."""
     scale = min(width / picture.shape[1], height / picture.shape[0])
     inner = _resized(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
-    box = np.full((height, width, 3), _GROUND, dtype=np.float32)
-    box[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
-    return box
+    return _boxed(inner, width, height)
 
 
 def labelled_row(pictures: Sequence[Pixels], labels: Sequence[str]) -> Pixels:
@@ -176,11 +297,42 @@ def sheet(rows: Sequence[Pixels], title: str = "", facts: str = "") -> Pixels:
     return picture
 
 
+def _check(size: int, view: View = "material") -> None:
+    if not 128 <= size <= 4096:
+        raise MatshotError(f"A preview has 128 to 4096 pixels a side, not {size}.")
+    if view not in get_args(View):
+        raise MatshotError(f"There is no view {view!r}; there are {', '.join(get_args(View))}.")
+
+
+def _lit_plane(surface: Surface, progress: Progress) -> Pixels:
+    """A surface under a flash beside the lens, as a picture."""
+    camera = Camera(surface.width, surface.height)
+    plane = render(surface, camera, [flash(camera, _BESIDE), _ROOM], progress)
+    return displayed(plane, min(exposure(plane), _MOST_EXPOSURE * np.pi * camera.distance**2))
+
+
+def _variation(material: Material, longest: int, repeats: int, progress: Progress) -> Pixels:
+    """A material's base color, or the material lit where there is more to it, repeated, in whole pixels a repeat."""
+    small = shrunk(material.unpacked(), max(1, longest // repeats))
+    if len(small.maps) > 1:
+        picture = _lit_plane(_tiled(surface_of(small), repeats, repeats), progress)
+    else:
+        kind, texture = next(iter(small.maps.items()))
+        picture = np.tile(map_picture(kind, texture), (repeats, repeats, 1))
+        progress(1)
+    return _scaled(picture, repeats * max(1, longest // repeats))
+
+
 def _repeated(surface: Surface, wrap: Wrap) -> Surface:
     """A long surface beside itself, as close to a square as its wrap allows."""
     down = round(surface.width / surface.height) if "y" in wrap else 1
     across = round(surface.height / surface.width) if "x" in wrap else 1
-    repeats = (max(1, down), max(1, across), 1)
+    return _tiled(surface, max(1, down), max(1, across))
+
+
+def _tiled(surface: Surface, down: int, across: int) -> Surface:
+    """A surface beside itself."""
+    repeats = (down, across, 1)
     return Surface(**{field.name: np.tile(getattr(surface, field.name), repeats) for field in fields(surface)})
 
 
@@ -242,6 +394,20 @@ def _averaged_turns(texture: Texture, width: int, height: int) -> Texture:
     angle = 4 * np.pi * texture.pixels
     x, y = _resized(np.cos(angle), width, height), _resized(np.sin(angle), width, height)
     return texture.with_pixels(np.mod(np.arctan2(y, x) / (4 * np.pi), 0.5).astype(np.float32))
+
+
+def _boxed(picture: Pixels, width: int, height: int) -> Pixels:
+    """A picture in the middle of a box of the sheet's grey."""
+    top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
+    box = np.full((height, width, 3), _GROUND, dtype=np.float32)
+    box[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return box
+
+
+def _scaled(picture: Pixels, longest: int) -> Pixels:
+    """A picture whose longer side has that many pixels."""
+    scale = longest / max(picture.shape[:2])
+    return _resized(picture, *(max(1, round(side * scale)) for side in picture.shape[1::-1]))
 
 
 def _resized(pixels: Pixels, width: int, height: int) -> Pixels:

@@ -155,14 +155,100 @@ TWOSHOT = Tool(
     ),
 )
 
+#: How an image is read that synthesis starts from.
+_SOURCE: Tuple[Parameter, ...] = (
+    Parameter(
+        "wrap",
+        str,
+        "auto",
+        "Axes on which the source repeats already; auto measures it.",
+        ("auto", "none", "x", "y", "xy"),
+        True,
+    ),
+    Parameter(
+        "kind",
+        str,
+        "auto",
+        "What an image holds; auto goes by its name (brick_n.png is a normal map).",
+        ("auto", "color", "normal", "data"),
+        True,
+    ),
+    Parameter("normal", str, "auto", "Green channel of a normal map that is an image.", ("auto", "gl", "dx"), True),
+)
+
+MULTIPLY = Tool(
+    "multiply",
+    "Multiply",
+    "New textures or materials like a given one, of any size, all maps in step.",
+    (
+        Parameter("size", str, "", "Pixels of a result, such as 1024x1024; by default twice the source's sides."),
+        Parameter("seed", int, 0, "Another seed is another result; the same one is the same, always."),
+        Parameter("tileable", bool, False, "Make results that repeat on both axes."),
+        Parameter("count", int, 1, "How many results, with seeds from the given one on."),
+        Parameter("variety", float, 0.5, "0 keeps large pieces of the source together, 1 mixes as much as it can."),
+        Parameter(
+            "engine",
+            str,
+            "auto",
+            "patch arranges pixels of the source; neural makes new ones; auto takes what keeps its structure.",
+            ("auto", "patch", "neural"),
+            True,
+        ),
+        *_SOURCE,
+        *_ENGINE,
+    ),
+)
+
+TILE = Tool(
+    "tile",
+    "Make Seamless",
+    "Make a texture or a material repeat, changing as little of it as possible.",
+    (
+        Parameter("axes", str, "xy", "Axes along which it shall repeat.", ("x", "y", "xy")),
+        Parameter(
+            "size",
+            str,
+            "same",
+            "same keeps the size, unless whole repeats ask for a crop; crop lays the borders over each other.",
+            ("same", "crop"),
+        ),
+        Parameter("band", float, 0.1, "Width of the strip that may change: a part of the shorter side, or pixels."),
+        Parameter("even", bool, True, "Take uneven light off the colour, and a steady climb off the height."),
+        Parameter("seed", int, 0, "Of what is filled anew along the seam.", (), True),
+        *_SOURCE[1:],
+    ),
+)
+
+STYLE = Tool(
+    "style",
+    "Style",
+    "Give a texture or a material the look of another; what it shows stays.",
+    (
+        Parameter("strength", float, 0.7, "0 leaves it as it is, 1 takes over all of the look."),
+        Parameter("keep_color", bool, False, "Keep the colours and take over only what is light and dark."),
+        Parameter("seed", int, 0, "Another seed is another result.", (), True),
+        *_SOURCE,
+        *_ENGINE,
+    ),
+)
+
 PREVIEW = Tool(
     "preview",
     "Preview",
-    "A picture of a material: a lit plane, a sphere and its maps.",
-    (Parameter("size", int, 512, "Side of each picture in pixels."),),
+    "A picture of a material: a lit plane, a sphere and its maps; of several materials, a sheet to compare them on.",
+    (
+        Parameter("size", int, 512, "Side of each picture in pixels."),
+        Parameter(
+            "view",
+            str,
+            "material",
+            "tiled shows the material 3 x 3 beside itself, lit and unlit.",
+            ("material", "tiled"),
+        ),
+    ),
 )
 
-TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, PREVIEW)
+TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, MULTIPLY, TILE, STYLE, PREVIEW)
 
 
 def tool(name: str) -> Tool:

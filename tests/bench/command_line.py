@@ -62,7 +62,7 @@ def run(*arguments: str | Path, longest_file: int = 0) -> Outcome:
         )
         peak = 0
         while process.poll() is None:
-            peak = max(peak, _peak_memory(process.pid))
+            peak = max(peak, peak_memory(process.pid))
             time.sleep(0.02)
         seconds = time.perf_counter() - start
         output.seek(0)
@@ -91,7 +91,7 @@ def small_disk(folder: Path, size: int) -> Iterator[bool]:
             subprocess.run(["umount", str(folder)], check=True)
 
 
-def _peak_memory(process: int) -> int:
+def peak_memory(process: int) -> int:
     """High-water mark of a running process.
 
     ``ru_maxrss`` of a finished child would be simpler, but it counts what the parent held when it forked.

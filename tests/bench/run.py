@@ -1,6 +1,6 @@
 """Runs every benchmark and writes BENCHMARKS.md.
 
-    python tests/bench/run.py --data DIR [--skip-slow]
+    python tests/bench/run.py --data DIR [--gpdm DIR] [--skip-slow]
 
 Each section is written as soon as it is measured, so that a run that is stopped leaves those before.
 """
@@ -14,6 +14,11 @@ import capture_twoshot
 import progression
 import render_mitsuba
 import report
+import synthesis_bad_input
+import synthesis_multiply
+import synthesis_scaling
+import synthesis_tile
+import texture_descriptor
 import upscale_color
 import upscale_exactness
 import upscale_normals
@@ -22,10 +27,13 @@ import upscale_x2
 
 def main() -> None:
     """Measure and write."""
-    options = capture_photographs.parser(__doc__, always_write=True).parse_args()
+    parser = capture_photographs.parser(__doc__, always_write=True)
+    synthesis_multiply.add_options(parser)
+    options = parser.parse_args()
     upscaling = (upscale_color, progression, upscale_x2, upscale_normals, upscale_exactness)
     capture = (render_mitsuba, capture_oneshot, capture_twoshot, capture_bad_input)
-    for benchmark in (*upscaling, *capture):
+    synthesis = (synthesis_multiply, synthesis_scaling, synthesis_tile, synthesis_bad_input, texture_descriptor)
+    for benchmark in (*upscaling, *capture, *synthesis):
         report.write([benchmark.measure(options)])
         report.say(f"{benchmark.NAME}: written to {report.TARGET.name}")
 

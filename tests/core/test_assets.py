@@ -88,6 +88,13 @@ def test_targets_of_an_image(picture, tmp_path):
         targets(picture, tmp_path / "a.png", asset, ["_3", "_4"])
 
 
+def test_a_format_that_cannot_be_written_is_no_folder(picture, tmp_path):
+    with pytest.raises(MatshotError, match=r"\.xyz files cannot be written"):
+        targets(picture, tmp_path / "a.xyz", read_asset(picture), [""])
+    (tmp_path / "v1.2").mkdir()
+    assert targets(picture, tmp_path / "v1.2", read_asset(picture), [""]) == [tmp_path / "v1.2" / "stone.png"]
+
+
 def test_targets_of_a_material(wall, tmp_path):
     save_material(wall, tmp_path / "wall")
     asset = read_asset(tmp_path / "wall")

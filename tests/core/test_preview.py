@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from matshot.cli import app
 from matshot.color import linear_from_srgb, srgb_from_linear
 from matshot.errors import Cancelled, MatshotError
-from matshot.material import Material
-from matshot.preview import fitted, labelled_row, map_picture, preview, sheet, shrunk
+from matshot.material import Material, save_material
+from matshot.preview import (
+    fitted,
+    labelled_row,
+    map_picture,
+    preview,
+    sheet,
+    shown_material,
+    shrunk,
+    tiled_view,
+    variation_title,
+    variations_sheet,
+)
 from matshot.procedural import brick_wall
 from matshot.texture import Texture, read_texture, write_texture
 
@@ -124,6 +137,147 @@ def test_what_cannot_be_shown_is_said():
         preview(Material({"roughness": scalar(0.5)}))
     with pytest.raises(MatshotError, match="128 to 4096"):
         preview(wall(64), size=64)
+
+
+# Beside itself, and beside others.
+
+
+def test_tiled_view_holds_the_material_three_times_on_both_axes():
+    # A third of the picture is 64.
+    material = wall(64)
+    shown = tiled_view(material, size=192).pixels
+    color = material.maps["basecolor"].pixels
+    assert contains(shown, np.tile(color.clip(0, 1), (3, 3, 1)))
+    assert contains(tiled_view(material, 2, size=128).pixels, np.tile(color.clip(0, 1), (2, 2, 1)))
+    np.testing.assert_array_equal(preview(material, size=192, view="tiled").pixels, shown)
+    np.testing.assert_array_equal(tiled_view(material, size=192).pixels, shown)
+
+
+def test_tiled_view_shows_the_edges_of_what_does_not_wrap():
+    """A ramp is repeated all the same, and the sheet says that it does not tile."""
+    ramp = np.broadcast_to(np.linspace(0.1, 0.9, 64, dtype=np.float32)[None, :, None], (64, 64, 3))
+    sheets = []
+    for wrap in ("none", "xy"):
+        material = Material({"basecolor": Texture(np.ascontiguousarray(ramp), "srgb", wrap)})
+        sheets.append(tiled_view(material, size=192).pixels)
+        assert contains(sheets[-1], np.tile(ramp, (3, 3, 1)))
+    assert np.abs(sheets[0] - sheets[1]).max() > 0.1
+
+
+@pytest.mark.parametrize("shape", [(16, 64), (64, 16), (1, 1), (300, 200)])
+def test_tiled_view_of_any_shape(shape):
+    pixels = tiled_view(Material({"basecolor": color(0.5, 0.4, 0.1, shape)}), size=128).pixels
+    assert np.isfinite(pixels).all()
+    yellow = pixels[..., 0] > pixels[..., 2] + 0.2
+    down, across = yellow.any(axis=1).sum(), yellow.any(axis=0).sum()
+    assert down / (across / 2) == pytest.approx(shape[0] / shape[1], rel=0.06)
+
+
+def test_lit_relief_shows_in_the_tiled_view():
+    flat = Material({kind: texture for kind, texture in wall(64).maps.items() if kind == "basecolor"})
+    relief = tiled_view(wall(64), size=192).pixels
+    assert np.abs(relief - tiled_view(flat, size=192).pixels).max() > 0.05
+
+
+def test_variations_stand_in_their_order_at_one_scale():
+    rng = np.random.default_rng(4)
+    source = Material({"basecolor": Texture(rng.uniform(0, 1, (96, 96, 3)).astype(np.float32))}, name="source")
+    results = [
+        Material(
+            {"basecolor": Texture(rng.uniform(0, 1, (192, 192, 3)).astype(np.float32), "srgb", "xy")},
+            parameters={"tool": "multiply", "seed": seed},
+        )
+        for seed in range(4)
+    ]
+    materials = [source, *results]
+    shown = variations_sheet(materials, size=192).pixels
+    for material in materials:
+        assert contains(shown, material.maps["basecolor"].pixels)
+    assert [variation_title(material) for material in materials] == ["source", "seed 0", "seed 1", "seed 2", "seed 3"]
+    titled = variations_sheet(materials, ["a", "b", "c", "d", "e"], size=192).pixels
+    assert titled.shape == shown.shape
+    assert np.abs(titled - shown).max() > 0.1
+
+
+def test_variations_of_very_different_sizes_are_all_seen():
+    materials = [
+        Material({"basecolor": color(0.9, 0.1, 0.1, (8, 8))}),
+        Material({"basecolor": color(0, 0, 0.9, (640, 640))}),
+    ]
+    shown = variations_sheet(materials, size=128).pixels
+    red, blue = (shown[..., 0] > 0.8) & (shown[..., 2] < 0.2), (shown[..., 2] > 0.8) & (shown[..., 0] < 0.2)
+    assert red.sum() == 32 * 32
+    assert blue.sum() == 128 * 128
+
+
+def test_variations_are_lit_where_they_have_maps_and_tiled_when_asked():
+    material = wall(64)
+    bare = Material({"basecolor": material.maps["basecolor"]})
+    shown = variations_sheet([material, bare], size=128).pixels
+    pictures = shown[24:152, 24:152], shown[24:152, 24 + 128 + 12 : 24 + 128 + 12 + 128]
+    assert np.abs(pictures[0] - pictures[1]).max() > 0.1
+    tiled = variations_sheet([bare, bare], size=192, view="tiled").pixels
+    assert contains(tiled, np.tile(bare.maps["basecolor"].pixels.clip(0, 1), (3, 3, 1)))
+
+
+def test_progress_and_cancel_of_the_other_views():
+    for draw in (lambda listen: tiled_view(wall(32), size=128, progress=listen),
+                 lambda listen: variations_sheet([wall(32)] * 3, size=128, progress=listen)):  # fmt: skip
+        said = []
+        draw(lambda fraction, stage, said=said: said.append(fraction))
+        assert said == sorted(said)
+        assert said[-1] == 1
+
+        def cancel(fraction, stage):
+            raise Cancelled
+
+        with pytest.raises(Cancelled):
+            draw(cancel)
+
+
+def test_what_cannot_be_compared_is_said():
+    with pytest.raises(MatshotError, match="no material"):
+        variations_sheet([])
+    with pytest.raises(MatshotError, match="2 materials, but 1 titles"):
+        variations_sheet([wall(32)] * 2, ["one"])
+    with pytest.raises(MatshotError, match="no view 'round'"):
+        preview(wall(32), view="round")
+    with pytest.raises(MatshotError, match="1 to 16 times"):
+        tiled_view(wall(32), 0)
+    with pytest.raises(MatshotError, match="128 to 4096"):
+        variations_sheet([wall(32)], size=5000)
+
+
+def test_what_is_shown_of_a_path(tmp_path):
+    material = wall(32)
+    save_material(material, tmp_path / "wall")
+    folder = shown_material(tmp_path / "wall")
+    assert set(folder.maps) == set(material.maps)
+    image = shown_material(write_texture(material.maps["basecolor"], tmp_path / "bricks.png"))
+    assert (image.name, set(image.maps), image.wrap) == ("bricks", {"basecolor"}, "xy")
+    with pytest.raises(MatshotError):
+        shown_material(tmp_path / "missing.png")
+
+
+def test_command_draws_one_material_or_compares_several(tmp_path):
+    paths = []
+    for seed in range(2):
+        texture = brick_wall(48, seed)["basecolor"]
+        paths.append(str(write_texture(texture, tmp_path / f"wall {seed}.png")))
+    run = CliRunner()
+    sizes = []
+    for given in ([paths[0]], [paths[0], "--view", "tiled"], [*paths, "--view", "tiled"]):
+        target = tmp_path / f"{len(sizes)}.png"
+        done = run.invoke(app, ["preview", *given, "--size", "144", "-o", str(target)])
+        assert done.exit_code == 0, done.output
+        sizes.append(read_texture(target).pixels.shape[:2])
+    assert len(set(sizes)) == 3
+    drawn = read_texture(target).pixels
+    for path in paths:
+        assert contains(drawn, np.tile(read_texture(path).pixels, (3, 3, 1)), 1 / 255)
+    refused = run.invoke(app, ["preview", paths[0], "--view", "round", "-o", str(tmp_path / "no.png")])
+    assert isinstance(refused.exception, MatshotError)
+    assert not (tmp_path / "no.png").exists()
 
 
 # Smaller maps.
