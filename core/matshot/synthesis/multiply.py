@@ -155,7 +155,8 @@ def _one(
 ) -> Material:
     material, values = planes.like, planes.values
     wrap: Wrap = "xy" if options.tileable else "none"
-    repeats = regularity(values * np.sqrt(np.asarray(planes.weights, dtype=np.float32)))
+    weights = planes.balanced_weights()
+    repeats = regularity(values * np.sqrt(np.asarray(weights, dtype=np.float32)))
     engine = _engine(options.engine, repeats)
     threads = options.threads or usable_threads()
     notes = [
@@ -181,7 +182,7 @@ def _one(
     else:
         transfer = synthesised(
             values,
-            planes.weights,
+            weights,
             *size,
             wrap=wrap,
             source_wrap=source_wrap,

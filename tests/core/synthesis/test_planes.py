@@ -49,6 +49,17 @@ def test_colours_of_any_channels_come_back_over_white_too(channels, encoding):
     )
 
 
+def test_a_strong_map_does_not_outweigh_the_colour():
+    planes = planes_of(wall(height=plane(0.5) + np.linspace(0, 50, 64, dtype=np.float32)[:, None, None]))
+    shares = planes.values.var(axis=(0, 1)) * planes.balanced_weights()
+    assert shares[:3].sum() == pytest.approx(1, rel=1e-3)
+    assert shares[3:5].sum() == pytest.approx(0.5, rel=1e-3)
+    assert shares[6] == pytest.approx(0.5, rel=1e-3)
+    # A map that hardly varies is not stretched until it does.
+    faint = planes_of(wall(metallic=plane(0) + np.linspace(0, 1e-4, 64, dtype=np.float32)[:, None, None]))
+    assert faint.values[..., -1].var() * faint.balanced_weights()[-1] < 0.01
+
+
 def test_what_has_a_range_stays_in_it():
     material = wall()
     planes = planes_of(material)
