@@ -212,10 +212,10 @@ TILE = Tool(
             "same keeps the size, unless whole repeats ask for a crop; crop lays the borders over each other.",
             ("same", "crop"),
         ),
-        Parameter("band", float, 0.1, "Width of the strip that may change: a part of the shorter side, or pixels."),
+        Parameter("band", float, 0.08, "Width of the strip that may change: a part of the shorter side, or pixels."),
         Parameter("even", bool, True, "Take uneven light off the colour, and a steady climb off the height."),
         Parameter("seed", int, 0, "Of what is filled anew along the seam.", (), True),
-        *_SOURCE[1:],
+        *_SOURCE,
     ),
 )
 

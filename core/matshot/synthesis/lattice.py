@@ -148,7 +148,7 @@ def _comb(correlation: Array, first: int) -> _Comb:
         places.append(_top(correlation, place))
         heights.append(correlation[place])
         valleys.append(correlation[round(place * (1 - 0.5 / len(places)))])
-        step = int(np.clip(round(place / len(places)), first - reach, first + reach))
+        step = min(max(round(place / len(places)), first - reach, reach + 1), first + reach)
     return _Comb(np.array(places), np.array(heights), np.array(valleys))
 
 
@@ -156,7 +156,7 @@ def _top(values: Array, place: int) -> float:
     """Where the parabola through a sample and its neighbours is highest."""
     before, at, after = values[place - 1 : place + 2]
     bend = before - 2 * at + after
-    return place if bend >= 0 else float(place + np.clip((before - after) / (2 * bend), -0.5, 0.5))
+    return place if bend >= 0 else float(place + min(max((before - after) / (2 * bend), -0.5), 0.5))
 
 
 def _whole_repeats(correlation: Array, longest: int) -> int:

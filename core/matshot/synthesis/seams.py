@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,14 +68,17 @@ def seamless(
         MatshotError: for a band that is too narrow, or wider than half of a side.
     """
     overlap = band_pixels(band, planes.shape)
-    importance = np.ones(planes.shape[2]) if weights is None else np.asarray(weights)
+    importance = np.ones(planes.shape[2]) if weights is None else np.asarray(weights, dtype=np.float64)
     result = planes
     repeating = wrap.replace("none", "")
     for letter, other in ("xy", "yx"):
         if letter in axes and letter not in repeating:
             upright = result if letter == "x" else result.swapaxes(0, 1)
-            joined = _joined(upright, overlap, importance, closed=other in repeating)
-            result = joined if letter == "x" else joined.swapaxes(0, 1)
+            closed = other in repeating
+            upright = _levelled(upright, overlap, closed=closed)
+            merged = joined(upright, upright, overlap, importance, closed=closed).band
+            upright = np.concatenate([merged, upright[:, overlap:-overlap]], axis=1)
+            result = upright if letter == "x" else upright.swapaxes(0, 1)
             repeating += letter
     return np.ascontiguousarray(result, dtype=np.float32)
 
@@ -100,6 +104,47 @@ def seamless_surface(surface: Surface, axes: Wrap = "xy", band: float = BAND, *,
     guide = np.concatenate([planes[..., :3] @ LUMA_601[:, np.newaxis], planes[..., 3:5]], axis=2)
     rows, columns = best_period_crop(guide, overlap, axes, wrap=wrap)
     return _surface(seamless(planes[rows, columns], axes, overlap, weights=_WEIGHTS, wrap=wrap), axes)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """How two pieces pass into each other.
+
+    Attributes:
+        band: ``H x overlap x C``, what shows where they lie on each other.
+        cut: ``(H,)``, its first column right of the cut.
+        misfit: ``(H,)``, the weighted squared difference of the two at the cut.
+    """
+
+    band: Pixels
+    cut: NDArray[np.intp]
+    misfit: Array
+
+
+def joined(before: Pixels, after: Pixels, overlap: int, weights: Array, *, closed: bool) -> Joint:
+    """The band in which a piece passes into another, whose first columns lie on its last ones.
+
+    Args:
+        before: ``H x W x C``, left of the cut.
+        after: ``H x V x C``, right of it.
+        overlap: columns that both show.
+        weights: ``(C,)``, what a squared difference counts.
+        closed: whether the rows repeat, so that the cut has to come back to where it began.
+    """
+    first, last = after[:, :overlap], before[:, -overlap:]
+    difference = np.square(first - last) @ weights
+    cut = _least_cut(difference, closed=closed)
+    right = (np.arange(overlap) >= cut[:, np.newaxis]).astype(np.float64)
+    band = np.zeros(first.shape)
+    octaves = _octaves(before, after, overlap, closed=closed)
+    low_last, low_first = octaves[-1][1:]
+    tone = np.exp(-(np.square(low_first - low_last) @ weights) / _TONE**2)
+    sharp = _blend(right, octaves[0][0], closed=closed)
+    for deviation, late, early in octaves:
+        share = (sharp + tone * (_blend(right, deviation, closed=closed) - sharp))[..., np.newaxis]
+        band += late + share * (early - late)
+    beside = np.take_along_axis(difference, cut[:, np.newaxis] + np.array([-1, 0]), axis=1)
+    return Joint(band.astype(np.float32), cut, beside.mean(axis=1))
 
 
 def band_pixels(band: float, shape: tuple[int, ...]) -> int:
@@ -139,20 +184,56 @@ def _surface(planes: Pixels, axes: Wrap) -> Surface:
     )
 
 
+def evenly_toned(planes: Pixels, overlap: int, *, closed: bool, inset: int = 0, deviations: float = 1.0) -> Pixels:
+    """Planes whose last columns have the tone of the first ones; what they differ by is spread over all columns.
+
+    Args:
+        planes: ``H x W x C``.
+        overlap: columns at each end whose tones are compared.
+        closed: whether the rows repeat.
+        inset: columns at each end that are passed over.
+        deviations: of the contrast within blocks that tones have to differ by.
+    """
+    first, last = (ends[:, inset : inset + overlap] for ends in (planes, planes[:, ::-1]))
+    step = tone_step(first, last, deviations**2 * contrast(planes), closed=closed)
+    # From the middle of one band to that of the other a period lies.
+    columns = planes.shape[1]
+    periods = (np.arange(columns) - (columns - 1) / 2)[:, np.newaxis] / (columns - overlap - 2 * inset)
+    return np.asarray(planes - periods * step[:, np.newaxis], dtype=np.float32)
+
+
+def tone_step(first: Pixels, last: Pixels, against: Array, *, closed: bool) -> Array:
+    """What the last columns are brighter by than the first ones, ``H x C``, as far as it is a step of tone.
+
+    It is shrunk by ``1 - (k / t)^2``, or to nothing, t its ratio to the contrast: a tone that hides among such
+    contrasts is better left than spread over the whole. A large one is structure and stays, too.
+
+    Args:
+        first: ``H x overlap x C``.
+        last: the same.
+        against: :func:`contrast` of the planes.
+        closed: whether the rows repeat.
+    """
+    step = (last - first).mean(axis=1, dtype=np.float64)
+    step = scipy.ndimage.gaussian_filter1d(step, first.shape[1], axis=0, mode="wrap" if closed else "nearest")
+    return np.asarray(step * _standing_out(step, against) * np.exp(-np.square(step / _TONE)))
+
+
+def contrast(planes: Pixels) -> Array:
+    """Mean variance within blocks, ``(C,)``."""
+    return np.asarray(_blocks(planes).var(axis=(1, 3)).mean(axis=(0, 1)))
+
+
 def _levelled(planes: Pixels, overlap: int, *, closed: bool) -> Pixels:
     """Planes without drift along the columns, which would be a step where the end meets the beginning.
 
     A drift is the steady climb of the means of blocks, by least squares, and what the two bands differ by in tone
-    after that. Either is shrunk by ``1 - (k / t)^2``, or to nothing: the climb by its ratio t to its standard error,
-    since tiles of different colours climb by chance, the difference by its ratio to the contrast within the blocks,
-    since a tone that hides among such contrasts is better left than spread over the whole.
+    after that. The climb is shrunk by ``1 - (k / t)^2``, or to nothing, t its ratio to its standard error, since
+    tiles of different colours climb by chance.
     """
-    rows, columns, channels = planes.shape
-    high, wide = rows // _BLOCKS, columns // _BLOCKS
-    whole = planes[: high * _BLOCKS, : wide * _BLOCKS].astype(np.float64)
-    blocks = whole.reshape(_BLOCKS, high, _BLOCKS, wide, channels)
+    columns = planes.shape[1]
+    blocks = _blocks(planes)
     means = blocks.mean(axis=(1, 3))
-    contrast = blocks.var(axis=(1, 3)).mean(axis=(0, 1))
     means -= means.mean(axis=(0, 1))
     place = np.arange(_BLOCKS) - (_BLOCKS - 1) / 2
     spread = _BLOCKS * np.square(place).sum()
@@ -161,13 +242,16 @@ def _levelled(planes: Pixels, overlap: int, *, closed: bool) -> Pixels:
     rest = means - place[:, np.newaxis, np.newaxis] * down - place[:, np.newaxis] * climb
     error = np.square(rest).sum(axis=(0, 1)) / (_BLOCKS**2 - 3) / spread
     climb *= _standing_out(climb, _ERRORS**2 * error)
-    # From the middle of one band to that of the other a period lies.
-    periods = (np.arange(columns) - (columns - 1) / 2)[:, np.newaxis] / (columns - overlap)
-    step = (planes[:, -overlap:] - planes[:, :overlap]).mean(axis=1) - climb * (columns - overlap) / wide
-    step = scipy.ndimage.gaussian_filter1d(step, overlap, axis=0, mode="wrap" if closed else "nearest")
-    step *= _standing_out(step, contrast) * np.exp(-np.square(step / _TONE))
-    drift = periods * (climb * (columns - overlap) / wide + step)[:, np.newaxis]
-    return np.asarray(planes - drift, dtype=np.float32)
+    drift = (np.arange(columns) - (columns - 1) / 2)[:, np.newaxis] / blocks.shape[3] * climb
+    return evenly_toned(np.asarray(planes - drift, dtype=np.float32), overlap, closed=closed)
+
+
+def _blocks(planes: Pixels) -> Array:
+    """``blocks x rows x blocks x columns x C``."""
+    rows, columns, channels = planes.shape
+    high, wide = rows // _BLOCKS, columns // _BLOCKS
+    whole = planes[: high * _BLOCKS, : wide * _BLOCKS].astype(np.float64)
+    return whole.reshape(_BLOCKS, high, _BLOCKS, wide, channels)
 
 
 def _standing_out(value: Array, variance: Array) -> Array:
@@ -175,35 +259,18 @@ def _standing_out(value: Array, variance: Array) -> Array:
     return np.maximum(0, 1 - variance / np.maximum(np.square(value), 1e-20))
 
 
-def _joined(planes: Pixels, overlap: int, weights: NDArray[np.float64], *, closed: bool) -> Pixels:
-    """Planes whose last columns are merged with the first ones, so that they repeat along the rows."""
-    planes = _levelled(planes, overlap, closed=closed)
-    first, last = planes[:, :overlap], planes[:, -overlap:]
-    cut = _least_cut(np.square(first - last) @ weights, closed=closed)
-    right = (np.arange(overlap) >= cut[:, np.newaxis]).astype(np.float64)
-    band = np.zeros(first.shape)
-    octaves = _octaves(planes, overlap, closed=closed)
-    low_first, low_last = octaves[-1][1:]
-    tone = np.exp(-(np.square(low_first - low_last) @ weights) / _TONE**2)
-    sharp = _blend(right, octaves[0][0], closed=closed)
-    for deviation, early, late in octaves:
-        share = (sharp + tone * (_blend(right, deviation, closed=closed) - sharp))[..., np.newaxis]
-        band += late + share * (early - late)
-    return np.concatenate([band.astype(np.float32), planes[:, overlap:-overlap]], axis=1)
-
-
-def _octaves(planes: Pixels, overlap: int, *, closed: bool) -> list[tuple[float, Pixels, Pixels]]:
-    """The first and last columns parted by scale: the deviation of each octave's blend, and the octave of both."""
+def _octaves(before: Pixels, after: Pixels, overlap: int, *, closed: bool) -> list[tuple[float, Pixels, Pixels]]:
+    """The overlap of two pieces parted by scale: the deviation of each octave's blend, and the octave of both."""
     widest = overlap / _BLENDS
     # Blurs see as far beyond the band as they reach.
     seen = overlap + int(np.ceil(4 * widest))
-    early, late = planes[:, :seen], planes[:, -seen:]
+    late, early = before[:, -seen:], after[:, :seen]
     octaves = []
     for deviation in 2.0 ** np.arange(np.ceil(np.log2(widest))):
-        low_early, low_late = _blurred(early, deviation, closed=closed), _blurred(late, deviation, closed=closed)
-        octaves.append((deviation, (early - low_early)[:, :overlap], (late - low_late)[:, -overlap:]))
-        early, late = low_early, low_late
-    return [*octaves, (widest, early[:, :overlap], late[:, -overlap:])]
+        low_late, low_early = _blurred(late, deviation, closed=closed), _blurred(early, deviation, closed=closed)
+        octaves.append((deviation, (late - low_late)[:, -overlap:], (early - low_early)[:, :overlap]))
+        late, early = low_late, low_early
+    return [*octaves, (widest, late[:, -overlap:], early[:, :overlap])]
 
 
 def _blend(right: Array, deviation: float, *, closed: bool) -> Array:
