@@ -166,10 +166,21 @@ def onnx_refinement(
     """Export the texture statistics and the objective of refinement."""
     from .objectives import export_refinement
 
-    run = runs / "texture_descriptor"
-    if not (run / "weights.pt").exists():
-        raise FileNotFoundError(f"the texture descriptor is not trained yet (no {run / 'weights.pt'})")
+    run = _descriptor_run(runs)
     for card in export_refinement(run / "weights.pt", models, run=run):
+        typer.echo(f"{models / card.file}: {card.summary}")
+
+
+@app.command()
+def onnx_texture(
+    runs: Runs = Path("runs"),
+    models: Annotated[Path, typer.Option(help="Folder that the models go into.")] = SHIPPED,
+) -> None:
+    """Export the features of textures and the objectives of synthesis and style."""
+    from .texture_objective import export_texture
+
+    run = _descriptor_run(runs)
+    for card in export_texture(run / "weights.pt", models, run=run):
         typer.echo(f"{models / card.file}: {card.summary}")
 
 
@@ -190,3 +201,15 @@ def list_recipes() -> None:
     """List the recipes."""
     for name in recipes.names():
         typer.echo(f"{name:24} {recipes.load(name).summary}")
+
+
+def _descriptor_run(runs: Path) -> Path:
+    """The folder that the texture descriptor was trained in.
+
+    Raises:
+        FileNotFoundError: when it was not.
+    """
+    run = runs / "texture_descriptor"
+    if not (run / "weights.pt").exists():
+        raise FileNotFoundError(f"the texture descriptor is not trained yet (no {run / 'weights.pt'})")
+    return run

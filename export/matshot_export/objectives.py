@@ -80,21 +80,12 @@ class StatisticsObjective(nn.Module):
         Returns:
             The loss ``()``, and its gradient by the image.
         """
-        x = (image - 0.5) * 4
-        # What every layer gave, level by level: its sign tells which side of the leaky ReLU a value was on.
-        given: list[list[torch.Tensor]] = []
-        for number, level in enumerate(self.levels):
-            if number:
-                x = F.avg_pool2d(x, 2)
-            given.append([])
-            for layer in level:  # type: ignore[attr-defined]
-                x = F.leaky_relu(layer(padded(x, circular=True)), SLOPE)
-                given[-1].append(x)
+        given = layer_outputs(self.levels, image)
         loss = image.new_zeros(())
-        gradient = torch.zeros_like(x)
+        by_features = []
         wanted = statistics.split([width * width for width in self.widths], dim=1)
-        for number in reversed(range(len(self.levels))):
-            features = given[number][-1]
+        for number, layers in enumerate(given):
+            features = layers[-1]
             flat = features.flatten(2)
             matrix = gram(features)
             difference = matrix - wanted[number].view(1, self.widths[number], -1)
@@ -102,14 +93,49 @@ class StatisticsObjective(nn.Module):
             distance = difference.square().sum() / size
             loss = loss + weights[number] * distance
             own = ((difference - distance * matrix) @ flat) * (4 * weights[number] / (size * flat.shape[2]))
-            gradient = gradient + own.view_as(features)
-            for layer, output in zip(reversed(self.levels[number]), reversed(given[number]), strict=True):  # type: ignore[call-overload]
-                gradient = gradient * torch.where(output > 0, 1.0, SLOPE)
-                kernel = layer.weight.flip(2, 3).transpose(0, 1)
-                gradient = F.conv2d(padded(gradient, circular=True), kernel)
-            if number:
-                gradient = F.interpolate(gradient, scale_factor=2.0, mode="nearest") / 4
-        return loss, gradient * 4
+            by_features.append(own.view_as(features))
+        return loss, pulled_back(self.levels, given, by_features)
+
+
+def layer_outputs(levels: nn.ModuleList, image: torch.Tensor) -> list[list[torch.Tensor]]:
+    """What every layer of a descriptor gives for a wrapping image, level by level; a level's last are its features.
+
+    Args:
+        levels: of the descriptor.
+        image: ``(1, 3, H, W)``, display-encoded.
+    """
+    x = (image - 0.5) * 4
+    given: list[list[torch.Tensor]] = []
+    for number, level in enumerate(levels):
+        if number:
+            x = F.avg_pool2d(x, 2)
+        given.append([])
+        for layer in level:  # type: ignore[attr-defined]
+            x = F.leaky_relu(layer(padded(x, circular=True)), SLOPE)
+            given[-1].append(x)
+    return given
+
+
+def pulled_back(
+    levels: nn.ModuleList, given: list[list[torch.Tensor]], by_features: list[torch.Tensor]
+) -> torch.Tensor:
+    """Gradient by the image, ``(1, 3, H, W)``, from the gradients by the features of each level.
+
+    Args:
+        levels: of the descriptor.
+        given: :func:`layer_outputs`; the sign of a value tells which side of the leaky ReLU it was on.
+        by_features: a gradient for each level, of its features' shape.
+    """
+    gradient = torch.zeros_like(by_features[-1])
+    for number in reversed(range(len(given))):
+        gradient = gradient + by_features[number]
+        for layer, output in zip(reversed(levels[number]), reversed(given[number]), strict=True):  # type: ignore[call-overload]
+            gradient = gradient * torch.where(output > 0, 1.0, SLOPE)
+            kernel = layer.weight.flip(2, 3).transpose(0, 1)
+            gradient = F.conv2d(padded(gradient, circular=True), kernel)
+        if number:
+            gradient = F.interpolate(gradient, scale_factor=2.0, mode="nearest") / 4
+    return gradient * 4
 
 
 class RefinementObjective(nn.Module):

@@ -94,7 +94,7 @@ def relative(given, wanted):
 def test_statistics_gradient_is_torchs(descriptor, size):
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)).requires_grad_()
     wanted = descriptor(torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1)) ** 2)
-    weights = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    weights = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
     expected = (weights * distances(descriptor, descriptor(image), wanted)).sum()
     loss, gradient = StatisticsObjective(descriptor)(image.detach(), wanted, weights)
     assert float(loss) == pytest.approx(float(expected.detach()), rel=1e-4)

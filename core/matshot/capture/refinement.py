@@ -142,7 +142,7 @@ class _Models:
             if method not in cards:
                 raise MatshotError(f"The refinement's model ({method}) is missing; install Matshot again.")
         self._statistics = network(cards["statistics"], device, threads)
-        self._objective = _Objective(cards["objective"], device, threads)
+        self._objective = Network(cards["objective"], device, threads)
 
     def statistics(self, picture: Pixels) -> NDArray[np.float32]:
         """Deep statistics ``1 x length`` of a display-encoded picture, brought to the mean ``_GREY``."""
@@ -150,24 +150,8 @@ class _Models:
 
     def loss_and_gradients(self, **inputs: NDArray[np.float32]) -> tuple[float, Planes, float]:
         """Of one crop: the loss, and its gradients by the parameters and by the logarithm of the light's intensity."""
-        loss, gradient, by_intensity = self._objective.results(inputs)
+        loss, gradient, by_intensity = self._objective.results(**inputs)
         return float(loss), gradient[0].astype(np.float64), float((by_intensity * inputs["intensity"]).sum())
-
-
-class _Objective(Network):
-    """A network with several inputs and results."""
-
-    def results(self, inputs: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """All results, in the graph's order.
-
-        Raises:
-            MatshotError: when it fails.
-        """
-        try:
-            given: list[NDArray[np.float32]] = self._session.run(None, inputs)
-        except Exception as error:
-            raise MatshotError(f"The model {self.card.name} failed to run.", str(error)) from error
-        return given
 
 
 class _Changes:

@@ -92,6 +92,21 @@ class Network:
             raise MatshotError(f"The model {self.card.name} failed to run.", said) from error
         return np.asarray(result, dtype=np.float32)
 
+    def results(self, **inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """All results of a network that has several, in its own order and of any shapes.
+
+        Args:
+            inputs: all of them, by name.
+
+        Raises:
+            MatshotError: when it fails.
+        """
+        try:
+            given: list[NDArray[np.float32]] = self._session.run(None, inputs)
+        except Exception as error:
+            raise MatshotError(f"The model {self.card.name} failed to run.", str(error)) from error
+        return given
+
 
 @lru_cache(maxsize=8)
 def network(name_and_folder: Card, device: Device = "auto", threads: int = 0) -> Network:

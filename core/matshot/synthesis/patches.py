@@ -156,6 +156,17 @@ def matched(
     return transfer
 
 
+def enlarged(transfer: Transfer, size: tuple[int, int], source_size: tuple[int, int]) -> Transfer:
+    """The same arrangement of a larger source's patches.
+
+    Args:
+        transfer: arrangement.
+        size: rows and columns of the larger result.
+        source_size: rows and columns of the larger source, as many times as large.
+    """
+    return _finer(transfer, empty_transfer(size, transfer.wrap, source_size, transfer.source_wrap))
+
+
 def refilled(
     planes: Pixels,
     hole: NDArray[np.bool_],

@@ -9,7 +9,7 @@ from matshot.errors import Cancelled, MatshotError
 from matshot.jobs import Progress
 from matshot.procedural import noise
 from matshot.synthesis.lattice import regularity
-from matshot.synthesis.patches import matched, refilled, synthesised
+from matshot.synthesis.patches import enlarged, matched, refilled, synthesised
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +166,11 @@ def test_a_hole_over_everything_is_refused(stones):
     with pytest.raises(MatshotError, match="too little outside"):
         refilled(stones, np.ones(stones.shape[:2], dtype=bool))
     assert refilled(stones, np.zeros(stones.shape[:2], dtype=bool)) is stones
+
+
+def test_an_arrangement_of_a_larger_source_shows_the_same(stones):
+    small = stones.reshape(48, 2, 48, 2, 3).mean(axis=(1, 3), dtype=np.float32)
+    coarse = synthesised(small, WEIGHTS, 40, 56, wrap="xy", seed=1)
+    fine = enlarged(coarse, (80, 112), (96, 96)).apply(stones)
+    shrunk = fine.reshape(40, 2, 56, 2, 3).mean(axis=(1, 3))
+    assert np.abs(shrunk - coarse.apply(small)).mean() < 0.25 * small.std()

@@ -12,6 +12,8 @@ from matshot.errors import Cancelled, MatshotError
 from matshot.material import Material
 from matshot.procedural import brick_wall, noise
 from matshot.synthesis.following import following
+from matshot.synthesis.patches import matched
+from matshot.synthesis.planes import normals_of_slopes, slopes
 from matshot.synthesis.style import StyleOptions, style
 from matshot.texture import Texture
 
@@ -101,28 +103,43 @@ def test_maps_stay_whole_and_repeat(styled):
         assert steps[-1] <= 1.2 * steps.max()
 
 
-def test_relief_and_roughness_follow_as_the_look_says():
+def same_place(material):
+    """A transfer that leaves all where it is."""
+    return matched(colors(material), colors(material), wrap="xy", source_wrap="xy")
+
+
+def test_maps_follow_the_looks_arrangement():
     content, look = wall(), grain()
-    before = np.full((64, 64), 0.5, np.float32)
-    gained = 0.1 * noise(64, 1.5, np.random.default_rng(5)).astype(np.float32)
-    maps, notes = following(content, look, before, before + gained, luma(colors(look)))
-    for kind, sign in (("height", 1), ("roughness", -1)):
-        change = maps[kind].pixels - content.maps[kind].pixels
-        assert sign * correlation(change, gained) > 0.7, kind
-    # The look has no normals; they follow as the content's own do.
-    assert any("normal" in note and "wall" in note for note in notes)
-    assert any("height" in note and "grain" in note for note in notes)
+    transfer = same_place(look)
+    followed = following(content, look, transfer, 0.5)
+    own, made = content.maps["roughness"].pixels, followed.material.maps["roughness"].pixels
+    assert made == pytest.approx((own + transfer.apply(look.maps["roughness"].pixels)) / 2, abs=1e-5)
+    relief = followed.material.maps["height"].pixels - content.maps["height"].pixels
+    assert correlation(relief, look.maps["height"].pixels) > 0.5
+    # The look has no normals, so the content's stay, and the user is told.
+    assert np.array_equal(followed.material.maps["normal"].pixels, content.maps["normal"].pixels)
+    assert any("normal" in note and "grain" in note for note in followed.notes)
 
 
-def test_maps_that_lightness_tells_nothing_of_stay():
-    content = wall()
-    look = grain()
-    unrelated = np.random.default_rng(9).random((64, 64, 1), dtype=np.float32)
-    look = look.with_maps({**look.maps, "roughness": Texture(unrelated, "data", "xy")})
-    before = luma(colors(content))
-    gained = 0.05 * noise(64, 1.5, np.random.default_rng(5)).astype(np.float32)
-    maps, _ = following(content, look, before, before + gained, luma(colors(look)))
-    assert np.abs(maps["roughness"].pixels - content.maps["roughness"].pixels).mean() < 0.02
+def test_relief_is_added_to_normals_in_slopes():
+    content, look = wall(), wall(seed=2)
+    transfer = same_place(look)
+    added = following(content, look, transfer, 1.0).material.maps["normal"].pixels
+    wanted = slopes(content.maps["normal"].pixels) + transfer.apply(slopes(look.maps["normal"].pixels))
+    assert added == pytest.approx(normals_of_slopes(wanted), abs=1e-4)
+
+
+def test_heights_out_of_range_are_made_up_for_by_the_scale():
+    content, look = replace(wall(), height_scale=0.02), replace(grain(), height_scale=0.2)
+    transfer = same_place(look)
+    result = following(content, look, transfer, 1.0).material
+    height = result.maps["height"].pixels
+    assert height.min() >= 0
+    assert height.max() <= 1
+    relief = transfer.apply(look.maps["height"].pixels)
+    metres = 0.02 * content.maps["height"].pixels + 0.2 * (relief - relief.mean())
+    made = result.height_scale * height
+    assert made - made.mean() == pytest.approx(metres - metres.mean(), abs=1e-5)
 
 
 @pytest.mark.parametrize(("wrap", "size"), [("none", 50), ("x", 48)])

@@ -1,0 +1,184 @@
+"""Textures made by optimisation of their statistics, octave by octave.
+
+The coarsest octaves, where a few pixels are a whole brick or stone, are the patch engine's. Every finer one begins as
+the finer pixels of the same places and is then moved until its features correlate, and its patches are distributed, as
+the source's at this octave. What an octave has changed, the next one keeps. In the last one, before its patches are
+moved, whatever was blended becomes crisp by being made of the source's patches again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from ..color import Pixels
+from ..errors import MatshotError
+from ..inference.cards import Registry
+from ..inference.session import Device, usable_threads
+from ..jobs import Progress
+from ..texture import Wrap
+from .lattice import Repetition, regularity
+from .objective import Objectives, Wanted, with_features_of, with_patches_of
+from .patches import enlarged, matched, synthesised
+from .transfer import Transfer
+
+#: Shortest side of source and result, in pixels.
+SMALLEST = 16
+
+#: Longest shorter side of the octave that the patch engine makes.
+_ARRANGED = 64
+#: Iterations of L-BFGS in every finer octave, steps of patches after them, and at the end.
+_ITERATIONS, _STEPS, _LAST_STEPS = 8, 6, 16
+#: Squared distance of patches, in parts of their variance, at which the last steps end early.
+_NEAR_ENOUGH = 3e-4
+
+
+def optimised(
+    source: Pixels,
+    height: int,
+    width: int,
+    *,
+    wrap: Wrap = "none",
+    source_wrap: Wrap = "none",
+    seed: int = 0,
+    variety: float = 0.5,
+    device: Device = "auto",
+    threads: int = 0,
+    models: Registry | None = None,
+    progress: Progress | None = None,
+    shown: Callable[[Pixels], None] | None = None,
+) -> Pixels:
+    """A texture like a source.
+
+    Args:
+        source: ``H x W x 3``, display-encoded in [0, 1].
+        height: of the result.
+        width: of the result.
+        wrap: axes on which the result shall repeat. The others do too: nothing is lost by it.
+        source_wrap: axes on which the source repeats.
+        seed: equal seeds give equal results.
+        variety: 0 to 1, as the patch engine takes it in the coarse octaves.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: of the CPU; 0 for all.
+        models: to choose from; those installed by default.
+        progress: told many times in each octave.
+        shown: gets the picture after each octave, smaller than the result but for the last.
+
+    Returns:
+        ``height x width x 3``, within the source's range of each channel.
+
+    Raises:
+        MatshotError: for sizes below ``SMALLEST``, values that are no numbers, or a model that is missing.
+        Cancelled: when the listener says so.
+    """
+    _check(source, height, width)
+    lowest, highest = source.min(axis=(0, 1)), source.max(axis=(0, 1))
+    if np.array_equal(lowest, highest):
+        return np.broadcast_to(lowest, (height, width, 3)).astype(np.float32)
+    random = np.random.default_rng(seed)
+    objectives = Objectives(device, threads, models)
+    threads = threads or usable_threads()
+    count = 1 + max(0, int(np.ceil(np.log2(min(*source.shape[:2]) / _ARRANGED))))
+    count = max(1, min(count, int(np.log2(min(height, width) / SMALLEST)) + 1))
+    octaves = _octaves(source, source_wrap, count)
+    sizes = [(-(-height // (1 << number)), -(-width // (1 << number))) for number in range(count)]
+    whole = progress or Progress(None)
+    pixels = [high * wide for high, wide in sizes]
+    down, right = (Repetition(r.period and r.period / 2 ** (count - 1), r.strength) for r in regularity(source))
+    transfer: Transfer | None = None
+    picture = source
+    for number in reversed(range(count)):
+        reached = sum(pixels[number + 1 :])
+        part = whole.part(reached / sum(pixels), (reached + pixels[number]) / sum(pixels))
+        example, repeats = octaves[number]
+        wanted = Wanted(objectives, example, repeats, random)
+        if transfer is None:
+            transfer = synthesised(
+                example,
+                (1.0, 1.0, 1.0),
+                *sizes[number],
+                wrap="xy",
+                source_wrap=repeats,
+                repeats=(down, right),
+                seed=seed,
+                variety=variety,
+                threads=threads,
+                progress=part.part(0, 0.3),
+            )
+            picture = transfer.apply(example)
+        else:
+            transfer = enlarged(transfer, sizes[number], example.shape[:2])
+            picture = _with_low_frequencies(transfer.apply(example), picture)
+        if number < max(1, count - 1):
+            picture = with_features_of(objectives, wanted, picture, _ITERATIONS, random, progress=part.part(0.3, 0.5))
+            picture = with_patches_of(objectives, wanted, picture, _STEPS, random, progress=part.part(0.5, 0.7))
+        if number == 0:
+            picture = matched(
+                example,
+                picture,
+                wrap="xy",
+                source_wrap=repeats,
+                seed=seed,
+                threads=threads,
+                progress=part.part(0.7, 0.8),
+            ).apply(example)
+            picture = with_patches_of(
+                objectives, wanted, picture, _LAST_STEPS, random, enough=_NEAR_ENOUGH, progress=part.part(0.8, 1)
+            )
+        if shown is not None and number:
+            shown(picture.clip(0, 1))
+    result = picture.clip(lowest, highest)
+    if shown is not None:
+        shown(result)
+    return result
+
+
+def _check(source: Pixels, height: int, width: int) -> None:
+    """Refuse what no texture can be made of."""
+    if min(source.shape[:2]) < SMALLEST or min(height, width) < SMALLEST:
+        raise MatshotError(f"A texture, and what is made of it, has at least {SMALLEST} x {SMALLEST} pixels.")
+    if not np.isfinite(source).all():
+        raise MatshotError("The texture holds values that are not numbers, so nothing can be made of it.")
+
+
+def _octaves(source: Pixels, wrap: Wrap, count: int) -> list[tuple[Pixels, Wrap]]:
+    """The source, ever half as large, each with the axes on which it repeats.
+
+    Lines that do not fill a pixel of the coarsest octave are cut off; the axis does not repeat then.
+    """
+    step = 1 << (count - 1)
+    height, width = (side // step * step for side in source.shape[:2])
+    kept = "".join(
+        letter
+        for letter, cut, whole in zip("xy", (width, height), source.shape[1::-1], strict=True)
+        if letter in wrap and cut == whole
+    )
+    repeats: Wrap = kept or "none"  # type: ignore[assignment]
+    octaves = [(np.ascontiguousarray(source[:height, :width], dtype=np.float32), repeats)]
+    for _ in range(count - 1):
+        picture = octaves[-1][0]
+        octaves.append((halved(picture), repeats))
+    return octaves
+
+
+def halved(picture: Pixels) -> Pixels:
+    """Each pixel the mean of four; an odd side's last line is repeated."""
+    even = np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), mode="edge")
+    size = (even.shape[1] // 2, even.shape[0] // 2)
+    return np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def doubled(picture: Pixels, height: int, width: int) -> Pixels:
+    """A wrapping picture at twice its size or one less, by cubic interpolation."""
+    margin = 4
+    wide = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), mode="wrap")
+    large = cv2.resize(wide, (2 * wide.shape[1], 2 * wide.shape[0]), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large[2 * margin : 2 * margin + height, 2 * margin : 2 * margin + width], dtype=np.float32)
+
+
+def _with_low_frequencies(picture: Pixels, coarser: Pixels) -> Pixels:
+    """A picture whose octave below is another one."""
+    height, width = picture.shape[:2]
+    return picture + doubled(coarser - halved(picture), height, width)

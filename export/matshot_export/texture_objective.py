@@ -1,0 +1,350 @@
+"""Objectives of texture synthesis and style, as ONNX graphs that return the loss and its gradient.
+
+``texture_objective`` compares an image's features with wanted ones: their Gram matrices (Gatys, Ecker and Bethge 2015,
+"Texture Synthesis Using Convolutional Neural Networks", equation 5), their distributions along random directions
+(Heitz et al. 2021, "A Sliced Wasserstein Loss for Neural Texture Synthesis", equation 3), and, for style, the features
+themselves (Gatys et al. 2015, "A Neural Algorithm of Artistic Style", equation 1). ``texture_patches`` compares the
+distributions of raw patches (Elnekave and Weiss 2022, "Generating Natural Images with Direct Patch Distributions
+Matching", equation 3). Directions and what is wanted along them are inputs, so that each step can draw new ones.
+All images wrap, so a result does.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from matshot.inference.cards import SHIPPED, Card, write_card
+
+from .descriptor_training import Distillation
+from .networks.descriptor import TextureDescriptor, gram
+from .objectives import layer_outputs, pulled_back
+from .onnx_export import (
+    DATA,
+    OPSET,
+    TOLERANCE,
+    measured_quality,
+    noise,
+    quality_so_far,
+    rounded_to_half,
+    run_facts,
+    stored,
+    with_half_weights,
+)
+
+#: Levels whose distributions are compared. Finer ones have more pixels to sort, and raw patches tell as much.
+SLICED = (2, 3, 4)
+#: Level whose features are a picture's content.
+CONTENT = 2
+#: Side in pixels of raw patches, and the distance between those that are compared.
+PATCH, STRIDE = 7, 2
+
+
+class TextureFeatures(nn.Module):
+    """Features of each level of a descriptor.
+
+    Args:
+        descriptor: of which the weights are taken.
+    """
+
+    def __init__(self, descriptor: TextureDescriptor) -> None:
+        super().__init__()
+        self.descriptor = descriptor
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """``(1, width, H / 2^level, W / 2^level)`` for each level, of a wrapping image ``(1, 3, H, W)``."""
+        return tuple(self.descriptor.features(image))
+
+
+class TextureObjective(nn.Module):
+    """How far an image's features are from wanted ones, and the gradient.
+
+    The image's height and width are multiples of the descriptor's ``grid``.
+
+    Args:
+        descriptor: of which the weights are taken.
+    """
+
+    def __init__(self, descriptor: TextureDescriptor) -> None:
+        super().__init__()
+        self.levels, self.widths = descriptor.levels, descriptor.widths
+
+    def forward(
+        self,
+        image: torch.Tensor,
+        grams: torch.Tensor,
+        gram_weights: torch.Tensor,
+        content: torch.Tensor,
+        content_weight: torch.Tensor,
+        slice_weights: torch.Tensor,
+        *sliced: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss and gradient.
+
+        Args:
+            image: ``(1, 3, H, W)``, display-encoded.
+            grams: ``(1, length)``, wanted Gram matrices of the levels, one after the other, row by row.
+            gram_weights: ``(levels,)``, of the summed squared differences of each level's matrix.
+            content: wanted features of level ``CONTENT``.
+            content_weight: ``()``, of their mean squared difference.
+            slice_weights: ``(len(SLICED),)``, of the levels' :func:`transport`.
+            sliced: for each level of ``SLICED`` directions ``(K, width)`` and, then, for each the wanted values in
+                ascending order ``(K, M)`` along them. K and M are any.
+
+        Returns:
+            The loss ``()``, and its gradient by the image.
+        """
+        given = layer_outputs(self.levels, image)
+        loss = image.new_zeros(())
+        by_features: list[torch.Tensor] = []
+        wanted = grams.split([width * width for width in self.widths], dim=1)
+        for number, layers in enumerate(given):
+            features = layers[-1]
+            flat = features.flatten(2)
+            difference = gram(features) - wanted[number].view(1, self.widths[number], -1)
+            loss = loss + gram_weights[number] * difference.square().sum()
+            own = (difference @ flat) * (4 * gram_weights[number] / flat.shape[2])
+            if number in SLICED:
+                index = SLICED.index(number)
+                directions, values = sliced[index], sliced[len(SLICED) + index]
+                distance, moves = transport(directions @ flat[0], values)
+                loss = loss + slice_weights[index] * distance
+                own = own + (directions.T @ moves) * slice_weights[index]
+            if number == CONTENT:
+                error = flat - content.flatten(2)
+                loss = loss + content_weight * error.square().mean()
+                own = own + error * (2 * content_weight / (error.shape[1] * error.shape[2]))
+            by_features.append(own.view_as(features))
+        return loss, pulled_back(self.levels, given, by_features)
+
+
+class PatchObjective(nn.Module):
+    """How far the distributions of an image's patches are from wanted ones, and the gradient.
+
+    The image wraps and is at least ``PATCH`` high and wide. Every ``STRIDE``-th patch of every ``STRIDE``-th row
+    counts; whoever shifts the image between steps sees all.
+    """
+
+    def forward(
+        self, image: torch.Tensor, directions: torch.Tensor, values: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss and gradient.
+
+        Args:
+            image: ``(1, 3, H, W)``.
+            directions: ``(K, 3, PATCH, PATCH)``.
+            values: ``(K, M)``, wanted along them, in ascending order.
+
+        Returns:
+            :func:`transport`'s distance ``()``, and its gradient by the image.
+        """
+        over = PATCH - STRIDE
+        height, width = image.shape[2:]
+        wrapped = torch.cat([image, image[..., :over]], dim=3)
+        wrapped = torch.cat([wrapped, wrapped[..., :over, :]], dim=2)
+        projected = F.conv2d(wrapped, directions, stride=STRIDE)
+        distance, moves = transport(projected.flatten(2)[0], values)
+        spread = F.conv_transpose2d(moves.view_as(projected), directions, stride=STRIDE)
+        # No patch begins in the last line of an odd size.
+        spread = F.pad(spread, (0, width + over - spread.shape[3], 0, height + over - spread.shape[2]))
+        # What hangs over the border belongs to the opposite side.
+        spread = spread[..., :height, :] + F.pad(spread[..., height:, :], (0, 0, 0, height - over))
+        return distance, spread[..., :width] + F.pad(spread[..., width:], (0, width - over))
+
+
+def transport(projected: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The squared 2-Wasserstein distance along each direction, their mean, and its gradient.
+
+    In one dimension the best transport takes the smallest to the smallest. The wanted distribution may have another
+    number of samples; then its quantile function is read between them.
+
+    Args:
+        projected: ``(K, N)``, samples along K directions.
+        values: ``(K, M)``, wanted ones, in ascending order.
+
+    Returns:
+        The distance ``()`` and the gradient ``(K, N)``.
+    """
+    ordered, order = projected.topk(projected.shape[1], dim=1, largest=False)
+    quantiles = F.interpolate(
+        values[None, None], size=(values.shape[0], projected.shape[1]), mode="bilinear", align_corners=False
+    )[0, 0]
+    error = ordered - quantiles
+    moves = torch.zeros_like(projected).scatter(1, order, error)
+    return error.square().mean(), moves * (2 / (projected.shape[0] * projected.shape[1]))
+
+
+def features_model(descriptor: TextureDescriptor) -> onnx.ModelProto:
+    """Graph of :class:`TextureFeatures` from ``image`` to ``features_0`` and so on, of any height and width."""
+    names = [f"features_{number}" for number in range(len(descriptor.widths))]
+    side = 4 * descriptor.grid
+    axes = {name: {2: f"{name}_height", 3: f"{name}_width"} for name in names}
+    return _traced(TextureFeatures(descriptor), {"image": torch.rand(1, 3, side, side)}, names, axes)
+
+
+def texture_model(descriptor: TextureDescriptor) -> onnx.ModelProto:
+    """Graph of :class:`TextureObjective`, its inputs by the names there (``directions_LEVEL`` and ``values_LEVEL``)."""
+    given = example_inputs(descriptor, 4 * descriptor.grid, 4 * descriptor.grid)
+    axes: dict[str, dict[int, str]] = {"content": {2: "content_height", 3: "content_width"}}
+    for level in SLICED:
+        axes |= {f"directions_{level}": {0: f"count_{level}"}}
+        axes |= {f"values_{level}": {0: f"count_{level}", 1: f"samples_{level}"}}
+    return _traced(TextureObjective(descriptor), given, ["loss", "gradient"], axes)
+
+
+def patch_model() -> onnx.ModelProto:
+    """Graph of :class:`PatchObjective`, its inputs by the names there."""
+    given = {
+        "image": torch.rand(1, 3, 32, 32),
+        "directions": torch.ones(4, 3, PATCH, PATCH),
+        "values": torch.ones(4, 9),
+    }
+    axes = {"directions": {0: "count"}, "values": {0: "count", 1: "samples"}}
+    return _traced(PatchObjective(), given, ["loss", "gradient"], axes)
+
+
+def example_inputs(descriptor: TextureDescriptor, height: int, width: int) -> dict[str, torch.Tensor]:
+    """Inputs of a :class:`TextureObjective` in its order, all terms counting."""
+    generator = torch.Generator().manual_seed(2)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=generator)
+
+    widths = descriptor.widths
+    given = {
+        "image": noise(3, height, width)[:1],
+        "grams": random(1, descriptor.length),
+        "gram_weights": random(len(widths)) / descriptor.length,
+        "content": random(1, widths[CONTENT], height >> CONTENT, width >> CONTENT),
+        "content_weight": torch.tensor(0.5),
+        "slice_weights": random(len(SLICED)),
+    }
+    given |= {f"directions_{level}": F.normalize(random(5, widths[level]) - 0.5) for level in SLICED}
+    return given | {f"values_{level}": random(5, 11).sort(dim=1).values for level in SLICED}
+
+
+def export_texture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = None) -> list[Card]:
+    """Write ``texture_features``, ``texture_objective`` and ``texture_patches`` with their cards.
+
+    They compute in single precision on every device: products of features leave the range of half precision.
+
+    Args:
+        weights: of the descriptor.
+        folder: of models.
+        run: folder of the training run, whose ``run.json`` goes into the cards.
+
+    Raises:
+        ArithmeticError: when ONNX Runtime and torch differ; nothing is written then.
+    """
+    descriptor = TextureDescriptor(circular=True).requires_grad_(False)
+    descriptor.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    descriptor = rounded_to_half(descriptor)
+    high, wide = 5 * descriptor.grid, 4 * descriptor.grid
+    example = example_inputs(descriptor, high, wide)
+    patches = {"image": example["image"], "directions": noise(3, PATCH, PATCH) - 0.5, "values": example["values_2"][:2]}
+    networks: dict[str, tuple[nn.Module, onnx.ModelProto, dict[str, torch.Tensor]]] = {
+        "texture_features": (
+            TextureFeatures(descriptor),
+            features_model(descriptor),
+            {"image": example["image"]},
+        ),
+        "texture_objective": (TextureObjective(descriptor), texture_model(descriptor), example),
+        "texture_patches": (PatchObjective(), patch_model(), patches),
+    }
+    models, differences = {}, {}
+    for name, (network, model, inputs) in networks.items():
+        models[name] = with_half_weights(model)
+        differences[name] = _largest_difference(network, models[name], inputs)
+        if differences[name] > TOLERANCE:
+            raise ArithmeticError(f"{name}: ONNX Runtime differs from torch by {differences[name]:.2g}")
+    learnt: dict[str, Any] = {
+        "data": DATA["color"],
+        "command": "matshot-export train-descriptor --data DIR",
+        "trained_by": "the Matshot project",
+        "losses": "distances between textures as an anti-aliased VGG16's Gram matrices have them",
+        "seed": Distillation.seed,
+        **run_facts(run),
+    }
+    unlearnt = {
+        "data": "none",
+        "command": "matshot-export onnx-texture",
+        "losses": "none: nothing is learnt",
+        "seed": 0,
+    }
+    summaries = {
+        "texture_features": "features of a texture",
+        "texture_objective": "how far a texture's features are from wanted ones, and the gradient",
+        "texture_patches": "how far the distributions of a texture's patches are from wanted ones, and the gradient",
+    }
+    cards = []
+    for name, summary in summaries.items():
+        by_descriptor = name != "texture_patches"
+        path = folder / f"{name}.toml"
+        cards.append(
+            Card(
+                **stored(name, models[name], folder, twin=False),
+                summary=summary,
+                task="synthesis",
+                method=name.removeprefix("texture_"),
+                scale=1,
+                encoding="srgb",
+                planes=3,
+                receptive_field=descriptor.receptive_field if by_descriptor else PATCH,
+                grid=descriptor.grid if by_descriptor else STRIDE,
+                bytes_per_pixel=0,
+                training=learnt if by_descriptor else unlearnt,
+                quality={
+                    **((measured_quality(run) or quality_so_far(path)) if by_descriptor else {}),
+                    "difference_from_torch": float(f"{differences[name]:.1g}"),
+                },
+            )
+        )
+        write_card(cards[-1], path)
+    return cards
+
+
+def _traced(
+    network: nn.Module, given: dict[str, torch.Tensor], outputs: Sequence[str], axes: dict[str, dict[int, str]]
+) -> onnx.ModelProto:
+    """An ONNX graph with an image of any height and width."""
+    whole = {2: "height", 3: "width"}
+    axes = {"image": whole, **({"gradient": whole} if "gradient" in outputs else {}), **axes}
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "network.onnx"
+        torch.onnx.export(
+            network.requires_grad_(False),
+            tuple(given.values()),
+            str(path),
+            input_names=list(given),
+            output_names=list(outputs),
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            # Folded, the kernels would be stored twice, once turned; runtimes fold them at load.
+            do_constant_folding=False,
+            dynamo=False,
+        )
+        return onnx.load(path)
+
+
+def _largest_difference(network: nn.Module, model: onnx.ModelProto, inputs: dict[str, torch.Tensor]) -> float:
+    """Of all results of torch and ONNX Runtime, each in parts of its own size."""
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])  # type: ignore[attr-defined, unused-ignore]
+    given = session.run(None, {key: values.numpy() for key, values in inputs.items()})
+    with torch.no_grad():
+        wanted = [result.numpy() for result in network(*inputs.values())]
+    return max(
+        float(np.linalg.norm(one - other) / max(float(np.linalg.norm(other)), 1e-12))
+        for one, other in zip(given, wanted, strict=True)
+    )
