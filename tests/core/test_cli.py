@@ -121,3 +121,60 @@ def test_demo_goes_the_whole_way(tmp_path: Path) -> None:
     tile, large = (load_material(tmp_path / "demo" / folder) for folder in ("tile", "material"))
     assert (large.width, large.height) == (2 * tile.width, 2 * tile.height)
     assert large.wrap == tile.wrap == "xy"
+
+
+@pytest.fixture
+def texture(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).random((40, 48, 3)).astype(np.float32)
+    return write_texture(Texture(pixels, "srgb"), tmp_path / "ground.png")
+
+
+def test_multiply_writes_what_was_asked(texture: Path, tmp_path: Path) -> None:
+    done = matshot(
+        "multiply", texture, "-o", tmp_path / "many", "--size", "32x24", "--count", "2", "--seed", "5", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "many").iterdir()) == ["ground_5.png", "ground_6.png"]
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    finished = [event for event in made if event["event"] == "done"]
+    assert [event["parameters"]["seed"] for event in finished] == [5, 6]
+    assert (finished[0]["width"], finished[0]["height"]) == (32, 24)
+
+
+def test_octaves_lie_where_they_are_said_to(texture: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.png"
+    done = matshot("multiply", texture, "-o", out, "--size", "64", "--octaves", tmp_path / "octaves", "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    shown = [Path(event["path"]) for event in events if event["event"] == "preview"]
+    assert shown
+    assert all(path.exists() for path in shown)
+
+
+def test_tile_and_style_run(texture: Path, tmp_path: Path) -> None:
+    for arguments in (
+        ("tile", texture, "-o", tmp_path / "tiled.png", "--axes", "x"),
+        ("style", texture, texture, "-o", tmp_path / "styled.png", "--strength", "0"),
+    ):
+        done = matshot(*arguments)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "tiled.png").exists()
+    assert (tmp_path / "styled.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("multiply", "--size", "abc"), "is not a size"),
+        (("multiply", "--variety", "7"), "between 0 and 1"),
+        (("tile", "--axes", "z"), "no axes"),
+        (("tile", "--band", "0"), "band"),
+        (("style", "ground.png", "--strength", "2"), "between 0 and 1"),
+    ],
+)
+def test_bad_options_of_synthesis_are_one_sentence(texture: Path, tmp_path: Path, command: tuple, said: str) -> None:
+    name, *rest = (str(texture) if part == "ground.png" else part for part in command)
+    done = matshot(name, texture, *rest, "-o", tmp_path / "out.png")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out.png").exists()

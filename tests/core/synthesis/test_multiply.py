@@ -156,6 +156,28 @@ def test_what_repeats_is_said_and_kept():
     assert "repeats every 24.0 pixels down" in made.parameters["notes"][0]
 
 
+def test_the_neural_engine_makes_new_pixels_of_an_image(wall):
+    color = wall.maps["basecolor"].pixels
+    made = one(image(color), size="64x80", engine="neural", tileable=True, seed=1, device="cpu")
+    assert (made.width, made.height, made.wrap) == (64, 80, "xy")
+    assert made.parameters["engine"] == "neural"
+    pixels = made.maps["basecolor"].pixels
+    np.testing.assert_allclose(pixels.mean(axis=(0, 1)), color.mean(axis=(0, 1)), atol=0.05)
+    known = {tuple(pixel) for pixel in np.rint(color.reshape(-1, 3) * 4095).astype(int)}
+    assert np.mean([tuple(pixel) in known for pixel in np.rint(pixels.reshape(-1, 3) * 4095).astype(int)]) < 0.2
+
+
+def test_the_neural_engine_leads_all_maps(wall):
+    made = one(wall, size="64", engine="neural", seed=1, device="cpu")
+    assert list(made.maps) == list(wall.maps)
+    np.testing.assert_allclose(np.linalg.norm(made.maps["normal"].pixels, axis=2), 1, atol=1e-5)
+
+    def step(material):
+        return np.corrcoef(material.maps["height"].pixels.ravel(), material.maps["roughness"].pixels.ravel())[0, 1]
+
+    assert step(made) == pytest.approx(step(wall), abs=0.1)
+
+
 def test_octaves_are_shown(wall):
     shown = []
     multiply(wall, MultiplyOptions(size="64x48"), shown=shown.append)
