@@ -10,7 +10,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from ..color import Pixels, linear_from_srgb, srgb_from_linear
+from ..color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
 from ..errors import MatshotError
 from ..jobs import Listener, Progress
 from ..material import MapKind, Material
@@ -38,6 +38,10 @@ _CERTAIN = 0.4
 _SEVERAL = 3
 #: Rows that are compared to find where a piece is best taken out of a repetition.
 _LOOKED_AT = 5
+#: How much rougher than nearly all steps inside the step across the edge of a map other than the colour may be.
+_BLOCKY = 1.4
+#: Rows around a place of the period that count as the same place.
+_NEAR = 2
 #: Columns at each end that a step from the last to the first is compared with.
 _BESIDE = 4
 #: Deviation of planes that are constant but for rounding.
@@ -234,18 +238,39 @@ def _repeating(material: Material, values: Pixels, periods: dict[str, Repetition
     """Axes on which all maps wrap: as said, or as measured on grain, on tones and on the texture's own repetition."""
     if all((texture.pixels == texture.pixels[:1, :1]).all() for texture in material.maps.values()):
         return "xy"
+    judged = _judged(material, values)
     found = ""
-    for letter, upright in (("x", values.swapaxes(0, 1)), ("y", values)):
+    for letter, axis in (("x", 1), ("y", 0)):
         period, strength = periods[letter].period, periods[letter].strength
-        fits = period is None or strength < _CERTAIN or _fits(len(upright), period)
-        if letter in material.wrap or (fits and _repeats(upright)):
+        fits = period is None or strength < _CERTAIN or _fits(values.shape[axis], period)
+        if letter in material.wrap or (
+            fits
+            and all(
+                _leads_over(plane if axis == 0 else plane.T, scale, period, tolerance)
+                for plane, tolerance in judged
+                for scale in _SCALES
+            )
+        ):
             found += letter
     return found
 
 
-def _repeats(upright: Pixels) -> bool:
-    """Whether the rows repeat, in every plane."""
-    return all(_leads_over(plane, scale) for plane in np.moveaxis(upright, 2, 0) for scale in _SCALES)
+def _judged(material: Material, values: Pixels) -> list[tuple[Pixels, float]]:
+    """Planes by which it is told whether a material repeats, and how much rougher than inside an edge may be.
+
+    Of a colour that is lightness, strictly. The other maps are often stored with strong
+    JPEG compression, whose blocks of 8 end at the edge and make steps of their own.
+    """
+    if "basecolor" not in material.maps or material.maps["basecolor"].color.shape[2] != 3:
+        return [(plane, TOLERANCE) for plane in np.moveaxis(values, 2, 0)]
+    color = planes_of(Material({"basecolor": material.maps["basecolor"]})).values
+    lightness = np.asarray(color[..., :3] @ LUMA_601, dtype=np.float32)
+    rest = list(np.moveaxis(color[..., 3:], 2, 0))
+    others: dict[MapKind, Texture] = dict(material.maps)
+    del others["basecolor"]
+    if others:
+        rest += list(np.moveaxis(planes_of(Material(others)).values, 2, 0))
+    return [(lightness, TOLERANCE), *((plane, _BLOCKY) for plane in rest)]
 
 
 def _hides(planes: Pixels) -> bool:
@@ -256,10 +281,12 @@ def _hides(planes: Pixels) -> bool:
     return bool((seam <= TOLERANCE * beside.max(axis=0)).all())
 
 
-def _leads_over(plane: Pixels, scale: int) -> bool:
+def _leads_over(plane: Pixels, scale: int, period: float | None, tolerance: float) -> bool:
     """Whether the last rows lead over to the first ones as rows inside do, in means over blocks.
 
-    As in :func:`~matshot.wrapping.measured_wrap`, but blocks may begin at every row: joints are where they are.
+    As in :func:`~matshot.wrapping.measured_wrap`, but blocks may begin at every row: joints are where they are. Of a
+    texture that repeats, the rows inside are those at the same place of the period: a tile that is of two tones would
+    be nothing beside its joints.
     """
     rows, columns = plane.shape[0], plane.shape[1] // scale * scale
     if rows < max(_SMALLEST, 4 * scale) or columns == 0:
@@ -268,7 +295,14 @@ def _leads_over(plane: Pixels, scale: int) -> bool:
     means = scipy.ndimage.uniform_filter1d(coarse, scale, axis=0, mode="wrap", origin=-(scale // 2))
     steps = np.abs(means - np.roll(means, scale, axis=0)).mean(axis=1)
     inside = steps[scale : rows - scale + 1]
-    return bool(steps[0] <= max(TOLERANCE * float(np.quantile(inside, 0.98)), float(inside.max())))
+    if period is not None:
+        alike = np.rint(np.arange(1, int(rows / period)) * period).astype(int)
+        near = (alike[:, np.newaxis] + np.arange(-_NEAR, _NEAR + 1)).ravel()
+        near = near[(near >= scale) & (near <= rows - scale)]
+        if near.size:
+            return bool(steps[0] <= max(tolerance * float(steps[near].max()), _UNSEEN))
+    allowed = max(TOLERANCE * float(np.quantile(inside, 0.98)), float(inside.max()))
+    return bool(steps[0] <= allowed * tolerance / TOLERANCE)
 
 
 def _side(band: float, material: Material) -> int:

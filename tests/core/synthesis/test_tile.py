@@ -320,3 +320,34 @@ def test_a_photograph_with_dark_borders_does_not_repeat_already():
     result = tile(picture(photograph))
     assert not any("repeats already" in note for note in result.parameters["notes"])
     assert any("light" in note for note in result.parameters["notes"])
+
+
+def test_a_border_through_tiles_of_other_tones_is_no_repeat():
+    period = 24
+    shades = np.random.default_rng(3).uniform(0.4, 0.8, (6, 6))
+    at = np.arange(5 * period) + period // 2
+    tones = shades[np.ix_(at // period, at // period)]
+    joint = (at % period < 2)[:, None] | (at % period < 2)[None]
+    result = tile(picture(np.repeat(np.where(joint, 0.1, tones)[..., None], 3, axis=2)))
+    assert not any("repeats already" in note for note in result.parameters["notes"])
+    color = result.maps["basecolor"].pixels
+    for axis in (0, 1):
+        steps = np.abs(np.roll(color, -1, axis) - color).mean(axis=2)
+        edge = steps.take(-1, axis=axis)
+        inside = np.quantile(steps, 0.5)
+        # Tiles are of one tone now, and what lies on the border is a joint or nothing.
+        assert np.median(edge) <= inside + 0.02
+
+
+def test_blocks_of_jpeg_in_a_rough_map_do_not_hide_that_it_repeats():
+    material = wall(2)
+    roughness = material.maps["roughness"].pixels.copy()
+    # Every eighth row and column is a step, a little larger at the border.
+    at = np.arange(192)
+    blocks = 0.02 * ((at // 8) % 2)
+    blocks[-8:] += 0.008
+    roughness += (blocks[:, None] + blocks[None]).astype(np.float32)[..., None]
+    maps = {**material.maps, "roughness": Texture(roughness, "data")}
+    assert tile(Material(maps)).parameters["notes"] == [
+        f"Along {letter} it repeats already and stays as it is." for letter in "xy"
+    ]
