@@ -6,11 +6,14 @@
 themselves (Gatys et al. 2015, "A Neural Algorithm of Artistic Style", equation 1). ``texture_patches`` compares the
 distributions of raw patches (Elnekave and Weiss 2022, "Generating Natural Images with Direct Patch Distributions
 Matching", equation 3). Directions and what is wanted along them are inputs, so that each step can draw new ones.
-All images wrap, so a result does.
+``texture_spectrum`` compares power spectra (Liu, Gousseau and Xia 2016, "Texture Synthesis Through Convolutional Neural
+Networks and Spectrum Constraints"), which tell of periods longer than the features see. All images wrap, so a result
+does.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -161,6 +164,67 @@ class PatchObjective(nn.Module):
         return distance, spread[..., :width] + F.pad(spread[..., width:], (0, width - over))
 
 
+class SpectrumObjective(nn.Module):
+    """How far an image's autocorrelations are from wanted ones, and the gradient.
+
+    Autocorrelations are the power spectrum's Fourier transform (Wiener and Khinchin), so this is the constraint of Liu,
+    Gousseau and Xia 2016 as a loss; and unlike spectra, they compare between images of different sizes.
+    The image wraps. Its Fourier transform is a product with cosines and sines, so that any size will do.
+    """
+
+    def forward(
+        self, image: torch.Tensor, correlations: torch.Tensor, axes: torch.Tensor, weight: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss and gradient.
+
+        Args:
+            image: ``(1, 3, H, W)``.
+            correlations: ``(3, 2 Y + 1, 2 X + 1)``, wanted: for lags from -Y to Y rows and from -X to X columns the
+                mean product of pixels that far apart, of each plane less its mean.
+            axes: ``(3, 3)``, whose rows are the planes in the image's channels.
+            weight: ``()``, of the summed squared differences.
+
+        Returns:
+            The loss ``()``, and its gradient by the image.
+        """
+        height, width = image.shape[2:]
+        pixels = height * width
+        mixed = (axes @ image[0].flatten(1)).view_as(image[0])
+        planes = mixed - mixed.mean(dim=(1, 2), keepdim=True)
+        rows, columns = torch.arange(height), torch.arange(width)
+        # Real planes have the other half of the frequencies' spectrum twice.
+        half = columns[: width // 2 + 1]
+        twice = torch.where((half == 0) | (2 * half == width), 1.0, 2.0)
+        cos_down, sin_down = waves(rows, rows, height)
+        cos_across, sin_across = waves(half, columns, width)
+        even, odd = planes @ cos_across.T, planes @ sin_across.T
+        real = cos_down @ even - sin_down @ odd
+        imaginary = -(sin_down @ even + cos_down @ odd)
+        power = (real.square() + imaginary.square()) * (twice / pixels / pixels)
+        lags_down, lags_across = (torch.arange(size) - size // 2 for size in correlations.shape[1:])
+        cos_lags_down, sin_lags_down = waves(rows, lags_down, height)
+        cos_lags_across, sin_lags_across = waves(half, lags_across, width)
+        own = cos_lags_down.T @ power @ cos_lags_across - sin_lags_down.T @ power @ sin_lags_across
+        difference = own - correlations
+        loss = weight * difference.square().sum()
+        # The gradient is the planes convolved with the difference: a product of spectra.
+        factor = cos_lags_down @ difference @ cos_lags_across.T - sin_lags_down @ difference @ sin_lags_across.T
+        factor = factor * (4 * weight * twice / pixels / pixels)
+        real, imaginary = real * factor, imaginary * factor
+        even = cos_down @ real - sin_down @ imaginary
+        odd = sin_down @ real + cos_down @ imaginary
+        by_planes = even @ cos_across - odd @ sin_across
+        return loss, (axes.T @ by_planes.flatten(1)).view_as(image)
+
+
+def waves(frequencies: torch.Tensor, places: torch.Tensor, period: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines and sines ``(frequencies, places)`` of whole frequencies at whole places."""
+    # Whole numbers keep the phase exact.
+    phases = torch.remainder(frequencies[:, None] * places, period)
+    angles = phases * (2 * math.pi) / period
+    return angles.cos(), angles.sin()
+
+
 def transport(projected: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The squared 2-Wasserstein distance along each direction, their mean, and its gradient.
 
@@ -212,6 +276,19 @@ def patch_model() -> onnx.ModelProto:
     return _traced(PatchObjective(), given, ["loss", "gradient"], axes)
 
 
+def spectrum_model() -> onnx.ModelProto:
+    """Graph of :class:`SpectrumObjective`, its inputs by the names there."""
+    given = {
+        "image": torch.rand(1, 3, 32, 48),
+        "correlations": torch.ones(3, 9, 13),
+        "axes": torch.eye(3),
+        "weight": torch.ones(()),
+    }
+    return _traced(
+        SpectrumObjective(), given, ["loss", "gradient"], {"correlations": {1: "lags_down", 2: "lags_across"}}
+    )
+
+
 def example_inputs(descriptor: TextureDescriptor, height: int, width: int) -> dict[str, torch.Tensor]:
     """Inputs of a :class:`TextureObjective` in its order, all terms counting."""
     generator = torch.Generator().manual_seed(2)
@@ -233,7 +310,7 @@ def example_inputs(descriptor: TextureDescriptor, height: int, width: int) -> di
 
 
 def export_texture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = None) -> list[Card]:
-    """Write ``texture_features``, ``texture_objective`` and ``texture_patches`` with their cards.
+    """Write ``texture_features``, ``_objective``, ``_patches`` and ``_spectrum`` with their cards.
 
     They compute in single precision on every device: products of features leave the range of half precision.
 
@@ -251,6 +328,12 @@ def export_texture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
     high, wide = 5 * descriptor.grid, 4 * descriptor.grid
     example = example_inputs(descriptor, high, wide)
     patches = {"image": example["image"], "directions": noise(3, PATCH, PATCH) - 0.5, "values": example["values_2"][:2]}
+    spectrum = {
+        "image": example["image"],
+        "correlations": (noise(3, 9, 13) - 0.5)[0] / 10,
+        "axes": torch.linalg.qr(noise(3, 3, 3)[0, 0]).Q,
+        "weight": torch.tensor(2.0),
+    }
     networks: dict[str, tuple[nn.Module, onnx.ModelProto, dict[str, torch.Tensor]]] = {
         "texture_features": (
             TextureFeatures(descriptor),
@@ -259,6 +342,7 @@ def export_texture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         ),
         "texture_objective": (TextureObjective(descriptor), texture_model(descriptor), example),
         "texture_patches": (PatchObjective(), patch_model(), patches),
+        "texture_spectrum": (SpectrumObjective(), spectrum_model(), spectrum),
     }
     models, differences = {}, {}
     for name, (network, model, inputs) in networks.items():
@@ -284,10 +368,15 @@ def export_texture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         "texture_features": "features of a texture",
         "texture_objective": "how far a texture's features are from wanted ones, and the gradient",
         "texture_patches": "how far the distributions of a texture's patches are from wanted ones, and the gradient",
+        "texture_spectrum": "how far a texture's autocorrelations are from wanted ones, and the gradient",
     }
+    of_descriptor = (descriptor.receptive_field, descriptor.grid)
+    # Every pixel of a spectrum's gradient depends on all of the image, so it has no radius.
+    fields = {"texture_patches": (PATCH, STRIDE), "texture_spectrum": (0, 1)}
     cards = []
     for name, summary in summaries.items():
-        by_descriptor = name != "texture_patches"
+        by_descriptor = name not in fields
+        receptive_field, grid = fields.get(name, of_descriptor)
         path = folder / f"{name}.toml"
         cards.append(
             Card(
@@ -298,8 +387,8 @@ def export_texture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
                 scale=1,
                 encoding="srgb",
                 planes=3,
-                receptive_field=descriptor.receptive_field if by_descriptor else PATCH,
-                grid=descriptor.grid if by_descriptor else STRIDE,
+                receptive_field=receptive_field,
+                grid=grid,
                 bytes_per_pixel=0,
                 training=learnt if by_descriptor else unlearnt,
                 quality={

@@ -16,11 +16,13 @@ from matshot_export.texture_objective import (
     SLICED,
     STRIDE,
     PatchObjective,
+    SpectrumObjective,
     TextureObjective,
     example_inputs,
     export_texture,
     features_model,
     patch_model,
+    spectrum_model,
     texture_model,
     transport,
 )
@@ -42,6 +44,11 @@ def texture(descriptor):
 @pytest.fixture(scope="module")
 def patches():
     return running(patch_model())
+
+
+@pytest.fixture(scope="module")
+def spectra():
+    return running(spectrum_model())
 
 
 def running(model):
@@ -104,6 +111,32 @@ def patches_directly(given):
     return loss.detach(), torch.autograd.grad(loss, image)[0]
 
 
+def spectrum_inputs(height, width, down=3, across=5):
+    generator = torch.Generator().manual_seed(4)
+    return {
+        "image": torch.rand(1, 3, height, width, generator=generator),
+        # Of opposite lags not equal, as those of no image are: the gradient is right all the same.
+        "correlations": torch.rand(3, 2 * down + 1, 2 * across + 1, generator=generator) / 20,
+        "axes": torch.linalg.qr(torch.randn(3, 3, generator=generator)).Q,
+        "weight": torch.tensor(3.0),
+    }
+
+
+def spectrum_directly(given):
+    """In double precision, lag by lag."""
+    image = given["image"].double().requires_grad_()
+    planes = torch.einsum("pc,chw->phw", given["axes"].double(), image[0])
+    loss = given["weight"] * (correlations(planes, given["correlations"].shape) - given["correlations"]).square().sum()
+    return loss.detach(), torch.autograd.grad(loss, image)[0]
+
+
+def correlations(planes, shape):
+    planes = planes - planes.mean(dim=(1, 2), keepdim=True)
+    down, across = (range(-(size // 2), size // 2 + 1) for size in shape[1:])
+    products = [(planes * planes.roll((row, column), (1, 2))).mean(dim=(1, 2)) for row in down for column in across]
+    return torch.stack(products, dim=1).view(shape)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_gradient_is_torchs(descriptor, size):
     given = example_inputs(descriptor, *size)
@@ -137,6 +170,38 @@ def test_patches_are_torchs(patches, size):
     wanted = patches_directly(given)
     assert max(relative(*pair) for pair in zip(PatchObjective()(**given), wanted, strict=True)) < 1e-4
     assert max(relative(*pair) for pair in zip(answered(patches, given), wanted, strict=True)) < 1e-4
+
+
+# Odd sizes have no highest frequency; more lags than pixels see some twice.
+@pytest.mark.parametrize("size", [(24, 40), (41, 23), (8, 7)])
+def test_spectra_are_torchs(spectra, size):
+    given = spectrum_inputs(*size)
+    wanted = spectrum_directly(given)
+    assert max(relative(*pair) for pair in zip(SpectrumObjective()(**given), wanted, strict=True)) < 1e-5
+    assert max(relative(*pair) for pair in zip(answered(spectra, given), wanted, strict=True)) < 1e-5
+    given = spectrum_inputs(*size, down=7, across=4)
+    assert relative(answered(spectra, given)[1], spectrum_directly(given)[1]) < 1e-5
+
+
+def test_spectra_do_not_see_where_a_picture_begins(spectra):
+    given = spectrum_inputs(36, 48)
+    loss, gradient = answered(spectra, given)
+    shifted = answered(spectra, {**given, "image": given["image"].roll((5, 13), (2, 3))})
+    assert float(shifted[0]) == pytest.approx(float(loss), rel=1e-5)
+    assert relative(shifted[1], torch.tensor(gradient).roll((5, 13), (2, 3))) < 1e-5
+    brighter = answered(spectra, {**given, "image": given["image"] + 0.3})
+    assert float(brighter[0]) == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_nothing_to_do_where_the_spectrum_is_as_wanted(spectra):
+    given = spectrum_inputs(36, 48)
+    planes = torch.einsum("pc,chw->phw", given["axes"], given["image"][0])
+    given["correlations"] = correlations(planes, given["correlations"].shape)
+    # Repeated, the image has the same.
+    for image in (given["image"], given["image"].tile(1, 1, 2, 1)):
+        loss, gradient = answered(spectra, {**given, "image": image})
+        assert float(loss) < 1e-9
+        assert np.abs(gradient).max() < 1e-7
 
 
 def test_more_directions_and_samples_than_at_export(descriptor, texture, patches):

@@ -169,10 +169,10 @@ def fairly_matched(transfer: Transfer, target: Target, source: Source) -> Transf
 
     rows = max(1, _PAIRS // len(source.described))
     sample = kernel(queries[:: -(-len(queries) // rows)])
-    price = np.ones(sample.shape[1], dtype=np.float32)
+    price: Pixels = np.ones(sample.shape[1], dtype=np.float32)
     for _ in range(_SETTLING):
         share = 1 / (sample @ price)
-        price = len(sample) / len(price) / (share @ sample)
+        price = np.asarray(len(sample) / len(price) / (share @ sample), dtype=np.float32)
     parts = [(kernel(queries[row : row + rows]) * price).argmax(axis=1) for row in range(0, len(queries), rows)]
     return transfer.placed(*np.divmod(np.concatenate(parts).reshape(transfer.down.shape), transfer.limits[1]))
 

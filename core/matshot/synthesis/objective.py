@@ -1,12 +1,17 @@
 """Pictures changed until their statistics are those of another: ONNX graphs judge, this module follows.
 
-Two graphs return a loss and its gradient. One compares the features of a network (Gatys, Ecker and Bethge 2015,
+Graphs return a loss and its gradient. One compares the features of a network (Gatys, Ecker and Bethge 2015,
 "Texture Synthesis Using Convolutional Neural Networks"; Heitz et al. 2021, "A Sliced Wasserstein Loss for Neural
 Texture Synthesis") and is minimised by L-BFGS. One compares the distributions of patches along random directions
 (Elnekave and Weiss 2022, "Generating Natural Images with Direct Patch Distributions Matching"). Its gradient along
 orthonormal directions is the mean of what the patches over a pixel want it to move, so a full step along it needs no
 step size; and directions that mix only principal components of like variance see faint structure, colour above all,
 which directions drawn from the whole sphere hardly do. Tens of steps do then what hundreds of Adam's did.
+
+The features see only so far. How regular a texture is over longer distances is told by its power spectrum (Liu,
+Gousseau and Xia 2016, "Texture Synthesis Through Convolutional Neural Networks and Spectrum Constraints"), which a
+third graph compares along with the features, as autocorrelations (Wiener and Khinchin): those of pictures of different
+sizes compare, and a source that does not wrap has them too.
 
 Pictures here wrap on both axes. Large ones go window by window, in bounded memory. What a window is asked for is not
 the wanted statistics but the change that the whole picture lacks, so that it may differ from other windows.
@@ -22,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy import fft
 from scipy.optimize import minimize
 
 from ..color import Pixels
@@ -53,6 +59,10 @@ _SMALL = 128 * 128
 _SAMPLES, _WINDOW_SAMPLES = 32768, 4096
 #: What a squared excess over [0, 1] costs.
 _RANGE_WEIGHT = 0.01
+#: Longest lag of autocorrelations in pixels, and in parts of the source's side: of longer ones too few pairs are known.
+_REACH, _REACH_SHARE = 32, 1 / 4
+#: Of their relative squared difference, where each level's Gram matrix counts 1. Theirs falls faster by itself.
+_SPECTRUM_WEIGHT = 30.0
 #: Vectors that L-BFGS remembers.
 _MEMORY = 8
 
@@ -77,33 +87,18 @@ class Objectives:
         self, device: Device = "auto", threads: int = 0, models: Registry | None = None, memory: str = ""
     ) -> None:
         cards: dict[str, Card] = {card.method: card for card in (models or installed()) if card.task == "synthesis"}
-        for method in ("features", "objective", "patches"):
+        for method in ("features", "objective", "patches", "spectrum"):
             if method not in cards:
                 raise MatshotError(f"The model of synthesis ({method}) is missing; install Matshot again.")
-        self.features = _Graph(cards["features"], device, threads)
-        self.objective = _Graph(cards["objective"], device, threads)
-        self.patches = _Graph(cards["patches"], device, threads)
+        self.features = Network(cards["features"], device, threads)
+        self.objective = Network(cards["objective"], device, threads)
+        self.patches = Network(cards["patches"], device, threads)
+        self.spectrum = Network(cards["spectrum"], device, threads)
         pixels = max(0, budget(memory) - resident_bytes()) / _BYTES_PER_PIXEL
         grid = self.objective.grid
         self.window = min(_FEATURE_WINDOW, int(np.sqrt(pixels)) // grid * grid)
         if self.window < _SMALLEST_WINDOW:
             raise MatshotError("There is too little memory for synthesis; allow more, or close other programs.")
-
-
-class _Graph(Network):
-    """A network with several inputs and results."""
-
-    def results(self, **inputs: Array) -> list[Array]:
-        """All results, in the graph's order.
-
-        Raises:
-            MatshotError: when it fails.
-        """
-        try:
-            given: list[Array] = self._session.run(None, inputs)
-        except Exception as error:
-            raise MatshotError(f"The model {self.card.name} failed to run.", str(error)) from error
-        return given
 
 
 class Wanted:
@@ -119,6 +114,8 @@ class Wanted:
         mean: ``(3,)``.
         grams: a matrix for each level.
         features: ``(width, n)``, some of each level of ``SLICED``.
+        axes: ``(3, 3)``, rows along which colours are not correlated.
+        correlations: :func:`autocorrelations` along them.
     """
 
     def __init__(self, objectives: Objectives, picture: Pixels, wrap: Wrap, random: Random) -> None:
@@ -127,6 +124,9 @@ class Wanted:
         levels = _inner_features(objectives, picture, wrap)
         self.grams = [_gram(level) for level in levels]
         self.features = {number: _some(levels[number], _SAMPLES, random) for number in SLICED}
+        self.axes = _colour_axes(picture)
+        reach = [min(_REACH, int(side * _REACH_SHARE)) for side in picture.shape[:2]]
+        self.correlations = autocorrelations(picture @ self.axes.T, wrap, (reach[0], reach[1]))
         over = [(0, PATCH - 1 if axis in wrap else 0) for axis in "yx"]
         whole = np.pad(picture, (*over, (0, 0)), mode="wrap")
         self._patches = patches_at_random(whole, _SAMPLES, random)
@@ -149,6 +149,42 @@ class Wanted:
     def patch_values(self, directions: Array) -> Array:
         """The source's patches along directions, in ascending order, ``(count, M)``."""
         return np.sort(directions @ self._patches.T, axis=1)
+
+    def spectrum_inputs(self, height: int, width: int) -> dict[str, Array]:
+        """Inputs of the graph that compares power spectra, for a wrapping picture of this size."""
+        correlations = self.correlations
+        for axis, side in ((1, height), (2, width)):
+            # Longer lags are the same as shorter ones there.
+            surplus = max(0, correlations.shape[axis] - side + 1) // 2
+            correlations = np.delete(correlations, [*range(surplus), *range(-surplus, 0)], axis)
+        size = max(float(np.square(correlations).sum()), 1e-12)
+        weight = np.array(_SPECTRUM_WEIGHT / size, np.float32)
+        return {"correlations": correlations, "axes": self.axes, "weight": weight}
+
+
+def autocorrelations(picture: Pixels, wrap: Wrap, reach: tuple[int, int]) -> Array:
+    """Mean product of a picture's pixels that are a lag apart, each plane less its mean.
+
+    Where the picture does not repeat, the mean is over the pairs that it holds.
+
+    Args:
+        picture: ``H x W x C``.
+        wrap: axes on which it repeats.
+        reach: longest lags, rows and columns, shorter than the sides.
+
+    Returns:
+        ``(C, 2 rows + 1, 2 columns + 1)``, from minus the longest lag to plus it.
+    """
+    planes = (picture - picture.mean(axis=(0, 1))).transpose(2, 0, 1).astype(np.float64)
+    sizes, pairs, lags = [], [], []
+    for axis, side, longest in zip("yx", picture.shape[:2], reach, strict=True):
+        sizes.append(side if axis in wrap else fft.next_fast_len(side + longest, real=True))
+        lags.append(np.arange(-longest, longest + 1))
+        pairs.append(np.full(len(lags[-1]), side) if axis in wrap else side - np.abs(lags[-1]))
+    spectrum = fft.rfft2(planes, s=sizes)
+    sums = fft.irfft2(np.square(np.abs(spectrum)), s=sizes)
+    down, across = (lag % size for lag, size in zip(lags, sizes, strict=True))
+    return np.asarray(sums[:, down[:, np.newaxis], across] / np.multiply.outer(*pairs), dtype=np.float32)
 
 
 def with_patches_of(
@@ -184,16 +220,15 @@ def with_patches_of(
         shift = (int(random.integers(height)), int(random.integers(width)))
         result = np.roll(result, shift, (0, 1)) + np.float32(rate) * (wanted.mean - result.mean(axis=(0, 1)))
         moved, distance = result.copy(), 0.0
-        if len(windows) > 1:
-            own = np.sort(directions @ patches_at_random(result, _SAMPLES, random).T, axis=1)
-            moves = _moves(own, values)
+        wide = np.pad(result, ((0, PATCH - 1), (0, PATCH - 1), (0, 0)), mode="wrap")
+        own = np.sort(directions @ patches_at_random(wide, _SAMPLES, random).T, axis=1)
+        moves = _moves(own, values)
         for place, window in enumerate(windows):
             progress((number + place / len(windows)) / steps)
             part = window.cut(result)
-            asked = values
-            if len(windows) > 1:
-                here = directions @ patches_at_random(part, _WINDOW_SAMPLES, random).T
-                asked = np.sort(_moved_alike(here, own, moves), axis=1)
+            # What these patches are asked for is not what all are: of a period of 2 or 4 pixels they see some phases.
+            here = np.sort(directions @ _compared_patches(part, _SAMPLES // 2, random).T, axis=1)
+            asked = _moved_alike(here, own, moves)
             loss, gradient = objectives.patches.results(
                 image=_batch(part), directions=directions.reshape(-1, 3, PATCH, PATCH), values=asked
             )
@@ -220,6 +255,9 @@ def with_features_of(
     progress: Progress | None = None,
 ) -> Pixels:
     """A wrapping picture changed so that its features correlate and are distributed like wanted ones.
+
+    So is its power spectrum, if the picture is no larger than a window (its cost grows with the cube of the side; the
+    octave below has told of long distances then) and no other content is to be kept.
 
     Args:
         objectives: that compare.
@@ -275,7 +313,8 @@ def with_features_of(
         if content is not None:
             scale = max(float(np.square(features).mean()), 1e-12)
             inputs["content_weight"] = np.array(content_weight / scale, np.float32)
-        window.put(result, _minimised(objectives.objective, part, window, inputs, iterations, stretch))
+        spectrum = wanted.spectrum_inputs(height, width) if whole is None and content is None else None
+        window.put(result, _minimised(objectives, part, window, inputs, spectrum, iterations, stretch))
     return result
 
 
@@ -287,6 +326,18 @@ def patches_at_random(picture: Pixels, most: int, random: Random) -> Array:
         return np.ascontiguousarray(views).reshape(rows * columns, -1)
     places = random.choice(rows * columns, most, replace=False)
     return np.asarray(views[places // columns, places % columns].reshape(most, -1))
+
+
+def _compared_patches(picture: Pixels, most: int, random: Random) -> Array:
+    """The patches of a wrapping picture that the graph compares, as :func:`patches_at_random` gives them."""
+    over = PATCH - STRIDE
+    wide = np.pad(picture, ((0, over), (0, over), (0, 0)), mode="wrap")
+    views = sliding_window_view(wide, (PATCH, PATCH), axis=(0, 1))[::STRIDE, ::STRIDE]
+    rows, columns = views.shape[:2]
+    places = np.arange(rows * columns)
+    if len(places) > most:
+        places = random.choice(len(places), most, replace=False)
+    return np.asarray(views[places // columns, places % columns].reshape(len(places), -1))
 
 
 @dataclass(frozen=True)
@@ -376,22 +427,32 @@ def _inner_features(objectives: Objectives, picture: Pixels, wrap: Wrap) -> list
 
 
 def _minimised(
-    graph: _Graph, part: Pixels, window: _Window, inputs: dict[str, Array], iterations: int, progress: Progress
+    objectives: Objectives,
+    part: Pixels,
+    window: _Window,
+    inputs: dict[str, Array],
+    spectrum: dict[str, Array] | None,
+    iterations: int,
+    progress: Progress,
 ) -> Pixels:
-    """A window after L-BFGS; its context stays."""
+    """A window after L-BFGS; its context stays. With inputs of the spectrum, it counts inside, which wraps."""
     height, width = part.shape[:2]
     free = np.zeros((1, 1, height, width), dtype=np.float32)
-    free[:, :, window.inner_rows, window.inner_columns] = 1
-
+    inside = (slice(None), slice(None), window.inner_rows, window.inner_columns)
+    free[inside] = 1
     most = round(1.5 * iterations) + 1
     evaluations = itertools.count()
 
     def judged(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         progress(next(evaluations) / most)
         image = values.reshape(1, 3, height, width).astype(np.float32)
-        loss, gradient = graph.results(image=image, **inputs)
+        loss, gradient = objectives.objective.results(image=image, **inputs)
         excess = image - image.clip(0, 1)
         total = float(loss) + _RANGE_WEIGHT * float(np.square(excess).sum())
+        if spectrum is not None:
+            loss, by_inside = objectives.spectrum.results(image=np.ascontiguousarray(image[inside]), **spectrum)
+            total += float(loss)
+            gradient[inside] += by_inside
         return total, (free * (gradient + 2 * _RANGE_WEIGHT * excess)).ravel().astype(np.float64)
 
     found: Any = minimize(
@@ -403,6 +464,13 @@ def _minimised(
     )
     changed = found.x.reshape(3, height, width).transpose(1, 2, 0)
     return np.ascontiguousarray(changed, dtype=np.float32)
+
+
+def _colour_axes(picture: Pixels) -> Array:
+    """Principal axes of a picture's colours, ``(3, 3)``, row by row."""
+    centred = (picture - picture.mean(axis=(0, 1))).reshape(-1, 3).astype(np.float64)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    return np.ascontiguousarray(axes.T, dtype=np.float32)
 
 
 def _moves(own: Array, values: Array) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from matshot.synthesis import objective
-from matshot.synthesis.objective import Objectives, Wanted, autocorrelations, with_features_of
+from matshot.synthesis.objective import Objectives, Wanted, autocorrelations, with_features_of, with_patches_of
 
 
 @pytest.fixture(scope="module")
@@ -14,12 +14,12 @@ def objectives():
     return Objectives("cpu", 1)
 
 
-def stripes(height, width, period, *, jitter=0.0, seed=0):
-    """Columns that are bright every so many pixels, ``height x width x 3``, noisy, each row displaced by chance."""
+def stripes(height, width, period, *, bent=0.0, seed=0):
+    """Columns that are bright every so many pixels, ``height x width x 3``, noisy; bent by so many pixels."""
     random = np.random.default_rng(seed)
-    places = np.arange(width) + jitter * random.standard_normal((height, 1))
+    places = np.arange(width) + bent * np.sin(4 * np.pi * np.arange(height) / height)[:, np.newaxis]
     waves = 0.5 + 0.3 * np.cos(2 * np.pi * places / period)
-    return (waves[..., np.newaxis] * [1, 0.8, 0.6] + 0.04 * random.standard_normal((height, width, 3))).astype(
+    return (waves[..., np.newaxis] * [1, 0.8, 0.6] + 0.08 * random.standard_normal((height, width, 3))).astype(
         np.float32
     )
 
@@ -81,7 +81,7 @@ def test_pictures_smaller_than_the_reach_are_compared(objectives):
 def test_stripes_keep_their_period(objectives, monkeypatch):
     """Farther than features see."""
     source = stripes(128, 128, 16)
-    start = stripes(96, 96, 16, jitter=2.5, seed=1)
+    start = stripes(96, 96, 16, bent=4, seed=1)
 
     def made(weight):
         monkeypatch.setattr(objective, "_SPECTRUM_WEIGHT", weight)
@@ -94,6 +94,15 @@ def test_stripes_keep_their_period(objectives, monkeypatch):
 
     without, within = (far(made(weight)) for weight in (0.0, objective._SPECTRUM_WEIGHT))
     assert within < 0.5 * without
+
+
+@pytest.mark.parametrize("period", [2, 4, 5])
+def test_steps_of_patches_leave_what_is_as_wanted(objectives, period):
+    """Of a period of two or four pixels the patches that a step compares see some phases, the source's see all."""
+    source = stripes(80, 80, period)
+    random = np.random.default_rng(0)
+    given = with_patches_of(objectives, Wanted(objectives, source, "xy", random), source, 4, random)
+    assert np.sqrt(np.square(given - source).mean()) < 0.02
 
 
 def test_content_and_windows_go_without(objectives, monkeypatch):
