@@ -116,11 +116,14 @@ def test_demo_goes_the_whole_way(tmp_path: Path) -> None:
     made = {str(path.relative_to(tmp_path / "demo")) for path in (tmp_path / "demo").rglob("*") if path.is_file()}
     maps = ("basecolor", "normal_gl", "roughness", "metallic", "height", "ao")
     about = ("material.json", "material.mtlx", "preview.png")
-    wanted = {f"{folder}/{name}" for folder in ("tile", "material") for name in (*(f"{m}.png" for m in maps), *about)}
+    folders = ("tile", "multiplied", "material")
+    wanted = {f"{folder}/{name}" for folder in folders for name in (*(f"{m}.png" for m in maps), *about)}
     assert made == wanted | {"photographs/flash.png", "photographs/ambient.png"}
     tile, large = (load_material(tmp_path / "demo" / folder) for folder in ("tile", "material"))
     assert (large.width, large.height) == (2 * tile.width, 2 * tile.height)
-    assert large.wrap == tile.wrap == "xy"
+    more = load_material(tmp_path / "demo" / "multiplied")
+    assert large.wrap == tile.wrap == more.wrap == "xy"
+    assert (more.width, more.height) == (512, 512)
 
 
 @pytest.fixture
