@@ -23,6 +23,7 @@ from . import __version__
 from .errors import Cancelled, MatshotError
 
 if TYPE_CHECKING:
+    from .assets import Asset
     from .jobs import Listener
     from .material import Material
     from .terminal import Reporter
@@ -238,18 +239,16 @@ def tile(
     **chosen: Any,
 ) -> None:
     """Filled in from the tool table."""
-    from .assets import read_asset, targets
+    from .assets import read_asset
     from .synthesis.tile import TileOptions
     from .synthesis.tile import tile as seamless
-    from .terminal import Reporter
 
     reading = {name: chosen.pop(name) for name in ("kind", "normal")}
     options = TileOptions(**chosen)
     asset = read_asset(source, **reading)
-    places = targets(source, output, asset, [""])
-    with Reporter(as_json=as_json, quiet=quiet) as reporter:
-        made = (seamless(asset.material, options, progress=reporter.progress) for _ in places)
-        _deliver(reporter, made, places, image=asset.image)
+    _remake(
+        lambda progress: seamless(asset.material, options, progress=progress), asset, source, output, as_json, quiet
+    )
 
 
 @app.command()
@@ -263,19 +262,30 @@ def style(
     **chosen: Any,
 ) -> None:
     """Filled in from the tool table."""
-    from .assets import read_asset, targets
+    from .assets import read_asset
     from .synthesis.style import StyleOptions
     from .synthesis.style import style as styled
-    from .terminal import Reporter
 
     reading = {name: chosen.pop(name) for name in ("wrap", "kind", "normal")}
     options = StyleOptions(**chosen)
     asset = read_asset(content, **reading)
     other = read_asset(look, wrap="auto").material
-    places = targets(content, output, asset, [""])
+    _remake(
+        lambda progress: styled(asset.material, other, options, progress=progress),
+        asset, content, output, as_json, quiet,
+    )  # fmt: skip
+
+
+def _remake(
+    made: Callable[[Listener], Material], asset: Asset, source: Path, output: Path, as_json: bool, quiet: bool
+) -> None:
+    """Make one result of what was read, and write it as that came."""
+    from .assets import targets
+    from .terminal import Reporter
+
+    places = targets(source, output, asset, [""])
     with Reporter(as_json=as_json, quiet=quiet) as reporter:
-        made = (styled(asset.material, other, options, progress=reporter.progress) for _ in places)
-        _deliver(reporter, made, places, image=asset.image)
+        _deliver(reporter, (made(reporter.progress) for _ in places), places, image=asset.image)
 
 
 def _deliver(reporter: Reporter, made: Iterable[Material], places: list[Path], *, image: bool) -> None:

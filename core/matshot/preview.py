@@ -6,7 +6,7 @@ Pictures here are display-encoded (sRGB) ``H x W x 3`` in [0, 1].
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -23,7 +23,6 @@ from .normals import encoded_normals, renormalised
 from .render import Camera, Environment, Light, SoftLight, displayed, exposure, flash, render, rendered_sphere
 from .surface import Surface, surface_of
 from .texture import Texture, Wrap
-from .wrapping import measured_wrap
 
 #: A sheet of a material, or the material beside itself.
 View = Literal["material", "tiled"]
@@ -207,11 +206,7 @@ def shown_material(path: Path) -> Material:
     Raises:
         MatshotError: for what cannot be read.
     """
-    asset = read_asset(path)
-    if not asset.image:
-        return asset.material
-    (kind, texture), *_ = asset.material.maps.items()
-    return asset.material.with_maps({kind: replace(texture, wrap=measured_wrap(texture.color))})
+    return read_asset(path, wrap=None if path.is_dir() else "auto").material
 
 
 def variation_title(material: Material) -> str:

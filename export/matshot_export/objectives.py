@@ -7,8 +7,6 @@ renderer is recorded while torch differentiates it.
 
 from __future__ import annotations
 
-import tempfile
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,6 @@ from .descriptor_training import Distillation
 from .networks.descriptor import SLOPE, TextureDescriptor, gram, padded
 from .onnx_export import (
     DATA,
-    OPSET,
     check_parity,
     measured_quality,
     noise,
@@ -286,22 +283,26 @@ def refinement_model(descriptor: TextureDescriptor) -> onnx.ModelProto:
     whole, cells_free = {2: "height", 3: "width"}, {2: "cells_down", 3: "cells_across"}
     axes = {name: whole for name, values in given.items() if values.shape[2:] == sides} | {"gradient": whole}
     axes |= {name: cells_free for name, values in given.items() if values.shape[2:] == cells}
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        path = Path(folder) / "objective.onnx"
-        torch.onnx.export(
-            objective,
-            tuple(given.values()),
-            str(path),
-            input_names=list(given),
-            output_names=["loss", "gradient", "intensity_gradient"],
-            dynamic_axes=axes,
-            opset_version=OPSET,
-            # Folded, the kernels would be stored twice, once turned; runtimes fold them at load.
-            do_constant_folding=False,
-            dynamo=False,
-        )
-        return onnx.load(path)
+    return traced(objective, given, axes, ["loss", "gradient", "intensity_gradient"], folded=False)
+
+
+def shipped_descriptor(weights: Path, *, circular: bool) -> TextureDescriptor:
+    """The trained descriptor with its weights as models store them: in half precision."""
+    descriptor = TextureDescriptor(circular=circular).requires_grad_(False)
+    descriptor.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return rounded_to_half(descriptor)
+
+
+def descriptor_training_record(run: Path | None) -> dict[str, Any]:
+    """What cards of models that hold the descriptor say about its training."""
+    return {
+        "data": DATA["color"],
+        "command": "matshot-export train-descriptor --data DIR",
+        "trained_by": "the Matshot project",
+        "losses": "distances between textures as an anti-aliased VGG16's Gram matrices have them",
+        "seed": Distillation.seed,
+        **run_facts(run),
+    }
 
 
 def export_refinement(weights: Path, folder: Path = SHIPPED, *, run: Path | None = None) -> list[Card]:
@@ -317,12 +318,7 @@ def export_refinement(weights: Path, folder: Path = SHIPPED, *, run: Path | None
     Raises:
         ArithmeticError: when ONNX Runtime and torch differ; nothing is written then.
     """
-    descriptors = []
-    for circular in (False, True):
-        descriptor = TextureDescriptor(circular=circular).requires_grad_(False)
-        descriptor.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-        descriptors.append(rounded_to_half(descriptor))
-    mirrored, wrapping = descriptors
+    mirrored, wrapping = (shipped_descriptor(weights, circular=circular) for circular in (False, True))
     statistics = with_half_weights(statistics_model(mirrored))
     check_parity("texture_statistics", mirrored, statistics, {"x": noise(3, 2 * CELL, CELL)})
     objective = with_half_weights(refinement_model(wrapping))
@@ -332,14 +328,7 @@ def export_refinement(weights: Path, folder: Path = SHIPPED, *, run: Path | None
         "encoding": "srgb",
         "receptive_field": mirrored.receptive_field,
         "bytes_per_pixel": 0,
-        "training": {
-            "data": DATA["color"],
-            "command": "matshot-export train-descriptor --data DIR",
-            "trained_by": "the Matshot project",
-            "losses": "distances between textures as an anti-aliased VGG16's Gram matrices have them",
-            "seed": Distillation.seed,
-            **run_facts(run),
-        },
+        "training": descriptor_training_record(run),
     }
     cards = [
         Card(

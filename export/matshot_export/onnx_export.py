@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -130,14 +131,22 @@ PICTURES = {"x": {0: "n", 2: "height", 3: "width"}, "y": {0: "n", 2: "height_out
 
 
 def traced(
-    network: nn.Module, examples: dict[str, torch.Tensor], free: dict[str, dict[int, str]] | None = None
+    network: nn.Module,
+    examples: dict[str, torch.Tensor],
+    free: dict[str, dict[int, str]] | None = None,
+    outputs: Sequence[str] = ("y",),
+    *,
+    folded: bool = True,
 ) -> onnx.ModelProto:
-    """A network as an ONNX graph with the output ``y``.
+    """A network as an ONNX graph.
 
     Args:
         network: in evaluation mode.
         examples: its inputs by the names they get.
         free: dimensions that are not fixed by the examples; by default those of pictures.
+        outputs: names of its results.
+        folded: whether constants are computed now. Of an objective, kernels would be stored twice, once turned for the
+            way back; runtimes fold them at load.
     """
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -147,9 +156,10 @@ def traced(
             tuple(examples.values()),
             str(path),
             input_names=list(examples),
-            output_names=["y"],
+            output_names=list(outputs),
             dynamic_axes=free or PICTURES,
             opset_version=OPSET,
+            do_constant_folding=folded,
             dynamo=False,
         )
         return onnx.load(path)

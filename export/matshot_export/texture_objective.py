@@ -14,11 +14,8 @@ does.
 from __future__ import annotations
 
 import math
-import tempfile
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -28,19 +25,15 @@ from torch import nn
 
 from matshot.inference.cards import SHIPPED, Card, write_card
 
-from .descriptor_training import Distillation
 from .networks.descriptor import TextureDescriptor, gram
-from .objectives import layer_outputs, pulled_back
+from .objectives import descriptor_training_record, layer_outputs, pulled_back, shipped_descriptor
 from .onnx_export import (
-    DATA,
-    OPSET,
     TOLERANCE,
     measured_quality,
     noise,
     quality_so_far,
-    rounded_to_half,
-    run_facts,
     stored,
+    traced,
     with_half_weights,
 )
 
@@ -322,9 +315,7 @@ def export_texture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
     Raises:
         ArithmeticError: when ONNX Runtime and torch differ; nothing is written then.
     """
-    descriptor = TextureDescriptor(circular=True).requires_grad_(False)
-    descriptor.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    descriptor = rounded_to_half(descriptor)
+    descriptor = shipped_descriptor(weights, circular=True)
     high, wide = 5 * descriptor.grid, 4 * descriptor.grid
     example = example_inputs(descriptor, high, wide)
     patches = {"image": example["image"], "directions": noise(3, PATCH, PATCH) - 0.5, "values": example["values_2"][:2]}
@@ -350,14 +341,7 @@ def export_texture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         differences[name] = _largest_difference(network, models[name], inputs)
         if differences[name] > TOLERANCE:
             raise ArithmeticError(f"{name}: ONNX Runtime differs from torch by {differences[name]:.2g}")
-    learnt: dict[str, Any] = {
-        "data": DATA["color"],
-        "command": "matshot-export train-descriptor --data DIR",
-        "trained_by": "the Matshot project",
-        "losses": "distances between textures as an anti-aliased VGG16's Gram matrices have them",
-        "seed": Distillation.seed,
-        **run_facts(run),
-    }
+    learnt = descriptor_training_record(run)
     unlearnt = {
         "data": "none",
         "command": "matshot-export onnx-texture",
@@ -407,22 +391,7 @@ def _traced(
     """An ONNX graph with an image of any height and width."""
     whole = {2: "height", 3: "width"}
     axes = {"image": whole, **({"gradient": whole} if "gradient" in outputs else {}), **axes}
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        path = Path(folder) / "network.onnx"
-        torch.onnx.export(
-            network.requires_grad_(False),
-            tuple(given.values()),
-            str(path),
-            input_names=list(given),
-            output_names=list(outputs),
-            dynamic_axes=axes,
-            opset_version=OPSET,
-            # Folded, the kernels would be stored twice, once turned; runtimes fold them at load.
-            do_constant_folding=False,
-            dynamo=False,
-        )
-        return onnx.load(path)
+    return traced(network.requires_grad_(False), given, axes, outputs, folded=False)
 
 
 def _largest_difference(network: nn.Module, model: onnx.ModelProto, inputs: dict[str, torch.Tensor]) -> float:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
-from ..color import Pixels
 from ..material import MapKind, Material
-from ..texture import Texture, Wrap
+from ..texture import Texture
 from .planes import normals_of_slopes, slopes
 from .transfer import Transfer
 
@@ -84,15 +82,3 @@ def following(content: Material, look: Material, transfer: Transfer, strength: f
         maps[kind] = texture.with_pixels(np.ascontiguousarray(pixels, dtype=np.float32))
     notes = tuple(f"The {kind} map stayed as it was: {look.name} has none to follow." for kind in missing)
     return Followed(replace(content, maps=maps, height_scale=scale), notes)
-
-
-def blurred(picture: Pixels, sigma: float, wrap: Wrap) -> Pixels:
-    """``H x W x C`` under a Gaussian, mirrored on axes on which it does not repeat."""
-    reach = int(np.ceil(3 * sigma))
-    wide = picture
-    for axis, letter in enumerate("yx"):
-        ends = [(0, 0)] * 3
-        ends[axis] = (reach, reach)
-        wide = np.pad(wide, ends, mode="wrap" if letter in wrap else "symmetric")
-    soft = cv2.GaussianBlur(wide, (2 * reach + 1, 2 * reach + 1), sigma).reshape(wide.shape)
-    return np.asarray(soft[reach : reach + picture.shape[0], reach : reach + picture.shape[1]], dtype=np.float32)

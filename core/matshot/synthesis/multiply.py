@@ -19,7 +19,7 @@ from ..material import MapKind, Material
 from ..normals import renormalised
 from ..texture import Texture, Wrap
 from ..wrapping import measured_wrap
-from .lattice import Repetition, regularity
+from .lattice import regularity
 from .patches import matched, synthesised
 from .planes import Planes, anisotropy_of_directions, directions, planes_of
 from .transfer import PATCH, Transfer
@@ -157,7 +157,8 @@ def _one(
     wrap: Wrap = "xy" if options.tileable else "none"
     weights = planes.balanced_weights()
     repeats = regularity(values * np.sqrt(np.asarray(weights, dtype=np.float32)))
-    engine = _engine(options.engine, repeats)
+    # The patch engine keeps what is regular, and of the rest it keeps the sharpness.
+    engine = "neural" if options.engine == "neural" else "patch"
     threads = options.threads or usable_threads()
     notes = [
         f"repeats every {repeat.period:.1f} pixels {way}, which was kept"
@@ -213,11 +214,6 @@ def arranged(material: Material, transfer: Transfer) -> Material:
                 pixels = renormalised(pixels)
         maps[kind] = Texture(pixels, texture.encoding, transfer.wrap, texture.source)
     return _resized(material, maps, (transfer.height, transfer.width))
-
-
-def _engine(asked: Engine, repeats: tuple[Repetition, Repetition]) -> str:
-    """``patch``, unless the other is asked for: it keeps what is regular, and of the rest it keeps the sharpness."""
-    return "patch" if asked == "auto" else asked
 
 
 def _neural(

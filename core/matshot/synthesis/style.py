@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
+import cv2
 import numpy as np
 
 from ..color import Pixels, linear_from_srgb, luma, srgb_from_linear
@@ -20,7 +21,7 @@ from ..inference.session import DEVICES, Device, usable_threads
 from ..jobs import Listener, Progress
 from ..material import Material
 from ..texture import Texture, Wrap
-from .following import blurred, following
+from .following import following
 from .neural import SMALLEST, doubled, halved
 from .objective import Objectives, Wanted, with_features_of, with_patches_of
 from .patches import matched
@@ -118,7 +119,7 @@ def style(
             progress=whole.part(0.9, 0.97, "other maps"),
         )
         grained = transfer.apply(goal)
-        grained = grained + blurred(after - grained, _GRAIN, content.wrap)
+        grained = grained + _blurred(after - grained, _GRAIN, content.wrap)
         after = start + np.float32(min(1.0, chosen.strength / _HALF)) * (grained - start)
         if chosen.keep_color:
             # Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", 3.2.
@@ -209,3 +210,15 @@ def _with_luma_of(content: Pixels, look: Pixels) -> Pixels:
     own, other = luma(content), luma(look)
     gain = np.clip(own.std() / max(float(other.std()), 1e-4), _LEAST_GAIN, _MOST_GAIN)
     return np.repeat(((other - other.mean()) * gain + own.mean())[..., np.newaxis], 3, axis=2).astype(np.float32)
+
+
+def _blurred(picture: Pixels, sigma: float, wrap: Wrap) -> Pixels:
+    """``H x W x C`` under a Gaussian, mirrored on axes on which it does not repeat."""
+    reach = int(np.ceil(3 * sigma))
+    wide = picture
+    for axis, letter in enumerate("yx"):
+        ends = [(0, 0)] * 3
+        ends[axis] = (reach, reach)
+        wide = np.pad(wide, ends, mode="wrap" if letter in wrap else "symmetric")
+    soft = cv2.GaussianBlur(wide, (2 * reach + 1, 2 * reach + 1), sigma).reshape(wide.shape)
+    return np.asarray(soft[reach : reach + picture.shape[0], reach : reach + picture.shape[1]], dtype=np.float32)

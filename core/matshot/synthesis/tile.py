@@ -258,8 +258,8 @@ def _repeating(material: Material, values: Pixels, periods: dict[str, Repetition
 def _judged(material: Material, values: Pixels) -> list[tuple[Pixels, float]]:
     """Planes by which it is told whether a material repeats, and how much rougher than inside an edge may be.
 
-    Of a colour that is lightness, strictly. The other maps are often stored with strong
-    JPEG compression, whose blocks of 8 end at the edge and make steps of their own.
+    Of a colour that is lightness, strictly. The other maps are often stored with strong JPEG compression, whose blocks
+    of 8 end at the edge and make steps of their own.
     """
     if "basecolor" not in material.maps or material.maps["basecolor"].color.shape[2] != 3:
         return [(plane, TOLERANCE) for plane in np.moveaxis(values, 2, 0)]
@@ -331,11 +331,7 @@ def _evened(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Mate
         else:
             even = evened_color(color, lit)
         if even is not color and not np.array_equal(even, color):
-            what = {
-                "basecolor": "Uneven light was taken off the colour",
-                "height": "A steady climb was taken off the height",
-            }
-            notes.append(what.get(kind, "The mean slope was taken off the normals") + ".")
+            notes.append(_TAKEN_OFF[kind])
             maps[kind] = texture.with_pixels(np.concatenate([even, alpha], axis=2))
     return material.with_maps(maps)
 
