@@ -9,7 +9,6 @@ Needs no data: a brick wall is made from numbers, lit and photographed. Every ro
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -171,7 +170,7 @@ def _two_photographs(place: Path, bricks: Wall) -> Iterator[Case]:
     yield pair("0-byte file", _empty(place / "empty.jpg"), second, False)
     yield pair("missing file", first, place / "missing.jpg", False)
     yield pair("the same file twice", first, first, False)
-    for title, closed in _closed(place):
+    for title, closed in command_line.unwritable(place, _text(place / "a file"), "material"):
         yield pair(f"unwritable: {title}", first, second, False, target=closed)
 
 
@@ -193,7 +192,7 @@ def _one_photograph(place: Path, bricks: Wall) -> Iterator[Case]:
     yield one("1 x 1", dot, False)
     yield one("text file", place / "text.jpg", False)
     yield one("field of view of 200 degrees", good, False, "--fov", "200")
-    for title, closed in _closed(place):
+    for title, closed in command_line.unwritable(place, _text(place / "a file"), "material"):
         yield one(f"unwritable: {title}", good, False, target=closed)
 
 
@@ -260,16 +259,6 @@ def _text(path: Path) -> Path:
 def _empty(path: Path) -> Path:
     path.write_bytes(b"")
     return path
-
-
-def _closed(place: Path) -> Iterator[tuple[str, Path]]:
-    """Folders that cannot be made, and what stops them."""
-    file = _text(place / "a file")
-    yield "below a file", file / "material"
-    if hasattr(os, "geteuid") and os.geteuid() != 0:
-        folder = place / "closed"
-        folder.mkdir(mode=0o555, exist_ok=True)
-        yield "read-only folder", folder / "material"
 
 
 if __name__ == "__main__":

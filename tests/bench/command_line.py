@@ -102,3 +102,18 @@ def peak_memory(process: int) -> int:
         return 0
     found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
     return int(found[1]) * 1024 if found else 0
+
+
+def unwritable(place: Path, file: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """Targets that cannot be written, and what stops them.
+
+    Args:
+        place: folder to try in.
+        file: any file.
+        name: of the target.
+    """
+    yield "below a file", file / name
+    if hasattr(os, "geteuid") and os.geteuid() != 0:
+        folder = place / "closed"
+        folder.mkdir(mode=0o555, exist_ok=True)
+        yield "read-only folder", folder / name

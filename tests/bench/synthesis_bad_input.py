@@ -9,7 +9,6 @@ runs that are to succeed.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -112,7 +111,7 @@ def _cases(place: Path) -> Iterator[Case]:
     yield Case("multiply: material folder", ("multiply", material, *size), out / "material", True)
     yield Case("multiply: maps of different sizes", ("multiply", uneven, *size), out / "uneven", False)
     yield Case("multiply: target of no known format (may be a folder)", ("multiply", good, *size), out / "a.xyz", None)
-    for title, closed in _closed(place, blocked):
+    for title, closed in command_line.unwritable(place, blocked, "result.png"):
         for tool in (("multiply", good, *size), ("tile", good), ("style", good, wraps)):
             yield Case(f"{tool[0]}: unwritable, {title}", tool, closed, False)
 
@@ -233,15 +232,6 @@ def _material(path: Path, other: int = _SIDE) -> Path:
     _image(path / "wall_basecolor.png", images.tiled_texture(_SIDE, _SIDE))
     _image(path / "wall_roughness.png", images.fractal_noise(other, other, 1, 5))
     return path
-
-
-def _closed(place: Path, file: Path) -> Iterator[tuple[str, Path]]:
-    """Targets that cannot be written, and what stops them."""
-    yield "below a file", file / "result.png"
-    if hasattr(os, "geteuid") and os.geteuid() != 0:
-        folder = place / "closed"
-        folder.mkdir(mode=0o555, exist_ok=True)
-        yield "read-only folder", folder / "result.png"
 
 
 if __name__ == "__main__":
