@@ -1,20 +1,10 @@
-"""What can go wrong, said to an artist in one sentence."""
+"""What ends a job before its result."""
 
 from __future__ import annotations
 
+from matshot_host.errors import MatshotError
 
-class MatshotError(Exception):
-    """A failure with a sentence for the artist and, where there is one, a cause for the log.
-
-    Args:
-        sentence: what is wrong and, if it can be known, what to do.
-        cause: technical detail.
-    """
-
-    def __init__(self, sentence: str, cause: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.cause = cause
+__all__ = ["Cancelled", "MatshotError"]
 
 
 class Cancelled(Exception):

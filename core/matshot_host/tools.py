@@ -4,7 +4,7 @@ Command-line options, worker schemas and host dialogs are made from it. Standard
 because hosts bring their own Python.
 """
 
-from typing import Any, NamedTuple, Tuple
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
 
 class Parameter(NamedTuple):
@@ -17,6 +17,8 @@ class Parameter(NamedTuple):
         help: one sentence for the artist.
         choices: allowed values; empty for any.
         advanced: whether a dialog hides it at first.
+        low: least value that the tool takes, None for no bound.
+        high: greatest, None for no bound.
     """
 
     name: str
@@ -25,6 +27,31 @@ class Parameter(NamedTuple):
     help: str
     choices: Tuple[Any, ...] = ()
     advanced: bool = False
+    low: Optional[float] = None
+    high: Optional[float] = None
+
+    @property
+    def label(self) -> str:
+        """What a dialog calls it."""
+        return self.name.replace("_", " ").capitalize()
+
+
+class Input(NamedTuple):
+    """What a tool is given to work on.
+
+    Attributes:
+        name: as the command line calls it, in lower case.
+        title: what a dialog calls it.
+        help: one sentence.
+        kind: ``photo`` (an image file), ``material`` (a folder) or ``asset`` (an image file or a material folder).
+        several: whether there may be more than one.
+    """
+
+    name: str
+    title: str
+    help: str
+    kind: str
+    several: bool = False
 
 
 class Tool(NamedTuple):
@@ -35,12 +62,20 @@ class Tool(NamedTuple):
         title: menu entry.
         help: one sentence.
         parameters: in the order they are shown.
+        inputs: in the order they are given.
+        result: ``material`` (a folder), ``same`` (an image for an image, a folder for a folder) or ``picture``.
     """
 
     name: str
     title: str
     help: str
     parameters: Tuple[Parameter, ...]
+    inputs: Tuple[Input, ...]
+    result: str
+
+    def accepted(self, values: Mapping[str, Any]) -> Dict[str, Any]:
+        """Those of many values that are parameters of this tool."""
+        return {parameter.name: values[parameter.name] for parameter in self.parameters if parameter.name in values}
 
 
 #: What a network runs with; every tool that has networks takes them.
@@ -49,7 +84,7 @@ _ENGINE: Tuple[Parameter, ...] = (
     Parameter(
         "device", str, "auto", "Where networks run; auto takes the GPU where it works.", ("auto", "cpu", "cuda"), True
     ),
-    Parameter("threads", int, 0, "CPU threads; 0 takes all.", (), True),
+    Parameter("threads", int, 0, "CPU threads; 0 takes all.", (), True, 0, 1024),
 )
 
 
@@ -107,18 +142,33 @@ UPSCALE = Tool(
             "depth", str, "same", "Bits per sample of the results.", ("same", "uint8", "uint16", "half", "float"), True
         ),
         *_ENGINE,
-        Parameter("tile", int, 0, "Side of the tiles in input pixels; 0 takes what memory allows.", (), True),
+        Parameter("tile", int, 0, "Side of the tiles in input pixels; 0 takes what memory allows.", (), True, 0, 16384),
     ),
+    (Input("in", "Textures", "Images, material folders, or name.<UDIM>.exr.", "asset", True),),
+    "same",
 )
 
 #: What photographs are, and what an artist changes in the maps; both capture tools take them.
 _CAPTURE: Tuple[Parameter, ...] = (
-    Parameter("fov", float, 0.0, "Degrees across the photograph's longer side; 0 takes EXIF's, else 60."),
-    Parameter("size", int, 0, "Longer side of the photograph as it is worked on, in pixels; 0 keeps it, up to 2048."),
-    Parameter("width", float, 0.0, "Metres that the photograph's longer side shows; 0 for unknown.", (), True),
-    Parameter("roughness", float, 0.0, "Shifts roughness, -1 to 1: down is smoother, up is rougher."),
-    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat."),
-    Parameter("height", float, 1.0, "Strength of the height."),
+    Parameter(
+        "fov", float, 0.0, "Degrees across the photograph's longer side; 0 takes EXIF's, else 60.", low=0.0, high=150.0
+    ),
+    Parameter(
+        "size",
+        int,
+        0,
+        "Longer side of the photograph as it is worked on, in pixels; 0 keeps it, up to 2048.",
+        low=0,
+        high=8192,
+    ),
+    Parameter(
+        "width", float, 0.0, "Metres that the photograph's longer side shows; 0 for unknown.", (), True, 0.0, 1000.0
+    ),
+    Parameter(
+        "roughness", float, 0.0, "Shifts roughness, -1 to 1: down is smoother, up is rougher.", low=-1.0, high=1.0
+    ),
+    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0),
+    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0),
     Parameter("metal", str, "auto", "Whether the surface is metal; auto leaves it as found.", ("auto", "on", "off")),
     *_ENGINE,
 )
@@ -141,6 +191,8 @@ ONESHOT = Tool(
         ),
         *_CAPTURE,
     ),
+    (Input("photo", "Photograph", "A photograph, straight from above.", "photo"),),
+    "material",
 )
 
 TWOSHOT = Tool(
@@ -153,6 +205,11 @@ TWOSHOT = Tool(
         Parameter("seamless", str, "xy", "Axes on which the tile is made to repeat.", ("none", "x", "y", "xy")),
         *_CAPTURE,
     ),
+    (
+        Input("flash", "Flash photograph", "The photograph with flash, straight from above.", "photo"),
+        Input("ambient", "Photograph without flash", "The same place without flash.", "photo"),
+    ),
+    "material",
 )
 
 #: How an image is read that synthesis starts from.
@@ -176,16 +233,27 @@ _SOURCE: Tuple[Parameter, ...] = (
     Parameter("normal", str, "auto", "Green channel of a normal map that is an image.", ("auto", "gl", "dx"), True),
 )
 
+_SOURCE_INPUT = Input("in", "Texture", "An image or a material folder.", "asset")
+
 MULTIPLY = Tool(
     "multiply",
     "Multiply",
     "New textures or materials like a given one, of any size, all maps in step.",
     (
         Parameter("size", str, "", "Pixels of a result, such as 1024x1024; by default twice the source's sides."),
-        Parameter("seed", int, 0, "Another seed is another result; the same one is the same, always."),
+        Parameter(
+            "seed", int, 0, "Another seed is another result; the same one is the same, always.", low=0, high=2147483647
+        ),
         Parameter("tileable", bool, False, "Make results that repeat on both axes."),
-        Parameter("count", int, 1, "How many results, with seeds from the given one on."),
-        Parameter("variety", float, 0.5, "0 keeps large pieces of the source together, 1 mixes as much as it can."),
+        Parameter("count", int, 1, "How many results, with seeds from the given one on.", low=1, high=1000),
+        Parameter(
+            "variety",
+            float,
+            0.5,
+            "0 keeps large pieces of the source together, 1 mixes as much as it can.",
+            low=0.0,
+            high=1.0,
+        ),
         Parameter(
             "engine",
             str,
@@ -197,6 +265,8 @@ MULTIPLY = Tool(
         *_SOURCE,
         *_ENGINE,
     ),
+    (_SOURCE_INPUT,),
+    "same",
 )
 
 TILE = Tool(
@@ -212,11 +282,20 @@ TILE = Tool(
             "same keeps the size, unless whole repeats ask for a crop; crop lays the borders over each other.",
             ("same", "crop"),
         ),
-        Parameter("band", float, 0.08, "Width of the strip that may change: a part of the shorter side, or pixels."),
+        Parameter(
+            "band",
+            float,
+            0.08,
+            "Width of the strip that may change: a part of the shorter side, or pixels.",
+            low=0.0,
+            high=4096.0,
+        ),
         Parameter("even", bool, True, "Take uneven light off the colour, and a steady climb off the height."),
-        Parameter("seed", int, 0, "Of what is filled anew along the seam.", (), True),
+        Parameter("seed", int, 0, "Of what is filled anew along the seam.", (), True, 0, 2147483647),
         *_SOURCE,
     ),
+    (_SOURCE_INPUT,),
+    "same",
 )
 
 STYLE = Tool(
@@ -224,12 +303,17 @@ STYLE = Tool(
     "Style",
     "Give a texture or a material the look of another; what it shows stays.",
     (
-        Parameter("strength", float, 0.7, "0 leaves it as it is, 1 takes over all of the look."),
+        Parameter("strength", float, 0.7, "0 leaves it as it is, 1 takes over all of the look.", low=0.0, high=1.0),
         Parameter("keep_color", bool, False, "Keep the colours and take over only what is light and dark."),
-        Parameter("seed", int, 0, "Another seed is another result.", (), True),
+        Parameter("seed", int, 0, "Another seed is another result.", (), True, 0, 2147483647),
         *_SOURCE,
         *_ENGINE,
     ),
+    (
+        Input("content", "Content", "What is shown: an image or a material folder.", "asset"),
+        Input("style", "Look", "Whose look it gets: an image or a material folder.", "asset"),
+    ),
+    "same",
 )
 
 PREVIEW = Tool(
@@ -237,7 +321,7 @@ PREVIEW = Tool(
     "Preview",
     "A picture of a material: a lit plane, a sphere and its maps; of several materials, a sheet to compare them on.",
     (
-        Parameter("size", int, 512, "Side of each picture in pixels."),
+        Parameter("size", int, 512, "Side of each picture in pixels.", low=16, high=8192),
         Parameter(
             "view",
             str,
@@ -246,9 +330,32 @@ PREVIEW = Tool(
             ("material", "tiled"),
         ),
     ),
+    (Input("dir", "Materials", "A material folder or an image; several to compare them.", "asset", True),),
+    "picture",
 )
 
-TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, MULTIPLY, TILE, STYLE, PREVIEW)
+CONVERT = Tool(
+    "convert",
+    "Convert",
+    "Write a material as another program wants it: normal convention, packed channels, format, depth and size.",
+    (
+        Parameter("normal", str, "gl", "Green channel of the normal map: gl is +Y up, dx is +Y down.", ("gl", "dx")),
+        Parameter(
+            "pack",
+            str,
+            "none",
+            "orm packs ambient occlusion, roughness and metallic into one map; none unpacks them.",
+            ("none", "orm"),
+        ),
+        Parameter("size", int, 0, "Longer side at most, in pixels; 0 keeps it.", low=0, high=32768),
+        Parameter("format", str, "same", "Format of the maps.", ("same", "png", "tif", "exr", "tga", "jpg")),
+        Parameter("depth", str, "same", "Bits per sample.", ("same", "uint8", "uint16", "half", "float"), True),
+    ),
+    (Input("dir", "Material", "A material folder.", "material"),),
+    "material",
+)
+
+TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, MULTIPLY, TILE, STYLE, CONVERT, PREVIEW)
 
 
 def tool(name: str) -> Tool:
