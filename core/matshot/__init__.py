@@ -5,4 +5,6 @@ The package stays light: heavy modules load when a tool runs.
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+from matshot_host import __version__
+
+__all__ = ["__version__"]

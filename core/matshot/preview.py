@@ -15,20 +15,23 @@ import numpy as np
 import OpenImageIO as oiio
 
 from .assets import read_asset
-from .color import Pixels, linear_from_srgb, srgb_from_linear
+from .color import Pixels, srgb_from_linear
 from .errors import MatshotError
 from .jobs import Listener, Progress
 from .material import MapKind, Material
-from .normals import encoded_normals, renormalised
+from .normals import encoded_normals
 from .render import Camera, Environment, Light, SoftLight, displayed, exposure, flash, render, rendered_sphere
+from .shrinking import shrunk
 from .surface import Surface, surface_of
-from .texture import Texture, Wrap
+from .texture import Texture, Wrap, image_size
 
 #: A sheet of a material, or the material beside itself.
 View = Literal["material", "tiled"]
 
 #: How often a tiled view repeats a material on each axis.
 REPEATS = 3
+#: Longest side of a small picture, in pixels.
+THUMBNAIL = 512
 _MOST_REPEATS = 16
 #: Least part of its box that a variation fills, however small it is beside the others.
 _LEAST_SHARE = 0.25
@@ -200,6 +203,47 @@ def variations_sheet(
     return Texture(picture, "srgb")
 
 
+def thumbnail(material: Material, longest: int = THUMBNAIL) -> Texture:
+    """A small picture of a material for lists: lit where it has more than one map, else that map.
+
+    Args:
+        material: of any maps.
+        longest: pixels of the longer side at most.
+
+    Returns:
+        The picture, ``srgb``.
+    """
+    small = shrunk(material.unpacked(), longest)
+    return Texture(_variation(small, max(small.width, small.height), 1, Progress(None)), "srgb")
+
+
+def file_thumbnail(path: Path, longest: int = THUMBNAIL) -> Texture:
+    """A small picture of an image file of any size, as it is stored.
+
+    Args:
+        path: of the file.
+        longest: pixels of the longer side at most.
+
+    Returns:
+        The picture, ``srgb`` from integer files and ``linear`` from those of floats.
+
+    Raises:
+        MatshotError: for what cannot be read.
+    """
+    image_size(path)
+    image = oiio.ImageBuf(str(path))
+    whole = image.spec()
+    scale = min(1.0, longest / max(whole.width, whole.height))
+    width, height = (max(1, round(side * scale)) for side in (whole.width, whole.height))
+    roi = oiio.ROI(0, width, 0, height, 0, 1, 0, whole.nchannels)
+    small = oiio.ImageBufAlgo.resize(image, "box", roi=roi)
+    if small.has_error:
+        raise MatshotError(f"{path.name} cannot be read as a picture.", small.geterror())
+    pixels = np.asarray(small.get_pixels(oiio.FLOAT), dtype=np.float32).reshape(height, width, -1)
+    floats = whole.format.basetype in (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
+    return Texture(np.nan_to_num(_as_rgb(pixels), posinf=1.0, neginf=0.0), "linear" if floats else "srgb")
+
+
 def shown_material(path: Path) -> Material:
     """What a preview shows of a path: the material of a folder, or an image, whose wrap is measured.
 
@@ -213,18 +257,6 @@ def variation_title(material: Material) -> str:
     """What a variation is called on a sheet: by its seed, if the tool that made it recorded one, else its name."""
     seed = material.parameters.get("seed")
     return material.name if seed is None else f"seed {seed}"
-
-
-def shrunk(material: Material, longest: int) -> Material:
-    """A material whose longer side is at most ``longest``: colour is averaged as light, normals stay unit vectors."""
-    if max(material.width, material.height) <= longest:
-        return material
-    scale = longest / max(material.width, material.height)
-    width, height = (max(1, round(side * scale)) for side in (material.width, material.height))
-    maps = {kind: _averaged(texture, width, height) for kind, texture in material.maps.items()}
-    if "anisotropy_angle" in material.maps:
-        maps["anisotropy_angle"] = _averaged_turns(material.maps["anisotropy_angle"], width, height)
-    return material.with_maps(maps)
 
 
 def map_picture(kind: MapKind, texture: Texture) -> Pixels:
@@ -371,24 +403,6 @@ def _on_backdrop(sphere: Pixels) -> Pixels:
     backdrop = (np.float32(0.018) + np.float32(0.05) * np.exp(-1.1 * away))[..., np.newaxis]
     covered = sphere[..., 3:]
     return displayed(sphere[..., :3] * covered + backdrop * (1 - covered), 1.0)
-
-
-def _averaged(texture: Texture, width: int, height: int) -> Texture:
-    pixels = texture.pixels
-    if texture.encoding == "srgb":
-        color = srgb_from_linear(_resized(linear_from_srgb(texture.color), width, height))
-        if texture.alpha is None:
-            return texture.with_pixels(color)
-        return texture.with_pixels(np.concatenate([color, _resized(texture.alpha, width, height)], axis=2))
-    small = _resized(pixels, width, height)
-    return texture.with_pixels(renormalised(small) if texture.encoding == "normal" else small)
-
-
-def _averaged_turns(texture: Texture, width: int, height: int) -> Texture:
-    """Directions in parts of a turn, which are alike after half of it."""
-    angle = 4 * np.pi * texture.pixels
-    x, y = _resized(np.cos(angle), width, height), _resized(np.sin(angle), width, height)
-    return texture.with_pixels(np.mod(np.arctan2(y, x) / (4 * np.pi), 0.5).astype(np.float32))
 
 
 def _boxed(picture: Pixels, width: int, height: int) -> Pixels:

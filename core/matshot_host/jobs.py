@@ -1,0 +1,386 @@
+"""Jobs of a host: made, queued, followed, cancelled. What Blender, Maya and Unreal show is a view of this.
+
+Everything here is called from the host's main thread and returns at once, but for :meth:`Jobs.wait` and
+:meth:`Jobs.close`. A host calls :meth:`Jobs.poll` from its own timer.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import tempfile
+import threading
+import time
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple, Union
+
+from . import __version__
+from .client import PROTOCOL, Event, WorkerClient
+from .errors import MatshotError
+from .location import WorkerCommand
+
+#: Seconds after which a worker that does not follow a cancel is killed.
+_CANCEL = 0.7
+#: Seconds between looks while waiting.
+_PACE = 0.02
+
+#: What :meth:`Jobs.doctor` runs in place of a tool.
+DOCTOR = "doctor"
+
+
+class Result(NamedTuple):
+    """One thing that a job made.
+
+    Attributes:
+        kind: ``image`` or ``material``.
+        path: file, or folder of the material.
+        preview: picture of at most 512 pixels a side, or empty.
+        width: of the maps, in pixels.
+        height: of the maps, in pixels.
+        wrap: axes on which it repeats: ``none``, ``x``, ``y``, ``xy``.
+        source: input that it was made of, or empty.
+        notes: sentences for the artist.
+    """
+
+    kind: str
+    path: str
+    preview: str
+    width: int
+    height: int
+    wrap: str
+    source: str
+    notes: Tuple[str, ...]
+
+
+class Job:
+    """One run of a tool. Only :class:`Jobs` changes it.
+
+    Attributes:
+        number: counts a host's jobs from 1.
+        tool: name of the tool.
+        title: for the artist.
+        state: ``preparing`` (the host writes its inputs), ``waiting``, ``running``, ``done``, ``failed`` or
+            ``cancelled``.
+        fraction: done, 0 to 1.
+        stage: what is being done.
+        preview: path of the latest picture, or empty.
+        results: what was made.
+        failures: sentences about single files that failed while others did not.
+        error: one sentence, empty if nothing is wrong.
+        cause: technical detail for the log.
+        findings: of the doctor: ``what``, ``found``, ``fine``, ``mend``, ``needed``.
+        folder: its own, for inputs without a file, and for results that go nowhere else.
+    """
+
+    def __init__(self, number: int, tool: str, title: str, folder: str) -> None:
+        self.number, self.tool, self.title, self.folder = number, tool, title, folder
+        self.state = "preparing"
+        self.fraction = 0.0
+        self.stage = ""
+        self.preview = ""
+        self.results: List[Result] = []
+        self.failures: List[str] = []
+        self.error = ""
+        self.cause = ""
+        self.findings: List[Dict[str, Any]] = []
+        self.cancelling = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def notes(self) -> List[str]:
+        """What the artist should know of the results, each sentence once."""
+        return list(dict.fromkeys(note for result in self.results for note in result.notes))
+
+    @property
+    def status(self) -> str:
+        """One line about it: ``Upscale wall.png: 65 %, tiles``."""
+        if self.state == "running" and self.cancelling:
+            told = "cancelling"
+        elif self.state == "running":
+            told = f"{100 * self.fraction:.0f} %" + (f", {self.stage}" if self.stage else "")
+        else:
+            told = self.error or self.state
+        return f"{self.title}: {told}"
+
+
+class Jobs:
+    """All jobs of one host, done one after the other by one worker process.
+
+    Args:
+        host: name and version of the program this runs in.
+        command: how to start a worker; asked whenever one is started, so that changed preferences count. May raise
+            :class:`MatshotError`, which then is the job's error.
+    """
+
+    def __init__(self, host: str, command: Callable[[], WorkerCommand]) -> None:
+        self.listing: List[Job] = []
+        self._host, self._command = host, command
+        self._folder = ""
+        self._count = 0
+        self._waiting: List[Tuple[Job, str, Dict[str, Any]]] = []
+        self._running: Optional[Job] = None
+        self._request = 0
+        self._client: Optional[WorkerClient] = None
+        self._watch: Optional[threading.Timer] = None
+        self._changed: Set[Job] = set()
+
+    def new(self, tool: str, title: str) -> Job:
+        """A job with a folder of its own, that waits for its inputs.
+
+        Raises:
+            MatshotError: when there is no room for temporary files.
+        """
+        self._count += 1
+        try:
+            if not os.path.isdir(self._folder):
+                self._folder = tempfile.mkdtemp(prefix="matshot-")
+            folder = os.path.join(self._folder, f"job{self._count}")
+            os.mkdir(folder)
+        except OSError as error:
+            raise MatshotError(f"No temporary file can be written: {error.strerror or error}.", str(error)) from error
+        job = Job(self._count, tool, title, folder)
+        self.listing.append(job)
+        return job
+
+    def start(
+        self,
+        job: Job,
+        inputs: Sequence[Union[str, Mapping[str, str]]],
+        parameters: Mapping[str, Any],
+        output: str = "",
+        form: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        """Queue a job.
+
+        Args:
+            job: of :meth:`new`.
+            inputs: paths in the order of the tool's inputs; those of upscale may be ``{"path", "kind", "normal"}``
+                instead, where the host knows what a map holds, and may have ``<UDIM>`` in their name.
+            parameters: of the tool; what is left out has its default.
+            output: folder for the results, which get free names there; empty leaves them in the job's folder.
+            form: parameters of ``convert`` in which materials are wanted.
+        """
+        told = {
+            "tool": job.tool,
+            "inputs": [dict(one) if isinstance(one, Mapping) else str(one) for one in inputs],
+            "parameters": dict(parameters),
+            "folder": job.folder,
+            "output": output,
+            "form": dict(form or {}),
+        }
+        self._queue(job, "run", told)
+
+    def doctor(self) -> Job:
+        """Look at what the worker stands on; the answer is in the job's ``findings``.
+
+        Raises:
+            MatshotError: when there is no room for temporary files.
+        """
+        job = self.new(DOCTOR, "Test of Matshot")
+        self._queue(job, "doctor", {})
+        return job
+
+    def fail(self, job: Job, error: MatshotError) -> None:
+        """End a job whose inputs could not be prepared."""
+        self._end(job, "failed", error.sentence, error.cause)
+
+    def cancel(self, job: Job) -> None:
+        """End a job; the worker has less than a second to follow before it is killed."""
+        self._waiting = [entry for entry in self._waiting if entry[0] is not job]
+        if job is not self._running:
+            if not job.ended:
+                self._end(job, "cancelled")
+            return
+        if not job.cancelling and self._client is not None:
+            job.cancelling = True
+            self._changed.add(job)
+            self._client.notify("cancel", {"job": self._request})
+            self._watch = threading.Timer(_CANCEL, self._client.kill)
+            self._watch.daemon = True
+            self._watch.start()
+
+    def poll(self) -> List[Job]:
+        """Take in what the worker said, and start the next job if none runs; the jobs that changed since last time."""
+        client = self._client
+        while client is not None and client is self._client:
+            try:
+                event = client.events.get_nowait()
+            except queue.Empty:
+                break
+            self._take(event)
+        if self._running is None and self._waiting:
+            self._start_next()
+        changed = sorted(self._changed, key=lambda job: job.number)
+        self._changed.clear()
+        return changed
+
+    def wait(self, job: Job, timeout: Optional[float] = None) -> Job:
+        """Block until a job has ended, or for so many seconds; for scripts."""
+        until = None if timeout is None else time.monotonic() + timeout
+        seen = set(self.poll())
+        while not job.ended and (until is None or time.monotonic() < until):
+            time.sleep(_PACE)
+            seen.update(self.poll())
+        # Whoever polls next still hears of what happened meanwhile.
+        self._changed.update(seen)
+        return job
+
+    def forget(self, job: Job) -> None:
+        """Take a job off the list, and remove its folder."""
+        if not job.ended:
+            self.cancel(job)
+        if job in self.listing:
+            self.listing.remove(job)
+        self._changed.discard(job)
+        if job is not self._running:
+            shutil.rmtree(job.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """End the worker and remove every job's folder; for when the host quits. Takes two seconds at most."""
+        for job in [entry[0] for entry in self._waiting] + ([self._running] if self._running else []):
+            self._end(job, "cancelled")
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs or waits."""
+        return self._running is not None or bool(self._waiting)
+
+    @property
+    def worker_pid(self) -> int:
+        """Process id of the worker, 0 for none."""
+        return self._client.pid if self._client is not None else 0
+
+    def _queue(self, job: Job, method: str, told: Dict[str, Any]) -> None:
+        job.state = "waiting"
+        self._changed.add(job)
+        self._waiting.append((job, method, told))
+
+    def _start_next(self) -> None:
+        job, method, told = self._waiting.pop(0)
+        try:
+            command = self._command()
+            if self._client is not None and self._client.command != command:
+                self._retire()
+            if self._client is None:
+                self._client = WorkerClient(command, self._host, self._folder)
+        except MatshotError as error:
+            self.fail(job, error)
+            return
+        self._running = job
+        job.state, job.stage = "running", "" if self._client.ready else "starting"
+        self._changed.add(job)
+        self._request = self._client.request(method, told)
+
+    def _retire(self) -> None:
+        """Let a worker end that the preferences no longer want, without waiting for it."""
+        if self._client is not None:
+            threading.Thread(target=self._client.close, name="matshot retiring", daemon=True).start()
+            self._client = None
+
+    def _take(self, event: Event) -> None:
+        job = self._running
+        if event.kind == "lost":
+            self._lost(event.data)
+        elif event.kind == "ready":
+            self._ready(event.data)
+        elif job is None or event.request != self._request:
+            return
+        elif event.kind == "progress":
+            job.fraction = max(job.fraction, float(event.data.get("fraction") or 0.0))
+            job.stage = str(event.data.get("stage") or job.stage)
+            job.preview = str(event.data.get("preview") or job.preview)
+            self._changed.add(job)
+        elif event.kind == "result":
+            job.results = [_result(told) for told in event.data.get("results", [])]
+            job.failures = [str(sentence) for sentence in event.data.get("failures", [])]
+            job.findings = list(event.data.get("findings", []))
+            job.fraction = 1.0
+            job.preview = next((made.preview for made in job.results if made.preview), job.preview)
+            self._end(job, "done")
+        elif event.kind == "error" and event.data["cancelled"]:
+            self._end(job, "cancelled")
+        elif event.kind == "error":
+            self._end(job, "failed", event.data["sentence"], event.data["cause"])
+
+    def _ready(self, told: Dict[str, Any]) -> None:
+        if told.get("protocol") != PROTOCOL and self._running is not None:
+            self._end(
+                self._running,
+                "failed",
+                f"This plug-in is of Matshot {__version__}, the worker is of {told.get('version', 'another version')}; "
+                "install both anew from one version.",
+            )
+            self._retire()
+
+    def _lost(self, told: Dict[str, Any]) -> None:
+        client, job = self._client, self._running
+        self._client = None
+        if job is None or client is None:
+            return
+        if job.cancelling:
+            self._end(job, "cancelled")
+        elif told["ready"]:
+            self._end(
+                job,
+                "failed",
+                f"Matshot's worker ended{_manner(told['code'])} during '{job.title}', which is lost; "
+                "the next job starts a new worker.",
+                told["text"],
+            )
+        else:
+            self._end(job, "failed", _not_started(client.command, told), told["text"])
+
+    def _end(self, job: Job, state: str, error: str = "", cause: str = "") -> None:
+        job.state, job.error, job.cause, job.stage = state, error, cause, ""
+        self._changed.add(job)
+        if job is self._running:
+            self._running = None
+            if self._watch is not None:
+                self._watch.cancel()
+                self._watch = None
+            if job not in self.listing:
+                shutil.rmtree(job.folder, ignore_errors=True)
+        if state != "done":
+            job.preview = ""
+            shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def _result(told: Mapping[str, Any]) -> Result:
+    return Result(
+        str(told["kind"]),
+        str(told["path"]),
+        str(told.get("preview") or ""),
+        int(told["width"]),
+        int(told["height"]),
+        str(told.get("wrap") or "none"),
+        str(told.get("source") or ""),
+        tuple(str(note) for note in told.get("notes", ())),
+    )
+
+
+def _manner(code: Optional[int]) -> str:
+    """How a process ended, for the middle of a sentence."""
+    if code is None or code == 0:
+        return ""
+    return f" (killed by signal {-code})" if code < 0 else f" (exit code {code})"
+
+
+def _not_started(command: WorkerCommand, told: Mapping[str, Any]) -> str:
+    """Why a worker did not come up, and what to do."""
+    python, text = command.arguments[0], str(told["text"])
+    last = text.strip().splitlines()[-1] if text.strip() else "it said nothing" + _manner(told["code"])
+    if "No module named matshot" in text or "No module named 'matshot'" in text:
+        return (
+            f"The Python of {command.origin}, {python}, has no Matshot; "
+            f"run '{python} -m pip install matshot', or choose another Python."
+        )
+    return f"Matshot could not be started with the Python of {command.origin}, {python}: {last.rstrip('.')}."
