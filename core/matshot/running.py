@@ -213,12 +213,14 @@ def _upscaled(asked: Run, parameters: dict[str, Any], results: Path, progress: P
         files = FileOptions(**{**stored, **known})
         source = Path(told["path"])
         part = progress.part(index / len(asked.inputs), (index + 1) / len(asked.inputs), source.name)
-        outcome = upscale_all([source], place, options, files, progress=part)
+        # A material is named for its folder, so it gets one of its own name.
+        target = place / (source.resolve().name or "material") if source.is_dir() else place
+        outcome = upscale_all([source], target, options, files, progress=part)
         failures += [error.sentence for _, error in outcome.failed]
-        if source.is_dir():
-            made += _enlarged_folder(source, place, outcome.done)
-        else:
+        if not source.is_dir():
             made += [_enlarged_image(done) for done in outcome.done]
+        elif outcome.done:
+            made.append(_enlarged_folder(source, target, outcome.done))
     if not made:
         raise MatshotError(failures[0])
     return Ran(tuple(made), tuple(failures))
@@ -241,24 +243,16 @@ def _common_wrap(inputs: Sequence[str | Mapping[str, str]], options: UpscaleOpti
 
 
 def _enlarged_image(done: Upscaled) -> Made:
-    picture = _picture_of(done.target)
+    picture = _picture_of(done.target, done.target)
     return Made("image", done.target, picture, done.width, done.height, done.wrap, str(done.source), done.notes)
 
 
-def _enlarged_folder(source: Path, place: Path, done: Sequence[Upscaled]) -> Iterator[Made]:
-    if not done:
-        return
-    # A material is named for its folder, so it gets one of its own name.
-    folder = place / (source.resolve().name or "material")
-    aside = place.with_name(f"{place.name}{_PARTIAL}")
-    place.rename(aside)
-    place.mkdir()
-    aside.rename(folder)
+def _enlarged_folder(source: Path, folder: Path, done: Sequence[Upscaled]) -> Made:
     first = done[0]
-    colour = next((one for one in done if "basecolor of" in " ".join(one.notes)), first)
-    picture = _picture_of(folder / colour.target.relative_to(place))
+    shown = next((one for one in done if any(note.startswith("basecolor of") for note in one.notes)), first)
     notes = tuple(dict.fromkeys(note for one in done for note in one.notes))
-    yield Made("material", folder, picture, first.width, first.height, first.wrap, str(source), notes)
+    picture = _picture_of(shown.target, folder)
+    return Made("material", folder, picture, first.width, first.height, first.wrap, str(source), notes)
 
 
 def _made(
@@ -397,7 +391,7 @@ def _stored(material: Material, target: Path, image: bool, form: ConvertOptions 
         save_converted(material, target, form)
     if image:
         notes = tuple(material.parameters.get("notes", ()))
-        picture = _picture_of(target)
+        picture = _picture_of(target, target)
         return Made("image", target, picture, material.width, material.height, material.wrap, source, notes)
     return _made_material(material, target, source)
 
@@ -421,13 +415,13 @@ def _sheet(paths: Sequence[Path], parameters: Mapping[str, Any], results: Path) 
     return Made("image", picture, picture, shown.width, shown.height, "none")
 
 
-def _picture_of(file: Path) -> Path | None:
-    """A small picture beside an image, if it can be read once more."""
+def _picture_of(file: Path, beside: Path) -> Path | None:
+    """A small picture of an image, beside a result, if it can be read once more."""
     from .preview import file_thumbnail
     from .texture import write_texture
 
     try:
-        return write_texture(file_thumbnail(file), file.with_name(f"{file.stem}.preview.png"), depth="uint8")
+        return write_texture(file_thumbnail(file), beside.with_name(f"{beside.stem}.preview.png"), depth="uint8")
     except MatshotError:
         return None
 
