@@ -10,7 +10,7 @@ from typing import Literal
 from .errors import MatshotError
 from .material import PREVIEW, MapKind, Material, guess_map, load_material, save_material
 from .synthesis.planes import planes_of
-from .texture import WRITABLE, Convention, Encoding, Texture, Wrap, read_texture, write_texture
+from .texture import WRITABLE, Convention, Depth, Encoding, Texture, Wrap, read_texture, write_texture
 from .wrapping import measured_wrap
 
 #: Map that an image of numbers stands for that is nothing else: one of any number of channels.
@@ -140,15 +140,29 @@ def check_folder(folder: Path) -> None:
         raise MatshotError(f"The folder {place} cannot be written.")
 
 
-def delivered(material: Material, folder: Path) -> Path:
+def delivered(
+    material: Material,
+    folder: Path,
+    *,
+    suffix: str | None = ".png",
+    depth: Depth | None = None,
+    convention: Convention = "gl",
+) -> Path:
     """Write a material's folder and, if it can be lit, ``preview.png`` in it.
+
+    Args:
+        material: to write.
+        folder: target.
+        suffix: as :func:`~matshot.material.save_material` takes it.
+        depth: likewise.
+        convention: likewise.
 
     Raises:
         MatshotError: when it cannot be written; the folder is then as it was, but for the picture.
     """
     from .preview import preview
 
-    save_material(material, folder)
+    save_material(material, folder, suffix=suffix, depth=depth, convention=convention)
     if "basecolor" in material.maps:
         write_texture(preview(material), folder / PREVIEW)
     return folder

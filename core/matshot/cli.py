@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -17,16 +17,12 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from matshot_host.tools import MULTIPLY, ONESHOT, PREVIEW, STYLE, TILE, TWOSHOT, UPSCALE, Tool
+from matshot_host.tools import CONVERT, MULTIPLY, ONESHOT, PREVIEW, STYLE, TILE, TWOSHOT, UPSCALE, Tool
 
 from . import __version__
 from .errors import Cancelled, MatshotError
 
 if TYPE_CHECKING:
-    from .assets import Asset
-    from .jobs import Listener
-    from .material import Material
-    from .terminal import Reporter
     from .texture import Texture
 
 app = typer.Typer(
@@ -156,11 +152,7 @@ def oneshot(
     **chosen: Any,
 ) -> None:
     """Filled in from the tool table."""
-    from .capture.oneshot import OneShotOptions
-    from .capture.oneshot import oneshot as capture
-
-    options = OneShotOptions(**chosen)
-    _capture(lambda progress: capture(photo, options, progress=progress), output, as_json, quiet)
+    _capture("oneshot", [photo], chosen, output, as_json, quiet)
 
 
 @app.command()
@@ -174,21 +166,20 @@ def twoshot(
     **chosen: Any,
 ) -> None:
     """Filled in from the tool table."""
-    from .capture.twoshot import TwoShotOptions
-    from .capture.twoshot import twoshot as capture
-
-    options = TwoShotOptions(**chosen)
-    _capture(lambda progress: capture(flash, ambient, options, progress=progress), output, as_json, quiet)
+    _capture("twoshot", [flash, ambient], chosen, output, as_json, quiet)
 
 
-def _capture(captured: Callable[[Listener], Material], output: Path, as_json: bool, quiet: bool) -> None:
+def _capture(
+    tool: str, photographs: list[Path], chosen: dict[str, Any], output: Path, as_json: bool, quiet: bool
+) -> None:
     from .assets import check_folder, delivered
+    from .running import captured
     from .terminal import Reporter
 
     check_folder(output)
     with Reporter(as_json=as_json, quiet=quiet) as reporter:
         began = time.monotonic()
-        material = captured(reporter.progress)
+        material = captured(tool, photographs, chosen, reporter.progress)
         folder = delivered(material, output)
         reporter.delivered(material, folder, time.monotonic() - began)
 
@@ -206,27 +197,7 @@ def multiply(
     **chosen: Any,
 ) -> None:
     """Filled in from the tool table."""
-    from .assets import read_asset, targets
-    from .synthesis.multiply import MultiplyOptions, variations
-    from .terminal import Reporter
-    from .texture import write_texture
-
-    reading = {name: chosen.pop(name) for name in ("kind", "normal")}
-    options = MultiplyOptions(**chosen)
-    asset = read_asset(source, **reading)
-    seeds = [options.seed + number for number in range(options.count)]
-    places = targets(source, output, asset, [f"_{seed}" for seed in seeds] if options.count > 1 else [""])
-    with Reporter(as_json=as_json, quiet=quiet) as reporter:
-        shown = 0
-
-        def show(octave: Texture) -> None:
-            nonlocal shown
-            if octaves is not None:
-                reporter.pictured(write_texture(octave, octaves / f"{source.stem}_octave_{shown:03d}.png"))
-                shown += 1
-
-        made = variations(asset.material, options, progress=reporter.progress, shown=show)
-        _deliver(reporter, made, places, image=asset.image)
+    _remake("multiply", [source], chosen, output, as_json, quiet, octaves)
 
 
 @app.command()
@@ -239,16 +210,7 @@ def tile(
     **chosen: Any,
 ) -> None:
     """Filled in from the tool table."""
-    from .assets import read_asset
-    from .synthesis.tile import TileOptions
-    from .synthesis.tile import tile as seamless
-
-    reading = {name: chosen.pop(name) for name in ("kind", "normal")}
-    options = TileOptions(**chosen)
-    asset = read_asset(source, **reading)
-    _remake(
-        lambda progress: seamless(asset.material, options, progress=progress), asset, source, output, as_json, quiet
-    )
+    _remake("tile", [source], chosen, output, as_json, quiet)
 
 
 @app.command()
@@ -262,40 +224,67 @@ def style(
     **chosen: Any,
 ) -> None:
     """Filled in from the tool table."""
-    from .assets import read_asset
-    from .synthesis.style import StyleOptions
-    from .synthesis.style import style as styled
-
-    reading = {name: chosen.pop(name) for name in ("wrap", "kind", "normal")}
-    options = StyleOptions(**chosen)
-    asset = read_asset(content, **reading)
-    other = read_asset(look, wrap="auto").material
-    _remake(
-        lambda progress: styled(asset.material, other, options, progress=progress),
-        asset, content, output, as_json, quiet,
-    )  # fmt: skip
+    _remake("style", [content, look], chosen, output, as_json, quiet)
 
 
 def _remake(
-    made: Callable[[Listener], Material], asset: Asset, source: Path, output: Path, as_json: bool, quiet: bool
+    tool: str,
+    inputs: list[Path],
+    chosen: dict[str, Any],
+    output: Path,
+    as_json: bool,
+    quiet: bool,
+    octaves: Path | None = None,
 ) -> None:
-    """Make one result of what was read, and write it as that came."""
-    from .assets import targets
+    """Make results of what is read, and write each as that came as soon as it is made."""
+    from .assets import targets, write_asset
+    from .running import Remaking
+    from .terminal import Reporter
+    from .texture import write_texture
+
+    source = inputs[0]
+    remaking = Remaking.of(tool, inputs, chosen)
+    image = remaking.asset.image
+    places = targets(source, output, remaking.asset, list(remaking.endings))
+    with Reporter(as_json=as_json, quiet=quiet) as reporter:
+        shown = 0
+
+        def show(octave: Texture) -> None:
+            nonlocal shown
+            if octaves is not None:
+                reporter.pictured(write_texture(octave, octaves / f"{source.stem}_octave_{shown:03d}.png"))
+                shown += 1
+
+        began = time.monotonic()
+        for material, place in zip(remaking.made(reporter.progress, show), places, strict=True):
+            reporter.delivered(material, write_asset(material, place, image=image), time.monotonic() - began)
+            began = time.monotonic()
+
+
+@app.command()
+@options_of(CONVERT)
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="A material folder.")],
+    output: Folder,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    **chosen: Any,
+) -> None:
+    """Filled in from the tool table."""
+    from .assets import Asset, targets
+    from .conversion import ConvertOptions, save_converted
+    from .conversion import convert as converted
+    from .material import load_material
     from .terminal import Reporter
 
-    places = targets(source, output, asset, [""])
+    options = ConvertOptions(**chosen)
+    material = load_material(source)
+    (folder,) = targets(source, output, Asset(material, image=False), [""])
     with Reporter(as_json=as_json, quiet=quiet) as reporter:
-        _deliver(reporter, (made(reporter.progress) for _ in places), places, image=asset.image)
-
-
-def _deliver(reporter: Reporter, made: Iterable[Material], places: list[Path], *, image: bool) -> None:
-    """Write results as they are made."""
-    from .assets import write_asset
-
-    began = time.monotonic()
-    for material, place in zip(made, places, strict=True):
-        reporter.delivered(material, write_asset(material, place, image=image), time.monotonic() - began)
         began = time.monotonic()
+        made = converted(material, options, progress=reporter.progress)
+        save_converted(made, folder, options)
+        reporter.delivered(made, folder, time.monotonic() - began)
 
 
 @app.command()
@@ -315,6 +304,36 @@ def preview(
     materials = [shown_material(path) for path in inputs]
     shown = picture(materials[0], **chosen) if len(materials) == 1 else variations_sheet(materials, **chosen)
     write_texture(shown, output)
+
+
+@app.command(name="install")
+def install_plugin(
+    host: Annotated[str, typer.Argument(metavar="blender|maya|unreal", help="Program that gets the plug-in.")],
+    version: Annotated[str, typer.Option(help="Of Blender, such as 4.5, or Maya, such as 2025.")] = "",
+    into: Annotated[
+        Path | None, typer.Option(help="Folder that plug-ins go into; the project's folder for Unreal.")
+    ] = None,
+    uninstall: Annotated[bool, typer.Option("--uninstall", help="Remove what was put there.")] = False,
+) -> None:
+    """Put the plug-in into Blender, Maya or an Unreal project, to work with this Python."""
+    from . import installing
+
+    console = Console(soft_wrap=True)
+    if uninstall:
+        for sentence in installing.uninstall(host, version, into):
+            console.print(escape(sentence), highlight=False)
+        return
+    for path in installing.install(host, version, into):
+        console.print(f"[green]done[/] {escape(str(path))}", highlight=False)
+    console.print(installing.HOSTS[host].next, highlight=False)
+
+
+@app.command()
+def worker() -> None:
+    """Serve a plug-in over standard input and output; plug-ins start this themselves."""
+    from .worker import main as serve
+
+    serve()
 
 
 @app.command()

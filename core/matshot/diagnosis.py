@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+
+from matshot_host.location import record, worker_command
 
 from . import __version__
 from .errors import MatshotError
@@ -13,6 +17,11 @@ from .inference.cards import installed
 from .inference.gpu import nvidia_gpus
 from .inference.memory import free_bytes
 from .inference.session import CUDA, Network, gpu_obstacle, onnxruntime, usable_threads
+from .installing import HOSTS, Installed
+from .installing import installed as installed_plugins
+
+#: Seconds that another Python has to say which Matshot it holds.
+_PATIENCE = 30
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,55 @@ def diagnosis() -> list[Finding]:
             found.append(Finding("GPU", gpu_obstacle(), False, "nothing to do: the CPU is used", needed=False))
     except MatshotError as error:
         found.append(Finding("inference", error.sentence, False, error.cause))
-    return found
+    return found + list(_plugins())
+
+
+def _plugins() -> Iterator[Finding]:
+    """What ``matshot install`` noted: the Python that workers run with, and the plug-ins that are in hosts."""
+    try:
+        noted, plugins = record(), installed_plugins()
+    except MatshotError as error:
+        yield Finding("plug-ins", error.sentence, False, "matshot install blender, maya or unreal", needed=False)
+        return
+    if not plugins:
+        yield Finding("plug-ins", "none were put in by 'matshot install'", needed=False)
+        return
+    python = noted.get("python")
+    yield _worker_python(python if isinstance(python, str) else "", plugins[0].host)
+    for plugin in plugins:
+        yield _plugin(plugin)
+
+
+def _plugin(plugin: Installed) -> Finding:
+    mend = f"matshot install {plugin.host}"
+    what = f"{HOSTS[plugin.host].title} plug-in"
+    if not plugin.there:
+        return Finding(what, f"{plugin.path} is gone, or is not Matshot's any more", False, mend, needed=False)
+    if plugin.version and plugin.version != __version__:
+        older = f"{plugin.version} in {plugin.path}, and this is {__version__}"
+        return Finding(what, older, False, mend, needed=False)
+    return Finding(what, " in ".join(filter(None, (plugin.version, str(plugin.path)))), needed=False)
+
+
+def _worker_python(python: str, host: str) -> Finding:
+    """Ask the noted Python which Matshot it holds."""
+    what, mend = "worker Python", f"matshot install {host}"
+    try:
+        command = worker_command(preferred=python)
+    except MatshotError:
+        return Finding(what, f"{python or 'none'}, which does not exist", False, mend, needed=False)
+    asked = [command.arguments[0], "-c", "import matshot.worker, matshot; print(matshot.__version__)"]
+    try:
+        said = subprocess.run(
+            asked, env=command.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return Finding(what, f"{python} does not run", False, mend, needed=False)
+    if said.returncode != 0:
+        return Finding(what, f"{python} has no Matshot", False, f"{python} -m pip install matshot", needed=False)
+    there = said.stdout.strip()
+    found = f"{python} with Matshot {there}"
+    return Finding(what, found, there == __version__, "" if there == __version__ else mend, needed=False)
 
 
 def _package(name: str) -> Finding:

@@ -7,7 +7,6 @@ Substance and the suffixes of game engines are known. What was guessed can be to
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -19,15 +18,18 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from matshot_host.description import DESCRIPTION as DESCRIPTION
+from matshot_host.description import check_files, described_maps, read_description
+
+from .describing import description_of, with_convention, write_record
 from .errors import MatshotError
-from .materialx import DOCUMENT, material_document
+from .materialx import DOCUMENT
 from .texture import (
     READABLE,
-    WRAPS,
+    WRITABLE,
     Convention,
     Depth,
     Encoding,
-    FileSource,
     Texture,
     Wrap,
     read_texture,
@@ -51,10 +53,8 @@ MapKind = Literal[
 ]
 MAP_KINDS: tuple[str, ...] = get_args(MapKind)
 
-DESCRIPTION = "material.json"
 #: The picture of a material that its folder may hold.
 PREVIEW = "preview.png"
-_DESCRIPTION_VERSION = 1
 
 _COLORS = ("basecolor", "emission")
 #: Maps of one number per pixel. A specular map may be a colour, and so stays as it is.
@@ -172,6 +172,7 @@ class MapEntry:
         encoding: that its pixels get; colour comes as ``linear`` from float files all the same.
         convention: of a normal map's green channel.
         reason: how this is known.
+        colorspace: of colours, if the description says: ``srgb``, ``linear`` or an OCIO name; else empty.
     """
 
     path: Path
@@ -179,6 +180,7 @@ class MapEntry:
     encoding: Encoding
     convention: Convention
     reason: str
+    colorspace: str = ""
 
 
 @dataclass(frozen=True)
@@ -366,7 +368,7 @@ def save_material(
     material: Material,
     folder: str | os.PathLike[str],
     *,
-    suffix: str = ".png",
+    suffix: str | None = ".png",
     depth: Depth | None = None,
     convention: Convention = "gl",
 ) -> Path:
@@ -378,7 +380,7 @@ def save_material(
     Args:
         material: to write.
         folder: target, made if it does not exist.
-        suffix: format of the maps.
+        suffix: format of the maps; None for that of each map's source, and PNG without one.
         depth: bits of all maps; else each map keeps those of its source, and new maps get 8, heights and normals 16.
         convention: of the normal map: ``gl`` (+Y up) or ``dx`` (+Y down).
 
@@ -395,13 +397,11 @@ def save_material(
     try:
         files: dict[MapKind, str] = {}
         for kind, texture in material.maps.items():
-            files[kind] = map_stem(kind, convention) + suffix
-            stored = _with_convention(texture, convention) if kind == "normal" else texture
+            files[kind] = map_stem(kind, convention) + (suffix or _own_suffix(texture))
+            stored = with_convention(texture, convention) if kind == "normal" else texture
             fallback: Depth = "uint16" if kind in _FINE else "uint8"
             write_texture(stored, aside / files[kind], depth=depth or (None if texture.source else fallback))
-        document = material_document(material, files, convention, depth=depth)
-        (aside / DOCUMENT).write_text(document, encoding="utf-8")
-        _write_description(material, aside / DESCRIPTION, files, convention)
+        write_record(description_of(material, files, convention, depth), folder, aside)
         for name in (*files.values(), DOCUMENT, DESCRIPTION):
             (aside / name).replace(folder / name)
     except OSError as error:
@@ -553,58 +553,35 @@ def _is_preview(image: Path, base: str) -> bool:
 def _described(folder: Path) -> MaterialFolder:
     """A folder by its ``material.json``; one that lists no maps is read by the names of the files."""
     file = folder / DESCRIPTION
-    try:
-        description = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise MatshotError(f"{file} cannot be read as a description of a material.", str(error)) from error
-    if not isinstance(description, dict) or not isinstance(description.get("maps", {}), dict):
-        raise MatshotError(f"{file} does not describe a material.")
-    _check_description(file, description)
-    maps = description.get("maps", {})
+    description = read_description(str(folder))
+    maps = described_maps(description, str(folder))
     if not maps:
         images = sorted(image for image in folder.iterdir() if _is_image(image))
         found = _guessed(folder, images, description)
         if found is None:
             raise MatshotError(f"{file} lists no maps, and the names of the files beside it do not tell them.")
         return replace(found, name=description.get("name") or found.name)
+    check_files(maps, str(folder))
     entries = []
     for name, said in maps.items():
         kind = _kind(name)
-        if not isinstance(said, dict) or not isinstance(said.get("file"), str):
-            raise MatshotError(f"{file} does not say which file holds the {kind} map.")
-        path = folder / said["file"]
-        if not path.is_file():
-            raise MatshotError(f"{file} lists {said['file']}, which is not there.")
-        convention: Convention = "dx" if said.get("convention") == "dx" else "gl"
+        convention: Convention = "dx" if said.convention == "dx" else "gl"
         reason = f"by {DESCRIPTION}"
         if kind == "normal":
             reason += f", {_CONVENTION_NAMES[convention]}"
-        entries.append(MapEntry(path, kind, map_encoding(kind), convention, reason))
+        path = folder / description["maps"][name]["file"]
+        entries.append(MapEntry(path, kind, map_encoding(kind), convention, reason, said.colorspace))
     return MaterialFolder(folder, description.get("name") or folder.resolve().name, tuple(entries), description)
 
 
-def _check_description(file: Path, description: Mapping[str, Any]) -> None:
-    size, scale = description.get("physical_size"), description.get("height_scale")
-    sound = {
-        "physical_size": size is None or (isinstance(size, list) and len(size) == 2 and all(map(_is_length, size))),
-        "height_scale": scale is None or _is_length(scale),
-        "wrap": description.get("wrap", "none") in WRAPS,
-        "name": isinstance(description.get("name", ""), str),
-        "origin": isinstance(description.get("origin", ""), str),
-        "parameters": isinstance(description.get("parameters", {}), dict),
-    }
-    for key, fine in sound.items():
-        if not fine:
-            raise MatshotError(f"{file} has a {key} that makes no sense: {description[key]!r}.")
-
-
-def _is_length(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-
-
 def _read_map(entry: MapEntry, wrap: Wrap) -> Texture:
-    encoding: Encoding | Literal["auto"] = "auto" if entry.encoding == "srgb" else entry.encoding
-    texture = read_texture(entry.path, encoding=encoding, convention=entry.convention, wrap=wrap)
+    encoding: Encoding | Literal["auto"] = entry.encoding
+    colorspace = ""
+    if encoding == "srgb":
+        plain: dict[str, Encoding] = {"srgb": "srgb", "linear": "linear"}
+        encoding = plain.get(entry.colorspace, "auto")
+        colorspace = "" if entry.colorspace in plain else entry.colorspace
+    texture = read_texture(entry.path, encoding=encoding, colorspace=colorspace, convention=entry.convention, wrap=wrap)
     return _scalar(texture) if entry.kind in _SCALARS else texture
 
 
@@ -619,35 +596,6 @@ def _scalar(texture: Texture) -> Texture:
     return texture.with_pixels(np.ascontiguousarray(one, dtype=np.float32))
 
 
-def _with_convention(texture: Texture, convention: Convention) -> Texture:
-    source = texture.source or FileSource(Path(), "uint16")
-    return replace(texture, source=replace(source, convention=convention))
-
-
-def _write_description(material: Material, file: Path, files: Mapping[MapKind, str], convention: Convention) -> None:
-    maps: dict[str, dict[str, str]] = {}
-    for kind, name in files.items():
-        maps[kind] = {"file": name, "encoding": map_encoding(kind)}
-        if kind == "normal":
-            maps[kind]["convention"] = convention
-    description = {
-        "matshot": _DESCRIPTION_VERSION,
-        "name": material.name,
-        "size": [material.width, material.height],
-        "wrap": material.wrap,
-        "physical_size": list(material.physical_size) if material.physical_size else None,
-        "height_scale": material.height_scale,
-        "origin": material.origin,
-        "parameters": dict(material.parameters),
-        "maps": maps,
-    }
-    with file.open("w", encoding="utf-8") as stream:
-        json.dump(description, stream, indent=2, ensure_ascii=False, default=_plain)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _plain(value: object) -> object:
-    """What JSON does not know: NumPy's numbers and arrays as theirs, anything else (a path) as its text."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
+def _own_suffix(texture: Texture) -> str:
+    suffix = texture.source.path.suffix.lower() if texture.source else ""
+    return suffix if suffix in WRITABLE else ".png"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from matshot.errors import Cancelled, MatshotError
+from matshot.material import Material, load_material, save_material
 from matshot.procedural import brick_wall
-from matshot.texture import Texture, read_texture, write_texture
+from matshot.texture import FileSource, Texture, read_texture, write_texture
 from matshot.upscale import UpscaleOptions, upscale_all, upscale_file
 from matshot.upscale.files import FileOptions
+from matshot_host.graph import material_graph
 
 FAST = UpscaleOptions(scale=2, threads=1, device="cpu")
 
@@ -61,6 +64,41 @@ def test_a_material_folder_goes_by_kind_with_one_wrap(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "material.json").read_text() == "{}"
     decoded = read_texture(tmp_path / "out" / "normal_gl.png", encoding="data").pixels * 2 - 1
     assert np.abs(np.linalg.norm(decoded, axis=2) - 1).max() < 0.02
+
+
+@pytest.mark.parametrize(("format_", "depth", "colorspace"), [("same", "same", "srgb"), ("exr", "half", "linear")])
+def test_a_described_material_is_described_anew(tmp_path: Path, format_: str, depth: str, colorspace: str) -> None:
+    wall = brick_wall(32, seed=1)
+    maps = {"basecolor": wall["basecolor"], "normal": wall["normal_gl"], "roughness": wall["roughness"]}
+    material = Material(maps, name="wall", physical_size=(1.0, 1.0), parameters={"seed": 3})
+    folder = save_material(material, tmp_path / "wall", convention="dx")
+    (folder / "roughness.png").write_bytes(b"no picture")
+    files = FileOptions(format=format_, depth=depth)
+    upscale_all([folder], tmp_path / "out", UpscaleOptions(method="lanczos", wrap="xy"), files)
+    made = load_material(tmp_path / "out")
+    assert (made.name, made.physical_size, made.parameters, made.width) == ("wall", (1.0, 1.0), {"seed": 3}, 128)
+    assert set(made.maps) == {"basecolor", "normal"}
+    description = json.loads((tmp_path / "out" / "material.json").read_text())
+    assert description["size"] == [128, 128]
+    assert description["maps"]["basecolor"]["colorspace"] == colorspace
+    graph = material_graph(str(tmp_path / "out"))
+    assert graph.node("basecolor").encoding == colorspace
+    assert graph.node(graph.surface["geometry_normal"]).convention == "dx"
+    document = (tmp_path / "out" / "material.mtlx").read_text()
+    assert all(Path(image.file).name in document for image in graph.images())
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_colours_in_a_space_of_their_own_stay_in_it(tmp_path: Path) -> None:
+    aces = FileSource(Path("scan.exr"), "float", colorspace="ACEScg")
+    colour = Texture(np.full((16, 16, 3), 0.25, np.float32), "linear", "xy", aces)
+    folder = save_material(Material({"basecolor": colour}, name="scan"), tmp_path / "scan", suffix=".exr")
+    np.testing.assert_allclose(load_material(folder).maps["basecolor"].pixels, 0.25, atol=1e-5)
+    upscale_all([folder], tmp_path / "out", UpscaleOptions(scale=2, method="lanczos"))
+    back = load_material(tmp_path / "out").maps["basecolor"]
+    np.testing.assert_allclose(back.pixels, 0.25, atol=1e-5)
+    assert back.source is not None
+    assert back.source.colorspace == "ACEScg"
 
 
 def test_directx_normals_come_back_as_directx(tmp_path: Path) -> None:

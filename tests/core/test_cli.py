@@ -181,3 +181,19 @@ def test_bad_options_of_synthesis_are_one_sentence(texture: Path, tmp_path: Path
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out.png").exists()
+
+
+def test_every_tool_is_a_command() -> None:
+    from matshot.cli import app
+
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert {one.name for one in TOOLS} <= commands
+
+
+def test_the_worker_is_a_command() -> None:
+    asked = '{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}\n'
+    said = subprocess.run(
+        [sys.executable, "-m", "matshot", "worker"], input=asked, capture_output=True, text=True, timeout=60
+    )
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout.splitlines()[0])["result"]["name"] == "matshot"

@@ -361,7 +361,14 @@ def test_description_lists_what_is_there(tmp_path):
     description = json.loads((tmp_path / DESCRIPTION).read_text())
     assert description["matshot"] == 1
     assert description["size"] == [12, 8]
-    assert description["maps"]["normal"] == {"file": "normal_dx.png", "encoding": "normal", "convention": "dx"}
+    assert description["maps"]["normal"] == {
+        "file": "normal_dx.png",
+        "encoding": "normal",
+        "convention": "dx",
+        "signed": False,
+    }
+    assert description["maps"]["basecolor"] == {"file": "basecolor.png", "encoding": "srgb", "colorspace": "srgb"}
+    assert description["maps"]["height"] == {"file": "height.png", "encoding": "data"}
     assert find_material(tmp_path).explain()[1] == f"normal_dx.png: normal, by {DESCRIPTION}, DirectX (+Y down)"
 
 
@@ -406,6 +413,12 @@ def test_foreign_files_by_description(tmp_path):
         ("b.png", "normal", "dx"),
     ]
     assert load_material(found).name == tmp_path.name
+
+
+def test_described_files_are_named_from_the_folder_as_it_was_given(tmp_path, monkeypatch):
+    save_material(brick(), tmp_path / "brick")
+    monkeypatch.chdir(tmp_path)
+    assert find_material("brick").entries[0].path == Path("brick/basecolor.png")
 
 
 def test_a_description_without_maps_is_completed_by_names(tmp_path):

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from matshot.describing import description_of
 from matshot.material import Material
 from matshot.materialx import material_document
 from matshot.normals import encoded_normals
 from matshot.texture import FileSource, Texture
+from matshot_host.graph import graph_of
 
 ENCODINGS = {"basecolor": "srgb", "emission": "srgb", "normal": "normal"}
 CHANNELS = {"basecolor": 3, "emission": 3, "normal": 3, "orm": 3}
@@ -32,8 +34,12 @@ def material(*kinds, name="wall", source=None, **more):
     return Material(maps, name=name, **more)
 
 
-def document(made, convention="gl", suffix=".png", depth=None):
-    return ET.fromstring(material_document(made, {kind: kind + suffix for kind in made.maps}, convention, depth=depth))
+def text(made, files, convention="gl", depth=None, tiling=(1.0, 1.0), folder="wall"):
+    return material_document(graph_of(description_of(made, files, convention, depth), folder, tiling), folder)
+
+
+def document(made, convention="gl", suffix=".png", depth=None, tiling=(1.0, 1.0)):
+    return ET.fromstring(text(made, {kind: kind + suffix for kind in made.maps}, convention, depth, tiling))
 
 
 def shader_inputs(root, shader, texels):
@@ -110,12 +116,39 @@ def test_what_came_encoded_in_a_float_file_is_declared_so():
 
 
 def test_only_maps_with_files_are_there():
-    root = ET.fromstring(material_document(material(*EVERYTHING), {"basecolor": "a & b.png"}))
+    root = ET.fromstring(text(material(*EVERYTHING), {"basecolor": "a & b.png"}))
     assert [node.find("input").attrib["value"] for node in root.iter("image")] == ["a & b.png"]
     inputs = shader_inputs(root, "open_pbr_surface", {"basecolor": [0.1, 0.2, 0.3]})
     assert inputs["specular_roughness"] == 0.6
     assert "specular_ior" not in inputs
     assert root.find("displacement") is None
+
+
+def test_files_are_named_from_the_document(tmp_path):
+    files = {"basecolor": "maps/wall.<UDIM>.png", "height": str(tmp_path / "elsewhere" / "height.png")}
+    root = ET.fromstring(text(material("basecolor", "height"), files, folder=str(tmp_path / "wall")))
+    named = {node.attrib["name"]: node.find("input").attrib["value"] for node in root.iter("image")}
+    assert named == {"basecolor": "maps/wall.<UDIM>.png", "height": (tmp_path / "elsewhere/height.png").as_posix()}
+
+
+# Tiling.
+
+
+def test_tiling_scales_the_coordinates_of_every_image():
+    root = document(material("basecolor", "normal", "orm"), tiling=(3.0, 0.5))
+    for image in root.iter("image"):
+        assert image.find("input[@name='texcoord']").attrib["nodename"] == "place_tiled"
+    assert root.find("nodegraph/multiply[@name='place_tiled']/input[@name='in2']").attrib == {
+        "name": "in2",
+        "type": "vector2",
+        "value": "3.0, 0.5",
+    }
+
+
+def test_without_tiling_the_coordinates_are_left_to_the_renderer():
+    root = document(material("basecolor"))
+    assert root.find("nodegraph/texcoord") is None
+    assert [given.attrib["name"] for given in root.find("nodegraph/image")] == ["file"]
 
 
 # What the shaders get.
@@ -199,15 +232,16 @@ def test_any_name_makes_a_valid_one(name):
 # The library.
 
 
+@pytest.mark.parametrize("tiling", [(1.0, 1.0), (3.0, 0.5)])
 @pytest.mark.parametrize("convention", ["gl", "dx"])
 @pytest.mark.parametrize("kinds", [EVERYTHING, ("basecolor", "orm", "normal"), ("gloss", "height"), ("ao",)])
-def test_the_library_finds_it_valid(kinds, convention):
+def test_the_library_finds_it_valid(kinds, convention, tiling):
     library = pytest.importorskip("MaterialX")
     standard = library.createDocument()
     library.loadLibraries(library.getDefaultDataLibraryFolders(), library.getDefaultDataSearchPath(), standard)
     made = material(*kinds, height_scale=0.01)
     read = library.createDocument()
-    library.readFromXmlString(read, material_document(made, {kind: f"{kind}.png" for kind in kinds}, convention))
+    library.readFromXmlString(read, text(made, {kind: f"{kind}.png" for kind in kinds}, convention, tiling=tiling))
     read.importLibrary(standard)
     valid, said = read.validate()
     assert valid, said

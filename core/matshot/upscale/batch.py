@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..describing import write_record
 from ..errors import MatshotError
 from ..jobs import Listener, Progress
-from ..material import DESCRIPTION, PREVIEW, find_material
+from ..material import DESCRIPTION, PREVIEW, MapEntry, MapKind, MaterialFolder, find_material
 from ..materialx import DOCUMENT
 from ..texture import READABLE, WRITABLE, Encoding
 from ..udim import TOKEN, Neighbours, UdimSet, expanded, udim_sets
@@ -28,7 +29,8 @@ class Task:
         files: how to read and store, with the kind where the set tells it.
         neighbours: of a UDIM tile.
         notes: to pass on to the user.
-        records: files about a material that belong beside the results.
+        entry: what the file is of a material; None for an image alone.
+        material: that it belongs to.
     """
 
     source: Path
@@ -37,7 +39,8 @@ class Task:
     files: FileOptions
     neighbours: Neighbours | None = None
     notes: tuple[str, ...] = ()
-    records: tuple[Path, ...] = ()
+    entry: MapEntry | None = None
+    material: MaterialFolder | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def upscale_all(
     """
     tasks = planned([Path(i) for i in inputs], Path(output), options or UpscaleOptions(), files or FileOptions())
     done, failed = [], []
+    maps: dict[Path, dict[MapKind, Upscaled]] = {}
     whole = Progress(progress)
     for index, task in enumerate(tasks):
         part = whole.part(index / len(tasks), (index + 1) / len(tasks), task.source.name)
@@ -89,8 +93,10 @@ def upscale_all(
             made = upscale_file(
                 task.source, task.target, task.options, task.files, neighbours=task.neighbours, progress=part
             )
-            for record in task.records:
-                _copy_record(record, task.target.parent)
+            if task.entry is not None and task.material is not None:
+                ready = maps.setdefault(task.material.path, {})
+                ready[task.entry.kind] = made
+                _record(task.material, ready, task.target.parent)
             done.append(replace(made, notes=task.notes + made.notes))
         except MatshotError as error:
             failed.append((task.source, error))
@@ -142,9 +148,6 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
         mirrored = output / inside.relative_to(folder)
         material = find_material(inside) if files.kind == "auto" else None
         maps = {entry.path: entry for entry in material.entries} if material else {}
-        # A MaterialX document names the files, so it holds as long as their names stay.
-        about = (DESCRIPTION, DOCUMENT) if files.format == "same" else (DESCRIPTION,)
-        records = tuple(inside / name for name in about if (inside / name).is_file())
         wrap = options.wrap
         if maps and wrap == "auto":
             colour_first = sorted(maps, key=lambda path: maps[path].kind != "basecolor")
@@ -153,10 +156,12 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
             known = replace(files, kind=_kind(entry.encoding))
             if entry.encoding == "normal" and files.normal == "auto":
                 known = replace(known, normal=entry.convention)
+            if entry.colorspace not in ("", "srgb", "linear") and not files.colorspace:
+                known = replace(known, colorspace=entry.colorspace)
             note = (f"{entry.kind} of the material {inside.name}",)
             named = replace(options, wrap=wrap)
             target_path = mirrored / target_name(path, files.format)
-            yield Task(path, target_path, named, known, None, note, records)
+            yield Task(path, target_path, named, known, None, note, entry, material)
         others = [p for p in sorted(inside.iterdir()) if p.is_file() and p.suffix.lower() in READABLE and p not in maps]
         if maps:
             others = [p for p in others if p.name != PREVIEW]
@@ -182,6 +187,21 @@ def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: File
         neighbours = Neighbours(udim.tiles, number, reading)
         note = (f"tile {number} of {udim.pattern.name}",)
         yield Task(path, output / target_name(path, files.format), options, files, neighbours, note)
+
+
+def _record(material: MaterialFolder, ready: Mapping[MapKind, Upscaled], output: Path) -> None:
+    """Describe the maps that are ready; a description that leaves them to their names goes on doing so."""
+    said = material.description.get("maps")
+    if not said:
+        for name in (DESCRIPTION, DOCUMENT):
+            # A document of somebody else's names the files, so it holds as long as their names stay.
+            same = all(made.target.name == made.source.name for made in ready.values())
+            if (material.path / name).is_file() and (same or name == DESCRIPTION):
+                _copy_record(material.path / name, output)
+        return
+    first = next(iter(ready.values()))
+    maps = {kind: {**said[kind], "file": made.target.name, **made.stored} for kind, made in ready.items()}
+    write_record({**material.description, "size": [first.width, first.height], "maps": maps}, output)
 
 
 def _copy_record(record: Path, output: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ..describing import storage_of
 from ..errors import MatshotError
 from ..inference.tiling import bands
 from ..jobs import Progress
@@ -67,6 +68,7 @@ class Upscaled:
         seconds: that it took.
         parameters: every option of the tool.
         notes: what the user should know (what was guessed, what was changed).
+        stored: what a material's description says of how the result's file holds the map.
     """
 
     source: Path
@@ -78,6 +80,7 @@ class Upscaled:
     seconds: float
     parameters: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    stored: dict[str, Any] = field(default_factory=dict)
 
 
 def upscale_file(
@@ -130,7 +133,8 @@ def upscale_file(
         notes += (f"stored as {writer.depth}; {source.name} is {texture.source.depth}",)
     taken = time.monotonic() - began
     parameters = {**options.recorded(), "wrap": wrap}
-    return Upscaled(source, target, out_width, out_height, kind, wrap, taken, parameters, notes)
+    stored = storage_of(texture, writer.depth)
+    return Upscaled(source, target, out_width, out_height, kind, wrap, taken, parameters, notes, stored)
 
 
 #: Pixels that a UDIM tile sees of its neighbours: more than any shipped network's receptive field.
