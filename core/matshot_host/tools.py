@@ -19,6 +19,7 @@ class Parameter(NamedTuple):
         advanced: whether a dialog hides it at first.
         low: least value that the tool takes, None for no bound.
         high: greatest, None for no bound.
+        title: what a dialog calls it, where the name does not tell.
     """
 
     name: str
@@ -29,11 +30,12 @@ class Parameter(NamedTuple):
     advanced: bool = False
     low: Optional[float] = None
     high: Optional[float] = None
+    title: str = ""
 
     @property
     def label(self) -> str:
         """What a dialog calls it."""
-        return self.name.replace("_", " ").capitalize()
+        return self.title or self.name.replace("_", " ").capitalize()
 
 
 class Input(NamedTuple):
@@ -129,6 +131,7 @@ UPSCALE = Tool(
             "auto",
             "Green channel of normal maps: gl is +Y up, dx is +Y down; auto goes by the name.",
             ("auto", "gl", "dx"),
+            title="Normal convention",
         ),
         Parameter("colorspace", str, "", "OCIO name of the files' colour space, such as ACEScg.", (), True),
         Parameter(
@@ -151,7 +154,13 @@ UPSCALE = Tool(
 #: What photographs are, and what an artist changes in the maps; both capture tools take them.
 _CAPTURE: Tuple[Parameter, ...] = (
     Parameter(
-        "fov", float, 0.0, "Degrees across the photograph's longer side; 0 takes EXIF's, else 60.", low=0.0, high=150.0
+        "fov",
+        float,
+        0.0,
+        "Degrees across the photograph's longer side; 0 takes EXIF's, else 60.",
+        low=0.0,
+        high=150.0,
+        title="Field of view",
     ),
     Parameter(
         "size",
@@ -162,13 +171,21 @@ _CAPTURE: Tuple[Parameter, ...] = (
         high=8192,
     ),
     Parameter(
-        "width", float, 0.0, "Metres that the photograph's longer side shows; 0 for unknown.", (), True, 0.0, 1000.0
+        "width",
+        float,
+        0.0,
+        "Metres that the photograph's longer side shows; 0 for unknown.",
+        (),
+        True,
+        0.0,
+        1000.0,
+        title="Real width",
     ),
     Parameter(
         "roughness", float, 0.0, "Shifts roughness, -1 to 1: down is smoother, up is rougher.", low=-1.0, high=1.0
     ),
-    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0),
-    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0),
+    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0, title="Normal strength"),
+    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0, title="Height strength"),
     Parameter("metal", str, "auto", "Whether the surface is metal; auto leaves it as found.", ("auto", "on", "off")),
     *_ENGINE,
 )
@@ -230,7 +247,15 @@ _SOURCE: Tuple[Parameter, ...] = (
         ("auto", "color", "normal", "data"),
         True,
     ),
-    Parameter("normal", str, "auto", "Green channel of a normal map that is an image.", ("auto", "gl", "dx"), True),
+    Parameter(
+        "normal",
+        str,
+        "auto",
+        "Green channel of a normal map that is an image.",
+        ("auto", "gl", "dx"),
+        True,
+        title="Normal convention",
+    ),
 )
 
 _SOURCE_INPUT = Input("in", "Texture", "An image or a material folder.", "asset")
@@ -290,7 +315,13 @@ TILE = Tool(
             low=0.0,
             high=4096.0,
         ),
-        Parameter("even", bool, True, "Take uneven light off the colour, and a steady climb off the height."),
+        Parameter(
+            "even",
+            bool,
+            True,
+            "Take uneven light off the colour, and a steady climb off the height.",
+            title="Even out light",
+        ),
         Parameter("seed", int, 0, "Of what is filled anew along the seam.", (), True, 0, 2147483647),
         *_SOURCE,
     ),
@@ -339,7 +370,14 @@ CONVERT = Tool(
     "Convert",
     "Write a material as another program wants it: normal convention, packed channels, format, depth and size.",
     (
-        Parameter("normal", str, "gl", "Green channel of the normal map: gl is +Y up, dx is +Y down.", ("gl", "dx")),
+        Parameter(
+            "normal",
+            str,
+            "gl",
+            "Green channel of the normal map: gl is +Y up, dx is +Y down.",
+            ("gl", "dx"),
+            title="Normal convention",
+        ),
         Parameter(
             "pack",
             str,

@@ -155,7 +155,7 @@ def test_a_cancel_leaves_the_output_untouched(wall: Path, tmp_path: Path) -> Non
         ("tile", ["wall.png"], {"colour": 1}, "Make Seamless has no parameter 'colour'; there are axes,"),
         ("tile", ["wall.png"], {"axes": "z"}, "There are no axes 'z'"),
         ("multiply", ["wall.png"], {"size": "huge"}, "'huge' is not a size"),
-        ("tile", ["wall.png"], {"even": "yes"}, "Even is on or off, not 'yes'."),
+        ("tile", ["wall.png"], {"even": "yes"}, "Even out light is on or off, not 'yes'."),
     ],
 )
 def test_what_is_wrong_is_one_sentence(
