@@ -1,0 +1,31 @@
+"""Qt as this Maya has it: PySide6 from Maya 2025 on, PySide2 before."""
+
+from typing import Optional
+
+from maya import OpenMayaUI
+
+try:
+    from PySide6 import QtCore, QtGui, QtWidgets
+    from shiboken6 import isValid, wrapInstance
+except ImportError:
+    from PySide2 import QtCore, QtGui, QtWidgets  # type: ignore[no-redef]
+    from shiboken2 import isValid, wrapInstance  # type: ignore[no-redef]
+
+__all__ = ["QtCore", "QtGui", "QtWidgets", "control", "isValid", "main_window"]
+
+
+def main_window() -> Optional[QtWidgets.QWidget]:
+    """Maya's window, None where there is none."""
+    return _widget(OpenMayaUI.MQtUtil.mainWindow())  # type: ignore[attr-defined]
+
+
+def control(name: str) -> Optional[QtWidgets.QWidget]:
+    """The widget behind a control of Maya's, None if there is no such control."""
+    return _widget(OpenMayaUI.MQtUtil.findControl(name))  # type: ignore[attr-defined]
+
+
+def _widget(pointer: Optional[int]) -> Optional[QtWidgets.QWidget]:
+    if not pointer:
+        return None
+    widget: QtWidgets.QWidget = wrapInstance(int(pointer), QtWidgets.QWidget)  # type: ignore[assignment]
+    return widget

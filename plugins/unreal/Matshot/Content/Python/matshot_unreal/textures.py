@@ -1,0 +1,200 @@
+"""Textures out of the project as files, and files in as textures, with the settings that each map needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any, Mapping, NamedTuple, Sequence
+
+import unreal
+
+from matshot_host.errors import MatshotError
+from matshot_host.graph import Image
+
+from . import assets
+from .inputs import Exported
+
+#: Compressions of textures whose values go beyond 1, which no PNG holds.
+_FLOATING = ("TC_HDR", "TC_HDR_COMPRESSED", "TC_HALF_FLOAT", "TC_SINGLE_FLOAT", "TC_HDR_F32")
+#: What an artist would miss if a remade texture did not have it.
+_KEPT = (
+    *("compression_settings", "srgb", "source_color_settings", "lod_group", "flip_green_channel"),
+    *("address_x", "address_y", "filter", "mip_gen_settings"),
+)
+
+
+class Import(NamedTuple):
+    """A file that becomes a texture.
+
+    Attributes:
+        path: of the file.
+        name: of the asset.
+        settings: editor properties in the order in which they are set; compression first, for it changes others.
+    """
+
+    path: str
+    name: str
+    settings: Mapping[str, Any]
+
+
+def map_settings(image: Image, convention: str) -> dict[str, Any]:
+    """Settings of a texture with this map of a material.
+
+    Args:
+        image: node of the map.
+        convention: of a normal map's green channel, ``gl`` or ``dx``.
+    """
+    compressions, groups = unreal.TextureCompressionSettings, unreal.TextureGroup
+    compression, group = compressions.TC_GRAYSCALE, groups.TEXTUREGROUP_WORLD_SPECULAR
+    if image.encoding == "srgb":
+        compression, group = compressions.TC_DEFAULT, groups.TEXTUREGROUP_WORLD
+    elif image.name == "normal":
+        compression, group = compressions.TC_NORMALMAP, groups.TEXTUREGROUP_WORLD_NORMAL_MAP
+    elif image.channels == 3:
+        compression = compressions.TC_MASKS
+    settings = {
+        "compression_settings": compression,
+        "srgb": image.encoding == "srgb",
+        "lod_group": group,
+        "flip_green_channel": image.name == "normal" and convention == "gl",
+        **wrap_settings(image.wrap),
+        # Projects may make large textures virtual on import, and the master material samples none of that kind.
+        "virtual_texture_streaming": False,
+    }
+    if image.encoding == "srgb":
+        # Unreal takes 16-bit files as linear unless told otherwise.
+        settings["source_color_settings"] = unreal.TextureSourceColorSettings(
+            encoding_override=unreal.TextureSourceEncoding.TSE_S_RGB
+        )
+    return settings
+
+
+def wrap_settings(wrap: str) -> dict[str, Any]:
+    """Address modes of a texture that repeats on these axes."""
+    modes = unreal.TextureAddress
+    return {
+        "address_x": modes.TA_WRAP if "x" in wrap else modes.TA_CLAMP,
+        "address_y": modes.TA_WRAP if "y" in wrap else modes.TA_CLAMP,
+    }
+
+
+def settings_like(texture: Any, wrap: str) -> dict[str, Any]:
+    """Settings of a texture that was made of another one; it repeats at least where its pixels do now."""
+    settings = {name: texture.get_editor_property(name) for name in _KEPT}
+    repeating = wrap_settings(wrap)
+    for axis, mode in repeating.items():
+        if mode == unreal.TextureAddress.TA_WRAP:
+            settings[axis] = mode
+    return settings
+
+
+def import_textures(wanted: Sequence[Import], folder: str) -> list[Any]:
+    """Textures of files, saved; all of them or none.
+
+    Args:
+        wanted: files and their names.
+        folder: content folder.
+
+    Raises:
+        MatshotError: for a file that Unreal does not read, and for what cannot be saved.
+    """
+    made: list[Any] = []
+    try:
+        with unreal.ScopedSlowTask(len(wanted), "Matshot: importing textures") as task:
+            task.make_dialog(False)
+            for one in wanted:
+                task.enter_progress_frame(1, one.name)
+                made.append(_import(one, folder))
+                for name, value in one.settings.items():
+                    made[-1].set_editor_property(name, value)
+                assets.save(made[-1])
+    except Exception:
+        assets.remove(made)
+        raise
+    return made
+
+
+def export_texture(texture: Any, folder: str, photograph: bool) -> Exported:
+    """The source image of a texture as a file.
+
+    Args:
+        texture: to write.
+        folder: that the file goes to.
+        photograph: whether the file that it was imported from will do, which knows of lens and light.
+
+    Raises:
+        MatshotError: when the texture has no source image, or consists of tiles.
+    """
+    name = texture.get_name()
+    sources = [str(file) for file in texture.get_editor_property("asset_import_data").extract_filenames()]
+    if len(sources) > 1:
+        raise MatshotError(
+            f"{name} consists of {len(sources)} UDIM tiles, which Unreal does not give out as one image."
+        )
+    if photograph and sources and os.path.isfile(sources[0]):
+        path = sources[0]
+    else:
+        path = _export(texture, os.path.join(folder, name))
+    compression = texture.get_editor_property("compression_settings")
+    kind = "color" if texture.get_editor_property("srgb") or _floating(texture) else "data"
+    if compression == unreal.TextureCompressionSettings.TC_NORMALMAP:
+        kind = "normal"
+    # Unreal's normals point down in green; the flip of a texture is done after its source.
+    normal = "gl" if texture.get_editor_property("flip_green_channel") else "dx"
+    return Exported(path, kind, normal)
+
+
+def _export(texture: Any, stem: str) -> str:
+    exporters = [("png", unreal.TextureExporterPNG), ("exr", unreal.TextureExporterEXR)]
+    if _floating(texture):
+        exporters.reverse()
+    for suffix, exporter in exporters:
+        task = unreal.AssetExportTask()
+        task.set_editor_property("object", texture)
+        task.set_editor_property("filename", f"{stem}.{suffix}")
+        task.set_editor_property("exporter", exporter())
+        task.set_editor_property("automated", True)
+        task.set_editor_property("prompt", False)
+        task.set_editor_property("replace_identical", True)
+        if unreal.Exporter.run_asset_export_task(task) and os.path.isfile(f"{stem}.{suffix}"):
+            return f"{stem}.{suffix}"
+    raise MatshotError(
+        f"{texture.get_name()} has no source image in this project (cooked or virtual), so it cannot be worked on."
+    )
+
+
+def _floating(texture: Any) -> bool:
+    compression = texture.get_editor_property("compression_settings")
+    return any(compression == getattr(unreal.TextureCompressionSettings, name) for name in _FLOATING)
+
+
+def _import(one: Import, folder: str) -> Any:
+    task = unreal.AssetImportTask()
+    task.set_editor_property("filename", _named(one))
+    task.set_editor_property("destination_path", folder)
+    task.set_editor_property("destination_name", one.name)
+    task.set_editor_property("automated", True)
+    task.set_editor_property("replace_existing", False)
+    task.set_editor_property("save", False)
+    unreal.AssetToolsHelpers.get_asset_tools().import_asset_tasks([task])
+    paths = [str(path) for path in task.get_editor_property("imported_object_paths")]
+    texture = assets.loaded(paths[0].partition(".")[0]) if paths else None
+    if texture is None:
+        raise MatshotError(f"Unreal could not import {one.name} from {one.path}; see the Output Log.")
+    return texture
+
+
+def _named(one: Import) -> str:
+    """A copy of the file that stays with the project and has the asset's name.
+
+    Interchange, which imports textures by default, names assets for their files. The copy also keeps Reimport working
+    after the job's own folder is gone.
+    """
+    saved = unreal.Paths.convert_relative_path_to_full(unreal.Paths.project_saved_dir())
+    target = os.path.join(saved, "Matshot", one.name + os.path.splitext(one.path)[1].lower())
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(one.path, target)
+    except OSError as error:
+        raise MatshotError(f"{target} cannot be written: {error.strerror or error}.") from error
+    return target

@@ -1,0 +1,498 @@
+"""Dialogs, panel and session, with the real worker: what an artist clicks and gets, and is told when it goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from matshot_host.graph import material_graph
+from matshot_host.tools import TOOLS, tool
+
+LONG = 60.0
+
+
+@pytest.fixture
+def session(maya, application):
+    from matshot_maya import preferences, session
+
+    preferences.save(preferences.Preferences(python=sys.executable))
+    return session.current()
+
+
+@pytest.fixture
+def prefer(maya):
+    from matshot_maya import preferences
+
+    return lambda **changed: preferences.save(preferences.load()._replace(**changed))
+
+
+def until(condition, seconds=LONG):
+    from matshot_maya.qt import QtWidgets
+
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        QtWidgets.QApplication.processEvents()
+        time.sleep(0.005)
+    return condition()
+
+
+def opened(session, name):
+    from matshot_maya import session as module
+
+    module.open_tool(name)
+    return session._windows[name]
+
+
+def started(session, dialog):
+    count = len(session.jobs.listing)
+    dialog.accept()
+    assert len(session.jobs.listing) == count + 1, dialog.problem.text()
+    return session.jobs.listing[-1]
+
+
+def shown(maya, path, name="file1", tiling=0, **values):
+    from matshot_maya import textures
+
+    node = textures.file_node(name, str(path), textures.placement(name + "_place"))
+    maya.scene.nodes[node].values.update(uvTilingMode=tiling, fileTextureName=str(path), **values)
+    return node
+
+
+def asked(session, name, path, outcome="selection", **values):
+    """A dialog filled in."""
+    dialog = opened(session, name)
+    dialog.inputs[0].set_paths([str(path)])
+    dialog.outcome.set_value(outcome)
+    for parameter, value in values.items():
+        dialog.parameters[parameter].set_value(value)
+    return dialog
+
+
+# Dialogs.
+
+
+@pytest.mark.parametrize("given", TOOLS, ids=lambda one: one.name)
+def test_dialog_asks_for_what_the_table_says(session, given):
+    dialog = opened(session, given.name)
+    assert list(dialog.parameters) == [parameter.name for parameter in given.parameters]
+    assert [field.wanted for field in dialog.inputs] == list(given.inputs)
+    for parameter in given.parameters:
+        field = dialog.parameters[parameter.name]
+        assert field.value() == parameter.default, parameter.name
+        assert type(field.value()) is type(parameter.default), parameter.name
+        assert field.toolTip() == parameter.help
+        # Advanced ones are folded away, until they are asked for.
+        assert field.isVisible() == (not parameter.advanced)
+        if parameter.choices:
+            assert tuple(field.itemData(row) for row in range(field.count())) == parameter.choices
+        elif parameter.low is not None and parameter.type in (int, float):
+            assert (field.minimum(), field.maximum()) == (parameter.low, pytest.approx(parameter.high))
+    if any(parameter.advanced for parameter in given.parameters):
+        dialog.fold.setChecked(True)
+        assert all(field.isVisible() for field in dialog.parameters.values())
+
+
+def test_buttons_browse_for_files_and_folders(maya, session, picture):
+    maya.choices = [[str(picture("a.png", 8)), str(picture("b.png", 8))], ["/materials/wall"], None]
+    dialog = opened(session, "upscale")
+    field = dialog.inputs[0]
+    field._browse_files(), field._browse_folder(), field._browse_files()
+    assert [os.path.basename(path) for path in field.paths()] == ["a.png", "b.png", "wall"]
+    field._list.setCurrentRow(0)
+    field._remove()
+    assert [os.path.basename(path) for path in field.paths()] == ["b.png", "wall"]
+
+
+def test_selected_file_node_is_the_input_and_says_what_it_holds(maya, session, picture):
+    node = shown(maya, picture("door_r.png", 16), colorSpace="Raw")
+    maya.scene.selection = [node]
+    dialog = opened(session, "multiply")
+    assert [os.path.basename(path) for path in dialog.inputs[0].paths()] == ["door_r.png"]
+    assert dialog.parameters["kind"].value() == "data"
+    assert "1 texture" in dialog.outcome.currentText()
+
+
+def test_preferences_reach_the_dialogs_and_are_kept(maya, session, prefer):
+    from matshot_maya import preferences
+
+    prefer(device="cpu", memory="2G", shader="openPBRSurface", ask=True)
+    dialog = opened(session, "upscale")
+    assert (dialog.parameters["device"].value(), dialog.parameters["memory"].value()) == ("cpu", "2G")
+    assert dialog.shader.value() == "openPBRSurface"
+    session.open_preferences()
+    window = session._windows["preferences"]
+    assert window.preferences() == preferences.load()
+    window.fields["ask"].set_value(False)
+    window.accept()
+    assert preferences.load().ask is False
+
+
+def test_chosen_shader_is_kept_while_its_plugin_is_not_loaded(session, prefer):
+    from matshot_maya import preferences
+
+    prefer(shader="aiStandardSurface")
+    session.open_preferences()
+    session._windows["preferences"].accept()
+    assert preferences.load().shader == "aiStandardSurface"
+
+
+def test_panel_is_docked_beside_the_attribute_editor_once(maya, session):
+    from matshot_maya import dock
+    from matshot_maya import session as module
+    from matshot_maya.qt import QtWidgets
+
+    maya.controls["AttributeEditor"] = QtWidgets.QWidget()
+    module.open_panel()
+    panel = maya.controls[dock.NAME]
+    module.open_panel()
+    assert maya.controls[dock.NAME] is panel
+    assert panel.layout().count() == 1
+    module.close()
+    assert dock.NAME not in maya.controls
+
+
+def test_shaders_that_this_maya_lacks_are_not_offered(start, application):
+    start(open_pbr=False)
+    from matshot_maya import network
+
+    assert [kind for kind, _ in network.available()] == ["standardSurface"]
+
+
+# From dialog to network.
+
+
+def test_photograph_becomes_an_assigned_material_that_undo_takes_back(maya, session, picture):
+    maya.mesh("wall")
+    maya.scene.selection = ["wall"]
+    dialog = asked(session, "oneshot", picture(side=64), light="even")
+    dialog.shader.set_value("openPBRSurface")
+    job = started(session, dialog)
+    maya.scene.selection = []
+    assert until(lambda: job.ended), job.status
+    assert job.state == "done", job.error + job.cause
+    (made,) = job.results
+    assert Path(made.path).is_relative_to(Path(maya.project) / "sourceimages" / "matshot")
+    (shader,) = maya.of_kind("openPBRSurface")
+    assert maya.scene.members["wallShape"] == shader + "SG"
+    files = {Path(maya.get(node + ".fileTextureName")) for node in maya.of_kind("file")}
+    assert files == {Path(image.file) for image in material_graph(made.path).images()}
+    assert any("is done" in message for message in maya.messages)
+    from maya import cmds
+
+    cmds.undo()
+    assert not maya.of_kind("file")
+    assert maya.scene.members["wallShape"] == "initialShadingGroup"
+
+
+def test_textures_of_the_selected_material_are_replaced_by_larger_ones(maya, session, picture):
+    color, rough = picture("tex/wall_color.png", 16), picture("tex/wall_rough.png", 16)
+    tiles = [picture(f"tex/wall_n.{tile}.png", 16) for tile in (1001, 1002)]
+    shader, group = maya.create("standardSurface", "wallMat"), maya.create("shadingEngine", "wallSG")
+    bump = maya.create("bump2d", "wallBump")
+    maya.scene.nodes[bump].values["bumpInterp"] = 1
+    maya.scene.connections.update(
+        {
+            group + ".surfaceShader": shader + ".outColor",
+            shader + ".baseColor": shown(maya, color, "colorFile") + ".outColor",
+            shader + ".specularRoughness": shown(maya, rough, "roughFile", colorSpace="Raw") + ".outColorR",
+            bump + ".bumpValue": shown(maya, tiles[0], "normalFile", 3, colorSpace="Raw") + ".outAlpha",
+            shader + ".normalCamera": bump + ".outNormal",
+        }
+    )
+    maya.mesh("wall", group)
+    maya.scene.selection = ["wall"]
+    session.open_upscale_material()
+    dialog = session._windows["upscale"]
+    assert len(dialog.inputs[0].paths()) == 3
+    dialog.parameters["scale"].set_value(2)
+    dialog.parameters["method"].set_value("lanczos")
+    steps, nodes = len(maya.undone), set(maya.scene.nodes)
+    job = started(session, dialog)
+    assert until(lambda: job.ended), job.status
+    assert job.state == "done", job.error + job.cause
+    assert not maya.warnings
+    assert len(maya.undone) == steps + 1
+    assert set(maya.scene.nodes) == nodes
+    results = Path(maya.project) / "sourceimages" / "matshot"
+    for node, space, tiling in (("colorFile", "sRGB", 0), ("roughFile", "Raw", 0), ("normalFile", "Raw", 3)):
+        path = Path(maya.get(node + ".fileTextureName"))
+        assert path.is_relative_to(results), path
+        assert path.is_file()
+        assert (maya.get(node + ".colorSpace"), maya.get(node + ".uvTilingMode")) == (space, tiling)
+    assert maya.get("normalFile.fileTextureName").endswith(".1001.png")
+    assert Path(maya.get("normalFile.fileTextureName").replace("1001", "1002")).is_file()
+    assert {result.width for result in job.results} == {32}
+
+
+def test_results_wait_in_the_panel_where_the_artist_wants_to_be_asked(maya, session, prefer, picture):
+    from matshot_maya.panel import JobPanel
+
+    prefer(ask=True)
+    panel = JobPanel(session)
+    node = shown(maya, picture(side=48))
+    maya.scene.selection = [node]
+    jobs = [started(session, asked(session, "tile", picture(side=48))) for _ in range(2)]
+    assert until(lambda: all(job.ended for job in jobs))
+    until(lambda: panel.rows[jobs[1].number].apply.isVisibleTo(panel))
+    rows = [panel.rows[job.number] for job in jobs]
+    assert all(row.apply.isVisibleTo(panel) and not row.forget.isVisibleTo(panel) for row in rows)
+    assert not rows[0].picture.pixmap().isNull()
+    before = maya.get(node + ".fileTextureName")
+    assert before == str(picture(side=48))
+    rows[0].apply.click()
+    assert maya.get(node + ".fileTextureName") == jobs[0].results[0].path
+    assert rows[0].forget.isVisibleTo(panel)
+    made = jobs[1].results[0].path
+    rows[1].discard.click()
+    assert not os.path.exists(made)
+    assert list(panel.rows) == [jobs[0].number]
+    rows[0].forget.click()
+    assert not panel.rows
+    assert os.path.exists(jobs[0].results[0].path)
+
+
+def test_loading_a_material_folder_makes_and_assigns_its_network(maya, session, material_folder):
+    maya.mesh("wall")
+    maya.scene.selection = ["wall"]
+    maya.choices = [[str(material_folder("basecolor", "normal"))]]
+    session.load_material()
+    assert maya.scene.members["wallShape"] == "Old_WallSG"
+
+
+def test_main_thread_is_never_kept_long(maya, session, picture, monkeypatch):
+    # Reading the stub is the double's own work.
+    maya.stub = None
+    spent = []
+    tick = session.tick
+
+    def timed():
+        begun = time.thread_time()
+        tick()
+        spent.append(time.thread_time() - begun)
+
+    session._timer.timeout.disconnect()
+    session._timer.timeout.connect(timed)
+    job = started(session, asked(session, "tile", picture(side=128), "nodes"))
+    assert until(lambda: job.ended)
+    assert max(spent) < 0.05
+
+
+# What can go wrong, each with one message.
+
+
+def refused(maya, action):
+    """The one message that an action leads to."""
+    from matshot_maya import session as module
+
+    count = len(maya.dialogs)
+    getattr(module, action)() if isinstance(action, str) else action(module)
+    assert len(maya.dialogs) == count + 1
+    return maya.dialogs[-1]
+
+
+def test_nothing_selected(maya, session):
+    assert refused(maya, "open_upscale_material").startswith("Nothing is selected")
+
+
+def test_no_textures(maya, session):
+    maya.mesh("wall")
+    maya.scene.selection = ["wall"]
+    assert "no textures" in refused(maya, "open_upscale_material")
+
+
+def test_missing_files(maya, session, picture):
+    maya.scene.selection = [shown(maya, "/gone/a.png"), shown(maya, "/gone/b.<UDIM>.png", "file2", 3)]
+    assert refused(maya, "open_upscale_material").endswith("missing: a.png, b.UDIM.png.")
+    maya.scene.selection.append(shown(maya, picture(), "file3"))
+    from matshot_maya import session as module
+
+    module.open_upscale_material()
+    assert "missing and stay as they are: a.png" in maya.warnings[-1]
+    assert len(session._windows["upscale"].inputs[0].paths()) == 1
+
+
+def test_input_that_is_not_there_is_said_in_the_dialog(session):
+    dialog = opened(session, "tile")
+    dialog.accept()
+    assert dialog.problem.text() == "Texture: nothing is chosen yet."
+    dialog.inputs[0].set_paths(["/gone/wall.png"])
+    dialog.accept()
+    assert dialog.problem.text() == "/gone/wall.png does not exist."
+    assert dialog.isVisible()
+    assert not session.jobs.listing
+
+
+def test_unsaved_scene(maya, session, prefer, picture, tmp_path):
+    prefer(place="scene")
+    assert refused(maya, lambda module: module.open_tool("tile")).startswith("Save the scene first")
+    maya.scene_name = str(tmp_path / "shot" / "house.ma")
+    dialog = asked(session, "tile", picture(side=32), "files")
+    assert not (tmp_path / "shot").exists()
+    job = started(session, dialog)
+    assert until(lambda: job.ended)
+    assert (tmp_path / "shot" / "matshot" / "wall.png").is_file()
+
+
+def test_folder_that_cannot_be_written(maya, session, prefer, picture):
+    prefer(place="folder", folder="")
+    assert "Choose the folder" in refused(maya, lambda module: module.open_tool("tile"))
+    prefer(folder=str(picture() / "inside"))
+    dialog = asked(session, "tile", picture())
+    dialog.accept()
+    assert "cannot be written to" in dialog.problem.text()
+    assert not session.jobs.listing
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is read-only to this user")
+def test_read_only_folder(session, prefer, picture, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    prefer(place="folder", folder=str(tmp_path / "locked" / "results"))
+    dialog = asked(session, "tile", picture())
+    dialog.accept()
+    assert "permission denied" in dialog.problem.text()
+
+
+def test_python_that_does_not_exist(session, prefer, picture):
+    prefer(python="/gone/python")
+    dialog = asked(session, "tile", picture())
+    dialog.accept()
+    assert dialog.problem.text() == "The Python of the preferences, /gone/python, does not exist."
+
+
+def test_no_python_at_all(session, prefer, picture):
+    prefer(python="")
+    dialog = asked(session, "tile", picture())
+    dialog.accept()
+    assert "No Python with Matshot is known" in dialog.problem.text()
+
+
+def test_python_without_matshot(maya, session, prefer, picture, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    python = tmp_path / "bare" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    prefer(python=str(python))
+    job = started(session, asked(session, "tile", picture()))
+    assert until(lambda: job.ended)
+    assert job.state == "failed"
+    assert len(maya.warnings) == 1
+    assert "has no Matshot" in maya.warnings[0]
+    session.open_preferences()
+    window = session._windows["preferences"]
+    window.test()
+    assert until(lambda: "has no Matshot" in window.findings.toPlainText())
+
+
+def test_doctor_reports_into_the_preferences(session):
+    session.open_preferences()
+    window = session._windows["preferences"]
+    window.test()
+    assert "Starting" in window.findings.toPlainText()
+    assert until(lambda: "Python: 3" in window.findings.toPlainText())
+    assert not session.jobs.listing
+
+
+def test_second_job_waits_and_says_so(maya, session, picture):
+    jobs = [started(session, asked(session, "tile", picture(side=32), "files")) for _ in range(2)]
+    assert maya.messages[-1] == "Make Seamless wall.png waits until Make Seamless wall.png has ended."
+    assert until(lambda: all(job.ended for job in jobs))
+    assert len({job.results[0].path for job in jobs}) == 2
+    assert not maya.of_kind("file")
+
+
+def test_cancel_ends_within_a_second(maya, session, picture):
+    from matshot_maya.panel import JobPanel
+
+    panel = JobPanel(session)
+    job = started(session, asked(session, "oneshot", picture(side=512)))
+    assert until(lambda: job.state == "running" and session.jobs.worker_pid)
+    begun = time.monotonic()
+    panel.rows[job.number].cancel.click()
+    assert until(lambda: job.ended)
+    assert job.state == "cancelled"
+    assert time.monotonic() - begun < 1.5
+    assert not maya.warnings
+    assert panel.rows[job.number].told.text() == "Cancelled"
+
+
+def test_lost_worker_is_said_once_and_the_next_job_works(maya, session, picture):
+    job = started(session, asked(session, "oneshot", picture(side=512)))
+    assert until(lambda: job.state == "running" and job.fraction > 0)
+    os.kill(session.jobs.worker_pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    assert until(lambda: job.ended)
+    assert len(maya.warnings) == 1
+    assert "Photo to Material wall.png" in maya.warnings[0]
+    assert "lost" in maya.warnings[0]
+    again = started(session, asked(session, "tile", picture(side=32), "files"))
+    assert until(lambda: again.ended)
+    assert again.state == "done"
+
+
+def test_maya_closed_during_a_job_ends_the_worker(maya, session, picture):
+    job = started(session, asked(session, "oneshot", picture(side=512)))
+    assert until(lambda: job.state == "running" and session.jobs.worker_pid)
+    pid, folder = session.jobs.worker_pid, job.folder
+    maya.quit()
+    assert job.state == "cancelled"
+    assert not os.path.exists(folder)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_bad_image_is_one_warning(maya, session, tmp_path):
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"no image")
+    job = started(session, asked(session, "tile", path))
+    assert until(lambda: job.ended)
+    assert job.state == "failed"
+    assert len(maya.warnings) == 1
+    assert "broken.png" in maya.warnings[0]
+
+
+def test_scene_that_refuses_is_one_warning_and_stays_whole(maya, session, material_folder, monkeypatch):
+    from matshot_maya import network
+
+    def fails(*_):
+        raise RuntimeError("the node is locked")
+
+    monkeypatch.setattr(network._Building, "_displacement", fails)
+    maya.mesh("wall")
+    maya.scene.selection = ["wall"]
+    before = set(maya.scene.nodes)
+    job = started(session, asked(session, "convert", material_folder("basecolor", "height")))
+    assert until(lambda: job.ended)
+    assert len(maya.warnings) == 1
+    assert "the node is locked" in maya.warnings[0]
+    assert set(maya.scene.nodes) == before
+
+
+def test_maya_that_refuses_is_one_message(maya, session, material_folder, monkeypatch):
+    from matshot_maya import textures
+
+    def fails(*_):
+        raise RuntimeError("the scene is locked")
+
+    monkeypatch.setattr(textures, "placement", fails)
+    maya.choices = [[str(material_folder("basecolor"))]]
+    assert refused(maya, "load_material") == "Maya did not do it: the scene is locked"
+
+
+def test_material_folder_that_is_none(maya, session, tmp_path):
+    maya.choices = [[str(tmp_path)]]
+    assert "material.json" in refused(maya, "load_material")
+
+
+def test_message_of_angle_brackets_is_shown_as_it_is(maya):
+    from matshot_maya import messages
+
+    messages.inform("wall.<UDIM>.png & more")
+    assert maya.messages == ["wall.&lt;UDIM&gt;.png &amp; more"]
+
+
+def test_every_input_of_the_table_has_a_field():
+    assert {given.kind for one in TOOLS for given in one.inputs} <= {"photo", "material", "asset"}
+    assert tool("upscale").inputs[0].several

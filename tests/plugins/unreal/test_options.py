@@ -1,0 +1,99 @@
+"""Objects of details views, made of the tool table."""
+
+import pytest
+
+from matshot_host.tools import MULTIPLY, ONESHOT, STYLE, TWOSHOT, UPSCALE
+
+
+@pytest.fixture
+def options(plugin):
+    return plugin("options")
+
+
+def texture(unreal, path):
+    made = unreal.Texture2D()
+    made._path = path
+    unreal.world.objects[path] = made
+    return made
+
+
+def test_every_tool_has_its_defaults(options, plugin):
+    offer = plugin("offer")
+    for tool in offer.offered():
+        shown = options.ToolOptions(tool)
+        assert shown.values == {parameter.name: parameter.default for parameter in offer.asked(tool)}
+        assert shown.name == ""
+        assert shown.folder == ""
+
+
+def test_classes_are_made_once(options):
+    assert type(options.ToolOptions(UPSCALE).object) is type(options.ToolOptions(UPSCALE).object)
+
+
+def test_labels_help_and_bounds(options):
+    metas = type(options.ToolOptions(TWOSHOT).object)._metas
+    assert metas["seamless"]["DisplayName"] == "Seamless"
+    assert metas["seamless"]["Category"] == "2 Options"
+    assert metas["threads"]["Category"] == "3 Advanced"
+    assert metas["threads"]["ClampMin"] == "0"
+    assert metas["picture0"]["DisplayName"] == "Flash photograph"
+    assert metas["asset_name"]["Category"] == "1 Input and output"
+
+
+def test_choices_are_menus(options, unreal):
+    shown = options.ToolOptions(UPSCALE)
+    kind = type(shown.object.get_editor_property("scale"))
+    assert issubclass(kind, unreal.EnumBase)
+    assert [meta["DisplayName"] for meta in kind._metas.values()] == ["2", "4", "8"]
+    shown.object.set_editor_property("scale", kind.V_8)
+    assert shown.values["scale"] == 8
+    with pytest.raises(TypeError):
+        shown.object.set_editor_property("scale", 8)
+
+
+def test_pairs_of_numbers(options, unreal):
+    shown = options.ToolOptions(TWOSHOT)
+    assert shown.values["tile"] == (-1, -1)
+    shown.object.set_editor_property("tile", unreal.IntPoint(10, 20))
+    assert shown.values["tile"] == (10, 20)
+
+
+def test_selection_fills_inputs_in_their_order(options, unreal):
+    first, second, third = (texture(unreal, f"/Game/T_{name}") for name in "ABC")
+    paths = [[picture.asset for picture in given] for given in options.ToolOptions(UPSCALE, [first, second]).pictures]
+    assert paths == [["/Game/T_A", "/Game/T_B"]]
+    paths = [[picture.asset for picture in given] for given in options.ToolOptions(TWOSHOT, [first, second]).pictures]
+    assert paths == [["/Game/T_A"], ["/Game/T_B"]]
+    paths = [
+        [picture.asset for picture in given] for given in options.ToolOptions(STYLE, [first, second, third]).pictures
+    ]
+    assert paths == [["/Game/T_A"], ["/Game/T_B", "/Game/T_C"]]
+
+
+def test_files_stand_in_for_textures(options, unreal):
+    shown = options.ToolOptions(ONESHOT)
+    assert shown.pictures == [[]]
+    shown.object.set_editor_property("place0", unreal.FilePath("/photos/wall.jpg"))
+    assert shown.pictures[0][0].path == "/photos/wall.jpg"
+    shown.take([texture(unreal, "/Game/T_A")])
+    assert shown.pictures[0][0].asset == "/Game/T_A"
+
+
+def test_material_folders(options, unreal, plugin):
+    convert = next(tool for tool in plugin("offer").offered() if tool.name == "convert")
+    shown = options.ToolOptions(convert)
+    assert shown.pictures == [[]]
+    shown.object.set_editor_property("place0", unreal.DirectoryPath("/materials/wall"))
+    assert shown.pictures[0][0].path == "/materials/wall"
+
+
+def test_preferences(options, plugin):
+    preferences = plugin("preferences")
+    wanted = preferences.Preferences("/opt/python", "cuda", "4G", "/Game/Walls", True)
+    shown = options.ParameterOptions("preferences", preferences.PARAMETERS, wanted._asdict())
+    assert preferences.checked(shown.values) == wanted
+
+
+def test_names_that_unreal_or_python_keep_for_themselves(options):
+    # The input of multiply is called in, which no property may be.
+    assert not hasattr(type(options.ToolOptions(MULTIPLY).object), "in")
