@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 _PARSE, _INVALID, _NO_METHOD, _NO_PARAMETERS, _FAILED, _CANCELLED = -32700, -32600, -32601, -32602, -32000, -32001
 #: Seconds between progress messages, and that a job has to give up when the host is gone.
 _PACE, _PATIENCE = 0.05, 2.0
+#: How much lower the worker's priority is than its host's, which is drawing for somebody.
+_NICER = 5
 
 _log = logging.getLogger("matshot.worker")
 
@@ -248,6 +250,8 @@ def _warmed() -> dict[str, Any]:
 
 def main() -> None:
     """Serve standard input; what libraries print goes to standard error, past the protocol."""
+    if hasattr(os, "nice"):  # on Windows the client does it
+        os.nice(_NICER)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

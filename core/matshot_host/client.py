@@ -117,8 +117,9 @@ class WorkerClient:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    # Without a console window on Windows, and without the host's Ctrl-C elsewhere.
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                    # On Windows without a console window, and below the host's priority; elsewhere without its Ctrl-C.
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0)
+                    | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
                     start_new_session=os.name == "posix",
                 )
         except (OSError, ValueError) as error:

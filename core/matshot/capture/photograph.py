@@ -123,7 +123,7 @@ def read_photograph(path: str | os.PathLike[str], fov: float | None = None, larg
     source: FovSource = "given" if fov is not None else "exif" if known is not None else "assumed"
     if source == "assumed":
         missing = "says nothing of its lens" if _has_exif(attributes) else "has no EXIF"
-        notes.append(f"{name} {missing}: a field of view of {DEFAULT_FOV:g} degrees is assumed; say --fov.")
+        notes.append(f"{name} {missing}: a field of view of {DEFAULT_FOV:g} degrees is assumed; set it if you know it.")
     return Photograph(
         pixels=np.ascontiguousarray(pixels),
         saturated=_grown(saturated),

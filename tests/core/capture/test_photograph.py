@@ -139,7 +139,7 @@ def test_what_exif_does_not_say_is_assumed_and_said(tmp_path, attributes, said):
     assert (photograph.fov, photograph.fov_source) == (DEFAULT_FOV, "assumed")
     assert photograph.exposure is None
     assert said in photograph.notes[0]
-    assert "--fov" in photograph.notes[0]
+    assert "field of view" in photograph.notes[0]
 
 
 def test_pixels_over_exposure_are_comparable(tmp_path):
