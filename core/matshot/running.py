@@ -6,7 +6,6 @@ names that are free there, so that nothing is overwritten and nothing half-done 
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 import uuid
@@ -33,6 +32,8 @@ Pictured = Callable[[Path], None]
 
 #: Parameters that say how a source is read, not what is done to it.
 _READING = {"multiply": ("kind", "normal"), "tile": ("kind", "normal"), "style": ("wrap", "kind", "normal")}
+#: No parameter is as large.
+_LARGE = 1e18
 #: Suffix of what is being moved.
 _PARTIAL = ".partial"
 
@@ -165,7 +166,8 @@ def _typed(parameter: Parameter, value: Any) -> Any:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is a number that is finite, and small enough to be another type's, too."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE
 
 
 def _tool(name: str) -> Tool:
