@@ -177,7 +177,14 @@ def test_parameters_get_the_tables_types() -> None:
     assert checked(TWOSHOT, {"tile": [3, 4.0], "fov": 60}) == {"tile": (3, 4), "fov": 60.0}
     assert isinstance(checked(TWOSHOT, {"fov": 60})["fov"], float)
     assert checked(MULTIPLY, {"seed": 2.0}) == {"seed": 2}
-    for parameters in ({"tile": [1]}, {"tile": 3}, {"tile": ["a", "b"]}, {"fov": float("nan")}, {"fov": 10**400}, {"fov": True}):
+    for parameters in (
+        {"tile": [1]},
+        {"tile": 3},
+        {"tile": ["a", "b"]},
+        {"fov": float("nan")},
+        {"fov": 10**400},
+        {"fov": True},
+    ):
         with pytest.raises(MatshotError, match="number"):
             checked(TWOSHOT, parameters)
     with pytest.raises(MatshotError, match="Scale is a whole number, not"):
