@@ -306,6 +306,52 @@ def preview(
     write_texture(shown, output)
 
 
+@app.command()
+def batch(
+    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Folders, images, or name.<UDIM>.exr.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder that mirrors what goes in.")],
+    tool: Annotated[str, typer.Option(help="Tool that everything goes through.")] = "upscale",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the tool; often.")
+    ] = None,
+    look: Annotated[Path | None, typer.Option(help="Whose look everything gets, for style.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes on this machine; 0 for half the processors.")] = 0,
+    scheduler: Annotated[str, typer.Option(help="Address of a Dask cluster, tcp://..., instead.")] = "",
+    memory: Annotated[str, typer.Option(help="That one run may hold, such as 4G.")] = "",
+    seconds: Annotated[float, typer.Option("--time", help="Seconds that one run may take; 0 for any.")] = 0.0,
+    part: Annotated[str, typer.Option("--slice", help="2/5 for the second of five slices of the library.")] = "1/1",
+    rehash: Annotated[bool, typer.Option("--rehash", help="Read all inputs again, whatever their dates say.")] = False,
+    openjd: Annotated[
+        Path | None, typer.Option(help="Write an Open Job Description template for this, and do nothing.")
+    ] = None,
+    chunk: Annotated[int, typer.Option(help="Textures or materials of one of the template's tasks.")] = 100,
+    farm: Annotated[bool, typer.Option("--farm", help="Tell progress as Open Job Description has it.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Whole libraries through one tool, on this machine or a cluster; run again, it goes on where it was."""
+    from .farm.batch import Batch, parameters_from, run_batch, tool_of
+    from .farm.library import slices
+    from .farm.openjd import write_template
+    from .farm.reporting import BatchReporter
+
+    parameters = parameters_from(tool_of(tool), settings or [])
+    asked = Batch(
+        inputs, output, tool, parameters, look, slices(part), scheduler, workers, memory, seconds, rehash=rehash
+    )
+    if openjd is not None:
+        tasks, paths = write_template(asked, openjd, chunk)
+        given = "".join(f" -p {name}={path}" for name, path in paths.items())
+        said = f"{openjd}: {tasks} tasks; to be run by: openjd run {openjd} --step Batch{given}"
+        Console(stderr=True, soft_wrap=True, quiet=quiet).print(said, highlight=False, markup=False)
+        return
+    with BatchReporter(as_json=as_json, quiet=quiet, openjd=farm) as reporter:
+        outcome = run_batch(asked, reporter)
+    reporter.conclude(outcome)
+    if outcome.failed:
+        raise typer.Exit(FAILED)
+
+
 @app.command(name="install")
 def install_plugin(
     host: Annotated[str, typer.Argument(metavar="blender|maya|unreal", help="Program that gets the plug-in.")],
@@ -334,6 +380,36 @@ def worker() -> None:
     from .worker import main as serve
 
     serve()
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen at; 127.0.0.1 is this machine alone.")] = None,
+    port: Annotated[int | None, typer.Option(help="8765 if not given; 0 takes a free one.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder for uploads, jobs and results: matshot-service.")] = None,
+    token: Annotated[
+        str | None, typer.Option(help="That clients have to know; better set in the environment as MATSHOT_TOKEN.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://...", help="A Dask cluster that runs the jobs.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that run jobs; half the processors if 0.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with these settings and further ones.")] = None,
+    upload: Annotated[str | None, typer.Option(metavar="512M", help="Largest upload.")] = None,
+    pixels: Annotated[int | None, typer.Option(help="Pixels of the largest image that is taken.")] = None,
+    queue: Annotated[int | None, typer.Option(help="Jobs that may wait or run.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="That one job may run; 0 for no bound.")] = None,
+    memory: Annotated[str | None, typer.Option(metavar="8G", help="That one job may take.")] = None,
+    quota: Annotated[str | None, typer.Option(metavar="50G", help="Of all uploads and results.")] = None,
+    keep_days: Annotated[float | None, typer.Option(help="After which results are removed; 0 keeps them.")] = None,
+) -> None:
+    """Offer the tools as a web page and to programs; pip install 'matshot[service]'."""
+    given = {name: value for name, value in locals().items() if name != "config"}
+    from .service.serving import serve as serve_until_stopped
+    from .service.settings import settings
+
+    console = Console(stderr=True, soft_wrap=True)
+    serve_until_stopped(settings(config, given), lambda line: console.print(escape(line), highlight=False))
 
 
 @app.command()

@@ -32,8 +32,8 @@ Pictured = Callable[[Path], None]
 
 #: Parameters that say how a source is read, not what is done to it.
 _READING = {"multiply": ("kind", "normal"), "tile": ("kind", "normal"), "style": ("wrap", "kind", "normal")}
-#: No parameter is as large.
-_LARGE = 1e18
+#: No parameter is as large, and no value is quoted beyond so many characters.
+_LARGE, _LONGEST = 1e18, 60
 #: Suffix of what is being moved.
 _PARTIAL = ".partial"
 
@@ -153,7 +153,7 @@ def _typed(parameter: Parameter, value: Any) -> Any:
     if get_origin(wanted) is tuple:
         parts = get_args(wanted)
         if not isinstance(value, list | tuple) or len(value) != len(parts) or not all(map(_is_number, value)):
-            raise MatshotError(f"{parameter.label} is {len(parts)} numbers, not {value!r}.")
+            raise MatshotError(f"{parameter.label} is {len(parts)} numbers, not {_short(value)}.")
         return tuple(part(number) for part, number in zip(parts, value, strict=True))
     if wanted is float and _is_number(value):
         return float(value)
@@ -162,7 +162,15 @@ def _typed(parameter: Parameter, value: Any) -> Any:
     if wanted in (str, bool) and isinstance(value, wanted):
         return value
     names = {str: "a text", bool: "on or off", int: "a whole number", float: "a number"}
-    raise MatshotError(f"{parameter.label} is {names[wanted]}, not {value!r}.")
+    raise MatshotError(f"{parameter.label} is {names[wanted]}, not {_short(value)}.")
+
+
+def _short(value: object) -> str:
+    """A value as a sentence can hold it."""
+    if isinstance(value, int) and abs(value) >= _LARGE:
+        return "one of so many digits"
+    said = repr(value)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
 
 
 def _is_number(value: object) -> bool:

@@ -1,0 +1,437 @@
+"""Whole libraries through one tool: mirrored, resumable, and not stopped by one bad file."""
+
+from __future__ import annotations
+
+import collections
+import json
+import math
+import os
+import queue
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, get_args, get_origin
+
+from matshot_host.tools import TOOLS, Parameter, Tool
+
+from .. import __version__
+from ..assets import check_folder
+from ..errors import Cancelled, MatshotError
+from ..running import Run, checked
+from .contact import Shown, Thumbnails, write_sheets
+from .delivery import bring, check_places, placed, remove_stale, stage, still_there
+from .engine import Engine, Told
+from .library import Library, Unit, listed, slice_of
+from .manifest import Manifest, Stamp, digest, same_contents, stamp, stamped, write_whole
+
+#: Name of what tells of a batch, beside its results.
+SUMMARY = "matshot-batch"
+#: Threads that read and hash inputs, and units that they are ahead of the work.
+_READERS, _AHEAD = 4, 32
+#: Seconds between looks at the workers.
+_PACE = 0.2
+#: Free bytes below which a failure is taken for that of a full disk.
+_FULL = 4 << 20
+#: How a parameter is written that is on or off.
+_SWITCHED = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+#: Parameters that do not change results.
+_INDIFFERENT = ("memory", "threads")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is asked for.
+
+    Attributes:
+        inputs: folders, images, ``name.<UDIM>.exr``.
+        output: folder.
+        tool: name of the tool.
+        parameters: of it; what is left out has its default.
+        look: second input of every unit, for ``style``.
+        part: (k, n) for the k-th of n slices of the library.
+        scheduler: as :class:`~matshot.farm.engine.Engine` takes it.
+        workers: likewise.
+        memory: likewise.
+        seconds: likewise.
+        rehash: whether to read inputs whose time stamps say that they are unchanged.
+    """
+
+    inputs: Sequence[Path]
+    output: Path
+    tool: str = "upscale"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    look: Path | None = None
+    part: tuple[int, int] = (1, 1)
+    scheduler: str = ""
+    workers: int = 0
+    memory: str = ""
+    seconds: float = 0.0
+    rehash: bool = False
+
+
+@dataclass
+class Outcome:
+    """What became of a batch.
+
+    Attributes:
+        done: units.
+        skipped: units that were done before.
+        failed: sentences by unit.
+        left_out: sentences about files that the tool does not take.
+        seconds: that it took.
+        sheets: contact sheets.
+        summary: file that says all this.
+    """
+
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    sheets: list[Path] = field(default_factory=list)
+    summary: Path = Path()
+
+
+class Listener(Protocol):
+    """Whoever wants to know how a batch goes."""
+
+    def progress(self, fraction: float, stage: str) -> None:
+        """Told of the batch as a whole."""
+
+    def cluster(self, dashboard: str, workers: int) -> None:
+        """Told when there are workers."""
+
+    def unit(self, state: str, key: str, told: Mapping[str, Any]) -> None:
+        """Told of each unit: ``done``, ``skipped``, ``failed`` or ``again``."""
+
+
+def run_batch(asked: Batch, listener: Listener) -> Outcome:
+    """Do all that is not done yet.
+
+    Raises:
+        MatshotError: when nothing can be done at all, or the disk is full.
+        Cancelled: on Ctrl-C and SIGTERM; what was done stays, and the same command goes on.
+    """
+    table = tool_of(asked.tool)
+    check_folder(asked.output)
+    library = library_of(asked, table)
+    with Manifest(asked.output, _part_name(asked, "all")) as manifest, _stoppable():
+        try:
+            return _Work(asked, table, library, manifest, listener).run()
+        except KeyboardInterrupt as interrupt:
+            raise Cancelled from interrupt
+
+
+def library_of(asked: Batch, table: Tool) -> Library:
+    """The units of a batch's slice.
+
+    Raises:
+        MatshotError: for parameters and inputs that the tool does not take.
+    """
+    check_parameters(table, asked.parameters)
+    if (asked.look is not None) != (asked.tool == "style"):
+        raise MatshotError("Style needs --look, whose look is taken over; no other tool does.")
+    library = listed(
+        asked.inputs, asked.output, table, look=asked.look, form=str(asked.parameters.get("format", "same")),
+        kind=str(asked.parameters.get("kind", "auto")),
+    )  # fmt: skip
+    library.units = slice_of(library.units, asked.part)
+    return library
+
+
+def tool_of(name: str) -> Tool:
+    """The tool of that name.
+
+    Raises:
+        MatshotError: when there is none.
+    """
+    found = next((tool for tool in TOOLS if tool.name == name), None)
+    if found is None:
+        raise MatshotError(f"There is no tool {name!r}; there are {', '.join(tool.name for tool in TOOLS)}.")
+    return found
+
+
+def parameters_from(table: Tool, settings: Sequence[str]) -> dict[str, Any]:
+    """Parameters of a tool from ``name=value``.
+
+    Raises:
+        MatshotError: for what the tool does not take.
+    """
+    known = {parameter.name: parameter for parameter in table.parameters}
+    parameters: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise MatshotError(f"{setting!r} says no value; write for example --set scale=2.")
+        parameters[name] = _value(known[name], text.strip()) if name in known else text
+    check_parameters(table, parameters)
+    return parameters
+
+
+def _value(parameter: Parameter, text: str) -> Any:
+    """A text as a parameter's type has it, or as it is, which is refused later."""
+    wanted = parameter.type
+    if wanted is bool:
+        return _SWITCHED.get(text.lower(), text)
+    if wanted is str:
+        return text
+    try:
+        if get_origin(wanted) is tuple:
+            return tuple(part(one) for part, one in zip(get_args(wanted), text.split(","), strict=True))
+        return wanted(text)
+    except ValueError:
+        return text
+
+
+def check_parameters(table: Tool, parameters: Mapping[str, Any]) -> None:
+    """Refuse once what every unit would refuse.
+
+    Raises:
+        MatshotError: for what the tool does not take.
+    """
+    known = {parameter.name: parameter for parameter in table.parameters}
+    for name, value in checked(table, parameters).items():
+        parameter = known[name]
+        if parameter.choices and value not in parameter.choices:
+            offered = ", ".join(map(str, parameter.choices))
+            raise MatshotError(f"{parameter.label} is one of {offered}, not {value}.")
+        if isinstance(value, int | float):
+            low = -math.inf if parameter.low is None else parameter.low
+            high = math.inf if parameter.high is None else parameter.high
+            if not low <= value <= high:
+                raise MatshotError(f"{parameter.label} is between {low:g} and {high:g}, not {value}.")
+
+
+def _part_name(asked: Batch, whole: str) -> str:
+    number, count = asked.part
+    return f"{number}-of-{count}" if count > 1 else whole
+
+
+def work_of(asked: Batch, table: Tool) -> str:
+    """Hash of all that a result depends on but its inputs: tool, parameters, Matshot, models."""
+    parameters = {one.name: one.default for one in table.parameters} | dict(asked.parameters)
+    models: dict[str, str] = {}
+    if any(parameter.name == "device" for parameter in table.parameters):
+        from ..inference.cards import installed
+
+        models = {card.name: card.sha256 for card in installed()}
+    kept = {name: value for name, value in parameters.items() if name not in _INDIFFERENT}
+    return digest({"tool": table.name, "parameters": kept, "matshot": __version__, "models": models})
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM, which a render farm sends, do what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@dataclass
+class _Doing:
+    """A unit that an engine has."""
+
+    unit: Unit
+    number: int
+    folder: Path
+    inputs: dict[str, Stamp]
+    began: float
+    fraction: float = 0.0
+
+
+class _Work:
+    """One batch at work; everything but the reading of inputs is done by the thread that calls :meth:`run`."""
+
+    def __init__(self, asked: Batch, table: Tool, library: Library, manifest: Manifest, listener: Listener) -> None:
+        self._asked, self._table, self._library = asked, table, library
+        self._manifest, self._listener = manifest, listener
+        self._work = work_of(asked, table)
+        self._folder = manifest.folder / "work" / _part_name(asked, "all")
+        self._thumbnails = Thumbnails(manifest.folder / "thumbnails", len(library.units))
+        self._owners = {name: key for key, one in manifest.entries.items() for name in one.get("outputs", ())}
+        self._outcome = Outcome(left_out=library.left_out)
+        self._inbox: queue.Queue[tuple[str, Told]] = queue.Queue()
+        self._doing: dict[str, _Doing] = {}
+        self._engine: Engine | None = None
+        self._looked, self._room = 0.0, 1
+
+    def run(self) -> Outcome:
+        began = time.monotonic()
+        # What a process left that was killed.
+        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            with ExitStack() as stack:
+                self._all(stack)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._outcome.seconds = time.monotonic() - began
+        self._conclude()
+        return self._outcome
+
+    def _all(self, stack: ExitStack) -> None:
+        units = iter(enumerate(self._library.units))
+        ahead: collections.deque[tuple[int, Unit, Future[dict[str, Stamp] | None]]] = collections.deque()
+        pool = stack.enter_context(ThreadPoolExecutor(_READERS, "matshot reader"))
+        stack.callback(lambda: pool.shutdown(wait=False, cancel_futures=True))
+        while True:
+            while len(ahead) < _AHEAD and (following := next(units, None)) is not None:
+                ahead.append((*following, pool.submit(self._examined, following[1])))
+            if not ahead and not self._doing:
+                return
+            moved = False
+            while ahead and ahead[0][2].done() and len(self._doing) < self._window():
+                self._begin(*ahead.popleft(), stack)
+                moved = True
+            # Where nothing else can be done, there is time to wait.
+            wait = 0.0 if moved else 0.02 if ahead and not ahead[0][2].done() else _PACE
+            with suppress(queue.Empty):
+                self._take(*self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait())
+
+    def _window(self) -> int:
+        """Units that the engine has at once: enough that no worker waits for this process."""
+        if self._engine is not None and time.monotonic() - self._looked > _PACE:
+            self._looked = time.monotonic()
+            self._room = 2 * len(self._engine.workers) + 2
+        return self._room if self._engine is not None else 1
+
+    def _examined(self, unit: Unit) -> dict[str, Stamp] | None:
+        """Stamps of a unit's inputs, or None if it is done; called in threads."""
+        entry = self._manifest.entries.get(unit.key, {})
+        known = entry.get("inputs", {})
+        stamps = stamped(unit.files, known, entry.get("at", 0.0), rehash=self._asked.rehash)
+        done = entry.get("state") == "done" and entry.get("work") == self._work and same_contents(known, stamps)
+        return None if done and still_there(entry["outputs"], self._asked.output) else stamps
+
+    def _begin(self, number: int, unit: Unit, examined: Future[dict[str, Stamp] | None], stack: ExitStack) -> None:
+        try:
+            if unit.error:
+                raise MatshotError(unit.error)
+            stamps = examined.result()
+            if stamps is None:
+                self._outcome.skipped.append(unit.key)
+                self._listener.unit("skipped", unit.key, {})
+                self._advance(unit.key)
+                return
+            folder = self._folder / str(number)
+            inputs = stage(unit, folder)
+        except MatshotError as error:
+            self._fail(unit, error.sentence)
+            return
+        if self._engine is None:
+            self._listener.progress(0.0, "starting workers")
+            asked = self._asked
+            self._engine = stack.enter_context(
+                Engine(scheduler=asked.scheduler, workers=asked.workers, memory=asked.memory, seconds=asked.seconds)
+            )
+            self._listener.cluster(self._engine.dashboard, len(self._engine.workers))
+        self._doing[unit.key] = _Doing(unit, number, folder, stamps, time.monotonic())
+        run = Run(self._table.name, inputs, self._asked.parameters, folder)
+        self._engine.submit(unit.key, run, self._noting(unit.key))
+
+    def _noting(self, key: str) -> Callable[[Told], None]:
+        return lambda told: self._inbox.put((key, told))
+
+    def _take(self, key: str, told: Told) -> None:
+        doing = self._doing[key]
+        if told.kind == "started":
+            doing.began, doing.fraction = time.monotonic(), 0.0
+        elif told.kind == "progress":
+            doing.fraction = told.fraction
+            self._advance(told.stage if told.stage == "waiting for a worker" else key)
+        elif told.kind == "again":
+            self._listener.unit("again", key, {"error": told.sentence})
+        else:
+            del self._doing[key]
+            if told.kind == "done" and not told.failures:
+                self._deliver(doing, told)
+            else:
+                self._fail(doing.unit, " ".join(told.failures) or told.sentence or "It was cancelled.", told.cause)
+            shutil.rmtree(doing.folder, ignore_errors=True)
+
+    def _deliver(self, doing: _Doing, told: Told) -> None:
+        """Bring a unit's results to their place, and remember them."""
+        unit, output, manifest = doing.unit, self._asked.output, self._manifest
+        seconds = round(time.monotonic() - doing.began, 3)
+        before = manifest.entries.get(unit.key, {}).get("outputs", {})
+        try:
+            if any(stamp(file)[:2] != doing.inputs[name][:2] for name, file in unit.files.items()):
+                raise MatshotError(f"{unit.key} was changed while it was worked on; run the same command again.")
+            places = placed(unit, told.results, self._asked.parameters)
+            check_places(places, output, unit.key, self._owners)
+            # Said before they are there, so that after a crash they count as this unit's.
+            meant: dict[str, Stamp] = {name: [0, 0, ""] for name in places.files}
+            manifest.note(unit.key, state="delivering", outputs={**before, **meant})
+            self._owners |= dict.fromkeys(places.files, unit.key)
+            outputs = bring(places, output)
+            remove_stale(before, outputs, output)
+        except MatshotError as error:
+            self._fail(unit, error.sentence, error.cause)
+            return
+        if self._thumbnails.wanted(doing.number) and told.results[0]["preview"]:
+            self._thumbnails.keep(unit.key, Path(told.results[0]["preview"]))
+        first = told.results[0]
+        said = {
+            "targets": [str(output / name) for name in outputs], "width": first["width"], "height": first["height"],
+            "wrap": first["wrap"], "seconds": seconds,
+            "notes": list(dict.fromkeys(note for made in told.results for note in made["notes"])),
+        }  # fmt: skip
+        manifest.note(unit.key, state="done", work=self._work, inputs=doing.inputs, outputs=outputs, seconds=seconds)
+        self._outcome.done.append(unit.key)
+        self._listener.unit("done", unit.key, said)
+        self._advance(unit.key)
+
+    def _fail(self, unit: Unit, sentence: str, cause: str = "") -> None:
+        outputs = self._manifest.entries.get(unit.key, {}).get("outputs", {})
+        self._outcome.failed[unit.key] = sentence
+        self._listener.unit("failed", unit.key, {"error": sentence, "cause": cause})
+        self._manifest.note(unit.key, state="failed", outputs=outputs, error=sentence)
+        self._advance(unit.key)
+        if shutil.disk_usage(self._asked.output).free < _FULL:
+            raise MatshotError(
+                f"The disk of {self._asked.output} is full; make room, and run the same command again to go on.",
+                sentence,
+            )
+
+    def _advance(self, stage: str) -> None:
+        outcome = self._outcome
+        ended = len(outcome.done) + len(outcome.skipped) + len(outcome.failed)
+        under_way = sum(doing.fraction for doing in self._doing.values())
+        self._listener.progress(min(1.0, (ended + under_way) / len(self._library.units)), stage)
+
+    def _conclude(self) -> None:
+        """Write the summary and the contact sheets."""
+        asked, outcome = self._asked, self._outcome
+        name = "-".join([SUMMARY] + ([_part_name(asked, "")] if asked.part[1] > 1 else []))
+        outcome.summary = asked.output / f"{name}.json"
+        shown = [
+            Shown(unit.key, None if unit.key in outcome.failed else self._thumbnails.path(unit.key))
+            for number, unit in enumerate(self._library.units)
+            if self._thumbnails.wanted(number)
+        ]
+        facts = f"{len(outcome.done)} done, {len(outcome.skipped)} done before, {len(outcome.failed)} failed"
+        outcome.sheets = write_sheets(shown, asked.output / f"{name}.png", f"matshot batch: {self._table.name}", facts)
+        said = {
+            "tool": self._table.name, "parameters": dict(asked.parameters), "matshot": __version__,
+            "inputs": [os.fspath(path) for path in asked.inputs], "slice": list(asked.part),
+            "units": len(self._library.units), "done": len(outcome.done), "skipped": len(outcome.skipped),
+            "failed": [{"unit": key, "error": sentence} for key, sentence in sorted(outcome.failed.items())],
+            "left_out": outcome.left_out, "seconds": round(outcome.seconds, 3),
+            "sheets": [sheet.name for sheet in outcome.sheets],
+        }  # fmt: skip
+        write_whole(outcome.summary, json.dumps(said, indent=1).encode() + b"\n")

@@ -1,0 +1,1 @@
+"""The tools as a web service; optional, ``pip install 'matshot[service]'``."""

@@ -1,0 +1,185 @@
+"""What every request passes first: who asks, for which host, from which page; and what every answer says to browsers.
+
+A service on loopback without a token trusts whoever can reach it, which every page in the user's browser can. So a
+request has to name this host (else a foreign name that resolves to 127.0.0.1 would do), and must not come from
+another page.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from .metrics import Metrics
+from .refusal import Refusal
+from .settings import Settings, is_loopback
+
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+_App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
+
+#: Cookie that holds the token.
+COOKIE = "matshot_token"
+#: Bytes of a body that is not an upload, and where uploads go.
+_MOST_BYTES, _UPLOADS = 1 << 20, "/v1/assets"
+#: Where no token is asked for: the page asks for it, and has no secrets.
+_OPEN_API = ("/healthz", "/v1/session")
+
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self' blob:; "
+    "font-src 'self'; worker-src 'self' blob:; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+#: Files of strangers are never to run as a page, however a browser takes them.
+_API_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+
+
+class Guard:
+    """Checks requests, and adds headers to answers.
+
+    Args:
+        app: that answers what is let through.
+        settings: of the service.
+        metrics: in which requests are counted.
+    """
+
+    def __init__(self, app: _App, settings: Settings, metrics: Metrics) -> None:
+        self._app, self._settings, self._metrics = app, settings, metrics
+
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status, answered = time.monotonic(), 500, False
+        path: str = scope["path"]
+        api = _is_api(path)
+
+        async def sent(message: _Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status, answered = message["status"], True
+                message["headers"] = _with_headers(message.get("headers", ()), api)
+            await send(message)
+
+        taken = 0
+
+        async def received() -> _Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > _MOST_BYTES and path != _UPLOADS:
+                raise Refusal(413, "The request is too large.")
+            return message
+
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            self._check_host(headers)
+            self._check_origin(headers, api)
+            if api and path not in _OPEN_API and not self.knows_token(_tokens(scope, headers)):
+                raise Refusal(
+                    401, "This service needs its token.", headers={"WWW-Authenticate": 'Bearer realm="matshot"'}
+                )
+            await self._app(scope, received, sent)
+        except Refusal as refusal:
+            if not answered:
+                await _refuse(refusal, sent)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._metrics.count(
+                "matshot_requests_total", "Requests.", method=_method(scope), route=route, status=str(status)
+            )
+            if not route.endswith("/events"):
+                self._metrics.duration(
+                    "matshot_request_seconds", "Seconds that requests took.", time.monotonic() - began, route=route
+                )
+
+    def knows_token(self, given: list[str]) -> bool:
+        """Whether one of these is the service's token, or it has none."""
+        token = self._settings.token.encode()
+        return not token or any(hmac.compare_digest(token, one.encode("utf-8", "replace")) for one in given)
+
+    def _check_host(self, headers: dict[str, str]) -> None:
+        names = self._settings.hosts
+        host = _host_name(headers.get("host", ""))
+        if host in names or (self._settings.loopback and is_loopback(host)):
+            return
+        if self._settings.loopback or names:
+            raise Refusal(403, "This service does not answer under that name; see the hosts in its settings.")
+
+    def _check_origin(self, headers: dict[str, str], api: bool) -> None:
+        if not api:
+            return
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
+        # Behind a proxy that speaks TLS the scheme differs; what has to agree is who is asked.
+        asked = headers.get("host", "").lower()
+        foreign = origin is not None and origin.lower() not in (f"http://{asked}", f"https://{asked}")
+        if foreign or site not in ("same-origin", "none"):
+            raise Refusal(403, "Pages of other sites cannot use this service.")
+
+
+def _is_api(path: str) -> bool:
+    return path.startswith("/v1/") or path in ("/healthz", "/metrics", "/openapi.json")
+
+
+def _method(scope: _Message) -> str:
+    method = str(scope["method"])
+    return method if method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") else "other"
+
+
+def _host_name(header: str) -> str:
+    try:
+        return (urlsplit(f"//{header}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _tokens(scope: _Message, headers: dict[str, str]) -> list[str]:
+    """Every token that a request shows."""
+    found = []
+    kind, _, value = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        found.append(value.strip())
+    cookies = SimpleCookie()
+    try:
+        cookies.load(headers.get("cookie", ""))
+    except CookieError:
+        cookies = SimpleCookie()
+    if COOKIE in cookies:
+        found.append(cookies[COOKIE].value)
+    # Programs that follow a job cannot always set headers. Elsewhere a token in an address would end up in logs.
+    if scope["path"].endswith("/events"):
+        found += parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
+    return found
+
+
+def _with_headers(headers: Any, api: bool) -> list[tuple[bytes, bytes]]:
+    kept = [(name, value) for name, value in headers if name.lower() != b"server"]
+    present = {name.lower() for name, _ in kept}
+    kept += _HEADERS
+    kept.append((b"content-security-policy", (_API_POLICY if api else _PAGE_POLICY).encode()))
+    if api and b"cache-control" not in present:
+        kept.append((b"cache-control", b"no-store"))
+    return kept
+
+
+async def _refuse(refusal: Refusal, send: _Send) -> None:
+    error = {"sentence": refusal.sentence, "cause": refusal.cause}
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    headers += [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"error": error}).encode()})

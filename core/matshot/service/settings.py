@@ -1,0 +1,144 @@
+"""What a service is told when it starts: from a TOML file, and from the command line, which comes first."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from ..errors import MatshotError
+from ..inference.memory import parsed_bytes
+
+#: Environment variable of the token, which in a command line every user of the machine could read.
+TOKEN = "MATSHOT_TOKEN"
+#: Least characters of a token, and greatest port.
+_SHORTEST_TOKEN, _LAST_PORT = 16, 65535
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a service runs. Amounts of bytes are numbers, or texts such as ``2G``.
+
+    Attributes:
+        host: address to listen at.
+        port: likewise; 0 takes a free one.
+        data: folder for assets, jobs and results. Workers on other machines have to see it under the same path.
+        token: that clients have to know; empty for none, which works on loopback alone.
+        hosts: further names under which it is reached, such as that of a proxy before it.
+        scheduler: address of a Dask scheduler; empty for workers of its own.
+        workers: processes of its own; 0 for half the processors.
+        upload: bytes of one upload.
+        unpacked: bytes of a material when its zip is unpacked.
+        files: of one material.
+        pixels: of one image that is uploaded.
+        result_pixels: that one job may make.
+        queue: jobs that wait or run.
+        seconds: that one job may run; 0 for no bound.
+        memory: that the process of one job may hold; 0 for no bound.
+        quota: bytes of all assets and results; 0 for no bound.
+        spare: bytes of the disk that are left free.
+        keep_days: after which jobs that have ended, and assets that nothing used, are removed; 0 keeps them.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    data: Path = Path("matshot-service")
+    token: str = ""
+    hosts: tuple[str, ...] = ()
+    scheduler: str = ""
+    workers: int = 0
+    upload: int = 512 * 2**20
+    unpacked: int = 2 * 2**30
+    files: int = 64
+    pixels: int = 100_000_000
+    result_pixels: int = 400_000_000
+    queue: int = 1000
+    seconds: float = 3600.0
+    memory: int = 0
+    quota: int = 50 * 2**30
+    spare: int = 256 * 2**20
+    keep_days: float = 14.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work or is not safe."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and value < 0:
+                raise MatshotError(f"{field.name} of the service cannot be negative.")
+        for name in ("upload", "unpacked", "files", "pixels", "result_pixels", "queue"):
+            if getattr(self, name) < 1:
+                raise MatshotError(f"{name} of the service has to be at least 1.")
+        if self.port > _LAST_PORT:
+            raise MatshotError(f"There is no port {self.port}; the last one is {_LAST_PORT}.")
+        if self.token and len(self.token) < _SHORTEST_TOKEN:
+            raise MatshotError(f"The token is too easy to guess; it needs {_SHORTEST_TOKEN} characters or more.")
+        if not self.token.isascii() or not self.token.isprintable() or " " in self.token:
+            raise MatshotError("The token has characters that no header can carry; use letters, digits and -_.~.")
+        if not self.loopback and not self.token:
+            raise MatshotError(
+                f"At {self.host} others can reach the service, so it needs a token: set {TOKEN}, or give --token."
+            )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def settings(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a file, overruled by those that are given.
+
+    Args:
+        file: TOML with the names of :class:`Settings`; None for no file.
+        given: by name; those that are None are not.
+        environment: in which the token may be; None for that of this process.
+
+    Raises:
+        MatshotError: for a file that cannot be read, names that do not exist, and values that make no sense.
+    """
+    told = {**_read(file), **{name: value for name, value in given.items() if value is not None}}
+    if "token" not in told:
+        told["token"] = (os.environ if environment is None else environment).get(TOKEN, "")
+    types = get_type_hints(Settings)
+    for name in told:
+        if name not in types:
+            raise MatshotError(f"The service has no setting {name!r}; there are {', '.join(types)}.")
+    return replace(Settings(), **{name: _typed(name, types[name], value) for name, value in told.items()})
+
+
+def _read(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise MatshotError(f"{file} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MatshotError(f"{file} is not TOML: {error}.") from error
+
+
+def _typed(name: str, wanted: Any, value: Any) -> Any:
+    if wanted is Path and isinstance(value, str | Path):
+        return Path(value).expanduser()
+    if wanted is str and isinstance(value, str):
+        return value.strip()
+    if wanted is int and isinstance(value, str):
+        return parsed_bytes(value)
+    if wanted in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
+        return wanted(value)
+    if name == "hosts" and isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return tuple(one.lower() for one in value)
+    raise MatshotError(f"{name} of the service cannot be {value!r}.")

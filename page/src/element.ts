@@ -1,0 +1,60 @@
+/** Elements of the page, made in one expression. */
+
+type Child = Node | string | null | undefined | false;
+type Listeners = { [Name in keyof HTMLElementEventMap as `on${Name}`]?: (event: HTMLElementEventMap[Name]) => void };
+type Attributes = { [name: string]: unknown } & Listeners;
+
+/** An element; attributes that are false or null are left out, `onclick` and the like are listeners. */
+export function element<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Name] {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value as EventListener);
+    else made.setAttribute(key, value === true ? "" : String(value));
+  }
+  made.append(...children.filter((child): child is Node | string => Boolean(child)));
+  return made;
+}
+
+/** Replace what an element holds. */
+export function fill(parent: Element, ...children: Child[]): void {
+  parent.replaceChildren(...children.filter((child): child is Node | string => Boolean(child)));
+}
+
+/** A row of choices of which one is taken; arrow keys go from one to the next, as radio buttons do. */
+export function choices<Choice extends string>(
+  legend: string,
+  name: string,
+  options: { value: Choice; label: string; hint?: string }[],
+  chosen: Choice,
+  take: (choice: Choice) => void,
+): HTMLFieldSetElement {
+  return element(
+    "fieldset",
+    { class: "choices" },
+    element("legend", { class: "hidden" }, legend),
+    ...options.map(({ value, label, hint }) =>
+      element(
+        "label",
+        { title: hint },
+        element("input", { type: "radio", name, value, checked: value === chosen, onchange: () => take(value) }),
+        element("span", {}, label),
+      ),
+    ),
+  );
+}
+
+/** Bytes as one reads them. */
+export function size(bytes: number): string {
+  const units = ["B", "KB", "MB", "GB"];
+  let unit = 0;
+  while (bytes >= 1000 && unit < units.length - 1) {
+    bytes /= 1000;
+    unit += 1;
+  }
+  return `${bytes < 10 && unit > 0 ? bytes.toFixed(1) : Math.round(bytes)} ${units[unit]}`;
+}

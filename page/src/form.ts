@@ -1,0 +1,216 @@
+/** The form of a tool's parameters, made from its JSON Schema. */
+
+import type { Parameters, Property, Tool, Value } from "./api";
+import { choices, element } from "./element";
+
+/** So many choices of so many letters still fit beside each other. */
+const BUTTONS = { count: 4, letters: 24 };
+/** Ranges wider than this are typed, not dragged. */
+const DRAGGED = 200;
+/** A range up to here is a random number's. */
+const RANDOM = 2 ** 31 - 1;
+
+/** Values of one tool's parameters as the artist left them. */
+export class Form {
+  readonly element: HTMLElement;
+  private readonly values: Parameters;
+  private readonly show = new Map<string, (value: Value) => void>();
+
+  constructor(
+    private readonly tool: Tool,
+    given: Parameters,
+    private readonly changed: () => void,
+  ) {
+    this.values = { ...given };
+    const properties = Object.entries(tool.parameters.properties);
+    const advanced = properties.filter(([, property]) => property["x-advanced"]);
+    const common = properties.filter(([, property]) => !property["x-advanced"]);
+    this.element = element(
+      "div",
+      { class: "form" },
+      ...common.map(([name, property]) => this.row(name, property)),
+      advanced.length > 0 &&
+        element(
+          "details",
+          { open: advanced.some(([name]) => name in given) },
+          element("summary", {}, "Advanced"),
+          ...advanced.map(([name, property]) => this.row(name, property)),
+        ),
+    );
+  }
+
+  /** What differs from the defaults. */
+  get parameters(): Parameters {
+    return { ...this.values };
+  }
+
+  /** Back to the defaults. */
+  reset(): void {
+    for (const [name, property] of Object.entries(this.tool.parameters.properties)) {
+      this.show.get(name)?.(property.default);
+    }
+    for (const name of Object.keys(this.values)) delete this.values[name];
+    this.changed();
+  }
+
+  private take(name: string, property: Property, value: Value): void {
+    if (JSON.stringify(value) === JSON.stringify(property.default)) delete this.values[name];
+    else this.values[name] = value;
+    this.changed();
+  }
+
+  private row(name: string, property: Property): HTMLElement {
+    const id = `${this.tool.name}-${name}`;
+    const take = (value: Value): void => this.take(name, property, value);
+    const { control, show, label } = this.control(id, property, this.values[name] ?? property.default, take);
+    this.show.set(name, show);
+    const help = element("p", { class: "help", id: `${id}-help` }, property.description);
+    if (property.type === "boolean") {
+      return element("div", { class: "row" }, element("label", { class: "check" }, control, property.title), help);
+    }
+    const title = label
+      ? element("label", { for: label }, property.title)
+      : element("span", { class: "label", "aria-hidden": "true" }, property.title);
+    return element("div", { class: "row" }, title, control, help);
+  }
+
+  /** An input, how it is made to show a value, and the id that a label names, if it is one input. */
+  private control(
+    id: string,
+    property: Property,
+    value: Value,
+    take: (value: Value) => void,
+  ): { control: HTMLElement; show: (value: Value) => void; label?: string } {
+    const described = `${id}-help`;
+    if (property.enum) return this.oneOf(id, property, property.enum, value, take);
+    if (property.type === "boolean") {
+      const box = element("input", { type: "checkbox", id, checked: value === true, "aria-describedby": described });
+      box.addEventListener("change", () => take(box.checked));
+      return { control: box, show: (shown) => void (box.checked = shown === true), label: id };
+    }
+    if (property.type === "array") return numbers(id, property, value as number[], take);
+    if (property.type === "string") {
+      const text = element("input", {
+        type: "text",
+        id,
+        value,
+        autocomplete: "off",
+        spellcheck: "false",
+        "aria-describedby": described,
+      });
+      text.addEventListener("change", () => take(text.value.trim()));
+      return { control: text, show: (shown) => void (text.value = String(shown)), label: id };
+    }
+    return numeric(id, property, value as number, take);
+  }
+
+  private oneOf(
+    id: string,
+    property: Property,
+    options: (string | number)[],
+    value: Value,
+    take: (value: Value) => void,
+  ): { control: HTMLElement; show: (value: Value) => void; label?: string } {
+    const typed = (text: string): Value => (property.type === "string" ? text : Number(text));
+    if (options.length <= BUTTONS.count && options.join("").length <= BUTTONS.letters) {
+      const control = choices(
+        property.title,
+        id,
+        options.map((option) => ({ value: String(option), label: String(option) })),
+        String(value),
+        (text) => take(typed(text)),
+      );
+      control.setAttribute("aria-describedby", `${id}-help`);
+      const show = (shown: Value): void => {
+        for (const radio of control.querySelectorAll("input")) radio.checked = radio.value === String(shown);
+      };
+      return { control, show };
+    }
+    const list = element(
+      "select",
+      { id, "aria-describedby": `${id}-help` },
+      ...options.map((option) => element("option", { value: option, selected: option === value }, String(option))),
+    );
+    list.addEventListener("change", () => take(typed(list.value)));
+    return { control: list, show: (shown) => void (list.value = String(shown)), label: id };
+  }
+}
+
+/** A number: typed, and dragged too where its range is one that can be dragged over. */
+function numeric(
+  id: string,
+  property: Property,
+  value: number,
+  take: (value: Value) => void,
+): { control: HTMLElement; show: (value: Value) => void; label: string } {
+  const { minimum, maximum, type } = property;
+  const bounds = { min: minimum, max: maximum };
+  const range = minimum !== undefined && maximum !== undefined ? maximum - minimum : Infinity;
+  const whole = type === "integer";
+  const dragged = range <= DRAGGED;
+  const step = whole ? 1 : range <= 1 ? 0.01 : range <= 10 ? 0.05 : 1;
+  // Its value comes last: it is fitted to the bounds and steps that there are when it is set.
+  const field = element("input", {
+    type: "number",
+    id,
+    ...bounds,
+    step: whole ? 1 : "any",
+    value,
+    inputmode: whole ? "numeric" : "decimal",
+    "aria-describedby": `${id}-help`,
+  });
+  const slider = dragged
+    ? element("input", { type: "range", ...bounds, step, value, "aria-label": property.title })
+    : null;
+  const show = (shown: Value): void => {
+    field.value = String(shown);
+    if (slider) slider.value = String(shown);
+  };
+  field.addEventListener("change", () => {
+    const typed = field.value === "" || !Number.isFinite(field.valueAsNumber) ? (property.default as number) : field.valueAsNumber;
+    const bounded = Math.min(Math.max(whole ? Math.round(typed) : typed, minimum ?? -Infinity), maximum ?? Infinity);
+    show(bounded);
+    take(bounded);
+  });
+  slider?.addEventListener("input", () => {
+    field.value = slider.value;
+    take(slider.valueAsNumber);
+  });
+  const another =
+    whole && (maximum ?? 0) >= RANDOM
+      ? element("button", { type: "button", onclick: () => {
+          const drawn = crypto.getRandomValues(new Uint32Array(1))[0]! % 10000;
+          show(drawn);
+          take(drawn);
+        } }, "Random")
+      : null;
+  const parts = [slider, field, another].filter((part) => part !== null);
+  return { control: element("div", { class: "numeric" }, ...parts), show, label: id };
+}
+
+/** Several numbers that are one value, such as a place in a picture. */
+function numbers(
+  id: string,
+  property: Property,
+  value: number[],
+  take: (value: Value) => void,
+): { control: HTMLElement; show: (value: Value) => void } {
+  const names = property.maxItems === 2 ? ["X", "Y"] : value.map((_, index) => String(index + 1));
+  const fields = value.map((number, index) =>
+    element("input", { type: "number", step: 1, value: number, "aria-label": `${property.title} ${names[index]}` }),
+  );
+  const control = element("div", {
+    class: "numeric",
+    role: "group",
+    "aria-label": property.title,
+    "aria-describedby": `${id}-help`,
+    onchange: () => {
+      const defaults = property.default as number[];
+      take(fields.map((field, index) => (Number.isFinite(field.valueAsNumber) ? field.valueAsNumber : defaults[index]!)));
+    },
+  });
+  fields.forEach((field, index) => control.append(element("label", { class: "part" }, names[index]!, field)));
+  const show = (shown: Value): void =>
+    fields.forEach((field, index) => void (field.value = String((shown as number[])[index])));
+  return { control, show };
+}

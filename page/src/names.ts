@@ -1,0 +1,52 @@
+/** How things are called on the page. */
+
+import type { Job, Result, StoredFile } from "./api";
+
+/** In the order in which maps are shown. */
+const MAPS: Record<string, string> = {
+  basecolor: "Base color",
+  normal: "Normal",
+  roughness: "Roughness",
+  metallic: "Metallic",
+  height: "Height",
+  ao: "AO",
+  specular: "Specular",
+  anisotropy: "Anisotropy",
+  anisotropy_angle: "Anisotropy angle",
+  opacity: "Opacity",
+  emission: "Emission",
+  gloss: "Gloss",
+  orm: "AO, roughness, metallic",
+};
+
+export const mapName = (file: StoredFile): string => MAPS[file.map] ?? file.name;
+
+/** Maps of a material in their usual order. */
+export const inOrder = (files: StoredFile[]): StoredFile[] =>
+  files.toSorted((one, other) => Object.keys(MAPS).indexOf(one.map) - Object.keys(MAPS).indexOf(other.map));
+
+export const wrapName = (wrap: Result["wrap"]): string =>
+  ({ none: "does not tile", x: "tiles in x", y: "tiles in y", xy: "tiles" })[wrap];
+
+export function stateName(job: Job): string {
+  if (job.cancelling && job.state === "running") return "Cancelling";
+  if (job.state === "waiting") return job.position > 0 ? `Waiting, ${job.position} before it` : "Waiting";
+  if (job.state === "running") return `${Math.round(100 * job.fraction)} %`;
+  return { done: "Done", failed: "Failed", cancelled: "Cancelled" }[job.state];
+}
+
+export const inputNames = (job: Job): string => job.inputs.map((input) => input.name).join(", ");
+
+/** Clock time of today, else the date. */
+export function timeName(told: string): string {
+  const time = new Date(told);
+  return time.toDateString() === new Date().toDateString()
+    ? time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
+    : time.toLocaleDateString([], { day: "numeric", month: "short" });
+}
+
+export function duration(job: Job): string {
+  if (!job.started || !job.ended) return "";
+  const seconds = (Date.parse(job.ended) - Date.parse(job.started)) / 1000;
+  return seconds < 90 ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s` : `${Math.round(seconds / 60)} min`;
+}

@@ -1,0 +1,297 @@
+/** What a job made: seen as a material or as pictures, map by map, and taken home. */
+
+import { type Asset, type Job, type Result, type StoredFile, address, asset, description, shown } from "./api";
+import { choices, element, fill, size } from "./element";
+import { inOrder, mapName, wrapName } from "./names";
+import { Pane, THUMBNAIL } from "./pane";
+import type { Shape, Viewer } from "./viewer";
+
+type View = Shape | "picture";
+
+/** Tools whose result lies pixel for pixel, but for its size, over what it was made of. */
+const COMPARED = ["upscale", "tile", "style", "convert"];
+const MOST_REPEATS = 8;
+/** Parts of a map's width that its height may span. */
+const MOST_RELIEF = 0.2;
+
+export class ResultView {
+  readonly element = element("div", { class: "result" });
+  private readonly stage = element("div", { class: "stage" });
+  private readonly bar = element("div", { class: "bar" });
+  private readonly maps = element("div", { class: "maps" });
+  private readonly notes = element("div", { class: "notes" });
+  private readonly pane: Pane;
+  private readonly zoomed = element("output", { class: "help", "aria-label": "Zoom" });
+  private readonly befores = new Map<string, Promise<Asset>>();
+  private viewer: Viewer | null = null;
+  private view: View = "sphere";
+  private result!: Result;
+  private file!: StoredFile;
+  private relief = 0;
+  private repeats = 1;
+
+  constructor(
+    private readonly job: Job,
+    private readonly told: { failed: (sentence: string) => void },
+  ) {
+    this.pane = new Pane({ zoomed: (percent) => void (this.zoomed.value = `${percent} %`), failed: told.failed });
+    const picker = job.results.length > 1 && this.picker();
+    fill(this.element, this.stage, this.bar, picker, this.maps, this.notes);
+    this.choose(job.results[0]!);
+  }
+
+  dispose(): void {
+    this.pane.dispose();
+    this.viewer?.dispose();
+  }
+
+  private picker(): HTMLElement {
+    return element(
+      "fieldset",
+      { class: "picker" },
+      element("legend", { class: "hidden" }, "Result"),
+      ...this.job.results.map((result, index) =>
+        element(
+          "label",
+          { title: result.name },
+          element("input", { type: "radio", name: "result", checked: index === 0, onchange: () => this.choose(result) }),
+          result.preview ? element("img", { src: address(result.preview), alt: "" }) : element("span", { class: "thumb" }),
+          element("span", { class: "name" }, result.name),
+        ),
+      ),
+    );
+  }
+
+  private choose(result: Result): void {
+    this.result = result;
+    const pictures = this.pictures;
+    this.file = pictures.find((file) => file.map === "basecolor") ?? pictures[0] ?? result.files[0]!;
+    this.repeats = 1;
+    this.relief = 0;
+    this.view = result.kind === "image" ? "picture" : this.view === "picture" ? "sphere" : this.view;
+    fill(this.maps, ...this.thumbnails());
+    fill(this.notes, ...this.sentences());
+    void this.draw();
+  }
+
+  /** Files of the result that are maps, or the image that it is. */
+  private get pictures(): StoredFile[] {
+    const { kind, files } = this.result;
+    return kind === "image" ? files.slice(0, 1) : inOrder(files.filter((file) => file.map !== ""));
+  }
+
+  /** Whether it can lie on a sphere: a sheet of pictures cannot. */
+  private get lies(): boolean {
+    return this.job.tool !== "preview";
+  }
+
+  private async draw(): Promise<void> {
+    if (this.view !== "picture") {
+      try {
+        await this.solid(this.view);
+      } catch (error) {
+        this.view = "picture";
+        this.told.failed(error instanceof Error && error.message.includes("WebGL")
+          ? "This browser shows no 3D pictures (WebGL is off); the maps are shown one by one."
+          : "The material cannot be shown in 3D; its maps are shown one by one.");
+      }
+    }
+    if (this.view === "picture") await this.flat();
+    this.drawBar();
+  }
+
+  private async solid(shape: Shape): Promise<void> {
+    const { result } = this;
+    if (!this.viewer) {
+      const { Viewer } = await import("./viewer");
+      this.viewer = new Viewer({ failed: this.told.failed });
+      this.viewer.canvas.setAttribute("role", "application");
+      this.viewer.canvas.setAttribute("aria-roledescription", "3D view");
+    }
+    const { viewer } = this;
+    this.drawBar();
+    viewer.canvas.setAttribute(
+      "aria-label",
+      `${result.name} on a ${shape}. Arrow keys turn it, with Shift they move the light; plus and minus zoom; Home resets.`,
+    );
+    viewer.kind = shape;
+    fill(this.stage, viewer.canvas, this.facts());
+    if (this.stage.dataset.shown !== String(result.number)) {
+      this.stage.dataset.shown = "";
+      this.stage.setAttribute("aria-busy", "true");
+      const [known] = await Promise.all([
+        relief(result),
+        viewer.show(this.pictures, result.width / result.height),
+      ]);
+      this.relief = known;
+      if (result !== this.result) return;
+      this.stage.dataset.shown = String(result.number);
+      this.stage.removeAttribute("aria-busy");
+    }
+    viewer.repeat = this.repeats;
+    viewer.relief = this.relief;
+  }
+
+  private async flat(): Promise<void> {
+    const { file } = this;
+    fill(this.stage, this.pane.element, this.facts());
+    const before = await this.before(file);
+    if (file === this.file && this.view === "picture") this.pane.show(file, before);
+  }
+
+  /** What lay where a file of the result lies now, if that can be told. */
+  private async before(file: StoredFile): Promise<StoredFile | null> {
+    const { input, kind } = this.result;
+    const given = input === null ? undefined : this.job.inputs[input];
+    if (!given || !COMPARED.includes(this.job.tool)) return null;
+    let known = this.befores.get(given.asset);
+    if (!known) {
+      known = asset(given.asset);
+      this.befores.set(given.asset, known);
+    }
+    try {
+      const { files } = await known;
+      const found = kind === "image" ? files[0] : files.find((one) => one.map === file.map);
+      const alike = found && Math.abs(found.width * file.height - found.height * file.width) < 0.02 * found.height * file.width;
+      return alike ? found : null;
+    } catch {
+      // It expired; there is nothing to compare with, and the result is whole all the same.
+      return null;
+    }
+  }
+
+  private drawBar(): void {
+    const { view } = this;
+    const views: { value: View; label: string }[] = [
+      ...(this.lies ? ([{ value: "sphere", label: "Sphere" }, { value: "plane", label: "Plane" }] as const) : []),
+      { value: "picture", label: this.result.kind === "image" ? "Image" : "Maps" },
+    ];
+    const held = this.bar.contains(document.activeElement) && (document.activeElement as HTMLInputElement).name;
+    fill(
+      this.bar,
+      views.length > 1 &&
+        choices("View", "view", views, view, (chosen) => {
+          this.view = chosen;
+          void this.draw();
+        }),
+      ...(view === "picture" ? this.flatTools() : this.solidTools()),
+    );
+    if (held) this.bar.querySelector<HTMLElement>(`[name=${held}]:checked`)?.focus();
+  }
+
+  private facts(): HTMLElement {
+    const { width, height, wrap } = this.result;
+    return element("p", { class: "tag facts" }, `${width} × ${height}${this.lies ? `, ${wrapName(wrap)}` : ""}`);
+  }
+
+  private flatTools(): HTMLElement[] {
+    const button = (text: string, hint: string, press: () => void): HTMLElement =>
+      element("button", { type: "button", class: "quiet", title: hint, "aria-label": hint, onclick: press }, text);
+    const squares = element("input", { type: "checkbox", checked: this.pane.element.classList.contains("squares") });
+    squares.addEventListener("change", () => (this.pane.squares = squares.checked));
+    return [
+      element(
+        "div",
+        { class: "group" },
+        button("−", "Zoom out", () => this.pane.zoomBy(1 / 1.5)),
+        this.zoomed,
+        button("+", "Zoom in", () => this.pane.zoomBy(1.5)),
+        button("Fit", "Fit into the view", () => this.pane.zoom(null)),
+        button("1:1", "One pixel on one pixel of the screen", () => this.pane.actual()),
+      ),
+      element("label", { class: "check" }, squares, "Pixels"),
+    ];
+  }
+
+  private solidTools(): HTMLElement[] {
+    const viewer = this.viewer!;
+    const slider = (label: string, value: number, most: number, least: number, step: number, take: (value: number) => void) => {
+      const input = element("input", { type: "range", min: least, max: most, step, value });
+      input.addEventListener("input", () => take(input.valueAsNumber));
+      return element("label", { class: "group" }, label, input);
+    };
+    return [
+      choices(
+        "Drag to",
+        "grip",
+        [
+          { value: "turn", label: "Turn", hint: "Drag to turn the material" },
+          { value: "light", label: "Light", hint: "Drag to move the light; also with Shift or the right button" },
+        ],
+        viewer.grip,
+        (grip) => (viewer.grip = grip),
+      ),
+      slider("Repeat", this.repeats, MOST_REPEATS, 1, 1, (value) => {
+        this.repeats = viewer.repeat = value;
+        viewer.relief = this.relief;
+      }),
+      ...(viewer.hasHeight
+        ? [slider("Relief", this.relief, MOST_RELIEF, 0, 0.005, (value) => (this.relief = viewer.relief = value))]
+        : []),
+      element("button", { type: "button", class: "quiet", onclick: () => viewer.reset() }, "Reset"),
+    ];
+  }
+
+  private thumbnails(): HTMLElement[] {
+    const pictures = this.pictures;
+    const [image] = pictures;
+    if (this.result.kind === "image" && image) {
+      return [element("p", {}, download(image, `Download ${image.name}`), ` (${size(image.bytes)})`)];
+    }
+    const others = this.result.files.filter((file) => !pictures.includes(file) && file.name !== "preview.png");
+    return [
+      ...pictures.map((file) =>
+        element(
+          "figure",
+          {},
+          element(
+            "button",
+            {
+              type: "button",
+              title: "Look at it",
+              onclick: () => {
+                this.file = file;
+                this.view = "picture";
+                void this.draw();
+              },
+            },
+            element("img", { src: shown(file, THUMBNAIL), alt: `${mapName(file)} map`, loading: "lazy" }),
+          ),
+          element("figcaption", {}, element("span", { class: "name" }, mapName(file)), download(file)),
+        ),
+      ),
+      others.length > 0 &&
+        element("ul", { class: "files" }, ...others.map((file) => element("li", {}, download(file, file.name)))),
+    ].filter((one) => one !== false);
+  }
+
+  private sentences(): HTMLElement[] {
+    const told = [...new Set(this.result.notes)].map((note) => ({ note, wrong: false }));
+    const failed = this.job.failures.map((note) => ({ note, wrong: true }));
+    return [...failed, ...told].map(({ note, wrong }) => element("p", { class: wrong ? "wrong" : "help" }, note));
+  }
+}
+
+const download = (file: StoredFile, text = file.name.slice(file.name.lastIndexOf(".") + 1).toUpperCase()): HTMLElement =>
+  element(
+    "a",
+    { href: address(file.href), download: file.name, title: `Download ${file.name}, ${size(file.bytes)}` },
+    text,
+    !text.includes(file.name) && element("span", { class: "hidden" }, ` ${file.name}, download`),
+  );
+
+/** How far a material's height spans, as a part of its width, if its description knows; else it stays flat. */
+async function relief(result: Result): Promise<number> {
+  const described = result.files.find((file) => file.name === "material.json");
+  if (!described) return 0;
+  try {
+    const told = (await description(described.href)) as {
+      height_scale?: number | null;
+      physical_size?: [number, number] | null;
+    };
+    const part = told.height_scale && told.physical_size ? told.height_scale / told.physical_size[0] : 0;
+    return Math.min(Math.max(part, 0), MOST_RELIEF);
+  } catch {
+    return 0;
+  }
+}

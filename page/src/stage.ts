@@ -1,0 +1,144 @@
+/** The job that is looked at: how far it is, what went wrong, or what it made. */
+
+import { type Job, address, ended, picture } from "./api";
+import { element, fill } from "./element";
+import { duration, inputNames, stateName } from "./names";
+import { ResultView } from "./result";
+
+/** Lines of the log that are shown. */
+const LOG = 6;
+/** Inputs that are shown until there is something of the result. */
+const INPUTS = 4;
+
+export class Stage {
+  readonly element = element("section", { class: "panel main", "aria-labelledby": "stage-title" });
+  private job: Job | null = null;
+  private result: ResultView | null = null;
+  private running: Running | null = null;
+
+  constructor(
+    private readonly asked: {
+      cancel: (job: Job) => void;
+      again: (job: Job) => void;
+      remove: (job: Job) => void;
+      failed: (sentence: string) => void;
+    },
+  ) {
+    this.empty();
+  }
+
+  empty(): void {
+    this.clear();
+    this.job = null;
+    fill(
+      this.element,
+      element(
+        "div",
+        { class: "empty" },
+        element("span", { class: "ball", "aria-hidden": "true" }),
+        element("h2", { id: "stage-title" }, "Drop photographs or a texture"),
+        element("p", {}, "One photograph or two, a texture, or a material as a folder or zip. The result is shown here."),
+      ),
+    );
+  }
+
+  show(job: Job): void {
+    const known = this.job;
+    this.job = job;
+    if (known?.id === job.id && known.state === job.state && known.cancelling === job.cancelling) {
+      this.running?.update(job);
+      return;
+    }
+    this.clear();
+    if (!ended(job)) {
+      this.running = new Running(job, () => this.asked.cancel(job));
+      fill(this.element, this.header(job), this.running.element);
+      return;
+    }
+    if (job.state === "done" && job.results.length > 0) {
+      this.result = new ResultView(job, { failed: this.asked.failed });
+      fill(this.element, this.header(job), this.result.element);
+      return;
+    }
+    fill(this.element, this.header(job), element("div", { class: "told" }, ...this.outcome(job)));
+  }
+
+  private clear(): void {
+    this.result?.dispose();
+    this.result = this.running = null;
+  }
+
+  private header(job: Job): HTMLElement {
+    const button = (text: string, press: () => void, kind = ""): HTMLElement =>
+      element("button", { type: "button", class: kind, onclick: press }, text);
+    const time = duration(job);
+    return element(
+      "header",
+      {},
+      element(
+        "div",
+        {},
+        element("h2", { id: "stage-title", tabindex: -1 }, job.title),
+        element("p", { class: "help name" }, [inputNames(job), time && `in ${time}`].filter(Boolean).join(" · ")),
+      ),
+      element(
+        "div",
+        { class: "actions" },
+        ended(job) && button("Delete", () => this.asked.remove(job), "quiet"),
+        ended(job) && button("Change and run again", () => this.asked.again(job)),
+        job.zip && element("a", { class: "button primary", href: address(job.zip), download: "" }, "Download zip"),
+      ),
+    );
+  }
+
+  private outcome(job: Job): HTMLElement[] {
+    if (job.state === "cancelled") return [element("p", {}, "Cancelled. Nothing was kept of it.")];
+    if (job.state === "done") return [element("p", {}, "It made nothing.")];
+    const { sentence = "It failed.", cause = "" } = job.error ?? {};
+    return [
+      element("p", { class: "wrong", role: "alert" }, sentence),
+      ...job.failures.filter((one) => one !== sentence).map((one) => element("p", { class: "wrong" }, one)),
+      ...(cause ? [element("details", {}, element("summary", {}, "Details"), element("pre", {}, cause))] : []),
+    ];
+  }
+}
+
+/** A job on its way. */
+class Running {
+  readonly element: HTMLElement;
+  private readonly bar = element("progress", { max: 1, "aria-label": "Progress" });
+  private readonly state = element("span", { class: "state" });
+  private readonly stage = element("span", { class: "help" });
+  private readonly preview = element("img", { class: "preview", alt: "Preview of what is not done yet" });
+  private readonly inputs: HTMLElement;
+  private readonly lines = element("ul", { class: "log", "aria-label": "Log" });
+  private readonly cancel: HTMLButtonElement;
+
+  constructor(job: Job, cancel: () => void) {
+    this.cancel = element("button", { type: "button", onclick: cancel }, "Cancel");
+    const pictures = job.inputs.slice(0, INPUTS).map(({ asset, name }) => element("img", { src: picture(asset), alt: name }));
+    this.inputs = element("div", { class: "waiting" }, ...pictures);
+    this.element = element(
+      "div",
+      { class: "running" },
+      element("div", { class: "stage" }, this.inputs, this.preview),
+      this.bar,
+      element("div", { class: "bar" }, this.state, this.stage, this.cancel),
+      this.lines,
+    );
+    this.update(job);
+  }
+
+  update(job: Job): void {
+    this.state.textContent = stateName(job);
+    this.stage.textContent = job.state === "running" ? job.stage : "";
+    this.cancel.disabled = job.cancelling;
+    if (job.state === "waiting") this.bar.removeAttribute("value");
+    else this.bar.value = job.fraction;
+    fill(this.lines, ...job.log.slice(-LOG).map(({ text }) => element("li", {}, text)));
+    const latest = job.preview ? address(job.preview) : "";
+    this.preview.hidden = !latest;
+    this.inputs.hidden = Boolean(latest);
+    if (latest && this.preview.src !== latest) this.preview.src = latest;
+  }
+}

@@ -1,0 +1,382 @@
+/** A material on a lit sphere or plane that turns. */
+
+import {
+  Color,
+  DataTexture,
+  DirectionalLight,
+  Group,
+  LinearFilter,
+  LinearMipmapLinearFilter,
+  Mesh,
+  MeshBasicMaterial,
+  MeshPhysicalMaterial,
+  NeutralToneMapping,
+  NoColorSpace,
+  PerspectiveCamera,
+  PlaneGeometry,
+  PMREMGenerator,
+  RepeatWrapping,
+  RGBAFormat,
+  Scene,
+  SphereGeometry,
+  SRGBColorSpace,
+  Texture,
+  Vector2,
+  Vector3,
+  WebGLRenderer,
+} from "three";
+import { type StoredFile, shown } from "./api";
+
+export type Shape = "sphere" | "plane";
+export type Grip = "turn" | "light";
+
+/** Pixels of a map a side: more than a screen shows of it. */
+const SIDE = 2048;
+/** Radians of a drag over the whole view, of an arrow key, and limits of what is turned. */
+const TURN = { drag: Math.PI, key: Math.PI / 24, pitch: Math.PI / 2 };
+const DISTANCE = { near: 1.6, far: 8, usual: { sphere: 3.5, plane: 3.5 } };
+/** Reflectance at normal incidence of a dielectric whose specular is 1, and the index of refraction that has it. */
+const MOST_DIELECTRIC = 0.08;
+const MOST_IOR = (1 + Math.sqrt(MOST_DIELECTRIC)) / (1 - Math.sqrt(MOST_DIELECTRIC));
+/** Side of the plane, in units of the sphere's radius. */
+const PLANE = 2;
+
+export class Viewer {
+  readonly canvas: HTMLCanvasElement;
+  grip: Grip = "turn";
+  private readonly renderer: WebGLRenderer;
+  private readonly scene = new Scene();
+  private readonly camera = new PerspectiveCamera(38, 1, 0.05, 50);
+  private readonly light = new DirectionalLight(0xffffff, 1.95);
+  private readonly turned = new Group();
+  private readonly material = new MeshPhysicalMaterial();
+  private readonly mesh: Mesh<SphereGeometry | PlaneGeometry, MeshPhysicalMaterial>;
+  private readonly sizes: ResizeObserver;
+  private readonly pointers = new Map<number, { x: number; y: number }>();
+  private readonly motion = new Vector2();
+  private shape: Shape = "sphere";
+  private aspect = 1;
+  private repeats = 1;
+  private angles = { yaw: 0, pitch: 0 };
+  private lightAngles = { azimuth: 0, elevation: 0 };
+  private distance = DISTANCE.usual.sphere;
+  private frame = 0;
+  private loading = 0;
+
+  /** @throws when the browser has no WebGL 2. */
+  constructor(private readonly told: { failed: (sentence: string) => void }) {
+    this.renderer = new WebGLRenderer({ antialias: true, alpha: true });
+    this.renderer.toneMapping = NeutralToneMapping;
+    this.renderer.outputColorSpace = SRGBColorSpace;
+    this.canvas = this.renderer.domElement;
+    this.canvas.tabIndex = 0;
+    this.mesh = new Mesh(new SphereGeometry(), this.material);
+    this.turned.add(this.mesh);
+    this.scene.add(this.turned, this.light, this.light.target);
+    this.scene.environment = this.studio();
+    this.scene.environmentIntensity = 0.85;
+    this.reset();
+    this.sizes = new ResizeObserver(() => this.draw());
+    this.sizes.observe(this.canvas);
+    this.listen();
+  }
+
+  /** Show maps of a material, or one image as its colour. */
+  async show(files: StoredFile[], aspect: number): Promise<void> {
+    const turn = ++this.loading;
+    const by = new Map(files.map((file) => [file.map || "basecolor", file]));
+    const load = async (kind: string, colour = false): Promise<Texture | null> => {
+      const file = by.get(kind);
+      return file ? texture(await picture(file), colour, this.renderer.capabilities.getMaxAnisotropy()) : null;
+    };
+    const loaded = await Promise.all([
+      load("basecolor", true),
+      load("normal"),
+      load("roughness"),
+      load("metallic"),
+      load("ao"),
+      load("orm"),
+      load("height"),
+      load("opacity"),
+      load("emission", true),
+      by.has("specular") ? picture(by.get("specular")!).then(inAlpha) : null,
+      by.has("gloss") ? picture(by.get("gloss")!).then(inverted) : null,
+    ]);
+    if (turn !== this.loading) {
+      loaded.forEach((one) => one?.dispose());
+      return;
+    }
+    const [color, normal, roughness, metallic, ao, orm, height, opacity, emission, specular, gloss] = loaded;
+    this.forget();
+    const { material } = this;
+    material.map = color;
+    material.color = new Color(color ? 0xffffff : 0xb4b4b4);
+    material.normalMap = normal;
+    material.roughnessMap = roughness ?? orm ?? gloss;
+    material.roughness = material.roughnessMap ? 1 : 0.6;
+    material.metalnessMap = metallic ?? orm;
+    material.metalness = material.metalnessMap ? 1 : 0;
+    material.aoMap = ao ?? orm;
+    material.displacementMap = height;
+    material.alphaMap = opacity;
+    material.alphaTest = opacity ? 0.5 : 0;
+    material.emissiveMap = emission;
+    material.emissive = new Color(emission ? 0xffffff : 0);
+    material.specularIntensityMap = specular;
+    material.ior = specular ? MOST_IOR : 1.5;
+    material.needsUpdate = true;
+    this.aspect = aspect;
+    this.form();
+  }
+
+  /** Whether there is a height map to raise the surface by. */
+  get hasHeight(): boolean {
+    return this.material.displacementMap !== null;
+  }
+
+  set kind(shape: Shape) {
+    if (shape === this.shape) return;
+    this.shape = shape;
+    this.reset();
+    this.form();
+  }
+
+  set repeat(times: number) {
+    this.repeats = times;
+    this.form();
+  }
+
+  /** How far black and white of the height map lie apart, as a part of the map's width. */
+  set relief(part: number) {
+    const width = this.shape === "plane" ? PLANE / this.repeats : Math.PI / this.repeats;
+    this.material.displacementScale = part * width;
+    this.material.displacementBias = -0.5 * part * width;
+    this.draw();
+  }
+
+  /** Everything as it was at first. */
+  reset(): void {
+    this.angles = this.shape === "sphere" ? { yaw: -0.5, pitch: 0.12 } : { yaw: -0.3, pitch: -0.42 };
+    this.lightAngles = { azimuth: -0.75, elevation: 0.75 };
+    this.distance = DISTANCE.usual[this.shape];
+    this.draw();
+  }
+
+  dispose(): void {
+    cancelAnimationFrame(this.frame);
+    this.loading += 1;
+    this.sizes.disconnect();
+    this.forget();
+    this.mesh.geometry.dispose();
+    this.material.dispose();
+    this.scene.environment?.dispose();
+    this.renderer.dispose();
+    // Browsers allow few contexts; this one is let go at once, and on purpose.
+    this.canvas.removeEventListener("webglcontextlost", this.lost);
+    this.renderer.forceContextLoss();
+  }
+
+  /** A room of grey walls with soft boxes: neutral, and with edges that show how rough a surface is. */
+  private studio(): Texture {
+    const room = new Scene();
+    const box = (width: number, height: number, place: [number, number, number], strength: number): void => {
+      const lamp = new Mesh(new PlaneGeometry(width, height), new MeshBasicMaterial());
+      lamp.material.color.setScalar(strength);
+      lamp.position.set(...place);
+      lamp.lookAt(0, 0, 0);
+      room.add(lamp);
+    };
+    room.background = new Color().setScalar(0.22);
+    box(6, 3, [0, 6, 1.5], 5);
+    box(2.5, 5, [-6, 1.5, 2], 4);
+    box(2, 5, [6, 1, -1], 2.2);
+    box(5, 1.2, [0, 1.5, 7], 0.9);
+    box(12, 12, [0, -6, 0], 0.1);
+    const generator = new PMREMGenerator(this.renderer);
+    const { texture: made } = generator.fromScene(room, 0.02);
+    generator.dispose();
+    room.traverse((one) => {
+      if (one instanceof Mesh) {
+        one.geometry.dispose();
+        (one.material as MeshBasicMaterial).dispose();
+      }
+    });
+    return made;
+  }
+
+  /** The mesh and how often the maps lie on it. */
+  private form(): void {
+    const detailed = this.hasHeight ? 320 : 96;
+    this.mesh.geometry.dispose();
+    const repeat = new Vector2(this.repeats, this.repeats);
+    if (this.shape === "sphere") {
+      this.mesh.geometry = new SphereGeometry(1, 2 * detailed, detailed, -Math.PI / 2);
+      // The equator is twice as long as a meridian; only whole repeats meet again behind.
+      repeat.x = Math.max(1, Math.round((2 * this.repeats) / this.aspect));
+    } else {
+      const wide = Math.min(1, this.aspect);
+      const high = Math.min(1, 1 / this.aspect);
+      this.mesh.geometry = new PlaneGeometry(PLANE * wide, PLANE * high, detailed, detailed);
+    }
+    for (const map of this.maps) map.repeat.copy(repeat);
+    this.draw();
+  }
+
+  private get maps(): Texture[] {
+    const { material: m } = this;
+    const all = [m.map, m.normalMap, m.roughnessMap, m.metalnessMap, m.aoMap, m.displacementMap, m.alphaMap];
+    return [...new Set([...all, m.emissiveMap, m.specularIntensityMap])].filter((map) => map !== null);
+  }
+
+  private forget(): void {
+    this.maps.forEach((map) => map.dispose());
+  }
+
+  private listen(): void {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    });
+    canvas.addEventListener("pointermove", (event) => this.dragged(event));
+    for (const end of ["pointerup", "pointercancel"] as const) {
+      canvas.addEventListener(end, (event) => this.pointers.delete(event.pointerId));
+    }
+    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+    canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.zoom(Math.exp(event.deltaY * (event.deltaMode === 0 ? 0.001 : 0.04)));
+    }, { passive: false });
+    canvas.addEventListener("dblclick", () => this.reset());
+    canvas.addEventListener("keydown", (event) => this.pressed(event));
+    canvas.addEventListener("webglcontextlost", this.lost);
+  }
+
+  private readonly lost = (): void => this.told.failed("The graphics card dropped the 3D view; reload the page to see it again.");
+
+  private dragged(event: PointerEvent): void {
+    const from = this.pointers.get(event.pointerId);
+    if (!from) return;
+    const to = { x: event.clientX, y: event.clientY };
+    const other = [...this.pointers].find(([id]) => id !== event.pointerId)?.[1];
+    this.pointers.set(event.pointerId, to);
+    if (other) {
+      const apart = (one: { x: number; y: number }): number => Math.hypot(one.x - other.x, one.y - other.y);
+      this.zoom(apart(from) / Math.max(apart(to), 1));
+      return;
+    }
+    const light = this.grip === "light" || event.shiftKey || event.buttons === 2;
+    const scale = TURN.drag / this.canvas.clientHeight;
+    this.move(light, this.motion.set(to.x - from.x, to.y - from.y).multiplyScalar(scale));
+  }
+
+  private pressed(event: KeyboardEvent): void {
+    const arrows: Record<string, [number, number]> = {
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+    };
+    const arrow = arrows[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (arrow) this.move(this.grip === "light" || event.shiftKey, this.motion.set(...arrow).multiplyScalar(TURN.key));
+    else if (event.key === "+" || event.key === "=") this.zoom(1 / 1.1);
+    else if (event.key === "-") this.zoom(1.1);
+    else if (event.key === "Home" || event.key === "0") this.reset();
+    else return;
+    event.preventDefault();
+  }
+
+  private move(light: boolean, by: Vector2): void {
+    const limit = (angle: number, most: number): number => Math.min(Math.max(angle, -most), most);
+    if (light) {
+      this.lightAngles.azimuth += by.x;
+      this.lightAngles.elevation = limit(this.lightAngles.elevation - by.y, TURN.pitch);
+    } else {
+      this.angles.yaw += by.x;
+      this.angles.pitch = limit(this.angles.pitch + by.y, TURN.pitch);
+    }
+    this.draw();
+  }
+
+  private zoom(factor: number): void {
+    this.distance = Math.min(Math.max(this.distance * factor, DISTANCE.near), DISTANCE.far);
+    this.draw();
+  }
+
+  /** Draw once, when the browser next shows something. */
+  private draw(): void {
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.rendered();
+    });
+  }
+
+  private rendered(): void {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    if (width === 0 || height === 0) return;
+    const ratio = Math.min(window.devicePixelRatio, 2);
+    const now = this.renderer.getSize(new Vector2());
+    if (now.x !== width || now.y !== height || this.renderer.getPixelRatio() !== ratio) {
+      this.renderer.setPixelRatio(ratio);
+      this.renderer.setSize(width, height, false);
+      this.camera.aspect = width / height;
+    }
+    // What is shown keeps its size in a view that is higher than wide.
+    this.camera.position.set(0, 0, this.distance * Math.max(1, height / width));
+    this.camera.updateProjectionMatrix();
+    this.turned.rotation.set(this.angles.pitch, this.angles.yaw, 0, "XYZ");
+    const { azimuth, elevation } = this.lightAngles;
+    this.light.position.copy(
+      new Vector3(Math.sin(azimuth) * Math.cos(elevation), Math.sin(elevation), Math.cos(azimuth) * Math.cos(elevation)),
+    );
+    this.renderer.render(this.scene, this.camera);
+    // Read by tests, which cannot see when a picture is whole.
+    this.canvas.dataset.angles = [this.angles.yaw, this.angles.pitch, azimuth, elevation].map((a) => a.toFixed(3)).join(" ");
+  }
+}
+
+/** A map's pixels as they are stored: no colour management, no multiplication by alpha. */
+async function picture(file: StoredFile): Promise<ImageBitmap> {
+  const answer = await fetch(shown(file, SIDE));
+  if (!answer.ok) throw new Error(`${file.name} cannot be loaded.`);
+  return createImageBitmap(await answer.blob(), {
+    colorSpaceConversion: "none",
+    premultiplyAlpha: "none",
+    imageOrientation: "flipY",
+  });
+}
+
+function texture(image: ImageBitmap, colour: boolean, anisotropy: number): Texture {
+  return sampled(new Texture(image), colour, anisotropy, () => image.close());
+}
+
+function sampled<Kind extends Texture>(made: Kind, colour: boolean, anisotropy: number, gone: () => void): Kind {
+  made.colorSpace = colour ? SRGBColorSpace : NoColorSpace;
+  made.wrapS = made.wrapT = RepeatWrapping;
+  made.minFilter = LinearMipmapLinearFilter;
+  made.magFilter = LinearFilter;
+  made.generateMipmaps = true;
+  made.flipY = false;
+  made.anisotropy = Math.min(8, anisotropy);
+  made.needsUpdate = true;
+  made.addEventListener("dispose", gone);
+  return made;
+}
+
+/** The pixels once more, each changed, where a map lies in a channel or a sense in which the renderer does not want it. */
+function rewritten(image: ImageBitmap, change: (pixels: Uint8ClampedArray, at: number) => void): DataTexture {
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true })!;
+  context.drawImage(image, 0, 0);
+  const { data, width, height } = context.getImageData(0, 0, image.width, image.height);
+  image.close();
+  for (let at = 0; at < data.length; at += 4) change(data, at);
+  return sampled(new DataTexture(new Uint8Array(data.buffer), width, height, RGBAFormat), false, 8, () => {});
+}
+
+const inAlpha = (image: ImageBitmap): DataTexture =>
+  rewritten(image, (pixels, at) => (pixels[at + 3] = pixels[at + 1]!));
+
+const inverted = (image: ImageBitmap): DataTexture =>
+  rewritten(image, (pixels, at) => (pixels[at + 1] = 255 - pixels[at + 1]!));

@@ -1,0 +1,315 @@
+"""Runs carried by Dask, and everything that can happen to them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("distributed")
+
+from matshot.errors import MatshotError
+from matshot.farm.engine import Engine, Told
+from matshot.running import Run
+from matshot.texture import read_texture
+
+from .clusters import DaskCluster, newest_worker, until, workers_below
+
+QUICK = {"scale": 2, "method": "bicubic"}
+ENDS = ("done", "failed", "cancelled")
+
+
+class Heard:
+    """What an engine told of one run."""
+
+    def __init__(self) -> None:
+        self.all: list[Told] = []
+        self.threads: set[str] = set()
+        self._ended = threading.Event()
+
+    def __call__(self, told: Told) -> None:
+        self.all.append(told)
+        self.threads.add(threading.current_thread().name)
+        if told.kind in ENDS:
+            self._ended.set()
+
+    def end(self, seconds: float = 180.0) -> Told:
+        assert self._ended.wait(seconds), self.all
+        return self.all[-1]
+
+    def kinds(self) -> list[str]:
+        return [told.kind for told in self.all]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine(workers=2) as made:
+        yield made
+
+
+def started(engine: Engine, key: str, asked: Run) -> Heard:
+    """A run that is under way."""
+    heard = Heard()
+    engine.submit(key, asked, heard)
+    until(lambda: "progress" in heard.kinds())
+    return heard
+
+
+def long_run(large: Path, folder: Path) -> Run:
+    return Run("multiply", [str(large)], {"size": "2048x2048"}, folder)
+
+
+def test_a_run_is_done_and_told_in_order(engine: Engine, wall: Path, tmp_path: Path) -> None:
+    heard = Heard()
+    engine.submit("one", Run("upscale", [str(wall)], QUICK, tmp_path / "job"), heard)
+    told = heard.end()
+    assert told.kind == "done"
+    (made,) = told.results
+    assert read_texture(made["path"]).width == 128
+    assert Path(made["path"]).is_relative_to(tmp_path / "job")
+    assert heard.kinds()[0] == "started"
+    assert [kind for kind in heard.kinds() if kind in ENDS] == ["done"]
+    fractions = [told.fraction for told in heard.all if told.kind == "progress"]
+    assert fractions == sorted(fractions)
+    assert heard.threads == {"matshot farm"}
+
+
+def test_many_runs_are_not_mixed_up(engine: Engine, wall: Path, tmp_path: Path) -> None:
+    heard = [Heard() for _ in range(12)]
+    for number, one in enumerate(heard):
+        scale = 2 if number % 2 else 4
+        engine.submit(
+            f"many{number}", Run("upscale", [str(wall)], {**QUICK, "scale": scale}, tmp_path / str(number)), one
+        )
+    for number, one in enumerate(heard):
+        (made,) = one.end().results
+        assert made["width"] == 64 * (2 if number % 2 else 4)
+        assert Path(made["path"]).is_relative_to(tmp_path / str(number))
+
+
+def test_what_the_tool_refuses_is_a_sentence(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    heard = Heard()
+    engine.submit("bad", Run("upscale", [str(tmp_path / "broken.png")], QUICK, tmp_path / "job"), heard)
+    told = heard.end()
+    assert told.kind == "failed"
+    assert "broken.png" in told.sentence
+    assert not list((tmp_path / "job").iterdir())
+
+
+def test_a_cancel_takes_less_than_a_second_and_leaves_nothing(engine: Engine, large: Path, tmp_path: Path) -> None:
+    heard = started(engine, "cancelled", long_run(large, tmp_path / "job"))
+    began = time.monotonic()
+    engine.cancel("cancelled")
+    assert heard.end().kind == "cancelled"
+    assert time.monotonic() - began < 1.0
+    until(lambda: not list((tmp_path / "job").iterdir()), 2)
+
+
+def test_a_run_that_waits_is_cancelled_and_never_starts(engine: Engine, large: Path, tmp_path: Path) -> None:
+    heard = [Heard() for _ in range(4)]
+    for number, one in enumerate(heard):
+        engine.submit(f"w{number}", long_run(large, tmp_path / str(number)), one)
+    for number in range(3, -1, -1):
+        engine.cancel(f"w{number}")
+    assert [one.end(5).kind for one in heard] == ["cancelled"] * 4
+    time.sleep(0.5)
+    assert not (tmp_path / "3").exists()
+
+
+def test_a_crash_of_the_process_is_that_runs_error_alone(
+    engine: Engine, large: Path, wall: Path, tmp_path: Path
+) -> None:
+    heard = started(engine, "crash", long_run(large, tmp_path / "job"))
+    before = {one["address"] for one in engine.workers}
+    (busy,) = [one["address"] for one in engine.workers if one["busy"]]
+    for one in workers_below():
+        one.kill()
+    told = heard.end()
+    assert told.kind == "failed"
+    assert "crashed (killed by signal 9)" in told.sentence
+    after = Heard()
+    engine.submit("after", Run("upscale", [str(wall)], QUICK, tmp_path / "after"), after)
+    assert after.end().kind == "done"
+    assert {one["address"] for one in engine.workers} == before
+    assert busy in before
+
+
+def test_a_dask_worker_that_dies_is_replaced_and_its_run_tried_again(large: Path, tmp_path: Path) -> None:
+    with Engine(workers=1) as engine:
+        heard = started(engine, "again", Run("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))
+        newest_worker().parent().kill()
+        told = heard.end()
+    assert told.kind == "done", told
+    assert heard.kinds().count("started") == 2
+    assert heard.kinds().count("again") == 1
+    assert "tried again" in heard.all[heard.kinds().index("again")].sentence
+    # Nothing of the first attempt is left beside the second's.
+    assert len(list((tmp_path / "job").iterdir())) == 1
+
+
+def test_a_run_that_kills_every_worker_is_given_up(large: Path, wall: Path, tmp_path: Path) -> None:
+    with Engine(workers=1, attempts=2) as engine:
+        heard = started(engine, "deadly", long_run(large, tmp_path / "job"))
+        dead = 0
+        for attempt in (1, 2):
+            until(lambda attempt=attempt: heard.kinds().count("started") == attempt)
+            until(lambda dead=dead: newest_worker().pid != dead)
+            process = newest_worker()
+            dead = process.pid
+            process.parent().kill()
+        told = heard.end()
+        assert told.kind == "failed"
+        assert "died" in told.sentence
+        after = Heard()
+        engine.submit("after", Run("upscale", [str(wall)], QUICK, tmp_path / "after"), after)
+        assert after.end().kind == "done"
+
+
+def test_memory_is_bounded(large: Path, wall: Path, tmp_path: Path) -> None:
+    with Engine(workers=1, memory="64M") as engine:
+        heard = Heard()
+        engine.submit("large", Run("tile", [str(large)], {}, tmp_path / "job"), heard)
+        told = heard.end()
+        assert told.kind == "failed"
+        assert "64 MB of memory" in told.sentence
+        assert len(engine.workers) == 1
+
+
+def test_time_is_bounded(large: Path, tmp_path: Path) -> None:
+    with Engine(workers=1, seconds=1.0) as engine:
+        heard = Heard()
+        engine.submit("slow", long_run(large, tmp_path / "job"), heard)
+        told = heard.end()
+    assert told.kind == "failed"
+    assert "1 seconds" in told.sentence
+    assert not list((tmp_path / "job").iterdir())
+
+
+def test_closing_cancels_and_leaves_no_process(large: Path, tmp_path: Path) -> None:
+    engine = Engine(workers=1)
+    heard, waiting = started(engine, "open", long_run(large, tmp_path / "job")), Heard()
+    engine.submit("waiting", long_run(large, tmp_path / "other"), waiting)
+    processes = [newest_worker()]
+    engine.close()
+    assert heard.end(0).kind == "cancelled"
+    assert waiting.end(0).kind == "cancelled"
+    until(lambda: not any(one.is_running() and one.status() != "zombie" for one in processes), 5)
+    with pytest.raises(ValueError, match="closed"):
+        engine.submit("late", long_run(large, tmp_path / "late"), Heard())
+
+
+def test_a_key_is_one_run_at_a_time(engine: Engine, wall: Path, tmp_path: Path) -> None:
+    heard = Heard()
+    engine.submit("same", Run("upscale", [str(wall)], QUICK, tmp_path / "a"), heard)
+    with pytest.raises(ValueError, match="same"):
+        engine.submit("same", Run("upscale", [str(wall)], QUICK, tmp_path / "b"), Heard())
+    heard.end()
+    again = Heard()
+    engine.submit("same", Run("upscale", [str(wall)], QUICK, tmp_path / "c"), again)
+    assert again.end().kind == "done"
+
+
+def test_a_listener_that_fails_does_not_stop_the_engine(engine: Engine, wall: Path, tmp_path: Path) -> None:
+    def broken(told: Told) -> None:
+        raise RuntimeError(told.kind)
+
+    engine.submit("deaf", Run("upscale", [str(wall)], QUICK, tmp_path / "a"), broken)
+    heard = Heard()
+    engine.submit("heard", Run("upscale", [str(wall)], QUICK, tmp_path / "b"), heard)
+    assert heard.end().kind == "done"
+
+
+def test_no_scheduler_is_one_sentence() -> None:
+    with pytest.raises(MatshotError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        Engine(scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_scheduler_that_comes_back_gets_its_runs_again(
+    cluster: DaskCluster, large: Path, wall: Path, tmp_path: Path
+) -> None:
+    cluster.start_worker("first")
+    with Engine(scheduler=cluster.address, patience=60) as engine:
+        heard = started(engine, "held", Run("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))
+        waiting = Heard()
+        engine.submit("waiting", Run("upscale", [str(wall)], QUICK, tmp_path / "waiting"), waiting)
+        cluster.kill("scheduler")
+        until(lambda: "again" in heard.kinds(), 60)
+        assert "connection to the scheduler" in heard.all[-1].sentence
+        cluster.kill("first")
+        cluster.start_scheduler(int(cluster.address.rpartition(":")[2]))
+        cluster.start_worker("second")
+        assert heard.end().kind == "done"
+        assert waiting.end().kind == "done"
+
+
+def test_a_scheduler_that_stays_away_is_a_sentence(cluster: DaskCluster, large: Path, tmp_path: Path) -> None:
+    cluster.start_worker("only")
+    with Engine(scheduler=cluster.address, patience=1.5) as engine:
+        heard = started(engine, "lost", long_run(large, tmp_path / "job"))
+        cluster.kill("scheduler")
+        told = heard.end()
+        assert told.kind == "failed"
+        assert f"scheduler at {cluster.address} is gone" in told.sentence
+        began = time.monotonic()
+    assert time.monotonic() - began < 12
+
+
+def test_runs_of_an_engine_that_is_killed_end_on_the_cluster(cluster: DaskCluster, large: Path, tmp_path: Path) -> None:
+    cluster.start_worker("one")
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom matshot.farm.engine import Engine\n"
+        "from matshot.running import Run\n"
+        f"engine = Engine(scheduler={cluster.address!r})\n"
+        f"run = Run('multiply', [{str(large)!r}], {{'size': '2048x2048'}}, Path({str(tmp_path / 'job')!r}))\n"
+        "engine.submit('x', run, lambda told: print(told.kind, flush=True))\ntime.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "progress" not in process.stdout.readline():
+            pass
+        assert list((tmp_path / "job").iterdir())
+        process.kill()
+    until(lambda: not list((tmp_path / "job").iterdir()), 60)
+
+
+def test_a_gpu_is_asked_for_where_there_is_one(cluster: DaskCluster, wall: Path, tmp_path: Path) -> None:
+    cluster.start_worker("plain")
+    cluster.start_worker("graphics", "--resources", "GPU=1")
+    with Engine(scheduler=cluster.address) as engine:
+        until(lambda: len(engine.workers) == 2)
+        gpu = {one["address"]: one["gpu"] for one in engine.workers}
+        assert sorted(gpu.values()) == [False, True]
+        for number in range(3):
+            heard, busy = Heard(), []
+
+            def listen(told: Told, heard: Heard = heard, busy: list[bool] = busy) -> None:
+                if told.kind == "started":
+                    busy.extend(gpu[one["address"]] for one in engine.workers if one["busy"])
+                heard(told)
+
+            engine.submit(f"g{number}", Run("upscale", [str(wall)], QUICK, tmp_path / str(number)), listen)
+            assert heard.end().kind == "done"
+            assert busy == [True]
+
+
+def test_workers_come_later(cluster: DaskCluster, wall: Path, tmp_path: Path) -> None:
+    with Engine(scheduler=cluster.address) as engine:
+        heard = Heard()
+        engine.submit("patient", Run("upscale", [str(wall)], QUICK, tmp_path / "job"), heard)
+        until(lambda: "waiting for a worker" in [told.stage for told in heard.all])
+        cluster.start_worker("late")
+        assert heard.end().kind == "done"
+
+
+def test_the_command_line_does_not_load_dask() -> None:
+    program = (
+        "import sys, matshot.cli; print(sorted(m for m in sys.modules if m.split('.')[0] in ('distributed', 'dask')))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"

@@ -1,0 +1,585 @@
+"""The page end to end, in Chromium, against a service that does what each test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from matshot.material import Material, save_material
+from matshot.texture import Texture, write_texture
+
+from .artist import Artist
+from .service_double import Refused, ServiceDouble, until
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+pytest.importorskip("selenium")
+
+
+@pytest.fixture
+def artist(browser: Chrome) -> Artist:
+    """Someone at the browser."""
+    return Artist(browser)
+
+
+def newest(service: ServiceDouble) -> str:
+    """The job that was asked for last."""
+    until(lambda: bool(service.jobs))
+    return list(service.jobs)[-1]
+
+
+def finished(service: ServiceDouble, *results: Path, **told: object) -> Callable[[str], None]:
+    """A play of a job that is done at once."""
+    return lambda job: service.done(job, *results, **told)  # type: ignore[arg-type]
+
+
+class TestAskingForAJob:
+    def test_upload_of_a_photograph_and_its_form_reach_the_service(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        artist.sees(".given", "128 × 128")
+        artist.sees(".row", "Light").find_element("css selector", "input[value=even]").click()
+        artist.sees(".row label", "Refine").click()
+        artist.presses("Start")
+        job = newest(service)
+        assert service.asked == [
+            {
+                "tool": "oneshot",
+                "inputs": [{"asset": next(iter(service.assets)), "name": "flash.png"}],
+                "parameters": {"light": "even", "refine": True},
+            }
+        ]
+        until(lambda: artist.browser.current_url.endswith(f"#job={job}"))
+
+    def test_two_dropped_photographs_mean_the_tool_that_takes_two(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        artist.opens(service.address, "oneshot")
+        artist.drops(*photographs)
+        artist.sees(".slot", "Photograph without flash")
+        until(lambda: len(service.assets) == 2)
+        artist.presses("Swap the two")
+        artist.presses("Start")
+        newest(service)
+        assert service.asked[0]["tool"] == "twoshot"
+        assert [one["name"] for one in service.asked[0]["inputs"]] == ["ambient.png", "flash.png"]
+
+    def test_a_dropped_file_replaces_the_one_of_its_place(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        artist.opens(service.address, "oneshot")
+        artist.drops(photographs[0])
+        artist.sees(".given", "flash.png")
+        artist.drops(photographs[1])
+        artist.sees(".given", "ambient.png")
+        artist.misses(".given", "flash.png")
+
+    def test_one_of_two_photographs_that_is_removed_leaves_the_other_in_its_place(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        artist.opens(service.address, "twoshot")
+        artist.drops(photographs[1], on=".slot:nth-of-type(2) .drop")
+        artist.sees(".slot:nth-of-type(2) .given", "ambient.png")
+        artist.presses("Start")
+        artist.sees(".foot .wrong", "a photograph is missing (flash photograph).")
+        artist.gives(photographs[0])
+        artist.sees(".slot:nth-of-type(1) .given", "flash.png")
+        artist.sees("button[aria-label='Remove flash.png']").click()
+        artist.misses(".given", "flash.png")
+        artist.sees(".slot:nth-of-type(2) .given", "ambient.png")
+
+    def test_textures_of_a_tool_that_takes_several_are_all_given(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        artist.opens(service.address, "upscale")
+        artist.gives(*photographs)
+        until(lambda: len(service.assets) == 2)
+        artist.presses("Start")
+        newest(service)
+        assert [one["name"] for one in service.asked[0]["inputs"]] == ["flash.png", "ambient.png"]
+        assert service.asked[0]["parameters"] == {}
+
+    def test_a_chosen_folder_is_one_material(self, artist: Artist, service: ServiceDouble, wall: Path) -> None:
+        artist.opens(service.address, "tile")
+        artist.browser.find_element("css selector", ".folder input").send_keys(str(wall))
+        artist.sees(".given", "4 maps")
+        artist.sees(".given", "wall")
+
+    def test_every_kind_of_parameter_of_every_tool_has_a_control_with_a_name(
+        self, artist: Artist, service: ServiceDouble
+    ) -> None:
+        artist.opens(service.address)
+        for radio in artist.browser.find_elements("css selector", "input[name=tool]"):
+            radio.click()
+            nameless = artist.browser.execute_script("""
+                return [...document.querySelectorAll("input, select, button")].filter((one) =>
+                  !(one.labels?.length || one.getAttribute("aria-label") || one.textContent)).length;
+            """)
+            assert nameless == 0
+
+    def test_numbers_keep_to_their_bounds_and_sliders_follow(self, artist: Artist, service: ServiceDouble) -> None:
+        from selenium.webdriver import Keys
+
+        artist.opens(service.address, "style")
+        slider = artist.sees(".row", "Strength").find_element("css selector", "[type=range]")
+        assert slider.get_attribute("value") == "0.7"
+        field = artist.browser.find_element("id", "style-strength")
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys("7\t")
+        assert field.get_attribute("value") == slider.get_attribute("value") == "1"
+        assert artist.kept()["values"]["style"] == {"strength": 1}
+        artist.presses("Defaults")
+        assert field.get_attribute("value") == "0.7"
+        assert slider.get_attribute("value") == "0.7"
+        assert artist.kept()["values"]["style"] == {}
+
+    def test_what_was_given_and_chosen_survives_a_reload(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        artist.opens(service.address, "tile")
+        artist.gives(photographs[0])
+        artist.sees(".given", "128 × 128")
+        artist.sees(".row label", "Even").click()
+        artist.browser.refresh()
+        artist.sees(".given", "flash.png")
+        assert not artist.browser.find_element("id", "tile-even").is_selected()
+
+
+class TestRefusals:
+    def test_start_without_a_photograph_says_what_is_missing(self, artist: Artist, service: ServiceDouble) -> None:
+        artist.opens(service.address, "oneshot")
+        artist.presses("Start")
+        artist.sees(".foot .wrong", "Photo to Material: a photograph is missing (photograph).")
+        assert service.asked == []
+
+    def test_the_service_s_own_sentence_about_a_file_is_shown(
+        self, artist: Artist, service: ServiceDouble, tmp_path: Path
+    ) -> None:
+        broken = tmp_path / "broken.png"
+        broken.write_bytes(b"nothing")
+        artist.opens(service.address, "oneshot")
+        artist.gives(broken)
+        artist.sees(".given .wrong", "broken.png is not an image.")
+
+    def test_a_file_of_another_kind_is_refused_before_it_is_sent(
+        self, artist: Artist, service: ServiceDouble, tmp_path: Path
+    ) -> None:
+        text = tmp_path / "notes.txt"
+        text.write_text("nothing")
+        artist.opens(service.address, "oneshot")
+        artist.drops(text)
+        artist.sees(".foot .wrong", "notes.txt is not an image or a zip of a material.")
+        assert service.assets == {}
+
+    def test_a_full_queue_is_said_and_the_job_can_be_started_later(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        artist.sees(".given", "128 × 128")
+        service.refusals["/v1/jobs"] = Refused(429, "The queue is full; try again in a minute.")
+        artist.presses("Start")
+        artist.sees(".foot .wrong", "The queue is full; try again in a minute.")
+        service.refusals.clear()
+        artist.presses("Start")
+        newest(service)
+
+    def test_a_failed_job_shows_its_sentence_and_its_cause_on_demand(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        error = {"sentence": "The photograph is too dark.", "cause": "mean 0.002"}
+        service.play = lambda job: service.tell(job, state="failed", error=error)
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        artist.presses("Start")
+        artist.sees(".told .wrong", "The photograph is too dark.")
+        assert artist.finds("pre", "mean 0.002") is None
+        artist.sees(".told summary", "Details").click()
+        artist.sees("pre", "mean 0.002")
+        artist.sees(".jobs .wrong", "Failed")
+
+    def test_a_failed_job_can_be_changed_and_run_again(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        service.play = lambda job: service.tell(job, state="failed", error={"sentence": "No.", "cause": ""})
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        artist.sees(".row", "Light").find_element("css selector", "input[value=even]").click()
+        artist.presses("Start")
+        artist.sees(".told .wrong", "No.")
+        artist.chooses("upscale")
+        artist.presses("Change and run again")
+        artist.sees(".given", "flash.png")
+        assert artist.sees(".row", "Light").find_element("css selector", "input[value=even]").is_selected()
+        artist.presses("Start")
+        until(lambda: len(service.asked) == 2)
+        assert service.asked[0] == service.asked[1]
+
+
+class TestFollowing:
+    def test_progress_stage_and_previews_are_shown_while_it_runs(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path], wall: Path
+    ) -> None:
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        artist.presses("Start")
+        job = newest(service)
+        artist.sees(".running .state", "Waiting")
+        service.tell(job, state="running")
+        service.progress(job, 0.42, "fitting the maps")
+        artist.sees(".running .state", "42 %")
+        artist.sees(".running .bar", "fitting the maps")
+        bar = artist.sees(".running progress")
+        assert float(bar.get_property("value")) == pytest.approx(0.42)
+        assert artist.browser.title == "42 % Photo to Material · Matshot"
+        for level in (0.2, 0.8):
+            service.preview(job, np.full((64, 64, 3), level))
+            until(lambda level=level: abs(artist.shows(".preview")[100, 100:].mean() - level) < 1)
+        until(lambda: abs(artist.shows(".preview")[200, 400:420].mean() - 0.8) < 0.01)
+        service.done(job, wall)
+        artist.sees(".maps figure", "Base color")
+
+    def test_a_job_is_cancelled(self, artist: Artist, service: ServiceDouble, photographs: list[Path]) -> None:
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        artist.presses("Start")
+        service.tell(newest(service), state="running")
+        artist.presses("Cancel")
+        artist.sees(".told", "Cancelled. Nothing was kept of it.")
+
+    def test_a_service_that_restarts_is_found_again(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path], wall: Path
+    ) -> None:
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        artist.presses("Start")
+        job = newest(service)
+        service.tell(job, state="running")
+        service.progress(job, 0.3, "half-way")
+        artist.sees(".running .state", "30 %")
+        service.stop()
+        artist.sees(".banner", "The service cannot be reached; trying again.")
+        service.start()
+        until(lambda: bool(service.jobs[job].listeners[1:]), 20)
+        service.progress(job, 0.7, "further")
+        artist.sees(".running .state", "70 %")
+        artist.misses(".banner")
+        service.done(job, wall)
+        artist.sees(".maps figure", "Base color")
+
+    def test_jobs_survive_a_reload(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path], wall: Path
+    ) -> None:
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        artist.presses("Start")
+        job = newest(service)
+        service.tell(job, state="running")
+        service.progress(job, 0.5, "half-way")
+        artist.sees(".running .state", "50 %")
+        artist.browser.refresh()
+        artist.sees(".jobs button[aria-current=true]", "flash.png")
+        artist.sees(".running .state", "50 %")
+        service.progress(job, 0.6, "further")
+        artist.sees(".running .state", "60 %")
+
+    def test_jobs_are_changed_and_deleted_from_the_list(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        service.play = lambda job: service.tell(job, state="failed", error={"sentence": f"Job {job[-1]}.", "cause": ""})
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        for number in (1, 2):
+            artist.presses("Start")
+            artist.sees(".told .wrong", f"Job {number}.")
+        artist.browser.find_elements("css selector", ".jobs button")[1].click()
+        artist.sees(".told .wrong", "Job 1.")
+        artist.presses("Delete")
+        artist.sees(".told .wrong", "Job 2.")
+        assert len(artist.browser.find_elements("css selector", ".jobs li")) == 1
+
+    def test_many_running_jobs_leave_connections_for_everything_else(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        service.play = lambda job: service.tell(job, state="running")
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        artist.sees(".given", "128 × 128")
+        for number in range(8):
+            artist.presses("Start")
+            until(lambda number=number: len(service.asked) == number + 1)
+            until(lambda: artist.sees(".make [type=submit]").is_enabled())
+        for row in artist.browser.find_elements("css selector", ".jobs button"):
+            row.click()
+        artist.presses("Cancel")
+        artist.sees(".told", "Cancelled.")
+
+
+class TestToken:
+    def test_a_wrong_token_is_refused_and_the_right_one_opens_the_page(
+        self, artist: Artist, built_page: Path, tmp_path: Path, photographs: list[Path]
+    ) -> None:
+        service = ServiceDouble(built_page, tmp_path, token="open sesame")
+        service.start()
+        try:
+            artist.opens(service.address)
+            artist.sees("dialog", "This service wants the token")
+            artist.types("guess", "\n")
+            artist.sees("dialog .wrong", "The token is wrong.")
+            artist.types("open sesame", "\n")
+            artist.sees(".tools", "Photo to Material")
+            artist.gives(photographs[0])
+            artist.sees(".given", "128 × 128")
+        finally:
+            service.stop()
+
+
+class TestResult:
+    @pytest.fixture
+    def seen(self, artist: Artist, service: ServiceDouble, photographs: list[Path]) -> Callable[..., None]:
+        """Make a job that is done at once and look at its result."""
+
+        def look(tool: str, *results: Path, given: Path | None = None, **told: object) -> None:
+            service.play = finished(service, *results, **told)
+            artist.opens(service.address, tool)
+            artist.gives(given or photographs[0])
+            artist.sees(".given .help")
+            artist.presses("Start")
+            artist.sees(".result")
+
+        return look
+
+    def test_maps_and_notes_are_shown_and_files_can_be_downloaded(
+        self, artist: Artist, service: ServiceDouble, seen: Callable[..., None], wall: Path
+    ) -> None:
+        seen("oneshot", wall, notes=("The surface was taken for stone.",))
+        captions = [one.text for one in artist.browser.find_elements("css selector", ".maps figcaption .name")]
+        assert captions == ["Base color", "Normal", "Roughness", "Height"]
+        artist.sees(".notes", "The surface was taken for stone.")
+        artist.sees(".facts", "256 × 256, tiles")
+        links = artist.browser.find_elements("css selector", "a[download]")
+        assert {link.get_attribute("download") for link in links} >= {"basecolor.png", "material.json", "material.mtlx"}
+        assert artist.sees("a.button", "Download zip").get_attribute("href").endswith("/results.zip")
+
+    def test_the_material_turns_with_the_mouse_and_with_keys(
+        self, artist: Artist, seen: Callable[..., None], wall: Path
+    ) -> None:
+        from selenium.webdriver import ActionChains, Keys
+
+        seen("oneshot", wall)
+        canvas = artist.sees(".stage[data-shown='0'] canvas")
+        until(lambda: bool(artist.angles))
+        first = artist.angles
+        ActionChains(artist.browser).drag_and_drop_by_offset(canvas, 120, 60).perform()
+        until(lambda: artist.angles != first)
+        dragged = artist.angles
+        assert dragged[0] > first[0]
+        assert dragged[1] > first[1]
+        assert dragged[2:] == first[2:]
+        artist.browser.execute_script("arguments[0].focus()", canvas)
+        artist.types(Keys.ARROW_LEFT)
+        until(lambda: artist.angles[0] < dragged[0])
+        ActionChains(artist.browser).key_down(Keys.SHIFT).send_keys(Keys.ARROW_UP).key_up(Keys.SHIFT).perform()
+        until(lambda: artist.angles[3] > first[3])
+        artist.types(Keys.HOME)
+        until(lambda: artist.angles == first)
+
+    def test_colour_on_the_plane_is_that_of_the_map(
+        self, artist: Artist, seen: Callable[..., None], tmp_path: Path
+    ) -> None:
+        maps = {"basecolor": Texture(np.full((64, 64, 3), (0.7, 0.3, 0.1), np.float32), "srgb", "xy")}
+        rough = Texture(np.ones((64, 64, 1), np.float32), "data", "xy")
+        seen("oneshot", save_material(Material({**maps, "roughness": rough}, "flat"), tmp_path / "flat"))
+        artist.sees(".stage[data-shown='0'] canvas")
+        until(lambda: bool(artist.angles))
+        sphere = artist.angles
+        artist.sees(".bar label", "Plane").click()
+        until(lambda: artist.angles != sphere)
+        taken = artist.shows(".stage")
+        middle = taken[taken.shape[0] // 2, taken.shape[1] // 2] ** 2.2
+        wanted = np.array((0.7, 0.3, 0.1)) ** 2.2
+        # The light is not as strong as it is, but it is grey: ratios of channels are those of the map.
+        assert middle[1] / middle[0] == pytest.approx(wanted[1] / wanted[0], rel=0.35)
+        assert middle[0] > 0.15
+
+    def test_normals_bulge_towards_the_light(self, artist: Artist, seen: Callable[..., None], tmp_path: Path) -> None:
+        y, x = np.mgrid[1:-1:256j, -1:1:256j]
+        inside = (x**2 + y**2 < 0.5)[..., None]
+        slope = np.stack([x, y, np.full_like(x, 0.9)], -1) * inside + np.array((0, 0, 1.0)) * ~inside
+        normal = (slope / np.linalg.norm(slope, axis=-1, keepdims=True)).astype(np.float32)
+        grey = Texture(np.full((256, 256, 3), 0.5, np.float32), "srgb", "none")
+        rough = Texture(np.full((256, 256, 1), 0.9, np.float32), "data", "none")
+        maps = {"basecolor": grey, "normal": Texture(normal, "normal", "none"), "roughness": rough}
+        seen("oneshot", save_material(Material(maps, "dome"), tmp_path / "dome"), wrap="none")  # type: ignore[arg-type]
+        artist.sees(".stage[data-shown='0'] canvas")
+        until(lambda: bool(artist.angles))
+        sphere = artist.angles
+        artist.sees(".bar label", "Plane").click()
+        until(lambda: artist.angles != sphere)
+        taken = artist.shows(".stage").mean(-1)
+        high, wide = taken.shape
+        box = taken[high // 2 - 90 : high // 2 + 90, wide // 2 - 90 : wide // 2 + 90]
+        # The light comes from above and from the left: of a dome these sides are bright, of a dent dark.
+        assert box[:60].mean() > box[-60:].mean() + 0.02
+        assert box[:, :60].mean() > box[:, -60:].mean() + 0.02
+
+    def test_each_map_can_be_looked_at(self, artist: Artist, seen: Callable[..., None], wall: Path) -> None:
+        seen("oneshot", wall)
+        artist.sees(".maps figure button img[alt='Roughness map']").click()
+        artist.sees(".pane img[alt='roughness.png']")
+        assert artist.finds(".line") is None
+
+    def test_before_and_after_are_compared_by_a_line_that_keys_move(
+        self, artist: Artist, seen: Callable[..., None], tmp_path: Path
+    ) -> None:
+        from selenium.webdriver import ActionChains, Keys
+
+        small = write_texture(Texture(np.full((32, 48, 3), 0.2, np.float32), "srgb"), tmp_path / "small.png")
+        large = write_texture(Texture(np.full((64, 96, 3), 0.8, np.float32), "srgb"), tmp_path / "large.png")
+        seen("upscale", large, given=small)
+        line = artist.sees(".line")
+
+        def dark() -> float:
+            taken = artist.shows(".pane")
+            row = taken[len(taken) // 3].mean(-1)
+            lying = (np.abs(row - 0.2) < 0.02) | (np.abs(row - 0.8) < 0.02)
+            return float((np.abs(row - 0.2) < 0.02).sum() / max(lying.sum(), 1))
+
+        until(lambda: abs(dark() - 0.5) < 0.03)
+        artist.browser.execute_script("arguments[0].focus()", line)
+        artist.types(*[Keys.PAGE_UP] * 3)
+        assert line.get_attribute("aria-valuenow") == "80"
+        until(lambda: abs(dark() - 0.8) < 0.03)
+        artist.types(Keys.HOME)
+        until(lambda: dark() < 0.02)
+        ActionChains(artist.browser).drag_and_drop_by_offset(line, 200, 0).perform()
+        until(lambda: dark() > 0.1)
+
+    def test_an_image_can_be_seen_on_a_sphere_too(
+        self, artist: Artist, seen: Callable[..., None], photographs: list[Path]
+    ) -> None:
+        seen("multiply", photographs[1])
+        artist.sees(".bar label", "Sphere").click()
+        artist.sees(".stage[data-shown='0'] canvas")
+
+    def test_several_results_are_picked_from(
+        self, artist: Artist, seen: Callable[..., None], photographs: list[Path]
+    ) -> None:
+        seen("multiply", *photographs)
+        artist.sees(".picker")
+        artist.browser.find_elements("css selector", ".picker input")[1].click()
+        artist.sees(".pane img[alt='ambient.png']")
+
+    def test_without_webgl_the_maps_are_shown(
+        self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
+    ) -> None:
+        service.play = finished(service, wall)
+        script = "HTMLCanvasElement.prototype.getContext = () => null"
+        added = artist.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        try:
+            artist.opens(service.address, "oneshot")
+            artist.gives(photographs[0])
+            artist.presses("Start")
+            artist.sees(".banner", "This browser shows no 3D pictures")
+            artist.sees(".pane img[alt='basecolor.png']")
+        finally:
+            artist.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+        artist.browser.get_log("browser")
+
+
+class TestAccess:
+    def test_a_job_is_made_and_looked_at_by_keyboard_alone(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path], wall: Path
+    ) -> None:
+        from selenium.webdriver import Keys
+
+        service.play = finished(service, wall)
+        artist.opens(service.address, "tile")
+        artist.gives(photographs[0])
+        artist.sees(".given", "128 × 128")
+        artist.browser.execute_script("document.activeElement.blur(); window.getSelection().removeAllRanges()")
+        self._tabs(artist, lambda: artist.focused == "Make Seamless")
+        artist.types(Keys.ARROW_UP, Keys.ARROW_UP)
+        assert artist.kept()["tool"] == "twoshot"
+        artist.types(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
+        self._tabs(artist, lambda: artist.focused == "Start")
+        artist.types(Keys.ENTER)
+        newest(service)
+        assert service.asked[0]["tool"] == "tile"
+        artist.sees(".stage[data-shown='0'] canvas")
+        self._tabs(artist, lambda: "Arrow keys turn it" in artist.focused)
+        first = artist.angles
+        artist.types(Keys.ARROW_RIGHT)
+        until(lambda: artist.angles != first)
+        self._tabs(artist, lambda: artist.focused == "Sphere")
+        artist.types(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+        artist.sees(".pane")
+        assert artist.focused == "Maps"
+
+    def _tabs(self, artist: Artist, there: Callable[[], bool]) -> None:
+        for _ in range(80):
+            if there():
+                return
+            artist.types("\t")
+        raise AssertionError("The tab key does not lead there.")
+
+    def test_what_happens_is_said_aloud(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path], wall: Path
+    ) -> None:
+        artist.opens(service.address, "oneshot")
+        artist.gives(photographs[0])
+        artist.presses("Start")
+        job = newest(service)
+        artist.sees(".running")
+        service.tell(job, state="running")
+        service.progress(job, 0.5, "half-way")
+        said = lambda: artist.browser.execute_script("return document.querySelector('[aria-live]').textContent")  # noqa: E731
+        until(lambda: said() == "Photo to Material: 50 percent, half-way.")
+        service.done(job, wall)
+        until(lambda: said() == "Photo to Material of flash.png is done.")
+
+    @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+    def test_text_stands_out_from_its_ground(
+        self, artist: Artist, service: ServiceDouble, emulate: Callable[..., None], dark: bool
+    ) -> None:
+        emulate(dark=dark)
+        artist.opens(service.address, "oneshot")
+        artist.sees(".tools")
+        assert artist.browser.execute_script(_LEAST_CONTRAST) >= 4.5
+        assert (artist.shows("header.top")[2, 2].mean() < 0.3) == dark
+
+    @pytest.mark.parametrize("width", [360, 800, 1440])
+    def test_nothing_sticks_out_sideways(
+        self, artist: Artist, service: ServiceDouble, emulate: Callable[..., None], width: int
+    ) -> None:
+        emulate(width=width)
+        artist.opens(service.address, "oneshot")
+        artist.sees(".tools")
+        assert artist.browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+#: Least ratio of contrast of a text that is seen (WCAG 2.2, 1.4.3), against the nearest ground that is painted.
+_LEAST_CONTRAST = """
+const part = (value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+const light = ([r, g, b]) => 0.2126 * part(r / 255) + 0.7152 * part(g / 255) + 0.0722 * part(b / 255);
+const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+const ground = (one) => {
+  for (; one; one = one.parentElement) {
+    const color = numbers(getComputedStyle(one).backgroundColor);
+    if (color.length === 3 || color[3] === 1) return color;
+  }
+};
+const texts = [...document.querySelectorAll("body *")].filter((one) => one.checkVisibility()
+  && [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()) && !one.closest(".hidden, option"));
+return Math.min(...texts.map((one) => {
+  const [a, b] = [light(numbers(getComputedStyle(one).color)), light(ground(one))];
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+}));
+"""

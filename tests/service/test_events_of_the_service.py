@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from service_double import Running, picture
+
+from matshot.farm.engine import Told
+from matshot.running import Run
+from matshot.service import feeds
+
+
+def told(lines: Iterator[str]) -> Iterator[tuple[str, str, Any]]:
+    """(id, kind, data) of events as they come."""
+    event: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(": ")
+            event[name] = value
+        elif "data" in event:
+            yield event["id"], event["event"], json.loads(event["data"])
+            event = {}
+
+
+def followed(client: httpx.Client, job: str, last: str = "") -> list[tuple[str, str, Any]]:
+    headers = {"Last-Event-ID": last} if last else {}
+    with client.stream("GET", f"/v1/jobs/{job}/events", headers=headers) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        return list(told(answer.iter_lines()))
+
+
+@pytest.fixture
+def gradual(running: Running) -> Callable[[int], str]:
+    """Starts a job that tells of so many steps, and of a picture, when the gate opens; then fails."""
+
+    def wish(asked: Run, said: Callable[[Told], None]) -> None:
+        path = asked.folder / "octave0.png"
+        path.write_bytes(picture())
+        said(Told("progress", preview=str(path)))
+        said(Told("progress", preview="/etc/passwd"))
+        for step in range(running.service.__dict__["steps"]):
+            said(Told("progress", step / 1000, "steps"))
+        said(Told("again", sentence="The worker died; this will be tried again."))
+        said(Told("failed", sentence="It was not to be.", cause="a test"))
+
+    def started(steps: int) -> str:
+        running.service.__dict__["steps"] = steps
+        running.engine.wish = wish
+        running.engine.gate.clear()
+        job = running.upscale(running.send(picture()))
+        running.wait(job, "running")
+        return job
+
+    return started
+
+
+def test_a_job_is_followed_to_its_end(running: Running, listening: str, gradual: Callable[[int], str]) -> None:
+    job = gradual(3)
+    with (
+        httpx.Client(base_url=listening) as client,
+        client.stream("GET", f"/v1/jobs/{job}/events") as answer,
+    ):
+        events = told(answer.iter_lines())
+        first = next(events)
+        running.engine.gate.set()
+        rest = list(events)
+    assert (first[1], first[2]["id"], first[2]["state"]) == ("state", job, "running")
+    kinds = [kind for _, kind, _ in rest]
+    assert kinds[-1] == "state"
+    assert kinds.count("preview") == 1
+    assert [data["text"] for _, kind, data in rest if kind == "log"] == ["The worker died; this will be tried again."]
+    assert rest[-1][2]["error"] == {"sentence": "It was not to be.", "cause": "a test"}
+    assert [data["fraction"] for _, kind, data in rest if kind == "progress"][-1] == 0.002
+    numbers = [int(one.partition(".")[2]) for one, _, _ in rest]
+    assert numbers == sorted(set(numbers))
+
+
+def test_who_comes_back_hears_the_rest(running: Running, listening: str, gradual: Callable[[int], str]) -> None:
+    job = gradual(20)
+    with httpx.Client(base_url=listening) as client:
+        heard: list[str] = []
+        with client.stream("GET", f"/v1/jobs/{job}/events") as answer:
+            heard.append(next(told(answer.iter_lines()))[0])
+        wish, running.engine.wish = running.engine.wish, None
+
+        def slow(asked: Run, said: Callable[[Told], None]) -> None:
+            said(Told("progress", 0.1, "missed"))
+            time.sleep(0.3)
+            assert wish is not None
+            wish(asked, said)
+
+        running.engine.wish = slow
+        running.engine.gate.set()
+        time.sleep(0.1)
+        rest = followed(client, job, heard[-1])
+        assert ("progress", "missed") in [(kind, data.get("stage")) for _, kind, data in rest]
+        assert rest[-1][2]["state"] == "failed"
+        assert client.get(f"/v1/jobs/{job}/events", headers={"Last-Event-ID": rest[-1][0]}).status_code == 204
+        assert client.get(f"/v1/jobs/{job}/events?last_event_id={rest[-1][0]}").status_code == 204
+        for unknown in (heard[-1], "0.5", "nonsense", "1.99999999999999999999", ""):
+            (final,) = followed(client, job, unknown)
+            assert (final[1], final[2]["state"]) == ("state", "failed")
+
+
+def test_many_events_are_not_kept(running: Running, listening: str, gradual: Callable[[int], str]) -> None:
+    job = gradual(2)
+    service = running.service
+    for number in range(2000):
+        service.feeds.tell(job, "progress", {"fraction": 0, "stage": str(number)})
+    with httpx.Client(base_url=listening) as client:
+        with client.stream("GET", f"/v1/jobs/{job}/events", headers={"Last-Event-ID": "1.1"}) as answer:
+            # Too much was missed: the job as it is.
+            assert next(told(answer.iter_lines()))[1] == "state"
+        running.engine.gate.set()
+        running.wait(job)
+    assert service.feeds._feeds == {}
+
+
+def test_clients_that_are_gone_are_forgotten(
+    running: Running, listening: str, gradual: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "KEEP_ALIVE", 0.1)
+    job = gradual(1)
+    for _ in range(5):
+        with (
+            httpx.Client(base_url=listening) as client,
+            client.stream("GET", f"/v1/jobs/{job}/events") as answer,
+        ):
+            lines = answer.iter_lines()
+            while next(lines) != ": still here":
+                assert running.service.feeds.listeners == 1
+    for _ in range(100):
+        if not running.service.feeds.listeners:
+            break
+        time.sleep(0.02)
+    assert running.service.feeds.listeners == 0
+    running.engine.gate.set()
+    assert running.wait(job)["state"] == "failed"
+
+
+def test_pictures_on_the_way(running: Running, gradual: Callable[[int], str]) -> None:
+    job = gradual(1)
+    assert running.client.get(f"/v1/jobs/{job}/preview").status_code == 404
+    wish = running.engine.wish
+
+    def held(asked: Run, said: Callable[[Told], None]) -> None:
+        (asked.folder / "octave0.png").write_bytes(picture())
+        said(Told("progress", preview=str(asked.folder / "octave0.png")))
+        while running.engine.wish is held:
+            time.sleep(0.01)
+        assert wish is not None
+        wish(asked, said)
+
+    running.engine.wish = held
+    running.engine.gate.set()
+    for _ in range(100):
+        shown = running.client.get(f"/v1/jobs/{job}").json()["preview"]
+        if shown:
+            break
+        time.sleep(0.02)
+    assert running.client.get(shown).content == picture()
+    running.engine.wish = wish
+    assert running.wait(job)["preview"] is None
