@@ -146,7 +146,7 @@ def twoshot(
             "fov_source": lit.fov_source,
             "exposure": exposure,
             "rectangle": [tile.column, tile.row, tile.width, tile.height],
-            "notes": [*lit.notes, *pair.notes],
+            "notes": list(dict.fromkeys([*lit.notes, *pair.notes])),
         },
         progress=whole.part(0.93, 1.0, "finishing"),
     )
