@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import cv2
 import numpy as np
@@ -35,9 +36,9 @@ class Artist:
 
     def opens(self, address: str, tool: str = "") -> None:
         """The page, with nothing left of other visits; and a tool."""
-        self.browser.get(address)
+        # Cleared where no page runs that would keep what it still has.
+        self.browser.get(urljoin(address, "/icon.svg"))
         self.browser.execute_script("sessionStorage.clear()")
-        self.browser.get("about:blank")
         self.browser.get(address)
         if tool:
             self.sees(".tools")
