@@ -330,10 +330,11 @@ def batch(
     quiet: Quiet = False,
 ) -> None:
     """Whole libraries through one tool, on this machine or a cluster; run again, it goes on where it was."""
-    from .farm.batch import Batch, parameters_from, run_batch, tool_of
+    from .farm.batch import Batch, parameters_from, run_batch
     from .farm.library import slices
     from .farm.openjd import write_template
     from .farm.reporting import BatchReporter
+    from .running import tool_of
 
     parameters = parameters_from(tool_of(tool), settings or [])
     asked = Batch(

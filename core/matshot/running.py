@@ -113,7 +113,7 @@ def run(asked: Run, *, progress: Listener | None = None, pictured: Pictured | No
         MatshotError: for what the tool refuses, and when results cannot be written.
         Cancelled: when the listener says so.
     """
-    table = _tool(asked.tool)
+    table = tool_of(asked.tool)
     parameters = checked(table, asked.parameters)
     paths = _paths(table, asked.inputs)
     whole = Progress(progress)
@@ -178,7 +178,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE
 
 
-def _tool(name: str) -> Tool:
+def tool_of(name: str) -> Tool:
+    """The tool of that name.
+
+    Raises:
+        MatshotError: when there is none.
+    """
     for candidate in TOOLS:
         if candidate.name == name:
             return candidate
@@ -386,7 +391,7 @@ class Remaking:
 def _conversion(parameters: Mapping[str, Any]) -> ConvertOptions:
     from .conversion import ConvertOptions
 
-    return ConvertOptions(**checked(_tool("convert"), parameters))
+    return ConvertOptions(**checked(tool_of("convert"), parameters))
 
 
 def _stored(material: Material, target: Path, image: bool, form: ConvertOptions | None, source: str) -> Made:

@@ -18,10 +18,11 @@ import pytest
 pytest.importorskip("distributed")
 
 from matshot.errors import MatshotError
-from matshot.farm.batch import Batch, Outcome, parameters_from, run_batch, tool_of
+from matshot.farm.batch import Batch, Outcome, parameters_from, run_batch
 from matshot.farm.manifest import MEMORY, Manifest
 from matshot.material import Material, load_material, save_material
 from matshot.procedural import brick_wall
+from matshot.running import tool_of
 from matshot.texture import Texture, read_texture, write_texture
 
 from .clusters import DaskCluster, until, workers_below

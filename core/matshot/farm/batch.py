@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, get_args, get_origin
 
-from matshot_host.tools import TOOLS, Parameter, Tool
+from matshot_host.tools import Parameter, Tool
 
 from .. import __version__
 from ..assets import check_folder
 from ..errors import Cancelled, MatshotError
-from ..running import Run, checked
+from ..running import Run, checked, tool_of
 from .contact import Shown, Thumbnails, write_sheets
 from .delivery import bring, check_places, placed, remove_stale, stage, still_there
 from .engine import Engine, Told
@@ -143,18 +143,6 @@ def library_of(asked: Batch, table: Tool) -> Library:
     )  # fmt: skip
     library.units = slice_of(library.units, asked.part)
     return library
-
-
-def tool_of(name: str) -> Tool:
-    """The tool of that name.
-
-    Raises:
-        MatshotError: when there is none.
-    """
-    found = next((tool for tool in TOOLS if tool.name == name), None)
-    if found is None:
-        raise MatshotError(f"There is no tool {name!r}; there are {', '.join(tool.name for tool in TOOLS)}.")
-    return found
 
 
 def parameters_from(table: Tool, settings: Sequence[str]) -> dict[str, Any]:

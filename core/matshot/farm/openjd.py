@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MatshotError
-from .batch import Batch, library_of, tool_of
+from ..running import tool_of
+from .batch import Batch, library_of
 from .manifest import write_whole
 
 #: Units of one task, unless told otherwise: some minutes of work, which a farm may lose.

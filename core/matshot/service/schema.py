@@ -88,18 +88,6 @@ def _asked(tool: Tool) -> dict[str, Any]:
     }
 
 
-def found_tool(name: str) -> Tool:
-    """The tool of that name.
-
-    Raises:
-        MatshotError: when there is none.
-    """
-    for tool in TOOLS:
-        if tool.name == name:
-            return tool
-    raise MatshotError(f"There is no tool {name!r}; there are {', '.join(tool.name for tool in TOOLS)}.")
-
-
 def accepted(tool: Tool, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters that the table allows.
 

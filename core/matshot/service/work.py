@@ -25,14 +25,14 @@ from matshot_host.description import DESCRIPTION
 from matshot_host.tools import Tool
 
 from ..errors import MatshotError
-from ..running import Run
+from ..running import Run, tool_of
 from .arrival import Arrival, digest_of_files, too_large
 from .examination import Examiner
 from .feeds import Feeds
 from .metrics import Metrics
 from .naming import plain_name, safe_name
 from .refusal import Refusal, is_full
-from .schema import accepted, found_tool, pixels_made
+from .schema import accepted, pixels_made
 from .settings import Settings
 from .shapes import Asked, JobShape, Live, LogShape, NamedInput, instant, job_shape
 from .store import LIVE, AssetRecord, JobRecord, Store, now
@@ -290,7 +290,7 @@ class Service:
         if key is not None and (known := self.store.job_of_key(key)) is not None:
             return _same(known, digest), False
         try:
-            tool = found_tool(asked.tool)
+            tool = tool_of(asked.tool)
             accepted_parameters = accepted(tool, asked.parameters)
         except MatshotError as error:
             raise Refusal(422, error.sentence, error.cause) from error
