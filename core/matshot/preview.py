@@ -5,6 +5,8 @@ Pictures here are display-encoded (sRGB) ``H x W x 3`` in [0, 1].
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -35,6 +37,9 @@ THUMBNAIL = 512
 _MOST_REPEATS = 16
 #: Least part of its box that a variation fills, however small it is beside the others.
 _LEAST_SHARE = 0.25
+
+#: Largest numbers of the files whose numbers are averaged as they are.
+_WHOLE = {oiio.UINT8: 255, oiio.UINT16: 65535}
 
 #: Grey of the sheet, and of what is written on it.
 _GROUND, _INK, _FAINT_INK = 0.125, 0.82, 0.55
@@ -230,18 +235,46 @@ def file_thumbnail(path: Path, longest: int = THUMBNAIL) -> Texture:
     Raises:
         MatshotError: for what cannot be read.
     """
-    image_size(path)
-    image = oiio.ImageBuf(str(path))
-    whole = image.spec()
-    scale = min(1.0, longest / max(whole.width, whole.height))
-    width, height = (max(1, round(side * scale)) for side in (whole.width, whole.height))
-    roi = oiio.ROI(0, width, 0, height, 0, 1, 0, whole.nchannels)
-    small = oiio.ImageBufAlgo.resize(image, "box", roi=roi)
-    if small.has_error:
-        raise MatshotError(f"{path.name} cannot be read as a picture.", small.geterror())
-    pixels = np.asarray(small.get_pixels(oiio.FLOAT), dtype=np.float32).reshape(height, width, -1)
-    floats = whole.format.basetype in (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
-    return Texture(np.nan_to_num(_as_rgb(pixels), posinf=1.0, neginf=0.0), "linear" if floats else "srgb")
+    width, height, channels = image_size(path)
+    with contextlib.closing(oiio.ImageInput.open(str(path))) as image:
+        kind = image.spec().format.basetype
+        whole = _WHOLE.get(kind)
+        pixels = image.read_image(0, 0, 0, 3 if channels >= 3 else 1, kind if whole else oiio.FLOAT)
+        said = image.geterror()
+    if pixels is None:
+        raise MatshotError(f"{path.name} cannot be read as a picture.", said)
+    scale = longest / max(width, height)
+    if scale < 1.0:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    pixels = _as_rgb(pixels.reshape(*pixels.shape[:2], -1).astype(np.float32) / np.float32(whole or 1))
+    floats = kind in (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
+    return Texture(np.nan_to_num(pixels, posinf=1.0, neginf=0.0), "linear" if floats else "srgb")
+
+
+def write_picture(shown: Texture, path: Path) -> Path:
+    """Write a picture that is only looked at as PNG of 8 bits: sooner than results are written, and a little larger.
+
+    Args:
+        shown: of any encoding; normals become colours, linear light becomes sRGB.
+        path: of the file, which appears when it is whole.
+
+    Raises:
+        MatshotError: when it cannot be written; nothing is left behind then.
+    """
+    pixels = _as_rgb(shown.pixels)
+    if shown.encoding in ("linear", "normal"):
+        pixels = srgb_from_linear(pixels) if shown.encoding == "linear" else encoded_normals(pixels, "gl")
+    stored = np.rint(pixels[..., ::-1].clip(0, 1) * np.float32(255)).astype(np.uint8)
+    _, coded = cv2.imencode(".png", stored, (cv2.IMWRITE_PNG_COMPRESSION, 1))
+    partial = path.with_name(f".{uuid.uuid4().hex}.partial")
+    try:
+        partial.write_bytes(coded.tobytes())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise MatshotError(f"{path.name} could not be written: {(error.strerror or str(error)).lower()}.") from error
+    return path
 
 
 def shown_material(path: Path) -> Material:

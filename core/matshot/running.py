@@ -280,7 +280,7 @@ def _made(
     pictured: Pictured | None,
 ) -> Iterator[Made]:
     """What a tool makes that works on materials in memory."""
-    from .texture import write_texture
+    from .preview import write_picture
 
     form = _conversion(asked.form) if asked.form else None
     if table.name == "preview":
@@ -301,7 +301,7 @@ def _made(
             nonlocal shown
             if pictured is not None:
                 # Names change, for hosts keep pictures of one name in a cache.
-                pictured(write_texture(octave, asked.folder / f"octave{shown}.png", depth="uint8"))
+                pictured(write_picture(octave, asked.folder / f"octave{shown}.png"))
                 shown += 1
 
         remaking = Remaking.of(table.name, paths, parameters)
@@ -412,10 +412,9 @@ def _stored(material: Material, target: Path, image: bool, form: ConvertOptions 
 
 
 def _made_material(material: Material, folder: Path, source: str) -> Made:
-    from .preview import thumbnail
-    from .texture import write_texture
+    from .preview import thumbnail, write_picture
 
-    picture = write_texture(thumbnail(material), folder.with_name(f"{folder.name}.preview.png"))
+    picture = write_picture(thumbnail(material), folder.with_name(f"{folder.name}.preview.png"))
     notes = tuple(material.parameters.get("notes", ()))
     return Made("material", folder, picture, material.width, material.height, material.wrap, source, notes)
 
@@ -432,11 +431,10 @@ def _sheet(paths: Sequence[Path], parameters: Mapping[str, Any], results: Path) 
 
 def _picture_of(file: Path, beside: Path) -> Path | None:
     """A small picture of an image, beside a result, if it can be read once more."""
-    from .preview import file_thumbnail
-    from .texture import write_texture
+    from .preview import file_thumbnail, write_picture
 
     try:
-        return write_texture(file_thumbnail(file), beside.with_name(f"{beside.stem}.preview.png"), depth="uint8")
+        return write_picture(file_thumbnail(file), beside.with_name(f"{beside.stem}.preview.png"))
     except MatshotError:
         return None
 

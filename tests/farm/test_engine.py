@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -129,10 +130,10 @@ def test_a_crash_of_the_process_is_that_runs_error_alone(
     before = {one["address"] for one in engine.workers}
     (busy,) = [one["address"] for one in engine.workers if one["busy"]]
     for one in workers_below():
-        one.kill()
+        one.send_signal(signal.SIGSEGV)
     told = heard.end()
     assert told.kind == "failed"
-    assert "crashed (killed by signal 9)" in told.sentence
+    assert "crashed (killed by signal 11)" in told.sentence
     after = Heard()
     engine.submit("after", Run("upscale", [str(wall)], QUICK, tmp_path / "after"), after)
     assert after.end().kind == "done"
@@ -140,20 +141,35 @@ def test_a_crash_of_the_process_is_that_runs_error_alone(
     assert busy in before
 
 
-def test_a_dask_worker_that_dies_is_replaced_and_its_run_tried_again(large: Path, tmp_path: Path) -> None:
+def test_a_run_whose_process_is_killed_is_tried_again(large: Path, tmp_path: Path) -> None:
     with Engine(workers=1) as engine:
         heard = started(engine, "again", Run("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))
-        newest_worker().parent().kill()
+        newest_worker().kill()
         told = heard.end()
     assert told.kind == "done", told
+    assert_tried_again(heard, tmp_path / "job")
+
+
+def test_a_run_whose_dask_worker_dies_is_tried_again(cluster: DaskCluster, large: Path, tmp_path: Path) -> None:
+    cluster.start_worker("only")
+    with Engine(scheduler=cluster.address) as engine:
+        heard = started(engine, "again", Run("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))
+        # The process that Dask's nanny watches over, not the nanny.
+        newest_worker(cluster.processes["only"].pid).parent().kill()
+        told = heard.end()
+    assert told.kind == "done", told
+    assert_tried_again(heard, tmp_path / "job")
+
+
+def assert_tried_again(heard: Heard, folder: Path) -> None:
     assert heard.kinds().count("started") == 2
     assert heard.kinds().count("again") == 1
     assert "tried again" in heard.all[heard.kinds().index("again")].sentence
     # Nothing of the first attempt is left beside the second's.
-    assert len(list((tmp_path / "job").iterdir())) == 1
+    assert len(list(folder.iterdir())) == 1
 
 
-def test_a_run_that_kills_every_worker_is_given_up(large: Path, wall: Path, tmp_path: Path) -> None:
+def test_a_run_that_has_every_process_killed_is_given_up(large: Path, wall: Path, tmp_path: Path) -> None:
     with Engine(workers=1, attempts=2) as engine:
         heard = started(engine, "deadly", long_run(large, tmp_path / "job"))
         dead = 0
@@ -162,10 +178,10 @@ def test_a_run_that_kills_every_worker_is_given_up(large: Path, wall: Path, tmp_
             until(lambda dead=dead: newest_worker().pid != dead)
             process = newest_worker()
             dead = process.pid
-            process.parent().kill()
+            process.kill()
         told = heard.end()
         assert told.kind == "failed"
-        assert "died" in told.sentence
+        assert "died each of the 2 times" in told.sentence
         after = Heard()
         engine.submit("after", Run("upscale", [str(wall)], QUICK, tmp_path / "after"), after)
         assert after.end().kind == "done"

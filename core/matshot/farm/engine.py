@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from matshot_host.tools import TOOLS
 
 from .. import __version__
 from ..errors import MatshotError
-from .station import PACE, Order, as_mapping, carried
+from .station import PACE, Order, as_mapping, carried, leave
 
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
@@ -40,6 +39,9 @@ _CANCEL_RUNNING, _CANCEL_WAITING = 0.95, 0.3
 _ANSWER, _SEARCH = 10.0, 1.0
 #: Progress messages of all workers that a scheduler shall hear in a second.
 _MESSAGES = 50
+#: Seconds of a run below which each worker gets the next one before it has ended the last: who waits behind a run
+#: that turns out to be long, waits no longer than it takes Dask to see that. Newest run's share of the mean.
+_SHORT, _NEWEST = 1.0, 0.3
 #: Seconds without any worker after which that is said.
 _LONELY = 5.0
 
@@ -83,6 +85,7 @@ class _Carried:
     future: Future[None] | None = None
     worker: str = ""
     starts: int = 0
+    began: float = 0.0
     again: bool = False
     cancel_by: float = 0.0
     lonely: bool = False
@@ -133,8 +136,10 @@ class Engine:
         self._census: list[dict[str, Any]] = []
         self._counted = self._populated = time.monotonic()
         self._lost_at = 0.0
+        self._typical = 0.0
         self._closed = threading.Event()
         self._threads, self._gpus = 0, 0
+        self._own: list[str] = []
         self._cluster: LocalCluster | None = None
         if not scheduler:
             self._cluster = self._local(workers, attempts)
@@ -195,10 +200,13 @@ class Engine:
         if self._cluster is not None:
             with contextlib.suppress(Exception):
                 self._cluster.close(timeout=5)
+            leave(self._own)
 
     def _local(self, workers: int, attempts: int) -> LocalCluster:
+        """A cluster inside this process: nobody else can reach it, and what can crash are only the processes beside."""
         import dask
         from distributed import LocalCluster
+        from distributed.system import MEMORY_LIMIT
 
         from ..inference.gpu import nvidia_gpus
         from ..inference.session import usable_threads
@@ -206,21 +214,27 @@ class Engine:
         count = workers or max(1, usable_threads() // 2)
         self._threads = max(1, usable_threads() // count)
         self._gpus = len(nvidia_gpus())
-        # The engine itself counts how often a run took its worker with it.
-        settings = {"distributed.scheduler.allowed-failures": attempts + 1}
+        self._memory = self._memory or int(MEMORY_LIMIT) // count
+        settings = {
+            # The engine itself counts how often a run took its worker with it.
+            "distributed.scheduler.allowed-failures": attempts + 1,
+            "distributed.worker.profile.enabled": False,
+        }
         try:
-            with dask.config.set(settings), _deaf_to_interrupts():
-                return LocalCluster(
+            with dask.config.set(settings):
+                cluster = LocalCluster(
                     n_workers=count,
                     threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
+                    processes=False,
+                    memory_limit=0,  # would be that of this process
                     dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
                     resources={"GPU": 1} if self._gpus else None,
                 )
         except (OSError, RuntimeError, TimeoutError) as error:
             raise MatshotError("The workers of this machine could not be started.", repr(error)) from error
+        self._own = [one.address for one in cluster.workers.values()]
+        return cluster
 
     def _connected(self, timeout: float) -> Client:
         from distributed import Client
@@ -293,6 +307,7 @@ class Engine:
             if not run.cancel_by:
                 self._tell(run, Told("progress", said["fraction"], said["stage"], said["preview"]))
         elif kind == "done":
+            self._learn(time.monotonic() - run.began)
             failures = tuple(str(sentence) for sentence in said["failures"])
             self._end(run, Told("done", 1.0, results=tuple(said["results"]), failures=failures))
         elif kind == "failed":
@@ -308,8 +323,11 @@ class Engine:
         if status == "error" and error is not None:
             self._end(run, Told("failed", sentence=_dask_failure(error), cause=repr(error)))
         elif status == "finished":
-            self._again(run, f"The worker {run.worker} closed")
-            self._put_back(run)
+            if run.starts >= self._attempts:
+                self._give_up(run)
+            else:
+                self._again(run, "Its worker was killed or closed")
+                self._put_back(run)
         elif not self._lost_at:
             self._lose()
 
@@ -332,7 +350,8 @@ class Engine:
             return
         if now - self._counted > _CENSUS:
             self._count()
-        while self._waiting and len(self._active) < len(self._census):
+        ahead = 2 if 0.0 < self._typical < _SHORT else 1
+        while self._waiting and len(self._active) < ahead * len(self._census):
             self._start(self._waiting.pop(0))
 
     def _count(self) -> None:
@@ -378,21 +397,26 @@ class Engine:
         name = run.name
         run.future.add_done_callback(lambda future: self._ended(name, future))
 
+    def _learn(self, seconds: float) -> None:
+        """How long runs take, of late."""
+        self._typical += (_NEWEST if self._typical else 1.0) * (seconds - self._typical)
+
     def _started(self, run: _Carried, worker: str) -> None:
         if run.cancel_by:
             return
         if run.worker and not run.again:
             self._again(run, f"The worker {run.worker} died")
         run.starts += 1
-        run.worker, run.again = worker, False
+        run.worker, run.again, run.began = worker, False, time.monotonic()
         if run.starts > self._attempts:
             self._take_back(run)
-            self._end(
-                run,
-                Told("failed", sentence=f"Its worker died each of the {self._attempts} times that this was tried."),
-            )
+            self._give_up(run)
         else:
             self._tell(run, Told("started"))
+
+    def _give_up(self, run: _Carried) -> None:
+        sentence = f"Its worker died each of the {self._attempts} times that this was tried."
+        self._end(run, Told("failed", sentence=sentence))
 
     def _again(self, run: _Carried, what: str) -> None:
         """Say once that a run has to start anew, unless that is not going to happen."""
@@ -481,23 +505,6 @@ class Engine:
             run.told(told)
         except Exception:
             _log.exception("whoever listens to %s", run.key)
-
-
-@contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Start threads and processes that a terminal's Ctrl-C does not reach: the engine ends them itself."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # Else whoever starts a process first would start this tracker too, which unblocks interrupts.
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _check_installed() -> None:

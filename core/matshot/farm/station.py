@@ -1,8 +1,9 @@
 """One run on a Dask worker, carried by the worker process of Matshot that stands beside it.
 
-Every Dask worker keeps one ``matshot.worker`` process with its loaded models. Whatever happens to that process (a
-crash, too much memory, too much time) is told as the run's failure, and the Dask worker lives on. What is said of a run
-goes to the topic that its engine listens to, as the messages that :meth:`carried` describes.
+Every Dask worker keeps one ``matshot.worker`` process with its loaded models. Whatever that process does (a crash, too
+much memory, too much time) is told as the run's failure, and the Dask worker lives on; if it is killed from outside,
+the run may be tried again. What is said of a run goes to the topic that its engine listens to, as the messages that
+:meth:`carried` describes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ _CANCEL = 0.6
 _IDLE = 600.0
 #: Part of a run's bound that its tool plans for; the rest is for what it cannot foresee.
 _PLANNED = 0.8
+#: Exit code of a process that was killed from outside, as systems do that run out of memory.
+_KILLED = -9
 #: Of the folder in a run's folder that one attempt has for itself.
 _ATTEMPT = "run-"
 
@@ -102,9 +105,10 @@ def carried(order: Mapping[str, Any]) -> None:
         sentence = f"The worker {worker.address} has Matshot {__version__}, and this is {known.version}"
         say("failed", sentence=f"{sentence}; install one version everywhere.", cause="")
         return
-    attempt = _Attempt(known, worker, say)
+    station = _stations.setdefault(worker.address, _Station())
+    attempt = _Attempt(known, worker, station, say)
     # A Dask worker with several threads has runs that wait for the one process.
-    while not _occupied.acquire(timeout=_LOOK):
+    while not station.occupied.acquire(timeout=_LOOK):
         if attempt.unwanted():
             return
     try:
@@ -114,15 +118,23 @@ def carried(order: Mapping[str, Any]) -> None:
             if end is not None:
                 say(**end)
     finally:
-        _rest()
-        _occupied.release()
+        station.rest()
+        station.occupied.release()
+
+
+def leave(addresses: Iterable[str]) -> None:
+    """End the processes beside Dask workers of this very process, which are gone or about to go."""
+    for address in addresses:
+        station = _stations.pop(address, None)
+        if station is not None:
+            station.close()
 
 
 class _Attempt:
     """A run in the process beside this Dask worker."""
 
-    def __init__(self, order: Order, worker: Worker, say: Callable[..., None]) -> None:
-        self._order, self._worker, self._say = order, worker, say
+    def __init__(self, order: Order, worker: Worker, station: _Station, say: Callable[..., None]) -> None:
+        self._order, self._worker, self._station, self._say = order, worker, station, say
         self._task = worker.get_current_task()
         limit = worker.memory_manager.memory_limit
         self._memory = order.memory or (int(limit) if limit else 0)
@@ -135,7 +147,7 @@ class _Attempt:
         return self._cancelled() or self._closing()
 
     def run(self) -> dict[str, Any] | None:
-        """From start to end; None when this Dask worker closes, and the run is to be done elsewhere."""
+        """From start to end; None when the run is to be done anew: its worker closes, or its process was killed."""
         end: dict[str, Any] | None = None
         try:
             # What an attempt left that ended with its Dask worker.
@@ -154,7 +166,7 @@ class _Attempt:
 
     def _carried(self) -> dict[str, Any] | None:
         order = self._order
-        self._process = process = _process(self._environment())
+        self._process = process = self._station.process(self._environment())
         began = time.monotonic()
         number = process.request(
             "run",
@@ -166,6 +178,9 @@ class _Attempt:
         while True:
             with contextlib.suppress(queue.Empty):
                 event = process.events.get(timeout=_LOOK)
+                if event.kind == "lost" and event.data["code"] == _KILLED:
+                    self._station.forget(process)
+                    return None
                 end = self._heard(event, number)
                 if end is not None:
                     return end
@@ -190,7 +205,7 @@ class _Attempt:
     def _heard(self, event: Event, number: int) -> dict[str, Any] | None:
         """What the process said; the end of the run if it is."""
         if event.kind == "lost":
-            _forget(self._process)
+            self._station.forget(self._process)
             return _failed(_how_lost(event.data), str(event.data["text"]))
         if event.request != number:
             return None
@@ -230,7 +245,7 @@ class _Attempt:
             with contextlib.suppress(queue.Empty):
                 event = self._process.events.get(timeout=left)
                 if event.kind == "lost":
-                    _forget(self._process)
+                    self._station.forget(self._process)
                     return
                 if event.request == number and event.kind in ("result", "error"):
                     return
@@ -245,7 +260,7 @@ class _Attempt:
             with contextlib.suppress(queue.Empty):
                 if self._process.events.get(timeout=left).kind == "lost":
                     break
-        _forget(self._process)
+        self._station.forget(self._process)
 
     def _parameters(self) -> dict[str, Any]:
         """The order's, with this machine's share where the order leaves it open."""
@@ -274,50 +289,62 @@ _THREADS = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENIMAGEIO_THREADS", "OPENCV_FOR_THREADS_NUM",
 )  # fmt: skip
 
-#: Held by the run that the process beside this Dask worker does: one at a time.
-_occupied = threading.Lock()
-_client: WorkerClient | None = None
-_idle: threading.Timer | None = None
+
+class _Station:
+    """The process beside one Dask worker.
+
+    Attributes:
+        occupied: held by the run that the process does: one at a time.
+    """
+
+    def __init__(self) -> None:
+        self.occupied = threading.Lock()
+        self._client: WorkerClient | None = None
+        self._idle: threading.Timer | None = None
+
+    def process(self, environment: dict[str, str]) -> WorkerClient:
+        """The process, started if there is none that will do."""
+        if self._idle is not None:
+            self._idle.cancel()
+        command = WorkerCommand((sys.executable, "-m", "matshot.worker"), environment, "the farm")
+        if self._client is not None and self._client.command != command:
+            self.close()
+        if self._client is None:
+            self._client = WorkerClient(command, f"matshot farm {__version__}", "")
+        return self._client
+
+    def rest(self) -> None:
+        """Let the process wait for the next run, but not for ever."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = threading.Timer(_IDLE, self._let_go)
+        self._idle.daemon = True
+        self._idle.start()
+
+    def forget(self, client: WorkerClient | None) -> None:
+        """Have the next run start another process."""
+        if self._client is client:
+            self._client = None
+
+    def close(self) -> None:
+        """End the process."""
+        client, self._client = self._client, None
+        if self._idle is not None:
+            self._idle.cancel()
+        if client is not None:
+            client.close()
+
+    def _let_go(self) -> None:
+        """End a process that nobody needs, so that its memory and its GPU are free for others."""
+        if self.occupied.acquire(blocking=False):
+            try:
+                self.close()
+            finally:
+                self.occupied.release()
 
 
-def _process(environment: dict[str, str]) -> WorkerClient:
-    """The process of this Dask worker, started if there is none that will do."""
-    global _client
-    if _idle is not None:
-        _idle.cancel()
-    command = WorkerCommand((sys.executable, "-m", "matshot.worker"), environment, "the farm")
-    if _client is not None and _client.command != command:
-        _client.close()
-        _client = None
-    if _client is None:
-        _client = WorkerClient(command, f"matshot farm {__version__}", "")
-    return _client
-
-
-def _rest() -> None:
-    """Let the process wait for the next run, but not for ever."""
-    global _idle
-    _idle = threading.Timer(_IDLE, _let_go)
-    _idle.daemon = True
-    _idle.start()
-
-
-def _let_go() -> None:
-    """End a process that nobody needs, so that its memory and its GPU are free for others."""
-    global _client
-    if _occupied.acquire(blocking=False):
-        try:
-            if _client is not None:
-                _client.close()
-                _client = None
-        finally:
-            _occupied.release()
-
-
-def _forget(client: WorkerClient | None) -> None:
-    global _client
-    if _client is client:
-        _client = None
+#: By the address of their Dask workers, of which one process may hold several.
+_stations: dict[str, _Station] = {}
 
 
 def _resident(process: int) -> int:

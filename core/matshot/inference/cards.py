@@ -6,6 +6,7 @@ import hashlib
 import os
 import tomllib
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,21 @@ def read_card(path: Path) -> Card:
     return card
 
 
+def _known_card(path: Path) -> Card:
+    """As :func:`read_card`, but a file that did not change is read once: tools ask for all cards at every run."""
+    try:
+        known = path.stat()
+    except OSError:
+        return read_card(path)
+    return _card_as_it_was(path, known.st_mtime_ns, known.st_size)
+
+
+@lru_cache(maxsize=256)
+def _card_as_it_was(path: Path, changed: int, size: int) -> Card:
+    del changed, size
+    return read_card(path)
+
+
 def write_card(card: Card, path: Path) -> None:
     """Write a card so that :func:`read_card` gives it back."""
     lines, tables = [], []
@@ -144,7 +160,7 @@ class Registry:
         """
         if not folder.is_dir():
             raise MatshotError(f"The model folder {folder} does not exist.")
-        found = {card.name: card for card in map(read_card, sorted(folder.glob("*.toml")))}
+        found = {card.name: card for card in map(_known_card, sorted(folder.glob("*.toml")))}
         self._cards.update(found)
 
     def __iter__(self) -> Any:
