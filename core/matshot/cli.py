@@ -308,8 +308,12 @@ def preview(
 
 @app.command()
 def batch(
-    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Folders, images, or name.<UDIM>.exr.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder that mirrors what goes in.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="IN... [OUT]", help="Folders, images, or name.<UDIM>.exr; at last where to.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder that mirrors what goes in, in place of OUT.")
+    ] = None,
     tool: Annotated[str, typer.Option(help="Tool that everything goes through.")] = "upscale",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the tool; often.")
@@ -330,13 +334,15 @@ def batch(
     quiet: Quiet = False,
 ) -> None:
     """Whole libraries through one tool, on this machine or a cluster; run again, it goes on where it was."""
-    from .farm.batch import Batch, parameters_from, run_batch
+    from .farm.batch import Batch, parameters_from, run_batch, target_of
     from .farm.library import slices
     from .farm.openjd import write_template
     from .farm.reporting import BatchReporter
     from .running import tool_of
 
     parameters = parameters_from(tool_of(tool), settings or [])
+    if output is None:
+        *inputs, output = target_of(inputs)
     asked = Batch(
         inputs, output, tool, parameters, look, slices(part), scheduler, workers, memory, seconds, rehash=rehash
     )

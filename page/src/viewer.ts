@@ -85,9 +85,13 @@ export class Viewer {
   async show(files: StoredFile[], aspect: number): Promise<void> {
     const turn = ++this.loading;
     const by = new Map(files.map((file) => [file.map || "basecolor", file]));
-    const load = async (kind: string, colour = false): Promise<Texture | null> => {
+    const image = async (kind: string): Promise<ImageBitmap | null> => {
       const file = by.get(kind);
-      return file ? texture(await picture(file), colour, this.renderer.capabilities.getMaxAnisotropy()) : null;
+      return file ? picture(file) : null;
+    };
+    const load = async (kind: string, colour = false): Promise<Texture | null> => {
+      const found = await image(kind);
+      return found && texture(found, colour, this.renderer.capabilities.getMaxAnisotropy());
     };
     const loaded = await Promise.all([
       load("basecolor", true),
@@ -99,14 +103,15 @@ export class Viewer {
       load("height"),
       load("opacity"),
       load("emission", true),
-      by.has("specular") ? picture(by.get("specular")!).then(inAlpha) : null,
-      by.has("gloss") ? picture(by.get("gloss")!).then(inverted) : null,
+      image("specular").then((found) => found && inAlpha(found)),
+      image("gloss").then((found) => found && inverted(found)),
+      Promise.all([image("anisotropy"), image("anisotropy_angle")]).then(([found, angle]) => found && directed(found, angle)),
     ]);
     if (turn !== this.loading) {
       loaded.forEach((one) => one?.dispose());
       return;
     }
-    const [color, normal, roughness, metallic, ao, orm, height, opacity, emission, specular, gloss] = loaded;
+    const [color, normal, roughness, metallic, ao, orm, height, opacity, emission, specular, gloss, anisotropy] = loaded;
     this.forget();
     const { material } = this;
     material.map = color;
@@ -123,6 +128,8 @@ export class Viewer {
     material.emissiveMap = emission;
     material.emissive = new Color(emission ? 0xffffff : 0);
     material.specularIntensityMap = specular;
+    material.anisotropyMap = anisotropy;
+    material.anisotropy = anisotropy ? 1 : 0;
     material.ior = specular ? MOST_IOR : 1.5;
     material.needsUpdate = true;
     this.aspect = aspect;
@@ -225,7 +232,7 @@ export class Viewer {
   private get maps(): Texture[] {
     const { material: m } = this;
     const all = [m.map, m.normalMap, m.roughnessMap, m.metalnessMap, m.aoMap, m.displacementMap, m.alphaMap];
-    return [...new Set([...all, m.emissiveMap, m.specularIntensityMap])].filter((map) => map !== null);
+    return [...new Set([...all, m.emissiveMap, m.specularIntensityMap, m.anisotropyMap])].filter((map) => map !== null);
   }
 
   private forget(): void {
@@ -366,17 +373,34 @@ function sampled<Kind extends Texture>(made: Kind, colour: boolean, anisotropy: 
 
 /** The pixels once more, each changed, where a map lies in a channel or a sense in which the renderer does not want it. */
 function rewritten(image: ImageBitmap, change: (pixels: Uint8ClampedArray, at: number) => void): DataTexture {
-  const canvas = new OffscreenCanvas(image.width, image.height);
-  const context = canvas.getContext("2d", { willReadFrequently: true })!;
-  context.drawImage(image, 0, 0);
-  const { data, width, height } = context.getImageData(0, 0, image.width, image.height);
-  image.close();
+  const { width, height } = image;
+  const data = pixels(image, width, height);
   for (let at = 0; at < data.length; at += 4) change(data, at);
   return sampled(new DataTexture(new Uint8Array(data.buffer), width, height, RGBAFormat), false, 8, () => {});
 }
 
+/** An image's pixels at a size; the image is let go. */
+function pixels(image: ImageBitmap, width: number, height: number): Uint8ClampedArray<ArrayBuffer> {
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d", { willReadFrequently: true })!;
+  context.drawImage(image, 0, 0, width, height);
+  image.close();
+  return context.getImageData(0, 0, width, height).data;
+}
+
 const inAlpha = (image: ImageBitmap): DataTexture =>
-  rewritten(image, (pixels, at) => (pixels[at + 3] = pixels[at + 1]!));
+  rewritten(image, (data, at) => (data[at + 3] = data[at + 1]!));
 
 const inverted = (image: ImageBitmap): DataTexture =>
-  rewritten(image, (pixels, at) => (pixels[at + 1] = 255 - pixels[at + 1]!));
+  rewritten(image, (data, at) => (data[at + 1] = 255 - data[at + 1]!));
+
+/** Anisotropy as the renderer has it: the direction in red and green, the strength in blue. */
+function directed(strength: ImageBitmap, angle: ImageBitmap | null): DataTexture {
+  const turns = angle && pixels(angle, strength.width, strength.height);
+  return rewritten(strength, (data, at) => {
+    const radians = turns ? (turns[at]! / 255) * 2 * Math.PI : 0;
+    data[at + 2] = data[at]!;
+    data[at] = 127.5 + 127.5 * Math.cos(radians);
+    data[at + 1] = 127.5 + 127.5 * Math.sin(radians);
+  });
+}

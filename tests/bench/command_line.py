@@ -88,7 +88,8 @@ def small_disk(folder: Path, size: int) -> Iterator[bool]:
         yield mounted
     finally:
         if mounted:
-            subprocess.run(["umount", str(folder)], check=True)
+            # Lazily: what was just ended may still hold a file for a moment.
+            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def peak_memory(process: int) -> int:

@@ -11,9 +11,13 @@ import capture_bad_input
 import capture_oneshot
 import capture_photographs
 import capture_twoshot
+import farm_scaling
+import host_worker
 import progression
 import render_mitsuba
 import report
+import service_faults
+import service_load
 import synthesis_bad_input
 import synthesis_multiply
 import synthesis_scaling
@@ -29,11 +33,13 @@ def main() -> None:
     """Measure and write."""
     parser = capture_photographs.parser(__doc__, always_write=True)
     synthesis_multiply.add_options(parser)
+    service_load.add_options(parser)
     options = parser.parse_args()
     upscaling = (upscale_color, progression, upscale_x2, upscale_normals, upscale_exactness)
     capture = (render_mitsuba, capture_oneshot, capture_twoshot, capture_bad_input)
     synthesis = (synthesis_multiply, synthesis_scaling, synthesis_tile, synthesis_bad_input, texture_descriptor)
-    for benchmark in (*upscaling, *capture, *synthesis):
+    service = (host_worker, service_load, service_faults, farm_scaling)
+    for benchmark in (*upscaling, *capture, *synthesis, *service):
         report.write([benchmark.measure(options)])
         report.say(f"{benchmark.NAME}: written to {report.TARGET.name}")
 

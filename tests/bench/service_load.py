@@ -1,9 +1,10 @@
 """The service under load: 200 jobs from 20 clients at once, what that costs against the plain tool, and its memory.
 
-    python tests/bench/service_load.py [--jobs 200] [--clients 20] [--rounds 5] [--skip-slow] [--write]
+    python tests/bench/service_load.py [--jobs 200] [--clients 20] [--rounds 18] [--skip-slow] [--write]
 
 Needs no data: every job has a picture of its own, and its result is compared, byte by byte, with what the tool makes of
-that picture in this process. ``--skip-slow`` leaves out the larger pictures and the rounds.
+that picture in this process. ``--skip-slow`` leaves out the larger pictures and the rounds. The rounds for memory are
+an hour of one job a second, as fast as they go.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import report
 from service_process import Served, ask, ended, send
 
+from matshot.inference.session import usable_threads
 from matshot.running import Run, run
 from matshot.texture import Texture, write_texture
 
@@ -31,7 +33,7 @@ NAME = "service_load"
 _WANTED, _GROWTH = 0.9, 0.05
 #: Files that the command line is started for one by one; the rest is reckoned from them.
 _SINGLE = 5
-#: Worker processes of the service: as many as the plain tool is, so that both have the same.
+#: Workers of the service whose memory is watched.
 _WORKERS = 1
 
 
@@ -43,16 +45,22 @@ class Case:
         title: in the table.
         side: of its picture, in pixels.
         parameters: of upscale.
+        workers: of the service.
+        turns: of the service and the plain command line, each with its part of the pictures; in between the machine
+            may become slower or faster.
     """
 
     title: str
     side: int
     parameters: Mapping[str, Any]
+    workers: int = 1
+    turns: int = 4
 
 
 _CASES = (
-    Case("64 px, bicubic x2", 64, {"scale": 2, "method": "bicubic", "wrap": "none"}),
-    Case("256 px, network x2", 256, {"scale": 2, "wrap": "none", "threads": 1}),
+    Case("64 px, bicubic x2, one worker", 64, {"scale": 2, "method": "bicubic", "wrap": "none"}, turns=1),
+    Case("256 px, network x2, one worker of one thread", 256, {"scale": 2, "wrap": "none", "threads": 1}),
+    Case("256 px, network x4, all processors", 256, {"scale": 4, "wrap": "none"}, usable_threads()),
 )
 
 
@@ -72,6 +80,13 @@ class Load:
     lost: int
     latencies: list[float]
 
+    def add(self, other: Load) -> None:
+        """Count another load as a part of this one."""
+        self.seconds += other.seconds
+        self.wrong += other.wrong
+        self.lost += other.lost
+        self.latencies += other.latencies
+
 
 def measure(options: argparse.Namespace) -> report.Section:
     """Run the benchmark."""
@@ -86,8 +101,11 @@ def measure(options: argparse.Namespace) -> report.Section:
         header += ["in this process, s", "one command, s", "a command each, s", "ratio to one command", ""]
         text.append(report.table(header, rows, [""]))
         text.append(
-            f"All at once, with {_WORKERS} worker against one process of the plain tool. Ratio: its throughput "
-            f"in that of one `matshot upscale` for all files, start included for neither; wanted is {_WANTED}."
+            "All clients at once, and all their jobs. One command: one `matshot upscale` for all files, in turns with "
+            "the service, with one thread against one worker, and as it comes against as many workers as there are "
+            "processors. Ratio: the service's throughput to that of one command, start included for neither; wanted "
+            f"is {_WANTED}. The smallest jobs show what the service itself costs: a job more is four requests, five "
+            "transactions on the disk and a run through the cluster."
         )
         if not options.skip_slow:
             text.append(_memory(folder / "memory", options))
@@ -98,19 +116,31 @@ def _compared(case: Case, folder: Path, options: argparse.Namespace) -> list[str
     files = _pictures(folder, case.side, options.jobs)
     expected, plain = _reference(case, files, folder)
     flags = [part for name, value in case.parameters.items() for part in (f"--{name}", str(value))]
-    started = command_line.run("--version").seconds
-    whole = command_line.run("upscale", *files, "-o", folder / "line", *flags).seconds
     each = [command_line.run("upscale", file, "-o", folder / "each", *flags).seconds for file in files[:_SINGLE]]
-    with Served(folder / "service", "--workers", str(_WORKERS)) as served:
+    started = max(0.0, min(each) - plain / len(files))
+    load, whole = Load(0.0, 0, 0, []), 0.0
+    with Served(folder / "service", "--workers", str(case.workers)) as served:
         # Models are loaded and modules imported before, as in the plain tool's time.
-        ended(
-            served.client, ask(served.client, "upscale", served.send(files[0].read_bytes(), "w.png"), **case.parameters)
-        )
-        load = _load(served, case, files, expected, options.clients)
-    ratio = (whole - started) / load.seconds
+        warm = [served.ask("upscale", served.send(file.read_bytes(), "w.png"), **case.parameters) for file in files[:4]]
+        for job in warm:
+            served.wait(job)
+        for turn in range(case.turns):
+            part = range(turn, len(files), case.turns)
+
+            def by_command(part: Sequence[int] = part, turn: int = turn) -> float:
+                own = [files[index] for index in part]
+                target = folder / "line" / str(turn)
+                return command_line.run("upscale", *own, "-o", target, *flags).seconds - started
+
+            # Who comes first changes, too.
+            whole += by_command() if turn % 2 == 0 else 0.0
+            load.add(_load(served, case, files, expected, options.clients, part))
+            whole += by_command() if turn % 2 else 0.0
+    ratio = whole / load.seconds
     wanted = ratio >= _WANTED and not load.wrong and not load.lost
+    jobs = f"{case.turns} x {options.jobs // case.turns}" if case.turns > 1 else str(options.jobs)
     return [
-        case.title, f"{options.jobs}, {options.clients}", str(load.lost), str(load.wrong), f"{load.seconds:.1f}",
+        case.title, f"{jobs}, {options.clients}", str(load.lost), str(load.wrong), f"{load.seconds:.1f}",
         f"{float(np.median(load.latencies)):.1f}", f"{plain:.1f}", f"{whole:.1f}", f"{np.mean(each) * len(files):.0f}",
         f"{ratio:.2f}", "as wanted" if wanted else "MISSES",
     ]  # fmt: skip
@@ -136,14 +166,17 @@ def _reference(case: Case, files: Sequence[Path], folder: Path) -> tuple[list[by
     return [path.read_bytes() for path in made], time.perf_counter() - began
 
 
-def _load(served: Served, case: Case, files: Sequence[Path], expected: Sequence[bytes], clients: int) -> Load:
+def _load(
+    served: Served, case: Case, files: Sequence[Path], expected: Sequence[bytes], clients: int, part: Sequence[int] = ()
+) -> Load:
     """Many clients at once; each sends its pictures, asks for all its jobs, and fetches each result."""
+    part = part or range(len(files))
     load = Load(0.0, 0, 0, [])
     lock = threading.Lock()
     ready = threading.Barrier(clients + 1)
 
     def client(number: int) -> None:
-        own = range(number, len(files), clients)
+        own = part[number::clients]
         with served.new_client() as connection:
             ready.wait()
             jobs = []
@@ -167,7 +200,7 @@ def _load(served: Served, case: Case, files: Sequence[Path], expected: Sequence[
     for thread in threads:
         thread.join()
     load.seconds = time.perf_counter() - began
-    load.lost += len(files) - len(load.latencies)
+    load.lost += len(part) - len(load.latencies)
     return load
 
 
@@ -176,7 +209,7 @@ def _memory(folder: Path, options: argparse.Namespace) -> str:
     case = _CASES[0]
     files = _pictures(folder, case.side, options.jobs)
     expected, _ = _reference(case, files, folder)
-    held: list[tuple[int, int]] = []
+    held = list[tuple[int, int]]()
     lost = 0
     with Served(folder / "service", "--workers", str(_WORKERS)) as served:
         for number in range(options.rounds):
@@ -198,9 +231,14 @@ def _memory(folder: Path, options: argparse.Namespace) -> str:
     )
 
 
+def add_options(made: argparse.ArgumentParser) -> None:
+    """What this benchmark asks for besides the options that all share."""
+    made.add_argument("--jobs", type=int, default=200, help="of each round")
+    made.add_argument("--clients", type=int, default=20, help="at once")
+    made.add_argument("--rounds", type=int, default=18, help="for memory")
+
+
 if __name__ == "__main__":
     parser = report.parser(__doc__, data=False)
-    parser.add_argument("--jobs", type=int, default=200, help="of each round")
-    parser.add_argument("--clients", type=int, default=20, help="at once")
-    parser.add_argument("--rounds", type=int, default=5, help="for memory")
+    add_options(parser)
     report.run_alone(measure, parser)

@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("distributed")
 
 from matshot.errors import MatshotError
-from matshot.farm.batch import Batch, Outcome, parameters_from, run_batch
+from matshot.farm.batch import Batch, Outcome, parameters_from, run_batch, target_of
 from matshot.farm.manifest import MEMORY, Manifest
 from matshot.material import Material, load_material, save_material
 from matshot.procedural import brick_wall
@@ -328,6 +328,19 @@ def test_the_command_tells_a_machine_all(library: Path, tmp_path: Path) -> None:
     assert "Traceback" not in said.stderr
     (library / "bad.png").unlink()
     assert subprocess.run([*words, "--quiet"], capture_output=True).returncode == 0
+
+
+def test_the_last_place_is_where_the_results_go(tmp_path: Path) -> None:
+    picture(tmp_path / "library" / "wall.png")
+    words = command(tmp_path / "library", tmp_path / "out", "--tool", "upscale", "--set", "method=bicubic", "--quiet")
+    for _ in range(2):
+        assert subprocess.run(words).returncode == 0
+    assert (tmp_path / "out" / "wall.png").is_file()
+    assert target_of([tmp_path / "a", tmp_path / "b"]) == [tmp_path / "a", tmp_path / "b"]
+    with pytest.raises(MatshotError, match="Say where the results go"):
+        target_of([tmp_path / "library"])
+    with pytest.raises(MatshotError, match="library holds something else already"):
+        target_of([tmp_path / "out", tmp_path / "library"])
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import shutil
 import sqlite3
 import threading
@@ -40,7 +41,7 @@ def test_a_job_makes_what_the_tool_makes(running: Running, tmp_path: Path) -> No
         assert archive.namelist() == ["wall.png"]
         assert archive.testzip() is None
     assert running.client.get(f"/v1/jobs/{job}/results").json()["results"] == told["results"]
-    assert files_of(running.settings.data / "jobs" / job) == {"results", "shown"}
+    assert files_of(running.settings.data / "jobs" / job) == {"results", ".shown"}
 
 
 def test_a_material_goes_in_and_comes_out(running: Running) -> None:
@@ -306,6 +307,19 @@ def test_an_end_that_finds_no_room_is_noted_later(running: Running, monkeypatch:
     monkeypatch.setattr(running.service.store, "change_job", sometimes)
     assert running.wait(running.upscale(running.send(picture())))["state"] == "done"
     assert refused
+
+
+def test_pictures_for_browsers_go_after_an_hour_and_are_made_again(running: Running) -> None:
+    asset = running.client.post("/v1/assets", content=picture()).json()
+    shown = asset["files"][0]["href"] + "?side=16"
+    before = running.client.get(shown).content
+    (made,) = (running.settings.data / "assets" / asset["id"] / ".shown").iterdir()
+    running.service.sweep()
+    assert made.is_file()
+    os.utime(made, (0, 0))
+    running.service.sweep()
+    assert not made.exists()
+    assert running.client.get(shown).content == before
 
 
 def test_what_is_old_goes(start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from .contact import Shown, Thumbnails, write_sheets
 from .delivery import bring, check_places, placed, remove_stale, stage, still_there
 from .engine import Engine, Told
 from .library import Library, Unit, listed, slice_of
-from .manifest import Manifest, Stamp, digest, same_contents, stamp, stamped, write_whole
+from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped, write_whole
 
 #: Name of what tells of a batch, beside its results.
 SUMMARY = "matshot-batch"
@@ -126,6 +126,21 @@ def run_batch(asked: Batch, listener: Listener) -> Outcome:
             return _Work(asked, table, library, manifest, listener).run()
         except KeyboardInterrupt as interrupt:
             raise Cancelled from interrupt
+
+
+def target_of(places: Sequence[Path]) -> Sequence[Path]:
+    """Places of a command line whose last is where the results go, as :program:`cp` has it.
+
+    Raises:
+        MatshotError: when there is only one, or the last may be a library itself.
+    """
+    last = places[-1]
+    if len(places) == 1:
+        raise MatshotError(f"Say where the results go: matshot batch {last} OUT")
+    empty = not last.exists() or (last.is_dir() and not any(last.iterdir()))
+    if empty or (last / MEMORY).is_dir():
+        return places
+    raise MatshotError(f"{last} holds something else already; if the results are to go there, say so with -o {last}.")
 
 
 def library_of(asked: Batch, table: Tool) -> Library:

@@ -42,6 +42,8 @@ _MESSAGES = 50
 #: Seconds of a run below which each worker gets the next one before it has ended the last: who waits behind a run
 #: that turns out to be long, waits no longer than it takes Dask to see that. Newest run's share of the mean.
 _SHORT, _NEWEST = 1.0, 0.3
+#: Part of Dask that remembers every run for as long as the scheduler lives.
+_GROWING = "spans"
 #: Seconds without any worker after which that is said.
 _LONELY = 5.0
 
@@ -205,7 +207,7 @@ class Engine:
     def _local(self, workers: int, attempts: int) -> LocalCluster:
         """A cluster inside this process: nobody else can reach it, and what can crash are only the processes beside."""
         import dask
-        from distributed import LocalCluster
+        from distributed import LocalCluster, scheduler, worker
         from distributed.system import MEMORY_LIMIT
 
         from ..inference.gpu import nvidia_gpus
@@ -218,8 +220,16 @@ class Engine:
         settings = {
             # The engine itself counts how often a run took its worker with it.
             "distributed.scheduler.allowed-failures": attempts + 1,
+            # What Dask keeps of the past, and how often it looks at itself, is for clusters that have to be understood.
             "distributed.worker.profile.enabled": False,
+            "distributed.admin.low-level-log-length": 100,
+            "distributed.admin.system-monitor.log-length": 120,
+            "distributed.admin.tick.interval": "500ms",
         }
+        scheduling, working = (
+            {name: one for name, one in module.DEFAULT_EXTENSIONS.items() if name != _GROWING}
+            for module in (scheduler, worker)
+        )
         try:
             with dask.config.set(settings):
                 cluster = LocalCluster(
@@ -230,6 +240,8 @@ class Engine:
                     dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
                     resources={"GPU": 1} if self._gpus else None,
+                    scheduler_kwargs={"extensions": scheduling},
+                    extensions=working,
                 )
         except (OSError, RuntimeError, TimeoutError) as error:
             raise MatshotError("The workers of this machine could not be started.", repr(error)) from error
@@ -357,6 +369,7 @@ class Engine:
     def _count(self) -> None:
         """See which workers there are, and whose runs have to start anew."""
         found = self._client.scheduler_info(n_workers=-1).get("workers", {})
+        _forget_names()
         self._census = [
             {"name": str(one["name"]), "address": address, "busy": False, "gpu": bool(one["resources"].get("GPU"))}
             for address, one in found.items()
@@ -374,7 +387,7 @@ class Engine:
 
     def _start(self, run: _Carried) -> None:
         asked = run.asked
-        run.name = f"matshot-{asked.tool}-{uuid.uuid4().hex}"
+        run.name = uuid.uuid4().hex
         run.future, run.worker, run.again = None, "", False
         order = Order(
             run.name, self._topic, __version__, asked.tool, tuple(asked.inputs), dict(asked.parameters),
@@ -384,8 +397,10 @@ class Engine:
         gpu = _wants_gpu(asked) and any(one["gpu"] for one in self._census)
         self._active[run.name] = run
         try:
+            # The first part is what Dask groups runs by.
+            key = (f"matshot-{asked.tool}", run.name)
             run.future = self._client.submit(
-                carried, as_mapping(order), key=run.name, pure=False, resources={"GPU": 1} if gpu else None
+                carried, as_mapping(order), key=key, pure=False, resources={"GPU": 1} if gpu else None
             )
         except Exception as error:
             if self._client.status == "running":
@@ -512,6 +527,13 @@ def _check_installed() -> None:
         import distributed  # noqa: F401
     except ImportError as error:
         raise MatshotError("Batches and clusters need Dask; run: pip install 'matshot[farm]'", repr(error)) from error
+
+
+def _forget_names() -> None:
+    """Have Dask forget the names of runs; it would remember a hundred thousand."""
+    from dask.utils import key_split
+
+    key_split.cache_clear()
 
 
 def _wants_gpu(asked: Run) -> bool:

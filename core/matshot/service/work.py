@@ -50,6 +50,8 @@ _MOST_ATTEMPTS = 3
 _RETRY_AFTER = 5
 #: Pixels of a side of a preview, and bounds of those that are asked for.
 PREVIEW_SIDE, LEAST_SIDE, MOST_SIDE = 512, 16, 4096
+#: Folder, in that of an asset or a job, of pictures for browsers, and seconds that they are kept.
+_SHOWN, _PICTURES = ".shown", 3600.0
 #: Events that end a job, and what is said of one that ended with the service.
 _LAST = ("done", "failed", "cancelled")
 _INTERRUPTED = "The service was started anew; the job runs again from its inputs."
@@ -252,7 +254,7 @@ class Service:
         asset = self.asset(identifier)
         if asset.kind == "image":
             return self.asset_picture(identifier, 0, PREVIEW_SIDE)
-        return self._pictured(self._assets / asset.id, "", PREVIEW_SIDE, self._assets / asset.id / ".shown", "preview")
+        return self._pictured(self._assets / asset.id, "", PREVIEW_SIDE, self._assets / asset.id / _SHOWN, "preview")
 
     def asset_picture(self, identifier: str, number: int, side: int) -> Path:
         """A file of an asset as browsers show it.
@@ -261,7 +263,7 @@ class Service:
             Refusal: when there is none, or it cannot be read.
         """
         path, told = self.asset_file(identifier, number)
-        return self._pictured(path, told["map"], side, path.parent / ".shown", str(number), told)
+        return self._pictured(path, told["map"], side, path.parent / _SHOWN, str(number), told)
 
     def delete_asset(self, identifier: str) -> None:
         """Forget an asset; jobs that use it have their own.
@@ -467,7 +469,7 @@ class Service:
             Refusal: when there is none, or it is no picture.
         """
         path, told = self.result_file(identifier, number, place)
-        return self._pictured(path, told["map"], side, self._jobs / identifier / "shown", f"{number}-{place}", told)
+        return self._pictured(path, told["map"], side, self._jobs / identifier / _SHOWN, f"{number}-{place}", told)
 
     def preview(self, identifier: str) -> Path:
         """The latest picture of a job.
@@ -710,7 +712,8 @@ class Service:
                 _log.exception("clearing up")
 
     def sweep(self) -> None:
-        """Remove what has expired, and what was to go and did not."""
+        """Remove what has expired, what was to go and did not, and pictures that can be made again."""
+        self._forget_pictures(now() - _PICTURES)
         for identifier in self.store.job_ids(deleted=True):
             self._remove(identifier)
         if not self.settings.keep_days:
@@ -721,6 +724,15 @@ class Service:
         for identifier in self.store.asset_ids(unused_since=before):
             with contextlib.suppress(Refusal):
                 self.delete_asset(identifier)
+
+    def _forget_pictures(self, before: float) -> None:
+        """Remove pictures for browsers, which no quota counts, when they are old."""
+        for places in (self._assets, self._jobs):
+            for picture in places.glob(f"*/{_SHOWN}/*.png"):
+                # It may go at the same moment with what it shows.
+                with contextlib.suppress(FileNotFoundError):
+                    if picture.stat().st_mtime < before:
+                        picture.unlink()
 
     # What is told of the service
 
