@@ -11,7 +11,7 @@ import numpy as np
 
 from ..color import Pixels, srgb_from_linear
 from ..errors import MatshotError
-from ..preview import fitted, labelled_row, sheet
+from ..preview import fitted, labelled_row, sheet, write_picture
 from ..texture import Texture, read_texture, write_texture
 
 #: Side of a picture, pictures in a row, and rows on a sheet.
@@ -64,7 +64,7 @@ class Thumbnails:
             picture = read_texture(preview, encoding="srgb")
             scale = SIDE / max(picture.width, picture.height)
             width, height = (max(1, round(scale * side)) for side in (picture.width, picture.height))
-            write_texture(Texture(fitted(_shown(picture), width, height), "srgb"), self.path(key), depth="uint8")
+            write_picture(Texture(fitted(_shown(picture), width, height), "srgb"), self.path(key))
         except (MatshotError, OSError):
             self.path(key).unlink(missing_ok=True)
 

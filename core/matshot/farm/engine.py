@@ -1,8 +1,9 @@
-"""Runs carried by a Dask cluster: of this machine, or any that answers by its address.
+"""Runs carried by a Dask cluster: one inside this process, or any that answers by its address.
 
-The engine keeps the runs, hands Dask as many as there are workers, and tries again what a worker or the scheduler took
-with it. All that is told of runs is told by one thread of the engine. See :mod:`matshot.farm.station` for what happens
-on a worker. Folders of runs have to be on a file system that every machine sees under the same path.
+The engine keeps the runs, hands Dask as many as there are workers (twice as many of short ones), and tries again what a
+worker or the scheduler took with it. All that is told of runs is told by one thread of the engine. See
+:mod:`matshot.farm.station` for what happens on a worker. Folders of runs have to be on a file system that every machine
+sees under the same path.
 """
 
 from __future__ import annotations
@@ -98,8 +99,9 @@ class Engine:
 
     Args:
         scheduler: address of a Dask scheduler, ``tcp://...``; empty for a cluster of this machine.
-        workers: processes of this machine's cluster; 0 for half the processors.
-        memory: bound on what one run may hold, such as ``4G``; empty for the limit of its Dask worker.
+        workers: of this machine's cluster, each with a process; 0 for half the processors.
+        memory: bound on what one run may hold, such as ``4G``; empty for an even share of this machine, or for the
+            limit of its Dask worker.
         seconds: that one run may take; 0 for any time.
         attempts: how often a run is tried whose Dask worker dies.
         patience: seconds that runs wait for a scheduler that was lost.

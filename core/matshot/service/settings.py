@@ -38,7 +38,7 @@ class Settings:
         result_pixels: that one job may make.
         queue: jobs that wait or run.
         seconds: that one job may run; 0 for no bound.
-        memory: that the process of one job may hold; 0 for no bound.
+        memory: that the process of one job may hold; 0 for its even share of the machine.
         quota: bytes of all assets and results; 0 for no bound.
         spare: bytes of the disk that are left free.
         keep_days: after which jobs that have ended, and assets that nothing used, are removed; 0 keeps them.
