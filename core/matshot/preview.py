@@ -236,7 +236,10 @@ def file_thumbnail(path: Path, longest: int = THUMBNAIL) -> Texture:
         MatshotError: for what cannot be read.
     """
     width, height, channels = image_size(path)
-    with contextlib.closing(oiio.ImageInput.open(str(path))) as image:
+    opened = oiio.ImageInput.open(str(path))
+    if opened is None:
+        raise MatshotError(f"{path.name} cannot be read as a picture.", oiio.geterror())
+    with contextlib.closing(opened) as image:
         kind = image.spec().format.basetype
         whole = _WHOLE.get(kind)
         pixels = image.read_image(0, 0, 0, 3 if channels >= 3 else 1, kind if whole else oiio.FLOAT)

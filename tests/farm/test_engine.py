@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytest.importorskip("distributed")
@@ -218,6 +219,12 @@ def test_closing_cancels_and_leaves_no_process(large: Path, tmp_path: Path) -> N
     until(lambda: not any(one.is_running() and one.status() != "zombie" for one in processes), 5)
     with pytest.raises(ValueError, match="closed"):
         engine.submit("late", long_run(large, tmp_path / "late"), Heard())
+
+
+def test_a_cluster_of_this_machine_is_reached_from_nowhere_else(engine: Engine) -> None:
+    open_ones = [one.laddr.ip for one in psutil.Process().net_connections() if one.status == psutil.CONN_LISTEN]
+    assert set(open_ones) <= {"127.0.0.1"}
+    assert not engine.dashboard or engine.dashboard.startswith("http://127.0.0.1:")
 
 
 def test_a_key_is_one_run_at_a_time(engine: Engine, wall: Path, tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ _MESSAGES = 50
 #: Seconds of a run below which each worker gets the next one before it has ended the last: who waits behind a run
 #: that turns out to be long, waits no longer than it takes Dask to see that. Newest run's share of the mean.
 _SHORT, _NEWEST = 1.0, 0.3
+#: Where a cluster of this machine shows itself: on loopback, at any port.
+_ALONE = "127.0.0.1:0"
 #: Part of Dask that remembers every run for as long as the scheduler lives.
 _GROWING = "spans"
 #: Seconds without any worker after which that is said.
@@ -149,7 +151,7 @@ class Engine:
             self._cluster = self._local(workers, attempts)
         self._client: Client = self._connected(_ANSWER)
         self._client.subscribe_topic(self._topic, self._hear)
-        self.dashboard = _dashboard(self._client)
+        self.dashboard = _dashboard(self._client, self._cluster)
         self._count()
         self._thread = threading.Thread(target=self._live, name="matshot farm", daemon=True)
         self._thread.start()
@@ -209,7 +211,7 @@ class Engine:
     def _local(self, workers: int, attempts: int) -> LocalCluster:
         """A cluster inside this process: nobody else can reach it, and what can crash are only the processes beside."""
         import dask
-        from distributed import LocalCluster, scheduler, worker
+        from distributed import LocalCluster, Worker, scheduler, worker
         from distributed.system import MEMORY_LIMIT
 
         from ..inference.gpu import nvidia_gpus
@@ -228,6 +230,15 @@ class Engine:
             "distributed.admin.system-monitor.log-length": 120,
             "distributed.admin.tick.interval": "500ms",
         }
+
+        class Inside(Worker):
+            """A worker whose pages are for this machine alone; Dask has them for all the world."""
+
+            def start_http_server(
+                self, routes: Any, dashboard_address: Any, default_port: Any = 0, ssl_options: Any = None
+            ) -> None:
+                super().start_http_server(routes, dashboard_address or _ALONE, default_port, ssl_options)  # type: ignore[no-untyped-call]
+
         scheduling, working = (
             {name: one for name, one in module.DEFAULT_EXTENSIONS.items() if name != _GROWING}
             for module in (scheduler, worker)
@@ -239,7 +250,8 @@ class Engine:
                     threads_per_worker=1,
                     processes=False,
                     memory_limit=0,  # would be that of this process
-                    dashboard_address="127.0.0.1:0",
+                    dashboard_address=_ALONE,
+                    worker_class=Inside,
                     silence_logs=logging.CRITICAL,
                     resources={"GPU": 1} if self._gpus else None,
                     scheduler_kwargs={"extensions": scheduling},
@@ -348,7 +360,7 @@ class Engine:
     def _take_found(self, client: Client) -> None:
         self._client, self._lost_at = client, 0.0
         self._client.subscribe_topic(self._topic, self._hear)
-        self.dashboard = _dashboard(client)
+        self.dashboard = _dashboard(client, self._cluster)
         self._count()
 
     def _look(self) -> None:
@@ -544,11 +556,15 @@ def _wants_gpu(asked: Run) -> bool:
     return "device" in names and asked.parameters.get("device", "auto") != "cpu"
 
 
-def _dashboard(client: Client) -> str:
+def _dashboard(client: Client, own: LocalCluster | None) -> str:
     """Where the cluster can be looked at; empty without bokeh, which draws it."""
     from importlib.util import find_spec
 
-    return str(client.dashboard_link or "") if find_spec("bokeh") else ""
+    if not find_spec("bokeh"):
+        return ""
+    if own is not None and own.scheduler is not None:
+        return f"http://127.0.0.1:{own.scheduler.services['dashboard'].port}/status"
+    return str(client.dashboard_link or "")
 
 
 def _dask_failure(error: BaseException) -> str:
