@@ -255,6 +255,22 @@ def file_thumbnail(path: Path, longest: int = THUMBNAIL) -> Texture:
     return Texture(np.nan_to_num(pixels, posinf=1.0, neginf=0.0), "linear" if floats else "srgb")
 
 
+def is_thumbnail(path: Path) -> bool:
+    """Whether an image file is a small picture as it is: a PNG of three channels of 8 bits, and not too large.
+
+    Raises:
+        MatshotError: for what cannot be read.
+    """
+    width, height, channels = image_size(path)
+    if path.suffix.lower() != ".png" or max(width, height) > THUMBNAIL or channels != 3:
+        return False
+    opened = oiio.ImageInput.open(str(path))
+    if opened is None:
+        return False
+    with contextlib.closing(opened):
+        return bool(opened.spec().format.basetype == oiio.UINT8)
+
+
 def write_picture(shown: Texture, path: Path) -> Path:
     """Write a picture that is only looked at as PNG of 8 bits: sooner than results are written, and a little larger.
 

@@ -6,6 +6,7 @@ names that are free there, so that nothing is overwritten and nothing half-done 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import uuid
@@ -431,10 +432,16 @@ def _sheet(paths: Sequence[Path], parameters: Mapping[str, Any], results: Path) 
 
 def _picture_of(file: Path, beside: Path) -> Path | None:
     """A small picture of an image, beside a result, if it can be read once more."""
-    from .preview import file_thumbnail, write_picture
+    from .preview import file_thumbnail, is_thumbnail, write_picture
 
+    picture = beside.with_name(f"{beside.stem}.preview.png")
     try:
-        return write_picture(file_thumbnail(file), beside.with_name(f"{beside.stem}.preview.png"))
+        if is_thumbnail(file):
+            # File systems without links get a copy, as larger images do.
+            with contextlib.suppress(OSError):
+                picture.hardlink_to(file)
+                return picture
+        return write_picture(file_thumbnail(file), picture)
     except MatshotError:
         return None
 

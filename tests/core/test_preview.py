@@ -21,9 +21,22 @@ from matshot.preview import (
     tiled_view,
     variation_title,
     variations_sheet,
+    write_picture,
 )
 from matshot.procedural import brick_wall
 from matshot.texture import Texture, read_texture, write_texture
+
+
+@pytest.mark.parametrize("kind", ["basecolor", "normal_gl", "roughness"])
+def test_a_picture_shows_what_the_file_of_a_texture_would(kind, tmp_path):
+    texture = brick_wall(48)[kind]
+    quick = write_picture(texture, tmp_path / "quick.png")
+    stored = write_texture(texture, tmp_path / "stored.png", depth="uint8")
+    shown, wanted = (read_texture(one, encoding="srgb").pixels for one in (quick, stored))
+    assert np.abs(shown - wanted).max() < 1e-6
+    with pytest.raises(MatshotError, match="could not be written"):
+        write_picture(texture, tmp_path / "gone" / "quick.png")
+    assert {one.name for one in tmp_path.iterdir()} == {"quick.png", "stored.png"}
 
 
 def wall(size=160, wrap="xy", **others):

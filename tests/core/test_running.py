@@ -34,7 +34,20 @@ def test_an_image_is_enlarged_with_a_small_picture(wall: Path, tmp_path: Path) -
     assert (made.kind, made.width, made.height, made.source) == ("image", 128, 128, str(wall))
     assert read_texture(made.path).width == 128
     assert made.preview is not None
-    assert made.preview.is_file()
+    # So small a result is its own picture.
+    assert made.preview.read_bytes() == made.path.read_bytes()
+
+
+@pytest.mark.parametrize(("scale", "given"), [(8, {}), (2, {"depth": "uint16"}), (2, {"format": "exr"})])
+def test_the_small_picture_is_small_and_of_8_bits(
+    wall: Path, tmp_path: Path, scale: int, given: dict[str, str]
+) -> None:
+    (made,) = run(Run("upscale", [str(wall)], {**QUICK, "scale": scale, **given}, tmp_path / "job")).results
+    assert made.preview is not None
+    picture = read_texture(made.preview)
+    assert picture.source is not None
+    assert (picture.width, picture.source.depth) == (min(64 * scale, 512), "uint8")
+    assert abs(float(picture.pixels.mean()) - float(read_texture(wall).pixels.mean())) < 0.01
 
 
 def test_results_get_free_names_and_overwrite_nothing(wall: Path, tmp_path: Path) -> None:
