@@ -160,8 +160,11 @@ seen["before"] = maya.get(node + ".fileTextureName")
 session.current().apply(first)
 seen["after"] = maya.get(node + ".fileTextureName")
 session.current().discard(second)
-exec(buttons["Make Seamless"], {})
-dialog = session.current()._windows["tile"]
+# What is cancelled has to take longer than the click.
+exec(buttons["Multiply"], {})
+dialog = session.current()._windows["multiply"]
+dialog.parameters["engine"].set_value("patch")
+dialog.parameters["size"].set_value("2048x2048")
 dialog.accept()
 third = session.current().jobs.listing[-1]
 session.current().cancel(third)
