@@ -236,10 +236,7 @@ def file_thumbnail(path: Path, longest: int = THUMBNAIL) -> Texture:
         MatshotError: for what cannot be read.
     """
     width, height, channels = image_size(path)
-    opened = oiio.ImageInput.open(str(path))
-    if opened is None:
-        raise MatshotError(f"{path.name} cannot be read as a picture.", oiio.geterror())
-    with contextlib.closing(opened) as image:
+    with _opened(path) as image:
         kind = image.spec().format.basetype
         whole = _WHOLE.get(kind)
         pixels = image.read_image(0, 0, 0, 3 if channels >= 3 else 1, kind if whole else oiio.FLOAT)
@@ -264,11 +261,15 @@ def is_thumbnail(path: Path) -> bool:
     width, height, channels = image_size(path)
     if path.suffix.lower() != ".png" or max(width, height) > THUMBNAIL or channels != 3:
         return False
-    opened = oiio.ImageInput.open(str(path))
-    if opened is None:
-        return False
-    with contextlib.closing(opened):
-        return bool(opened.spec().format.basetype == oiio.UINT8)
+    with _opened(path) as image:
+        return bool(image.spec().format.basetype == oiio.UINT8)
+
+
+def _opened(path: Path) -> contextlib.closing[oiio.ImageInput]:
+    image = oiio.ImageInput.open(str(path))
+    if image is None:
+        raise MatshotError(f"{path.name} cannot be read as a picture.", oiio.geterror())
+    return contextlib.closing(image)
 
 
 def write_picture(shown: Texture, path: Path) -> Path:

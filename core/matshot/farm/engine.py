@@ -105,7 +105,7 @@ class Engine:
         memory: bound on what one run may hold, such as ``4G``; empty for an even share of this machine, or for the
             limit of its Dask worker.
         seconds: that one run may take; 0 for any time.
-        attempts: how often a run is tried whose Dask worker dies.
+        attempts: how often a run is tried whose process is killed or whose Dask worker dies.
         patience: seconds that runs wait for a scheduler that was lost.
 
     Attributes:

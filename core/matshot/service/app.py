@@ -66,7 +66,6 @@ _MEANINGS = {
     507: "The disk or the quota is full.",
 }
 
-Identifier = Annotated[str, Query(pattern="^[0-9a-f]{1,64}$")]
 Side = Annotated[
     int | None,
     Query(ge=LEAST_SIDE, le=MOST_SIDE, description="Longest side of an 8-bit PNG that is sent in place of the file."),

@@ -88,7 +88,7 @@ class JobRecord:
         ended: likewise, None before.
         sentence: why it failed, else empty.
         cause: of that, for the log.
-        results: as :func:`~matshot.service.work.described` makes them.
+        results: as :class:`~matshot.service.work.Service` describes what was made; paths are within the results.
         failures: sentences about single files that failed.
         bytes: of its results.
     """

@@ -778,10 +778,6 @@ def _name_maps(files: Sequence[tuple[str, Path]], folder: Path) -> None:
         file.rename(target)
 
 
-def _unnamed(asset: str) -> NamedInput:
-    return NamedInput(asset=asset, name="", kind="", normal="")
-
-
 def _same(job: JobRecord, digest: str) -> JobRecord:
     if job.digest != digest:
         raise Refusal(422, "This Idempotency-Key was used for another job; take a new one.")
