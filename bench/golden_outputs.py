@@ -3,8 +3,8 @@
 ``--write FILE`` runs every tool on generated inputs and notes the SHA-256 of each file written; ``--compare FILE`` does
 so again and lists what differs. Outputs depend on processor and library versions, so both runs belong on one machine.
 
-    python bench/golden_outputs.py --write before.json     # on the commit before
-    python bench/golden_outputs.py --compare before.json   # on the commit after
+    python -m bench.golden_outputs --write before.json     # on the commit before
+    python -m bench.golden_outputs --compare before.json   # on the commit after
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ COMMANDS = {
     "oneshot_flash": "oneshot {demo}/photographs/flash.png -o {out}/material --size 384 --roughness 0.1",
     "oneshot_even": "oneshot {demo}/photographs/ambient.png -o {out}/material --size 384 --light even --seamless xy",
     "oneshot_refine": "oneshot {demo}/photographs/flash.png -o {out}/material --size 256 --refine",
-    "twoshot_full": "twoshot {demo}/photographs/flash.png {demo}/photographs/ambient.png -o {out}/full --full --size 384",
+    "twoshot_full": "twoshot {demo}/photographs/flash.png {demo}/photographs/ambient.png -o {out}/full --full"
+    " --size 384",
     "multiply_image": "multiply {demo}/tile/basecolor.png -o {out}/walls --size 300x260 --count 2 --seed 4",
     "multiply_material": "multiply {demo}/tile -o {out}/material --size 320x320 --tileable --variety 0.8",
     "multiply_neural": "multiply {demo}/tile/basecolor.png -o {out}/wall.png --size 128x128 --engine neural",

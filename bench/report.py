@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench import peers
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "BENCHMARKS.md"
 PICTURES = ROOT / "docs" / "images"
 
@@ -127,7 +127,7 @@ def time_columns(title: str, reference: str, *times: dict[str, float]) -> list[s
 
 def command(name: str, options: argparse.Namespace) -> str:
     """The command that makes a section as it was made."""
-    parts = [f"python tests/bench/{name}.py"]
+    parts = [f"python -m bench.{name}"]
     parts += ["--data DIR"] if getattr(options, "data", None) else []
     parts += [f"--limit {options.limit}"] if getattr(options, "limit", None) else []
     parts += ["--skip-slow"] if options.skip_slow else []

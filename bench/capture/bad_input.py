@@ -28,7 +28,7 @@ from matshot.shading.procedural import brick_wall
 from matshot.shading.render import Camera, Environment, Light, SoftLight, flash, render
 from matshot.shading.surface import Surface, surface_of
 
-NAME = "capture_bad_input"
+NAME = "capture.bad_input"
 
 #: Columns and rows of the photographs, and pixels after which the wall repeats.
 _SIZE, _PERIOD = (640, 480), 160

@@ -42,7 +42,7 @@ from matshot.image.color import Pixels, linear_from_srgb
 from matshot.progress import Progress
 from matshot.shading.render import Camera
 
-NAME = "capture_oneshot"
+NAME = "capture.oneshot"
 TOOL, REFINED = "Matshot", "Matshot `--refine`"
 BARS = Bars(normals=0.75, roughness=0.15, base_color=0.042, novel=0.065)
 

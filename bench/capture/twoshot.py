@@ -40,7 +40,7 @@ from matshot.errors import MatshotError
 from matshot.image.color import Pixels
 from matshot.shading.render import Camera
 
-NAME = "capture_twoshot"
+NAME = "capture.twoshot"
 TOOL = "Matshot"
 BARS = Bars(normals=0.6, roughness=0.12, base_color=0.035, novel=0.045)
 

@@ -30,11 +30,7 @@ from unittest import mock
 import psutil
 
 from bench import command_line, report
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "farm"))
-
-from clusters import DaskCluster, newest_worker, until, workers_below
-
+from bench.farm.clusters import DaskCluster, newest_worker, until, workers_below
 from matshot.errors import MatshotError
 from matshot.farm import contact_sheet as contact
 from matshot.farm import engine as farm_engine
@@ -47,7 +43,7 @@ from matshot.tools.run import Run
 from matshot_host.jobs import Jobs
 from matshot_host.location import WorkerCommand
 
-NAME = "farm_scaling"
+NAME = "farm.scaling"
 
 #: Side of the textures that are enlarged, in pixels, and what is done to them.
 _SIDE = 256

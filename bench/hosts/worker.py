@@ -27,7 +27,7 @@ from matshot.shading.procedural import brick_wall
 from matshot_host.jobs import Job, Jobs
 from matshot_host.location import WorkerCommand
 
-NAME = "host_worker"
+NAME = "hosts.worker"
 
 #: Sides of the texture and of the photographs, in pixels.
 _TEXTURE, _PHOTO = 512, 1024

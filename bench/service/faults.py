@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import os
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,17 +22,13 @@ import httpx
 import numpy as np
 
 from bench import command_line, report
+from bench.farm.clusters import DaskCluster, newest_worker
 from bench.service.process import Served
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "farm"))
-
-from clusters import DaskCluster, newest_worker
-
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.tools.run import Run, run
 
-NAME = "service_faults"
+NAME = "service.faults"
 
 #: Jobs that wait or run when it happens.
 _JOBS = 10

@@ -27,7 +27,7 @@ from matshot.image.writer import write_texture
 from matshot.inference.session import usable_threads
 from matshot.tools.run import Run, run
 
-NAME = "service_load"
+NAME = "service.load"
 
 #: Wanted: throughput against the plain command line, and growth of memory from the second round to the last.
 _WANTED, _GROWTH = 0.9, 0.05

@@ -26,7 +26,7 @@ from matshot.shading.procedural import brick_wall
 from matshot.shading.render import SPHERE_SHARE, Camera, Environment, PointLight, render, rendered_sphere
 from matshot.shading.surface import Surface, surface_of
 
-NAME = "render_mitsuba"
+NAME = "shading.mitsuba"
 SIDE = 128
 
 #: Pixels darker than this part of the mean count as this bright: they are black on a screen.

@@ -20,7 +20,7 @@ import OpenImageIO as oiio
 from bench import command_line, images, report
 from bench.measures import Image
 
-NAME = "synthesis_bad_input"
+NAME = "synthesis.bad_input"
 
 #: Side of the textures, and of what is made of them.
 _SIDE, _MADE = 128, 160

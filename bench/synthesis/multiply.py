@@ -31,7 +31,7 @@ from matshot.shading.preview import labelled_row, map_picture, sheet, shrunk
 from matshot.shading.procedural import brick_wall
 from matshot.synthesis.multiply import MultiplyOptions, multiply
 
-NAME = "synthesis_multiply"
+NAME = "synthesis.multiply"
 
 #: Sides of the sources and results that peers are compared on, and of those of all other tables.
 _SMALL, _LARGE = 256, 512

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from bench import command_line, report
 
-NAME = "synthesis_scaling"
+NAME = "synthesis.scaling"
 
 #: Side of the source, and of the results of which time per pixel is to stay the same.
 _SOURCE, _SIDES = 512, (512, 1024, 2048, 4096)

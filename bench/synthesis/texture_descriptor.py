@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench import report
 
-NAME = "texture_descriptor"
+NAME = "synthesis.texture_descriptor"
 
 #: Families of four crops, their side, and the seed of their choice, which no training uses.
 _FAMILIES, _SIDE, _SEED = 60, 128, 2026

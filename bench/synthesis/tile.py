@@ -20,7 +20,7 @@ from matshot.material.types import Material
 from matshot.shading.preview import shrunk
 from matshot.synthesis.tile import tile
 
-NAME = "synthesis_tile"
+NAME = "synthesis.tile"
 
 #: Longer side of the materials that are cut.
 _SIDE = 1024

@@ -17,7 +17,7 @@ from bench.measures import Image
 from bench.upscale import contestants
 from bench.upscale.contestants import Contestant
 
-NAME = "upscale_color"
+NAME = "upscale.color"
 SCALE = 4
 
 #: Largest side of the crops that are enlarged back to.

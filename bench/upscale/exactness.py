@@ -25,7 +25,7 @@ from matshot.image.color import srgb_from_linear
 from matshot.image.types import Texture
 from matshot.upscale import upscale
 
-NAME = "upscale_exactness"
+NAME = "upscale.exactness"
 
 #: Largest difference that still counts as equal, of values in [0, 1].
 EQUAL = 1e-4

@@ -18,7 +18,7 @@ from bench.upscale import contestants
 from bench.upscale.contestants import Contestant
 from matshot.image.wrap import measured_wrap
 
-NAME = "upscale_normals"
+NAME = "upscale.normals"
 SCALE = 4
 BASELINE = "wrapped bicubic"
 OURS = "Matshot normals"

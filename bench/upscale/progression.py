@@ -16,7 +16,7 @@ from bench import images, report
 from bench.upscale import contestants
 from bench.upscale.color import SCALE, SIDE, crop, most_varied, scores, shrunk
 
-NAME = "progression"
+NAME = "upscale.progression"
 DETAIL = 160
 
 _MODELS = {

@@ -18,7 +18,7 @@ from bench.measures import Image
 from bench.upscale import contestants
 from bench.upscale.contestants import Contestant
 
-NAME = "upscale_x2"
+NAME = "upscale.x2"
 SCALE = 2
 SETS = ("Set5", "Set14")
 

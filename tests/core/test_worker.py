@@ -76,7 +76,8 @@ def test_it_answers_before_it_loads_anything_heavy() -> None:
 def test_no_tool_needs_the_command_lines_packages() -> None:
     code = (
         "import sys; sys.modules['typer'] = sys.modules['rich'] = None\n"
-        "import matshot.tools.run, matshot.shading.preview, matshot.tools.assets, matshot.tools.convert, matshot.hosts.doctor\n"
+        "import matshot.tools.run, matshot.tools.assets, matshot.tools.convert\n"
+        "import matshot.shading.preview, matshot.hosts.doctor\n"
         "import matshot.capture.oneshot, matshot.capture.twoshot, matshot.upscale\n"
         "import matshot.synthesis.multiply, matshot.synthesis.tile, matshot.synthesis.style\n"
     )

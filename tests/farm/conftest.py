@@ -12,7 +12,7 @@ from matshot.shading.procedural import brick_wall
 
 pytest.importorskip("distributed")
 
-from .clusters import DaskCluster
+from bench.farm.clusters import DaskCluster
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import pytest
 
 pytest.importorskip("distributed")
 
+from bench.farm.clusters import DaskCluster, until, workers_below
 from matshot.errors import MatshotError
 from matshot.farm.batch import Batch, Outcome, parameters_from, run_batch, target_of
 from matshot.farm.manifest import MEMORY, Manifest
@@ -27,8 +28,6 @@ from matshot.material.folder import load_material, save_material
 from matshot.material.types import Material
 from matshot.shading.procedural import brick_wall
 from matshot.tools.run import tool_of
-
-from .clusters import DaskCluster, until, workers_below
 
 QUICK = {"scale": 2, "method": "bicubic"}
 Do = Callable[..., Outcome]

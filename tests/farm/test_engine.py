@@ -15,12 +15,11 @@ import pytest
 
 pytest.importorskip("distributed")
 
+from bench.farm.clusters import DaskCluster, newest_worker, until, workers_below
 from matshot.errors import MatshotError
 from matshot.farm.engine import Engine, Told
 from matshot.image.reader import read_texture
 from matshot.tools.run import Run
-
-from .clusters import DaskCluster, newest_worker, until, workers_below
 
 QUICK = {"scale": 2, "method": "bicubic"}
 ENDS = ("done", "failed", "cancelled")
@@ -331,6 +330,7 @@ def test_workers_come_later(cluster: DaskCluster, wall: Path, tmp_path: Path) ->
 
 
 def test_the_command_line_does_not_load_dask() -> None:
-    program = "import sys, matshot.cli.commands; print(sorted(m for m in sys.modules if m.split('.')[0] in ('distributed', 'dask')))"
+    loaded = "sorted(m for m in sys.modules if m.split('.')[0] in ('distributed', 'dask'))"
+    program = f"import sys, matshot.cli.commands; print({loaded})"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"

@@ -13,7 +13,6 @@ from unittest import mock
 import pytest
 
 # The benchmarks of the service run it as these tests do.
-sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 sys.path.insert(0, str(Path(__file__).parent))
 pytest.importorskip("fastapi")
 pytest.importorskip("httpx")

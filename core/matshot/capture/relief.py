@@ -44,7 +44,7 @@ def height_and_occlusion(
 ) -> Relief:
     """Height and ambient occlusion of the surface that has these normals.
 
-    Height is :func:`~matshot.image.normals.height_from_normal`. Small errors of slopes that lie all on one side add up, so
+    Height is :func:`~matshot.image.normals.height_from_normal`. Small errors of slopes on one side add up, so
     that a photographed plane comes out as a hill: ``drift`` takes off what is larger than a radius.
 
     Args:

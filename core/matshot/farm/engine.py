@@ -2,8 +2,8 @@
 
 The engine keeps the runs, hands Dask as many as there are workers (twice as many of short ones), and tries again what a
 worker or the scheduler took with it. All that is told of runs is told by one thread of the engine. See
-:mod:`matshot.farm.worker_task` for what happens on a worker. Folders of runs have to be on a file system that every machine
-sees under the same path.
+:mod:`matshot.farm.worker_task` for what happens on a worker. Folders of runs have to be on a file system that every
+machine sees under the same path.
 """
 
 from __future__ import annotations

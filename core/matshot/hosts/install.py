@@ -246,7 +246,7 @@ def installed() -> list[Installed]:
 
 def _source(host: str) -> Path:
     """The plug-in as this package holds it, or the checkout that this is."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     for folder in (here / "plugins" / host, here.parents[1] / "plugins" / host):
         if (folder / HOSTS[host].folder).is_dir():
             return folder

@@ -78,6 +78,11 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int, int]:
 
 
 def opened_image(path: Path) -> Any:
+    """An image file opened for reading, after all that a sentence can say of it.
+
+    Raises:
+        MatshotError: as :func:`read_texture`.
+    """
     if not path.exists():
         raise MatshotError(f"{path} does not exist.")
     if path.is_dir():

@@ -60,7 +60,7 @@ def description_of(
 
 
 def storage_of(texture: Texture, depth: Depth) -> dict[str, Any]:
-    """How :class:`~matshot.image.writer.TextureWriter` stores a texture at a depth, as a description says it of a map."""
+    """How :class:`~matshot.image.writer.TextureWriter` stores a texture at a depth, as ``material.json`` says it."""
     source, whole = texture.source, depth in ("uint8", "uint16")
     if texture.encoding == "normal":
         signed = source is not None and source.signed and not whole

@@ -391,6 +391,7 @@ def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
 
 
 def as_rgb(pixels: Pixels) -> Pixels:
+    """Three channels: gray repeated, alpha left out."""
     return np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
 
 

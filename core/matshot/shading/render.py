@@ -1,8 +1,8 @@
 """A small renderer: a flat surface seen by a pinhole camera, or a sphere that wears it, under a few lights.
 
 The surface is the plane z = 0 with +X right, +Y up and +Z towards the camera; the unit of length is the longer side of
-the photograph. Reflectance is :func:`matshot.shading.brdf.ggx`. Light goes from the lamp to the surface to the lens: every
-pixel is shaded with its own normal, nothing casts shadows and nothing is lit by its neighbours.
+the photograph. Reflectance is :func:`~matshot.shading.brdf.ggx`. Light goes from the lamp to the surface to the lens:
+every pixel is shaded with its own normal, nothing casts shadows and nothing is lit by its neighbors.
 
 A :class:`PointLight` is exact. A :class:`SoftLight` and an :class:`Environment` are for looking at materials: their
 diffuse part is exact, their highlights are the approximations that real-time hosts make, stated at each.

@@ -16,7 +16,7 @@ from matshot.hosts import install as installing
 from matshot.hosts.install import HOSTS, install, installed, packed, plugin_place, uninstall
 from matshot_host.location import RECORD, worker_command
 
-REAL = Path(installing.__file__).parents[2] / "plugins"
+REAL = Path(installing.__file__).parents[3] / "plugins"
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def test_packing_what_cannot_be_packed_is_one_sentence(tmp_path):
 
 def test_a_matshot_without_plugins_says_so(monkeypatch, tmp_path):
     monkeypatch.undo()
-    monkeypatch.setattr(installing, "__file__", str(tmp_path / "core" / "matshot" / "installing.py"))
+    monkeypatch.setattr(installing, "__file__", str(tmp_path / "core" / "matshot" / "hosts" / "install.py"))
     with pytest.raises(MatshotError, match="came without its plug-in for Blender"):
         packed("blender", tmp_path / "out")
 

@@ -61,7 +61,7 @@ class DaskCluster:
         self._start("worker", self.address, "--name", name, "--nthreads", "1", "--no-dashboard", *more, label=name)
 
     def kill(self, label: str) -> None:
-        """kill -9 of a process and all below it."""
+        """Kill -9 of a process and all below it."""
         for one in [*psutil.Process(self.processes[label].pid).children(recursive=True)]:
             with contextlib.suppress(psutil.Error):
                 one.send_signal(signal.SIGKILL)
