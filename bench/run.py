@@ -17,16 +17,16 @@ from bench.hosts import worker as host_worker
 from bench.service import faults as service_faults
 from bench.service import load as service_load
 from bench.shading import mitsuba as render_mitsuba
+from bench.super_resolution import color as upscale_color
+from bench.super_resolution import exactness as upscale_exactness
+from bench.super_resolution import normals as upscale_normals
+from bench.super_resolution import progression
+from bench.super_resolution import x2 as upscale_x2
 from bench.synthesis import bad_input as synthesis_bad_input
 from bench.synthesis import multiply as synthesis_multiply
 from bench.synthesis import scaling as synthesis_scaling
 from bench.synthesis import texture_descriptor
 from bench.synthesis import tile as synthesis_tile
-from bench.upscale import color as upscale_color
-from bench.upscale import exactness as upscale_exactness
-from bench.upscale import normals as upscale_normals
-from bench.upscale import progression
-from bench.upscale import x2 as upscale_x2
 
 
 def main() -> None:

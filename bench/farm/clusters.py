@@ -49,6 +49,7 @@ class DaskCluster:
     address: str = ""
 
     def start_scheduler(self, port: int = 0) -> None:
+        """Start the scheduler; port 0 takes a free one."""
         noted = self.folder / "scheduler.json"
         noted.unlink(missing_ok=True)
         self._start(
@@ -58,10 +59,11 @@ class DaskCluster:
         self.address = json.loads(noted.read_text())["address"]
 
     def start_worker(self, name: str, *more: str) -> None:
+        """Start a worker of one thread, with further options of ``dask worker``."""
         self._start("worker", self.address, "--name", name, "--nthreads", "1", "--no-dashboard", *more, label=name)
 
     def kill(self, label: str) -> None:
-        """Kill -9 of a process and all below it."""
+        """Send ``SIGKILL`` to a process and all below it."""
         for one in [*psutil.Process(self.processes[label].pid).children(recursive=True)]:
             with contextlib.suppress(psutil.Error):
                 one.send_signal(signal.SIGKILL)

@@ -129,8 +129,8 @@ def upscale(
     **chosen: Any,
 ) -> None:
     """Filled in from the tool table."""
-    from ..upscale import UpscaleOptions, upscale_all
-    from ..upscale.files import FileOptions
+    from ..super_resolution import UpscaleOptions, upscale_all
+    from ..super_resolution.files import FileOptions
     from .reporter import Reporter
 
     tool = {key: chosen.pop(key) for key in UpscaleOptions.__dataclass_fields__ if key in chosen}

@@ -19,9 +19,9 @@ from ..shading.preview import preview
 from ..shading.procedural import brick_wall
 from ..shading.render import Camera, Environment, SoftLight, exposure, flash, render
 from ..shading.surface import Surface, surface_of
+from ..super_resolution import UpscaleOptions, upscale_all
 from ..synthesis.multiply import MultiplyOptions, multiply
 from ..tools.assets import delivered
-from ..upscale import UpscaleOptions, upscale_all
 
 #: Side of the photographs, and how often the wall's pattern repeats in them.
 SIZE, REPEATS = 640, 2

@@ -15,8 +15,8 @@ from rich.progress import Progress as Bar
 
 from ..errors import MatshotError
 from ..material.types import Material
-from ..upscale import Outcome
-from ..upscale.files import Upscaled
+from ..super_resolution import Outcome
+from ..super_resolution.files import Upscaled
 
 #: Seconds between progress lines for machines.
 _PACE = 0.2

@@ -16,7 +16,7 @@ from ..image.formats import READABLE
 from ..image.udim import TOKEN, UdimSet, expanded, udim_sets
 from ..material.folder import PREVIEW, MaterialFolder, find_material
 from ..material.materialx import DOCUMENT
-from ..upscale.files import target_name
+from ..super_resolution.files import target_name
 
 #: How photographs of one place say which of them had the flash.
 _PAIR = re.compile(r"(?P<base>.+?)[ _.-]*(?P<light>flash|ambient|noflash|no[ _-]flash)", re.IGNORECASE)

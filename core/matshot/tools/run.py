@@ -23,8 +23,8 @@ from ..progress import Listener, Progress
 if TYPE_CHECKING:
     from ..image.types import Texture
     from ..material.types import Material
-    from ..upscale import UpscaleOptions
-    from ..upscale.files import Upscaled
+    from ..super_resolution import UpscaleOptions
+    from ..super_resolution.files import Upscaled
     from .assets import Asset
     from .convert import ConvertOptions
 
@@ -212,8 +212,8 @@ def _make(folder: Path) -> None:
 
 def _upscaled(asked: Run, parameters: dict[str, Any], results: Path, progress: Progress) -> Ran:
     """Every input enlarged, each in a folder of its own, since files of one name may come from several places."""
-    from ..upscale import UpscaleOptions, upscale_all
-    from ..upscale.files import FileOptions
+    from ..super_resolution import UpscaleOptions, upscale_all
+    from ..super_resolution.files import FileOptions
 
     own = UpscaleOptions.__dataclass_fields__
     options = UpscaleOptions(**{name: value for name, value in parameters.items() if name in own})
@@ -245,7 +245,7 @@ def _upscaled(asked: Run, parameters: dict[str, Any], results: Path, progress: P
 def _common_wrap(inputs: Sequence[str | Mapping[str, str]], options: UpscaleOptions) -> UpscaleOptions:
     """Maps of one size that are enlarged together are of one material, and repeat alike."""
     from ..image.reader import image_size
-    from ..upscale.files import common_wrap
+    from ..super_resolution.files import common_wrap
 
     told = [{"path": one} if isinstance(one, str) else dict(one) for one in inputs]
     files = [Path(one["path"]) for one in sorted(told, key=lambda one: one.get("kind", "color") != "color")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from matshot.upscale.resampling import cubic
+from matshot.super_resolution.resampling import cubic
 
 #: Low-resolution cells on each side that one packed 5x5 kernel reaches.
 REACH = 2

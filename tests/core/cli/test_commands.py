@@ -14,8 +14,8 @@ import pytest
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import load_material
-from matshot.upscale import UpscaleOptions
-from matshot.upscale.files import FileOptions
+from matshot.super_resolution import UpscaleOptions
+from matshot.super_resolution.files import FileOptions
 from matshot_host.tools import TOOLS, UPSCALE, tool
 
 

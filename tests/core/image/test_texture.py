@@ -778,7 +778,9 @@ import json, resource, signal, sys
 from pathlib import Path
 import numpy as np
 from matshot.errors import MatshotError
-from matshot.image.formats import WRITABLE; from matshot.image.types import Texture; from matshot.image.writer import write_texture
+from matshot.image.formats import WRITABLE
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
 
 folder = Path(sys.argv[1])
 pixels = np.random.default_rng(0).random((200, 220, 3), dtype=np.float32)

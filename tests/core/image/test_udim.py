@@ -13,7 +13,7 @@ from matshot.image.types import Texture
 from matshot.image.udim import Neighbours, expanded, udim_sets
 from matshot.image.writer import write_texture
 from matshot.shading.procedural import brick_wall
-from matshot.upscale import UpscaleOptions, upscale, upscale_all
+from matshot.super_resolution import UpscaleOptions, upscale, upscale_all
 
 
 @pytest.fixture

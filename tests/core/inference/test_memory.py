@@ -6,7 +6,7 @@ import pytest
 
 from matshot.errors import MatshotError
 from matshot.inference.memory import LARGEST_TILE, Chain, budget, fitting_tile, free_bytes, parsed_bytes, resident_bytes
-from matshot.upscale.resampling import Enlarge, cubic
+from matshot.super_resolution.resampling import Enlarge, cubic
 
 
 @pytest.mark.parametrize(

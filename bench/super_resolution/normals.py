@@ -1,6 +1,6 @@
 """Normal maps, four times larger: Matshot beside wrapped bicubic, and what colour networks do to normals.
 
-    python -m bench.upscale.normals --data DIR [--skip-slow] [--write]
+    python -m bench.super_resolution.normals --data DIR [--skip-slow] [--write]
 
 Prints one table over DIR/materials/val/*/normal_gl.*.
 """
@@ -14,11 +14,11 @@ import numpy as np
 
 from bench import images, measures, peers, report
 from bench.measures import Image
-from bench.upscale import contestants
-from bench.upscale.contestants import Contestant
+from bench.super_resolution import contestants
+from bench.super_resolution.contestants import Contestant
 from matshot.image.wrap import measured_wrap
 
-NAME = "upscale.normals"
+NAME = "super_resolution.normals"
 SCALE = 4
 BASELINE = "wrapped bicubic"
 OURS = "Matshot normals"

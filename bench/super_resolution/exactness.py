@@ -1,6 +1,6 @@
 """What must be exact in upscaling, how much memory it takes, and what it does with bad input.
 
-    python -m bench.upscale.exactness [--skip-slow] [--write]
+    python -m bench.super_resolution.exactness [--skip-slow] [--write]
 
 Needs no data: the textures are made from numbers. ``--skip-slow`` leaves out 4096 -> 16384, which takes minutes and
 needs two gigabytes of disk for a while.
@@ -23,9 +23,9 @@ from bench.measures import Image
 from matshot.errors import MatshotError
 from matshot.image.color import srgb_from_linear
 from matshot.image.types import Texture
-from matshot.upscale import upscale
+from matshot.super_resolution import upscale
 
-NAME = "upscale.exactness"
+NAME = "super_resolution.exactness"
 
 #: Largest difference that still counts as equal, of values in [0, 1].
 EQUAL = 1e-4

@@ -14,7 +14,7 @@ from matshot.image.types import Texture
 from matshot.inference.cards import installed
 from matshot.inference.session import Network
 from matshot.inference.tiling import ArrayRows, TiledRows
-from matshot.upscale import upscale
+from matshot.super_resolution import upscale
 
 #: Side of the texture that methods are tried and timed on.
 TIMED_SIDE = 128

@@ -15,8 +15,8 @@ from matshot.image.writer import write_texture
 from matshot.material.folder import load_material, save_material
 from matshot.material.types import Material
 from matshot.shading.procedural import brick_wall
-from matshot.upscale import UpscaleOptions, upscale_all, upscale_file
-from matshot.upscale.files import FileOptions
+from matshot.super_resolution import UpscaleOptions, upscale_all, upscale_file
+from matshot.super_resolution.files import FileOptions
 from matshot_host.graph import material_graph
 
 FAST = UpscaleOptions(scale=2, threads=1, device="cpu")

@@ -1,6 +1,6 @@
 """The talk's progression: one auto-encoder trained with a regular loss, + a perceptual one, + an adversarial one.
 
-    python -m bench.upscale.progression --data DIR [--write]
+    python -m bench.super_resolution.progression --data DIR [--write]
 
 Prints one table over DIR/materials/val/*/basecolor.*; with --write it also makes docs/images/progression.png.
 """
@@ -13,10 +13,10 @@ from functools import partial
 import numpy as np
 
 from bench import images, report
-from bench.upscale import contestants
-from bench.upscale.color import SCALE, SIDE, crop, most_varied, scores, shrunk
+from bench.super_resolution import contestants
+from bench.super_resolution.color import SCALE, SIDE, crop, most_varied, scores, shrunk
 
-NAME = "upscale.progression"
+NAME = "super_resolution.progression"
 DETAIL = 160
 
 _MODELS = {

@@ -9,8 +9,8 @@ from matshot.errors import Cancelled, MatshotError
 from matshot.image.types import Texture
 from matshot.progress import CancelSwitch
 from matshot.shading.procedural import brick_wall
-from matshot.upscale import METHODS, upscale
-from matshot.upscale.resampling import Enlarge, Shrunk, cubic
+from matshot.super_resolution import METHODS, upscale
+from matshot.super_resolution.resampling import Enlarge, Shrunk, cubic
 
 FAST = {"threads": 1, "device": "cpu"}
 EXACT = 1e-4

@@ -1,6 +1,6 @@
 """Set5 and Set14, twice as large: Matshot beside waifu2x and SPAN.
 
-    python -m bench.upscale.x2 --data DIR [--write]
+    python -m bench.super_resolution.x2 --data DIR [--write]
 
 Prints one table over DIR/eval/Set5 and DIR/eval/Set14.
 """
@@ -15,10 +15,10 @@ import numpy as np
 
 from bench import images, measures, peers, report
 from bench.measures import Image
-from bench.upscale import contestants
-from bench.upscale.contestants import Contestant
+from bench.super_resolution import contestants
+from bench.super_resolution.contestants import Contestant
 
-NAME = "upscale.x2"
+NAME = "super_resolution.x2"
 SCALE = 2
 SETS = ("Set5", "Set14")
 

@@ -1,6 +1,6 @@
 """Colour textures, four times larger: Matshot beside older methods and beside other people's networks.
 
-    python -m bench.upscale.color --data DIR [--skip-slow] [--write]
+    python -m bench.super_resolution.color --data DIR [--skip-slow] [--write]
 
 Prints one table over DIR/materials/val/*/basecolor.*; with --write it also makes docs/images/upscale_color.png.
 """
@@ -14,10 +14,10 @@ import numpy as np
 
 from bench import images, measures, peers, report
 from bench.measures import Image
-from bench.upscale import contestants
-from bench.upscale.contestants import Contestant
+from bench.super_resolution import contestants
+from bench.super_resolution.contestants import Contestant
 
-NAME = "upscale.color"
+NAME = "super_resolution.color"
 SCALE = 4
 
 #: Largest side of the crops that are enlarged back to.
