@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from matshot_host.tools import tool
+
 from ..errors import MatshotError
-from ..tools.run import tool_of
 from .batch import Batch, library_of
 from .manifest import write_whole
 
@@ -36,7 +37,7 @@ def write_template(asked: Batch, path: Path, chunk: int = CHUNK) -> tuple[int, d
     """
     if chunk < 1:
         raise MatshotError(f"A task has at least one unit, not {chunk}.")
-    units = len(library_of(asked, tool_of(asked.tool)).units)
+    units = len(library_of(asked, tool(asked.tool)).units)
     tasks = -(-units // chunk)
     template = _template(asked, tasks, path.absolute().parent)
     write_whole(path, json.dumps(template, indent=2).encode() + b"\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from matshot_host.tools import UPSCALE
+
 from ..errors import MatshotError
 from ..inference.cards import Card, Registry, installed
 from ..inference.session import Device, network
@@ -19,7 +21,7 @@ _INTERPOLATIONS: dict[str, Callable[[int], Operator]] = {
 }
 
 #: Every method, the best first.
-METHODS = ("network", "srcae", "sparse_coding", "lanczos_sharp", "lanczos", "bicubic", "nearest")
+METHODS: tuple[str, ...] = UPSCALE.parameter("method").choices
 
 
 def operators(
@@ -39,10 +41,9 @@ def operators(
     Raises:
         MatshotError: for a method that does not exist or has no model.
     """
+    UPSCALE.parameter("method").check(method)
     if method in _INTERPOLATIONS:
         return [_INTERPOLATIONS[method](scale)]
-    if method not in METHODS:
-        raise MatshotError(f"There is no method {method!r}; there are {', '.join(METHODS)}.")
     if method != "network" and encoding != "srgb":
         return [_INTERPOLATIONS["bicubic"](scale)]
     cards = _cards(models or installed(), encoding, look, method)
