@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import sys
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from matshot_host.location import RECORD, record, user_folder
 
 from .. import __version__
 from ..errors import MatshotError
+from ..files import atomic_write, os_reason, partial_path, staging_folder
 from .folders import blender_folder, maya_folder, unreal_folder, unreal_project
 
 _LIBRARY = "matshot_host"
@@ -191,10 +191,10 @@ def install(host: str, version: str = "", into: Path | None = None) -> list[Path
     before = [path for path in noted["installed"].get(host, []) if path not in map(str, wanted)]
     noted["installed"][host] = [*before, *map(str, wanted)]
     noted |= {"python": sys.executable, "version": __version__}
-    with _written_beside(Path(user_folder()) / RECORD, noted) as record_written, _aside(place) as aside:
+    with staging_folder(place) as aside:
         packed(host, aside)
         with _exchanged([(aside / path.name, path) for path in wanted], aside):
-            record_written()
+            _write_record(noted)
     return wanted
 
 
@@ -293,60 +293,25 @@ def _sound(noted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_record(noted: Mapping[str, Any]) -> None:
-    """Write what is noted; nothing is when nothing is installed any more."""
+    """Write what is noted; remove the file when nothing is installed any more.
+
+    Raises:
+        MatshotError: when it cannot be written; what was there stays.
+    """
     file = Path(user_folder()) / RECORD
-    if any(noted["installed"].values()):
-        with _written_beside(file, noted) as written:
-            written()
-        return
-    with contextlib.suppress(OSError):
-        file.unlink()
-        file.parent.rmdir()  # goes only if it is empty
-
-
-class _Written:
-    """Moves a file that was written beside another to its place."""
-
-    def __init__(self, partial: Path, file: Path) -> None:
-        self._partial, self._file = partial, file
-
-    def __call__(self) -> None:
-        self._partial.replace(self._file)
-
-
-@contextlib.contextmanager
-def _written_beside(file: Path, noted: Mapping[str, Any]) -> Iterator[_Written]:
-    """Write the record beside its place, so that what can fail has failed before anything is installed."""
-    partial = file.with_name(f".{file.name}.{uuid.uuid4().hex}.partial")
     installed = {host: paths for host, paths in noted["installed"].items() if paths}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({**noted, "installed": installed}, indent=2) + "\n", encoding="utf-8")
-        yield _Written(partial, file)
-    except OSError as error:
-        raise MatshotError(f"{file} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+        if installed:
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise MatshotError(f"{file} could not be written: {os_reason(error)}.") from error
+            atomic_write(file, json.dumps({**noted, "installed": installed}, indent=2) + "\n")
+        else:
+            file.unlink(missing_ok=True)
     finally:
         with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
             file.parent.rmdir()  # goes only if it is empty
-
-
-@contextlib.contextmanager
-def _aside(place: Path) -> Iterator[Path]:
-    """A folder inside the place, for what is moved in, and for what is moved out of the way."""
-    made = not place.exists()
-    aside = place / f".matshot-{uuid.uuid4().hex}.partial"
-    try:
-        aside.mkdir(parents=True)
-    except OSError as error:
-        raise MatshotError(f"{place} cannot be written: {(error.strerror or str(error)).lower()}.") from error
-    try:
-        yield aside
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        if made:
-            with contextlib.suppress(OSError):
-                place.rmdir()  # goes only if nothing was moved in
 
 
 @contextlib.contextmanager
@@ -362,8 +327,9 @@ def _exchanged(moves: Sequence[tuple[Path, Path]], aside: Path) -> Iterator[None
                     undo.append((old, path))
                 new.rename(path)
             except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise MatshotError(f"{path} cannot be replaced: {reason}; close the program first.") from error
+                raise MatshotError(
+                    f"{path} cannot be replaced: {os_reason(error)}; close the program first."
+                ) from error
             undo.append((path, new))
         yield
     except BaseException:
@@ -379,13 +345,11 @@ def _removed(host: str, path: Path) -> str:
         return f"{path} was gone already."
     if not _is_ours(host, path):
         return f"{path} is not Matshot's any more and stays."
-    aside = path.with_name(f".{path.name}-{uuid.uuid4().hex}.partial")
+    aside = partial_path(path)
     try:
         path.rename(aside)  # all of it or nothing
     except OSError as error:
-        raise MatshotError(
-            f"{path} cannot be removed: {(error.strerror or str(error)).lower()}; close the program first."
-        ) from error
+        raise MatshotError(f"{path} cannot be removed: {os_reason(error)}; close the program first.") from error
     if aside.is_dir() and not aside.is_symlink():
         shutil.rmtree(aside, ignore_errors=True)
     else:

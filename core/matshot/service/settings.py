@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from ..errors import MatshotError
+from ..files import os_reason
 from ..inference.memory import parsed_bytes
 
 #: Environment variable of the token, which in a command line every user of the machine could read.
@@ -125,7 +126,7 @@ def _read(file: Path | None) -> dict[str, Any]:
         with file.open("rb") as stream:
             return tomllib.load(stream)
     except OSError as error:
-        raise MatshotError(f"{file} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise MatshotError(f"{file} cannot be read: {os_reason(error)}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MatshotError(f"{file} is not TOML: {error}.") from error
 

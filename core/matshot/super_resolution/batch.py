@@ -10,12 +10,13 @@ from pathlib import Path
 from matshot_host.description import DESCRIPTION
 
 from ..errors import MatshotError
+from ..files import atomic_file, os_reason
 from ..image.formats import READABLE, WRITABLE
 from ..image.types import Encoding
 from ..image.udim import TOKEN, Neighbours, UdimSet, expanded, udim_sets
 from ..material.folder import PREVIEW, MapEntry, MaterialFolder, find_material
 from ..material.materialx import DOCUMENT
-from ..material.record import write_record
+from ..material.record import replace_record
 from ..material.types import MapKind
 from ..progress import Listener, Progress
 from .files import FileOptions, Kind, Upscaled, common_wrap, recognised, target_name, upscale_file
@@ -205,13 +206,12 @@ def _record(material: MaterialFolder, ready: Mapping[MapKind, Upscaled], output:
         return
     first = next(iter(ready.values()))
     maps = {kind: {**said[kind], "file": made.target.name, **made.stored} for kind, made in ready.items()}
-    write_record({**material.description, "size": [first.width, first.height], "maps": maps}, output)
+    replace_record({**material.description, "size": [first.width, first.height], "maps": maps}, output)
 
 
 def _copy_record(record: Path, output: Path) -> None:
     try:
-        partial = output / f".{record.name}.partial"
-        shutil.copyfile(record, partial)
-        partial.replace(output / record.name)
+        with atomic_file(output / record.name) as partial:
+            shutil.copyfile(record, partial)
     except OSError as error:
-        raise MatshotError(f"{record.name} could not be copied: {error.strerror}.") from error
+        raise MatshotError(f"{record.name} could not be copied to {output}: {os_reason(error)}.") from error

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from matshot_host.tools import TOOLS, Parameter, Tool
 
 from ..errors import MatshotError
+from ..files import os_reason
 from ..progress import Listener, Progress
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise MatshotError(f"The folder {folder} cannot be made: {(error.strerror or str(error)).lower()}.") from error
+        raise MatshotError(f"The folder {folder} cannot be made: {os_reason(error)}.") from error
 
 
 def _upscaled(asked: Run, parameters: dict[str, Any], results: Path, progress: Progress) -> Ran:
@@ -504,7 +505,7 @@ def _move(source: Path, target: Path) -> None:
             shutil.copyfile(source, partial)
         partial.rename(target)
     except OSError as error:
-        raise MatshotError(f"{target} could not be written: {(error.strerror or str(error)).lower()}.") from error
+        raise MatshotError(f"{target} could not be written: {os_reason(error)}.") from error
     finally:
         if partial.is_dir():
             shutil.rmtree(partial, ignore_errors=True)

@@ -225,7 +225,7 @@ def test_a_failed_copy_leaves_nothing(tmp_path, monkeypatch, source):
 def test_a_place_that_cannot_be_written_is_one_sentence(place):
     place.chmod(0o500)
     try:
-        with pytest.raises(MatshotError, match="cannot be written"):
+        with pytest.raises(MatshotError, match="cannot be created"):
             install("blender", into=place)
     finally:
         place.chmod(0o700)
@@ -234,7 +234,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(place):
 def test_a_record_that_cannot_be_written_stops_before_anything_is_done(place, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MATSHOT_HOME", str(tmp_path / "file"))
-    with pytest.raises(MatshotError, match=r"hosts\.json cannot be written"):
+    with pytest.raises(MatshotError, match=r"hosts\.json could not be written"):
         install("blender", into=place)
     assert list(place.iterdir()) == []
 

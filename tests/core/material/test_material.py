@@ -371,7 +371,7 @@ def test_a_failed_save_leaves_nothing(tmp_path):
         save_material(with_alpha, tmp_path / "out", suffix=".jpg")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(MatshotError, match="cannot be made"):
+    with pytest.raises(MatshotError, match="cannot be created"):
         save_material(brick(), tmp_path / "file")
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
