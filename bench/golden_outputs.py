@@ -1,7 +1,8 @@
 """Whether every tool still writes what it wrote before, bit for bit.
 
-``--write FILE`` runs every tool on generated inputs and notes the SHA-256 of each file written; ``--compare FILE`` does
-so again and lists what differs. Outputs depend on processor and library versions, so both runs belong on one machine.
+``--write FILE`` runs every tool on generated inputs and notes the SHA-256 of each file written, of EXR and TIFF that of
+their pixels, since their headers hold the time; ``--compare FILE`` does so again and lists what differs. Outputs depend
+on processor and library versions, so both runs belong on one machine.
 
     python -m bench.golden_outputs --write before.json     # on the commit before
     python -m bench.golden_outputs --compare before.json   # on the commit after
@@ -16,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
 
 #: Commands by the name of their output; ``{demo}`` is the folder of ``matshot demo``, which comes first.
 COMMANDS = {
@@ -46,7 +50,17 @@ COMMANDS = {
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below a folder, by its path there."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(content(path)).hexdigest() for path in files}
+
+
+def content(path: Path) -> bytes:
+    """What must not change of a file: its bytes or, where the header holds a time, its channels, type and pixels."""
+    if path.suffix not in (".exr", ".tif"):
+        return path.read_bytes()
+    image = oiio.ImageBuf(str(path))
+    spec = image.spec()
+    kind = f"{spec.channelnames} {spec.format}"
+    return kind.encode() + np.ascontiguousarray(image.get_pixels(spec.format)).tobytes()
 
 
 def outputs(folder: Path) -> dict[str, str]:
