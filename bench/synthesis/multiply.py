@@ -27,7 +27,7 @@ from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import load_material
 from matshot.material.types import Material
-from matshot.shading.preview import labelled_row, map_picture, sheet, shrunk
+from matshot.shading.preview import labeled_row, map_picture, sheet, shrunk
 from matshot.shading.procedural import brick_wall
 from matshot.synthesis.multiply import MultiplyOptions, multiply
 
@@ -244,9 +244,7 @@ def _contact_sheet(options: argparse.Namespace) -> str:
         result = _multiplied(source, size=_LARGE, tileable=True, seed=number)
         pictures += [_three_times(material) for material in (source, result)]
         labels += [f"{folder.name}: source, 3 x 3", f"result ({result.parameters.get('engine', 'auto')}), 3 x 3"]
-    rows = [
-        labelled_row(pictures[first : first + 4], labels[first : first + 4]) for first in range(0, len(pictures), 4)
-    ]
+    rows = [labeled_row(pictures[first : first + 4], labels[first : first + 4]) for first in range(0, len(pictures), 4)]
     title = f"Texture multiplier, {_LARGE} px, tileable: source and result, each 3 x 3"
     file = options.out / "multiply.png"
     write_texture(Texture(sheet(rows, title), "srgb"), file)
@@ -262,7 +260,7 @@ def _generated_picture() -> str:
         source = _single(pixels[: _SMALL * 3 // 4, : _SMALL * 3 // 4])
         result = _multiplied(source, size=_SMALL, tileable=True)
         labels = [f"{name}: source, 3 x 3", "result, 3 x 3"]
-        rows.append(labelled_row([_three_times(material) for material in (source, result)], labels))
+        rows.append(labeled_row([_three_times(material) for material in (source, result)], labels))
     target = report.PICTURES / "multiply.png"
     write_texture(Texture(sheet(rows), "srgb"), target)
     return f"![Source and result](docs/images/{target.name})"

@@ -223,9 +223,9 @@ def work_of(asked: Batch, table: Tool) -> str:
     parameters = {one.name: one.default for one in table.parameters} | dict(asked.parameters)
     models: dict[str, str] = {}
     if any(parameter.name == "device" for parameter in table.parameters):
-        from ..inference.cards import installed
+        from ..inference.cards import installed_models
 
-        models = {card.name: card.sha256 for card in installed()}
+        models = {card.name: card.sha256 for card in installed_models()}
     kept = {name: value for name, value in parameters.items() if name not in _INDIFFERENT}
     return digest({"tool": table.name, "parameters": kept, "matshot": __version__, "models": models})
 

@@ -21,7 +21,7 @@ import matshot_host
 from matshot_host.location import RECORD, record, user_folder
 
 from .. import __version__
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from ..files import atomic_write, os_reason, partial_path, staging_folder
 from .folders import blender_folder, maya_folder, unreal_folder, unreal_project
 
@@ -41,7 +41,7 @@ class Host:
         library: where ``matshot_host`` lies in that.
         beside: files that belong beside the folder.
         loose: files for people who have only the folder, which are not installed.
-        next: what is left to do there.
+        next_step: what is left to do there.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Host:
     library: str
     beside: tuple[str, ...] = ()
     loose: tuple[str, ...] = ()
-    next: str = ""
+    next_step: str = ""
 
 
 HOSTS: Mapping[str, Host] = {
@@ -57,7 +57,7 @@ HOSTS: Mapping[str, Host] = {
         "Blender",
         "matshot",
         _LIBRARY,
-        next="Start Blender anew and tick Matshot in Edit > Preferences > Add-ons.",
+        next_step="Start Blender anew and tick Matshot in Edit > Preferences > Add-ons.",
     ),
     "maya": Host(
         "Maya",
@@ -65,19 +65,19 @@ HOSTS: Mapping[str, Host] = {
         f"scripts/{_LIBRARY}",
         ("matshot.mod",),
         ("drag_into_maya.py",),
-        next="Start Maya anew; there is a shelf called Matshot.",
+        next_step="Start Maya anew; there is a shelf called Matshot.",
     ),
     "unreal": Host(
         "Unreal",
         "Matshot",
         f"Content/Python/{_LIBRARY}",
-        next="Open the project anew; the tools are in Tools > Matshot.",
+        next_step="Open the project anew; the tools are in Tools > Matshot.",
     ),
 }
 
 
 @dataclass(frozen=True)
-class Installed:
+class InstalledPlugin:
     """What is noted about one installed folder or file, and what became of it.
 
     Attributes:
@@ -100,11 +100,11 @@ def known_host(name: str) -> Host:
         MatshotError: when there is no plug-in for it.
     """
     if name not in HOSTS:
-        raise MatshotError(f"There is no plug-in for {name!r}; there are {', '.join(HOSTS)}.")
+        raise unknown_choice("host", name, HOSTS)
     return HOSTS[name]
 
 
-def packed(host: str, into: Path) -> Path:
+def copy_plugin(host: str, into: Path) -> Path:
     """Copy a plug-in, whole: with ``matshot_host`` in it, and the files that belong beside it.
 
     Args:
@@ -131,7 +131,7 @@ def packed(host: str, into: Path) -> Path:
     return folder
 
 
-def plugin_place(
+def plugin_folder(
     host: str,
     version: str = "",
     into: Path | None = None,
@@ -171,7 +171,7 @@ def install(host: str, version: str = "", into: Path | None = None) -> list[Path
 
     Args:
         host: one of :data:`HOSTS`.
-        version: as :func:`plugin_place` takes it.
+        version: as :func:`plugin_folder` takes it.
         into: likewise.
 
     Returns:
@@ -182,7 +182,7 @@ def install(host: str, version: str = "", into: Path | None = None) -> list[Path
             Everything is then as it was.
     """
     known = known_host(host)
-    place = plugin_place(host, version, into)
+    place = plugin_folder(host, version, into)
     wanted = [place / known.folder, *(place / name for name in known.beside)]
     noted = _noted()
     for path in wanted:
@@ -192,7 +192,7 @@ def install(host: str, version: str = "", into: Path | None = None) -> list[Path
     noted["installed"][host] = [*before, *map(str, wanted)]
     noted |= {"python": sys.executable, "version": __version__}
     with staging_folder(place) as aside:
-        packed(host, aside)
+        copy_plugin(host, aside)
         with _exchanged([(aside / path.name, path) for path in wanted], aside):
             _write_record(noted)
     return wanted
@@ -217,7 +217,7 @@ def uninstall(host: str, version: str = "", into: Path | None = None) -> list[st
     paths = [Path(path) for path in noted["installed"].get(host, [])]
     where = ""
     if version or into is not None:
-        place = plugin_place(host, version, into)
+        place = plugin_folder(host, version, into)
         paths = [path for path in paths if path.parent == place]
         where = f" in {place}"
     if not paths:
@@ -230,7 +230,7 @@ def uninstall(host: str, version: str = "", into: Path | None = None) -> list[st
     return told
 
 
-def installed() -> list[Installed]:
+def installed_plugins() -> list[InstalledPlugin]:
     """What is noted as installed, and whether it is still there.
 
     Raises:
@@ -240,7 +240,7 @@ def installed() -> list[Installed]:
     for host, paths in _sound(record())["installed"].items():
         for path in map(Path, paths):
             there = os.path.lexists(path) and _is_ours(host, path)
-            found.append(Installed(host, path, there, _version(host, path) if there else ""))
+            found.append(InstalledPlugin(host, path, there, _version(host, path) if there else ""))
     return found
 
 

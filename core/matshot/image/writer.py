@@ -19,8 +19,8 @@ from ..files import flush, os_reason, partial_path
 from .color import Pixels, linear_from_srgb, srgb_from_linear
 from .formats import COLOR_ONLY, NO_ALPHA, check_target, stored_depth
 from .normals import encoded_normals
-from .ocio import converted, linear_rec709
-from .reader import PNG_SIGNATURE, is_associated, opened_image, png_ends
+from .ocio import colorspace_conversion, linear_rec709
+from .reader import PNG_SIGNATURE, has_associated_alpha, open_image, png_ends
 from .types import Depth, Texture
 
 #: Their libraries do not survive a full disk: libjpeg ends the process, libwebp never returns. Room for the largest
@@ -235,7 +235,7 @@ class TextureWriter:
     def _associated(self, values: Pixels) -> Pixels:
         """Colour times alpha. Light without coverage, as of a flame, goes back as it came from such a file."""
         source, alpha = self.like.source, values[..., -1:]
-        came_so = source is not None and source.attributes is not None and is_associated(source.attributes)
+        came_so = source is not None and source.attributes is not None and has_associated_alpha(source.attributes)
         factor = np.where(alpha > 0, alpha, 1) if came_so else alpha
         return np.concatenate([values[..., :-1] * factor, alpha], axis=2)
 
@@ -245,7 +245,7 @@ class TextureWriter:
         color, alpha = values[..., :channels], values[..., channels:]
         same_depth = source is not None and (source.depth in ("uint8", "uint16")) == whole
         if source is not None and source.colorspace and texture.encoding == "linear":
-            return converted(values, linear_rec709(), source.colorspace)
+            return colorspace_conversion(values, linear_rec709(), source.colorspace)
         if texture.encoding == "linear" and whole and not (source and same_depth):
             color = srgb_from_linear(color)
         elif texture.encoding == "srgb" and not whole and not (source and same_depth):
@@ -316,7 +316,7 @@ def _is_whole(path: Path) -> bool:
             file.seek(-len(end), os.SEEK_END)
             return file.read() == end
     try:
-        with contextlib.closing(opened_image(path)) as image:
+        with contextlib.closing(open_image(path)) as image:
             spec = image.spec()
             rows = [image.read_scanlines(y, y + 1, 0, 0, spec.nchannels, oiio.FLOAT) for y in (0, spec.height - 1)]
             return all(row is not None for row in rows) and not image.has_error

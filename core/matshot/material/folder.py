@@ -1,7 +1,7 @@
 """Materials: named maps that describe one surface, pixel for pixel, and the folders they live in.
 
 A folder is read by its ``material.json`` or, if it has none, by the names of its files: ambientCG, Poly Haven,
-Substance and the suffixes of game engines are known. What was guessed can be told, see :meth:`MaterialFolder.explain`.
+Substance and the suffixes of game engines are known. :meth:`MaterialFolder.explanation` says what was guessed.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class MaterialFolder:
     description: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
 
-    def explain(self) -> list[str]:
+    def explanation(self) -> list[str]:
         """What each file was taken for and why, a line each."""
         return [f"{entry.path.name}: {entry.kind}, {entry.reason}" for entry in self.entries] + list(self.left_out)
 

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 
 from ..errors import MatshotError
 from ..files import os_reason
-from ..inference.memory import parsed_bytes
+from ..inference.memory import bytes_from_text
 
 #: Environment variable of the token, which in a command line every user of the machine could read.
 TOKEN = "MATSHOT_TOKEN"
@@ -137,7 +137,7 @@ def _typed(name: str, wanted: Any, value: Any) -> Any:
     if wanted is str and isinstance(value, str):
         return value.strip()
     if wanted is int and isinstance(value, str):
-        return parsed_bytes(value)
+        return bytes_from_text(value)
     if wanted in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
         return wanted(value)
     if name == "hosts" and isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):

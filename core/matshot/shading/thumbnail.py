@@ -15,7 +15,7 @@ from ..image.color import srgb_from_linear
 from ..image.normals import encoded_normals
 from ..image.reader import image_size
 from ..image.types import Texture
-from ..material.resize import shrunk
+from ..material.resize import downsampled_material
 from ..material.types import Material
 from ..progress import Progress
 from .preview import as_rgb, variation_picture
@@ -38,7 +38,7 @@ def thumbnail(material: Material, longest: int = THUMBNAIL) -> Texture:
     Returns:
         The picture, ``srgb``.
     """
-    small = shrunk(material.unpacked(), longest)
+    small = downsampled_material(material.unpacked(), longest)
     return Texture(variation_picture(small, max(small.width, small.height), 1, Progress(None)), "srgb")
 
 

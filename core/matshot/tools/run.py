@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..image.types import Texture
     from ..material.types import Material
     from ..super_resolution import UpscaleOptions
-    from ..super_resolution.files import Upscaled
+    from ..super_resolution.files import UpscaledFile
     from .assets import Asset
     from .convert import ConvertOptions
 
@@ -259,12 +259,12 @@ def _common_wrap(inputs: Sequence[str | Mapping[str, str]], options: UpscaleOpti
     return replace(options, wrap=common_wrap(files)) if alike else options  # type: ignore[arg-type]
 
 
-def _enlarged_image(done: Upscaled) -> Made:
+def _enlarged_image(done: UpscaledFile) -> Made:
     picture = _picture_of(done.target, done.target)
     return Made("image", done.target, picture, done.width, done.height, done.wrap, str(done.source), done.notes)
 
 
-def _enlarged_folder(source: Path, folder: Path, done: Sequence[Upscaled]) -> Made:
+def _enlarged_folder(source: Path, folder: Path, done: Sequence[UpscaledFile]) -> Made:
     first = done[0]
     shown = next((one for one in done if any(note.startswith("basecolor of") for note in one.notes)), first)
     notes = tuple(dict.fromkeys(note for one in done for note in one.notes))
