@@ -13,6 +13,7 @@ from matshot.image.reader import read_texture
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import save_material
+from matshot.material.resize import downsampled_material
 from matshot.material.types import Material
 from matshot.shading.preview import (
     fitted_picture,
@@ -20,7 +21,6 @@ from matshot.shading.preview import (
     map_picture,
     preview,
     sheet,
-    shrunk,
     tiled_view,
     variation_title,
     variations_sheet,
@@ -309,12 +309,12 @@ def test_shrinking_averages_light_and_keeps_normals_unit():
             "roughness": Texture(checker.astype(np.float32), "data", "xy"),
         }
     )
-    small = shrunk(material, 48)
+    small = downsampled_material(material, 48)
     assert (small.width, small.height, small.wrap) == (48, 32, "xy")
     np.testing.assert_allclose(linear_from_srgb(small.maps["basecolor"].pixels), 0.5, atol=1e-5)
     np.testing.assert_allclose(small.maps["normal"].pixels, np.broadcast_to((0, 0, 1), (32, 48, 3)), atol=1e-6)
     np.testing.assert_allclose(small.maps["roughness"].pixels, 0.5, atol=1e-6)
-    assert shrunk(material, 96) is material
+    assert downsampled_material(material, 96) is material
 
 
 def test_shrinking_keeps_alpha_and_directions():
@@ -322,7 +322,7 @@ def test_shrinking_keeps_alpha_and_directions():
     turns = np.where(np.arange(32)[np.newaxis, :, np.newaxis] % 2, 0.02, 0.98) * np.ones((32, 1, 1))
     pixels = np.full((32, 32, 4), 0.25, dtype=np.float32)
     maps = {"basecolor": Texture(pixels, "srgb"), "anisotropy_angle": Texture(turns.astype(np.float32), "data")}
-    small = shrunk(Material(maps), 16)
+    small = downsampled_material(Material(maps), 16)
     np.testing.assert_allclose(small.maps["basecolor"].pixels, 0.25, atol=1e-6)
     direction = small.maps["anisotropy_angle"].pixels
     np.testing.assert_allclose(np.minimum(direction, 0.5 - direction), 0, atol=1e-3)
