@@ -132,7 +132,7 @@ def test_our_own_normals_say_their_convention(convention):
     "name",
     [
         *("photo.jpg", "IMG_1024.jpg", "d.png", "n.png", "1k.png", "Bricks037.png", "wall_color.txt", "wall_normal"),
-        *("wall_metallicRoughness.png", "wall_metallic_roughness.png", "normalise.png", "_.png", "wall_1001.png"),
+        *("wall_metallicRoughness.png", "wall_metallic_roughness.png", "normalize.png", "_.png", "wall_1001.png"),
     ],
 )
 def test_ordinary_names_say_nothing(name):
@@ -236,8 +236,8 @@ def test_one_udim_tile_is_a_material(tmp_path):
 
 def test_loading_reads_every_map_in_its_encoding(tmp_path):
     write_texture(color(), tmp_path / "wall_diff.png")
-    grey = color().with_pixels(np.repeat(color().pixels[..., :1], 3, axis=2))
-    write_texture(grey, tmp_path / "wall_rough.png")
+    gray = color().with_pixels(np.repeat(color().pixels[..., :1], 3, axis=2))
+    write_texture(gray, tmp_path / "wall_rough.png")
     flat = np.zeros((8, 12, 3), np.float32)
     flat[..., 1], flat[..., 2] = -0.6, 0.8
     down = Texture(flat, "normal", source=FileSource(Path(), "uint16", convention="dx"))
@@ -251,7 +251,7 @@ def test_loading_reads_every_map_in_its_encoding(tmp_path):
         "normal": "normal",
         "roughness": "data",
     }
-    np.testing.assert_allclose(material.maps["roughness"].pixels, grey.pixels[..., :1], atol=1e-6)
+    np.testing.assert_allclose(material.maps["roughness"].pixels, gray.pixels[..., :1], atol=1e-6)
     np.testing.assert_allclose(material.maps["normal"].pixels, flat, atol=1e-4)
 
 
