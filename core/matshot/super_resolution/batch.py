@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from matshot_host.description import DESCRIPTION
+from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 
 from ..errors import MatshotError
 from ..image.formats import READABLE, WRITABLE
 from ..image.types import Encoding
 from ..image.udim import TOKEN, Neighbours, UdimSet, expanded, udim_sets
-from ..material.folder import PREVIEW, MapEntry, MaterialFolder, find_material
-from ..material.materialx import DOCUMENT
+from ..material.folder import MapEntry, MaterialFolder, find_material
 from ..material.record import write_record
 from ..material.types import MapKind
 from ..progress import Listener, Progress
