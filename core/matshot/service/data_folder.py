@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..errors import MatshotError
+from ..files import atomic_file, os_reason
 
 #: File that says that a folder is a service's.
 MARKER = "matshot-service.json"
@@ -63,8 +64,7 @@ class DataFolder:
             for folder in (self.assets, self.jobs, self.incoming):
                 folder.mkdir(exist_ok=True)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise MatshotError(f"The folder {self.path} cannot be used for the service: {reason}.") from error
+            raise MatshotError(f"The folder {self.path} cannot be used for the service: {os_reason(error)}.") from error
 
     def _claim(self) -> None:
         if not self.path.exists():
@@ -76,9 +76,8 @@ class DataFolder:
                 f"The folder {self.path} holds files that do not belong to a Matshot service. "
                 "Choose a new or an empty folder with --data."
             )
-        partial = self.path / f".{uuid.uuid4().hex}.partial"
-        partial.write_text(json.dumps({"matshot_service": 1}) + "\n", encoding="utf-8")
-        partial.replace(self.path / MARKER)
+        with atomic_file(self.path / MARKER) as partial:
+            partial.write_text(json.dumps({"matshot_service": 1}) + "\n", encoding="utf-8")
 
     def _is_unmarked_service(self) -> bool:
         """Whether the folder's database has the tables of a service."""
