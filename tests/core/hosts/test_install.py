@@ -97,7 +97,7 @@ def test_the_real_plugins_are_found_and_packed(host, tmp_path, monkeypatch):
 
 
 def test_packing_what_cannot_be_packed_is_one_sentence(tmp_path):
-    with pytest.raises(MatshotError, match="no plug-in for 'houdini'"):
+    with pytest.raises(MatshotError, match="Unknown host 'houdini'"):
         copy_plugin("houdini", tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(MatshotError, match="cannot be copied"):
@@ -266,7 +266,7 @@ def test_places_that_make_no_sense_are_one_sentence(place):
         (("maya", "", place / "nowhere"), "does not exist"),
         (("unreal", "5.6", None), "into a project"),
         (("unreal", "", place), "no Unreal project"),
-        (("houdini", "", place), "no plug-in for 'houdini'"),
+        (("houdini", "", place), "Unknown host 'houdini'"),
     ):
         with pytest.raises(MatshotError, match=said):
             plugin_folder(*arguments)
@@ -350,7 +350,7 @@ def test_the_command_installs_and_removes(place):
 
 def test_the_command_says_what_is_wrong_in_one_sentence(place):
     for arguments, said in (
-        (("install", "houdini"), "no plug-in for 'houdini'"),
+        (("install", "houdini"), "Unknown host 'houdini'"),
         (("install", "blender"), "was never started here"),
         (("install", "maya", "--uninstall"), "nothing was removed"),
         (("install", "unreal", "--into", place), "no Unreal project"),

@@ -290,7 +290,7 @@ def test_what_is_no_material_cannot_be_loaded(tmp_path):
     ("maps", "pattern"),
     [
         ({}, "no map"),
-        ({"albedo": color()}, "no map 'albedo'"),
+        ({"albedo": color()}, "Unknown map 'albedo'"),
         ({"roughness": color()}, "is data, not srgb"),
         ({"basecolor": scalar()}, "srgb or linear, not data"),
         ({"normal": color()}, "is normal, not srgb"),

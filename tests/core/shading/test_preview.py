@@ -256,7 +256,7 @@ def test_what_cannot_be_compared_is_said():
         variations_sheet([])
     with pytest.raises(MatshotError, match="2 materials, but 1 titles"):
         variations_sheet([wall(32)] * 2, ["one"])
-    with pytest.raises(MatshotError, match="no view 'round'"):
+    with pytest.raises(MatshotError, match="Unknown view 'round'"):
         preview(wall(32), view="round")
     with pytest.raises(MatshotError, match="1 to 16 times"):
         tiled_view(wall(32), 0)
