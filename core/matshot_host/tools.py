@@ -4,17 +4,14 @@ Command-line options, worker schemas and host dialogs are made from it, and :met
 parameter's value. Standard library only, Python 3.7 syntax, because hosts bring their own Python.
 """
 
-import math
 import numbers
 import re
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from .errors import MatshotError
+from .errors import MatshotError, quoted, unknown_choice
 
 #: Numbers from here on are refused before they are converted: no parameter is as large.
 _LARGE = 1e18
-#: Characters of a value that an error quotes.
-_QUOTED = 60
 #: Characters of a text without choices.
 LONGEST_TEXT = 200
 #: Texts that switch a parameter on or off on a command line.
@@ -131,7 +128,7 @@ class Parameter(NamedTuple):
         if number is None:
             raise self._wrong(value)
         if not self._is_in_range(number):
-            raise MatshotError(f"{self.label} must be {self._range()}, got {_quoted(value)}.")
+            raise MatshotError(f"{self.label} must be {self._range()}, got {quoted(value)}.")
         return number
 
     def parse(self, text: str) -> Any:
@@ -155,8 +152,7 @@ class Parameter(NamedTuple):
         for choice in self.choices:
             if isinstance(value, (str, numbers.Real)) and not isinstance(value, bool) and value == choice:
                 return choice
-        offered = ", ".join(str(choice) for choice in self.choices)
-        raise MatshotError(f"Unknown {self.label.lower()} {_quoted(value)}. Choose from: {offered}.")
+        raise unknown_choice(self.label.lower(), value, self.choices)
 
     def _numbers(self, value: Any) -> Tuple[Any, ...]:
         if not isinstance(value, (list, tuple)) or len(value) != len(self.parts):
@@ -165,7 +161,7 @@ class Parameter(NamedTuple):
         if None in found:
             raise self._wrong(value)
         if not all(self._is_in_range(one) for one in found):
-            raise MatshotError(f"{self.label} must be {self._range()}, got {_quoted(value)}.")
+            raise MatshotError(f"{self.label} must be {self._range()}, got {quoted(value)}.")
         return found
 
     def _text(self, value: Any) -> str:
@@ -182,7 +178,7 @@ class Parameter(NamedTuple):
             for number in re.findall("[0-9]+", value):
                 if not low <= int(number) <= high:
                     unit = f" {self.form.unit}" if self.form.unit else ""
-                    raise MatshotError(f"{self.label} must be {low} to {high}{unit}, got {_quoted(value)}.")
+                    raise MatshotError(f"{self.label} must be {low} to {high}{unit}, got {quoted(value)}.")
         return value
 
     def _is_in_range(self, number: float) -> bool:
@@ -218,7 +214,7 @@ class Parameter(NamedTuple):
                 kind += f" such as {self.form.example}"
             elif self.low is not None or self.high is not None:
                 kind += f" from {self._range()}"
-        return MatshotError(f"{self.label} must be {kind}, got {_quoted(value)}.")
+        return MatshotError(f"{self.label} must be {kind}, got {quoted(value)}.")
 
 
 def _number(value: Any, kind: Any) -> Any:
@@ -230,19 +226,6 @@ def _number(value: Any, kind: Any) -> Any:
     if kind is int:
         return int(value) if value == int(value) else None
     return float(value)
-
-
-def _quoted(value: Any) -> str:
-    """A value as a sentence can hold it, on one line."""
-    if isinstance(value, int) and abs(value) >= _LARGE:
-        return f"a number of {int(value.bit_length() * math.log10(2)) + 1} digits"
-    if isinstance(value, numbers.Number) and not isinstance(value, bool):
-        return str(value)
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # an integer inside is too long to be written
-        return f"a {type(value).__name__}"
-    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
 
 
 class Input(NamedTuple):
@@ -295,8 +278,7 @@ class Tool(NamedTuple):
         for candidate in self.parameters:
             if candidate.name == name:
                 return candidate
-        offered = ", ".join(one.name for one in self.parameters)
-        raise MatshotError(f"Unknown parameter {_quoted(name)} of {self.title}. Choose from: {offered}.")
+        raise unknown_choice(f"{self.title} parameter", name, [one.name for one in self.parameters])
 
     def has(self, name: str) -> bool:
         """Whether the tool has a parameter of that name."""
@@ -332,7 +314,7 @@ class Tool(NamedTuple):
             name, equals, text = setting.partition("=")
             name = name.strip().replace("-", "_")
             if not equals:
-                raise MatshotError(f"Setting {_quoted(setting)} has no value. Write NAME=VALUE, such as scale=2.")
+                raise MatshotError(f"Setting {quoted(setting)} has no value. Write NAME=VALUE, such as scale=2.")
             values[name] = self.parameter(name).parse(text)
         return self.check(values)
 
@@ -739,4 +721,4 @@ def tool(name: str) -> Tool:
     for candidate in TOOLS:
         if candidate.name == name:
             return candidate
-    raise MatshotError(f"Unknown tool {_quoted(name)}. Choose from: {', '.join(one.name for one in TOOLS)}.")
+    raise unknown_choice("tool", name, [one.name for one in TOOLS])

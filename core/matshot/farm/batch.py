@@ -21,11 +21,12 @@ from matshot_host.tools import Tool, tool
 
 from .. import __version__
 from ..errors import Cancelled, MatshotError
+from ..files import atomic_write
 from ..tools.assets import check_folder
 from ..tools.run import Run
 from .contact_sheet import Shown, Thumbnails, write_sheets
 from .engine import Engine, Told
-from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped, write_whole
+from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped
 from .placement import bring, check_places, placed, remove_stale, stage, still_there
 from .units import Library, Unit, listed, slice_of
 
@@ -167,9 +168,9 @@ def work_of(asked: Batch, table: Tool) -> str:
     parameters = table.defaults | dict(asked.parameters)
     models: dict[str, str] = {}
     if table.has("device"):
-        from ..inference.cards import installed
+        from ..inference.cards import installed_models
 
-        models = {card.name: card.sha256 for card in installed()}
+        models = {card.name: card.sha256 for card in installed_models()}
     kept = {name: value for name, value in parameters.items() if name not in _INDIFFERENT}
     return digest({"tool": table.name, "parameters": kept, "matshot": __version__, "models": models})
 
@@ -321,7 +322,7 @@ class _Work:
             if any(stamp(file)[:2] != doing.inputs[name][:2] for name, file in unit.files.items()):
                 raise MatshotError(f"{unit.key} was changed while it was worked on; run the same command again.")
             places = placed(unit, told.results, self._asked.parameters)
-            check_places(places, output, unit.key, self._owners)
+            check_places(places, output, unit.key, self._owners, before)
             # Said before they are there, so that after a crash they count as this unit's.
             meant: dict[str, Stamp] = {name: [0, 0, ""] for name in places.files}
             manifest.note(unit.key, state="delivering", outputs={**before, **meant})
@@ -382,4 +383,4 @@ class _Work:
             "left_out": outcome.left_out, "seconds": round(outcome.seconds, 3),
             "sheets": [sheet.name for sheet in outcome.sheets],
         }  # fmt: skip
-        write_whole(outcome.summary, json.dumps(said, indent=1).encode() + b"\n")
+        atomic_write(outcome.summary, json.dumps(said, indent=1) + "\n")

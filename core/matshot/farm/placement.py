@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MatshotError
+from ..files import os_reason
 from .manifest import Stamp, stamp
 from .units import Unit
 
@@ -53,14 +54,18 @@ def placed(unit: Unit, results: Sequence[Mapping[str, Any]], parameters: Mapping
     return Places(files, folders)
 
 
-def check_places(places: Places, output: Path, unit: str, owners: Mapping[str, str]) -> None:
-    """See that nothing lies where results go, but what came of the same unit before.
+def check_places(
+    places: Places, output: Path, unit: str, owners: Mapping[str, str], before: Mapping[str, Stamp]
+) -> None:
+    """See that nothing lies where results go, but what came of the same unit before and was not changed since.
 
     Args:
         places: of :func:`placed`.
         output: folder of the batch.
         unit: key of the unit.
         owners: units by the files that they have in the output.
+        before: stamps of the unit's files in the output as the batch left them; a size and time of 0 stand for a file
+            that a batch was about to bring when it ended.
 
     Raises:
         MatshotError: when something does.
@@ -72,6 +77,11 @@ def check_places(places: Places, output: Path, unit: str, owners: Mapping[str, s
         if owner is None and (output / name).exists():
             raise MatshotError(
                 f"{output / name} is there already, and not of this batch; move it away, or choose another output."
+            )
+        then = before.get(name)
+        if then is not None and any(then[:2]) and (output / name).exists() and stamp(output / name)[:2] != then[:2]:
+            raise MatshotError(
+                f"{output / name} was changed since Matshot wrote it and stays as it is; move it away and rerun."
             )
 
 
@@ -93,7 +103,7 @@ def bring(places: Places, output: Path) -> dict[str, Stamp]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source.replace(target)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise MatshotError(f"Results could not be moved to {output}: {reason}.", repr(error)) from error
     return {name: stamp(output / name) for name in places.files}
 
@@ -129,5 +139,5 @@ def stage(unit: Unit, folder: Path) -> tuple[str, ...]:
             except OSError:
                 shutil.copyfile(file, target)
     except OSError as error:
-        raise MatshotError(f"{staged} could not be written: {(error.strerror or str(error)).lower()}.") from error
+        raise MatshotError(f"{staged} could not be written: {os_reason(error)}.") from error
     return (str(staged), *unit.inputs[1:])

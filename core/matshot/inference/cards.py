@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 
 #: Folder of the models that come with Matshot.
 SHIPPED = Path(__file__).parent.parent / "models"
@@ -39,7 +39,7 @@ class Card:
         outputs: channels of the output, or length of the vector, where it differs from the input's; else 0.
         half_file: the same network computing in half precision, for GPUs; empty if there is none.
         half_sha256: of that file.
-        training: data with licences, command, steps, seed and machine.
+        training: data with licenses, command, steps, seed and machine.
         quality: measured figures.
         folder: where the card lies.
     """
@@ -170,11 +170,10 @@ class Registry:
         try:
             return self._cards[name]
         except KeyError:
-            known = ", ".join(sorted(self._cards)) or "none"
-            raise MatshotError(f"There is no model {name!r}; there are {known}.") from None
+            raise unknown_choice("model", name, sorted(self._cards)) from None
 
 
-def installed() -> Registry:
+def installed_models() -> Registry:
     """Models that come with Matshot and those in the folders of ``$MATSHOT_MODELS``."""
     extra = [Path(part) for part in os.environ.get("MATSHOT_MODELS", "").split(os.pathsep) if part]
     return Registry(SHIPPED, *extra)

@@ -25,7 +25,7 @@ from .gpu import nvidia_gpus
 Device = Literal["auto", "cpu", "cuda"]
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-MEND_CUDA = "pip install 'matshot[cuda]'"
+INSTALL_CUDA = "pip install 'matshot[cuda]'"
 
 _log = logging.getLogger("matshot")
 _FATAL = 4
@@ -188,7 +188,7 @@ def gpu_obstacle() -> str:
             f"{nvidia_gpus()[0]} is there, but the installed ONNX Runtime is built for the CPU alone; run: "
             "pip uninstall -y onnxruntime && pip install --force-reinstall onnxruntime-gpu"
         )
-    return f"{nvidia_gpus()[0]} is there, but NVIDIA's CUDA libraries do not load; run: {MEND_CUDA}"
+    return f"{nvidia_gpus()[0]} is there, but NVIDIA's CUDA libraries do not load; run: {INSTALL_CUDA}"
 
 
 @cache

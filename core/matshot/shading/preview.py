@@ -19,42 +19,34 @@ from ..errors import MatshotError
 from ..image.color import Pixels, srgb_from_linear
 from ..image.normals import encoded_normals
 from ..image.types import Texture, Wrap
-from ..material.resize import shrunk
+from ..material.resize import downsampled_material
 from ..material.types import MapKind, Material
 from ..progress import Listener, Progress
-from .render import Camera, Environment, Light, SoftLight, displayed, exposure, flash, render, rendered_sphere
+from .render import Camera, Environment, Light, SoftLight, display_picture, exposure, flash, render, rendered_sphere
 from .surface import Surface, surface_of
 
 #: A sheet of a material, or the material beside itself.
 View = Literal["material", "tiled"]
 
-
 #: How often a tiled view repeats a material on each axis.
 REPEATS = 3
 
-
 _MOST_REPEATS = 16
-
 
 #: Least part of its box that a variation fills, however small it is beside the others.
 _LEAST_SHARE = 0.25
 
-
-#: Grey of the sheet, and of what is written on it.
+#: Gray of the sheet, and of what is written on it.
 _GROUND, _INK, _FAINT_INK = 0.125, 0.82, 0.55
-
 
 #: Pixels between pictures and around all of them.
 _GUTTER, _MARGIN = 12, 24
 
-
 #: Sizes of letters, and heights of their lines.
 _LABEL, _LINE, _TITLE, _HEADING = 13, 26, 20, 28
 
-
 #: Narrowest picture of a map, which its label needs.
 _LEAST_MAP = 190
-
 
 #: What maps are called where their kind is not a word.
 _NAMES: dict[MapKind, str] = {
@@ -64,20 +56,16 @@ _NAMES: dict[MapKind, str] = {
     "orm": "ao, roughness, metallic",
 }
 
-
 #: Where the flash of the lit plane is beside the lens, in sides of the plane: far enough for relief to show.
 _BESIDE = (-0.30, 0.34)
-
 
 #: Most exposure of the lit plane, in that which shows matte white below the flash as white: dark materials stay dark.
 _MOST_EXPOSURE = 1.4
 
-
 #: Little light from everywhere, without which a smooth metal under a flash is black beside its highlight.
 _ROOM = Environment((0.06, 0.06, 0.06), (0.1, 0.1, 0.1), (0.0, 0.0, 0.0))
 
-
-#: A grey studio, a large softbox at the upper left and a narrow one behind on the right.
+#: A gray studio, a large softbox at the upper left and a narrow one behind on the right.
 _STUDIO: tuple[Light, ...] = (
     Environment((0.50, 0.53, 0.58), (0.20, 0.20, 0.20), (0.07, 0.065, 0.06), up=(0.0, 1.0, 0.0)),
     SoftLight((-0.55, 0.70, 0.75), (1.95, 1.90, 1.80), radius=14),
@@ -91,7 +79,7 @@ def preview(
     """One sheet that shows a material: a lit plane, a lit sphere, and every map under its name.
 
     The plane is lit by a flash beside the lens and exposed like a photograph, though dark materials stay dark; the
-    sphere stands in a grey studio of always the same brightness, so that different materials can be compared.
+    sphere stands in a gray studio of always the same brightness, so that different materials can be compared.
 
     Args:
         material: with a base color. Maps that are larger than they are shown are averaged first.
@@ -111,7 +99,7 @@ def preview(
         return tiled_view(material, size=size, progress=progress)
     whole = Progress(progress)
     whole(0, "shrinking")
-    small = shrunk(material.unpacked(), size)
+    small = downsampled_material(material.unpacked(), size)
     surface = surface_of(small)
     square = _repeated(surface, small.wrap)
     plane = _lit_plane(square, whole.part(0.1, 0.3, "lighting"))
@@ -119,8 +107,8 @@ def preview(
     tiling = 2 * np.sqrt(aspect) if small.wrap == "xy" else min(1.0, aspect)
     sphere = rendered_sphere(surface, size, _STUDIO, float(tiling), whole.part(0.3, 0.85, "lighting"))
     whole(0.9, "drawing")
-    lit = [fitted(plane, size, size), _on_backdrop(sphere)]
-    large = labelled_row(lit, ["plane: flash", "sphere: studio"])
+    lit = [fitted_picture(plane, size, size), _on_backdrop(sphere)]
+    large = labeled_row(lit, ["plane: flash", "sphere: studio"])
     rows = [large, *_map_rows(small.maps, large.shape[1])]
     picture = sheet(rows, material.name, _facts(material))
     whole(1)
@@ -154,14 +142,14 @@ def tiled_view(
     whole = Progress(progress)
     whole(0, "shrinking")
     # Whole pixels for each repeat, so that all repeats are alike.
-    small = shrunk(material.unpacked(), max(1, size // repeats))
+    small = downsampled_material(material.unpacked(), max(1, size // repeats))
     surface = _tiled(surface_of(small), repeats, repeats)
     plane = _lit_plane(surface, whole.part(0.1, 0.9, "lighting"))
     color = np.tile(map_picture("basecolor", small.maps["basecolor"]), (repeats, repeats, 1))
     pictures = [_scaled(picture, repeats * (size // repeats)) for picture in (plane, color)]
     whole(0.9, "drawing")
     often = f"{repeats} x {repeats}"
-    row = labelled_row(pictures, [f"plane, {often}: flash", f"base color, {often}"])
+    row = labeled_row(pictures, [f"plane, {often}: flash", f"base color, {often}"])
     picture = sheet([row], material.name, _facts(material))
     whole(1)
     return Texture(picture, "srgb")
@@ -210,7 +198,7 @@ def variations_sheet(
         pictures.append(_boxed(variation_picture(material, round(share * size), repeats, part), size, size))
     columns = min(len(pictures), max(2, round(np.sqrt(1.5 * len(pictures)))))
     rows = [
-        labelled_row(pictures[first : first + columns], names[first : first + columns])
+        labeled_row(pictures[first : first + columns], names[first : first + columns])
         for first in range(0, len(pictures), columns)
     ]
     picture = sheet(rows)
@@ -225,9 +213,9 @@ def variation_title(material: Material) -> str:
 
 
 def map_picture(kind: MapKind, texture: Texture) -> Pixels:
-    """A map as a picture: colour as it looks, normals as OpenGL files hold them, numbers as grey.
+    """A map as a picture: color as it looks, normals as OpenGL files hold them, numbers as gray.
 
-    Heights are stretched from black to white, and anisotropy is grey where there is none.
+    Heights are stretched from black to white, and anisotropy is gray where there is none.
     """
     pixels = texture.color if texture.encoding in ("srgb", "linear") else texture.pixels
     if texture.encoding == "normal":
@@ -242,14 +230,14 @@ def map_picture(kind: MapKind, texture: Texture) -> Pixels:
     return as_rgb(pixels)
 
 
-def fitted(picture: Pixels, width: int, height: int) -> Pixels:
-    """A picture of any size, as large as it can be in the middle of a box of the sheet's grey."""
+def fitted_picture(picture: Pixels, width: int, height: int) -> Pixels:
+    """A picture of any size, as large as it can be in the middle of a box of the sheet's gray."""
     scale = min(width / picture.shape[1], height / picture.shape[0])
     inner = _resized(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     return _boxed(inner, width, height)
 
 
-def labelled_row(pictures: Sequence[Pixels], labels: Sequence[str]) -> Pixels:
+def labeled_row(pictures: Sequence[Pixels], labels: Sequence[str]) -> Pixels:
     """Pictures side by side, each above its label.
 
     Args:
@@ -271,7 +259,7 @@ def sheet(rows: Sequence[Pixels], title: str = "", facts: str = "") -> Pixels:
     """Rows under each other on a dark neutral ground.
 
     Args:
-        rows: pictures of any width, such as those of :func:`labelled_row`.
+        rows: pictures of any width, such as those of :func:`labeled_row`.
         title: of the sheet.
         facts: in small letters under the title.
     """
@@ -293,12 +281,12 @@ def _lit_plane(surface: Surface, progress: Progress) -> Pixels:
     """A surface under a flash beside the lens, as a picture."""
     camera = Camera(surface.width, surface.height)
     plane = render(surface, camera, [flash(camera, _BESIDE), _ROOM], progress)
-    return displayed(plane, min(exposure(plane), _MOST_EXPOSURE * np.pi * camera.distance**2))
+    return display_picture(plane, min(exposure(plane), _MOST_EXPOSURE * np.pi * camera.distance**2))
 
 
 def variation_picture(material: Material, longest: int, repeats: int, progress: Progress) -> Pixels:
     """A material's base color, or the material lit where there is more to it, repeated, in whole pixels a repeat."""
-    small = shrunk(material.unpacked(), max(1, longest // repeats))
+    small = downsampled_material(material.unpacked(), max(1, longest // repeats))
     if len(small.maps) > 1:
         picture = _lit_plane(_tiled(surface_of(small), repeats, repeats), progress)
     else:
@@ -332,8 +320,10 @@ def _map_rows(maps: Mapping[MapKind, Texture], width: int) -> list[Pixels]:
     rows = []
     for first in range(0, len(kinds), columns):
         row = kinds[first : first + columns]
-        boxes = [fitted(map_picture(kind, maps[kind]), side, height) for kind, side in zip(row, sides, strict=False)]
-        rows.append(labelled_row(boxes, [_label(kind, maps[kind]) for kind in row]))
+        boxes = [
+            fitted_picture(map_picture(kind, maps[kind]), side, height) for kind, side in zip(row, sides, strict=False)
+        ]
+        rows.append(labeled_row(boxes, [_label(kind, maps[kind]) for kind in row]))
     return rows
 
 
@@ -355,16 +345,16 @@ def _facts(material: Material) -> str:
 
 
 def _on_backdrop(sphere: Pixels) -> Pixels:
-    """A sphere before a grey that is lighter in the middle."""
+    """A sphere before a gray that is lighter in the middle."""
     side = np.linspace(-1, 1, sphere.shape[0], dtype=np.float32)
     away = np.square(side)[np.newaxis] + np.square(side - np.float32(0.15))[:, np.newaxis]
     backdrop = (np.float32(0.018) + np.float32(0.05) * np.exp(-1.1 * away))[..., np.newaxis]
     covered = sphere[..., 3:]
-    return displayed(sphere[..., :3] * covered + backdrop * (1 - covered), 1.0)
+    return display_picture(sphere[..., :3] * covered + backdrop * (1 - covered), 1.0)
 
 
 def _boxed(picture: Pixels, width: int, height: int) -> Pixels:
-    """A picture in the middle of a box of the sheet's grey."""
+    """A picture in the middle of a box of the sheet's gray."""
     top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
     box = np.full((height, width, 3), _GROUND, dtype=np.float32)
     box[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
@@ -390,14 +380,14 @@ def as_rgb(pixels: Pixels) -> Pixels:
     return np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
 
 
-def _write(strip: Pixels, text: str, size: int, grey: float) -> None:
+def _write(strip: Pixels, text: str, size: int, gray: float) -> None:
     """Put a line of text into a strip of the sheet; what does not fit is cut off."""
     if not text:
         return
     canvas = oiio.ImageBuf(np.ascontiguousarray(strip))
     baseline = (strip.shape[0] + size) // 2 - 1
     # Without a font, which some builds of OpenImageIO do not bring, the sheet stays without words.
-    if oiio.ImageBufAlgo.render_text(canvas, 0, baseline, text, size, textcolor=(grey, grey, grey)):
+    if oiio.ImageBufAlgo.render_text(canvas, 0, baseline, text, size, textcolor=(gray, gray, gray)):
         strip[...] = np.asarray(canvas.get_pixels(oiio.FLOAT))[: strip.shape[0], : strip.shape[1], :3]
     else:
         canvas.geterror()

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from matshot_host.description import DESCRIPTION
+from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 
 from ..errors import MatshotError
+from ..files import atomic_file, os_reason
 from ..image.formats import READABLE, WRITABLE
 from ..image.types import Encoding
-from ..image.udim import TOKEN, Neighbours, UdimSet, expanded, udim_sets
-from ..material.folder import PREVIEW, MapEntry, MaterialFolder, find_material
-from ..material.materialx import DOCUMENT
-from ..material.record import write_record
+from ..image.udim import TOKEN, Neighbors, UdimSet, udim_set, udim_sets
+from ..material.folder import MapEntry, MaterialFolder, find_material
+from ..material.record import replace_record
 from ..material.types import MapKind
 from ..progress import Listener, Progress
-from .files import FileOptions, Kind, Upscaled, common_wrap, recognised, target_name, upscale_file
+from .files import FileOptions, Kind, UpscaledFile, common_wrap, recognized_map, target_name, upscale_file
 from .upscale import UpscaleOptions
 
 
@@ -31,7 +31,7 @@ class Task:
         target: file to write.
         options: of the tool, with the wrap of the whole set where there is one.
         files: how to read and store, with the kind where the set tells it.
-        neighbours: of a UDIM tile.
+        neighbors: of a UDIM tile.
         notes: to pass on to the user.
         entry: what the file is of a material; None for an image alone.
         material: that it belongs to.
@@ -41,7 +41,7 @@ class Task:
     target: Path
     options: UpscaleOptions
     files: FileOptions
-    neighbours: Neighbours | None = None
+    neighbors: Neighbors | None = None
     notes: tuple[str, ...] = ()
     entry: MapEntry | None = None
     material: MaterialFolder | None = None
@@ -56,7 +56,7 @@ class Outcome:
         failed: source and error of those that were not.
     """
 
-    done: tuple[Upscaled, ...]
+    done: tuple[UpscaledFile, ...]
     failed: tuple[tuple[Path, MatshotError], ...]
 
 
@@ -67,7 +67,7 @@ def upscale_all(
     files: FileOptions | None = None,
     *,
     progress: Listener | None = None,
-    report: Callable[[Upscaled | tuple[Path, MatshotError]], None] | None = None,
+    report: Callable[[UpscaledFile | tuple[Path, MatshotError]], None] | None = None,
 ) -> Outcome:
     """Upscale images, folders of images (mirrored into the output folder), material folders and UDIM sets.
 
@@ -88,14 +88,14 @@ def upscale_all(
     """
     tasks = planned([Path(i) for i in inputs], Path(output), options or UpscaleOptions(), files or FileOptions())
     done, failed = [], []
-    maps: dict[Path, dict[MapKind, Upscaled]] = {}
+    maps: dict[Path, dict[MapKind, UpscaledFile]] = {}
     whole = Progress(progress)
     for index, task in enumerate(tasks):
         part = whole.part(index / len(tasks), (index + 1) / len(tasks), task.source.name)
         part(0.0)
         try:
             made = upscale_file(
-                task.source, task.target, task.options, task.files, neighbours=task.neighbours, progress=part
+                task.source, task.target, task.options, task.files, neighbors=task.neighbors, progress=part
             )
             if task.entry is not None and task.material is not None:
                 ready = maps.setdefault(task.material.path, {})
@@ -121,7 +121,7 @@ def planned(inputs: Sequence[Path], output: Path, options: UpscaleOptions, files
         return [Task(inputs[0], output, options, files)] if _existing(inputs[0]) else []
     for path in inputs:
         if TOKEN in path.name:
-            tasks += _set_tasks(expanded(path), output, options, files)
+            tasks += _set_tasks(udim_set(path), output, options, files)
         elif _existing(path) and path.is_dir():
             inside = list(_folder_tasks(path, output, options, files))
             if not inside:
@@ -154,8 +154,8 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
         maps = {entry.path: entry for entry in material.entries} if material else {}
         wrap = options.wrap
         if maps and wrap == "auto":
-            colour_first = sorted(maps, key=lambda path: maps[path].kind != "basecolor")
-            wrap = common_wrap(colour_first)  # type: ignore[assignment]
+            color_first = sorted(maps, key=lambda path: maps[path].kind != "basecolor")
+            wrap = common_wrap(color_first)  # type: ignore[assignment]
         for path, entry in maps.items():
             known = replace(files, kind=_kind(entry.encoding))
             if entry.encoding == "normal" and files.normal == "auto":
@@ -184,16 +184,16 @@ def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: File
     """Tasks of a UDIM set: tiles border on each other and do not wrap."""
     options = replace(options, wrap="none")
     for number, path in udim.tiles.items():
-        kind, convention, _ = recognised(path, files)
+        kind, convention, _ = recognized_map(path, files)
         reading = {"encoding": "auto" if kind == "color" else kind, "convention": convention}
         if kind == "color":
             reading["colorspace"] = files.colorspace
-        neighbours = Neighbours(udim.tiles, number, reading)
+        neighbors = Neighbors(udim.tiles, number, reading)
         note = (f"tile {number} of {udim.pattern.name}",)
-        yield Task(path, output / target_name(path, files.format), options, files, neighbours, note)
+        yield Task(path, output / target_name(path, files.format), options, files, neighbors, note)
 
 
-def _record(material: MaterialFolder, ready: Mapping[MapKind, Upscaled], output: Path) -> None:
+def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], output: Path) -> None:
     """Describe the maps that are ready; a description that leaves them to their names goes on doing so."""
     said = material.description.get("maps")
     if not said:
@@ -205,13 +205,12 @@ def _record(material: MaterialFolder, ready: Mapping[MapKind, Upscaled], output:
         return
     first = next(iter(ready.values()))
     maps = {kind: {**said[kind], "file": made.target.name, **made.stored} for kind, made in ready.items()}
-    write_record({**material.description, "size": [first.width, first.height], "maps": maps}, output)
+    replace_record({**material.description, "size": [first.width, first.height], "maps": maps}, output)
 
 
 def _copy_record(record: Path, output: Path) -> None:
     try:
-        partial = output / f".{record.name}.partial"
-        shutil.copyfile(record, partial)
-        partial.replace(output / record.name)
+        with atomic_file(output / record.name) as partial:
+            shutil.copyfile(record, partial)
     except OSError as error:
-        raise MatshotError(f"{record.name} could not be copied: {error.strerror}.") from error
+        raise MatshotError(f"{record.name} could not be copied to {output}: {os_reason(error)}.") from error

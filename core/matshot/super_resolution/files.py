@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +15,7 @@ from ..errors import MatshotError
 from ..image.formats import WRITABLE, check_target
 from ..image.reader import image_size, read_texture
 from ..image.types import Convention, Depth, Encoding
-from ..image.udim import Neighbours
+from ..image.udim import Neighbors
 from ..image.writer import TextureWriter
 from ..inference.tiling import bands
 from ..material.map_names import guess_map
@@ -35,7 +35,7 @@ class FileOptions(ToolOptions):
     Attributes:
         kind: what a map holds; ``auto`` guesses by its name.
         normal: convention of normal maps; ``auto`` goes by the name and is OpenGL where that says nothing.
-        colorspace: OCIO name of colour files' space; empty for sRGB in integer and linear Rec. 709 in float files.
+        colorspace: OCIO name of color files' space; empty for sRGB in integer and linear Rec. 709 in float files.
         format: of the result, ``same`` for that of the source.
         depth: bits of the result, ``same`` for those of the source.
     """
@@ -50,7 +50,7 @@ class FileOptions(ToolOptions):
 
 
 @dataclass(frozen=True)
-class Upscaled:
+class UpscaledFile:
     """What became of one file.
 
     Attributes:
@@ -84,9 +84,9 @@ def upscale_file(
     options: UpscaleOptions | None = None,
     files: FileOptions | None = None,
     *,
-    neighbours: Neighbours | None = None,
+    neighbors: Neighbors | None = None,
     progress: Progress | None = None,
-) -> Upscaled:
+) -> UpscaledFile:
     """Enlarge one file into another, never holding more than the memory bound.
 
     Args:
@@ -94,7 +94,7 @@ def upscale_file(
         target: image file; appears when it is whole.
         options: of the tool.
         files: how to read and store.
-        neighbours: the other tiles of a UDIM set, which border on this one.
+        neighbors: the other tiles of a UDIM set, which border on this one.
         progress: told after every tile.
 
     Raises:
@@ -109,14 +109,14 @@ def upscale_file(
         raise MatshotError(f"{source.name} would overwrite itself; choose another output.")
     width, height, _ = image_size(source)
     check_target(target, width * options.scale, height * options.scale)
-    kind, convention, notes = recognised(source, files)
+    kind, convention, notes = recognized_map(source, files)
     encoding: Encoding | Literal["auto"] = "auto" if kind == "color" else kind
     colorspace = files.colorspace if kind == "color" else ""
     texture = read_texture(source, encoding=encoding, colorspace=colorspace, convention=convention)
     margin = 0
-    if neighbours is not None:
+    if neighbors is not None:
         margin = min(MARGIN, texture.height, texture.width)
-        texture = texture.with_pixels(neighbours.bordered(texture.pixels, margin))
+        texture = texture.with_pixels(neighbors.with_border(texture.pixels, margin))
     rows, wrap = upscaled_rows(texture, options, progress)
     inset = margin * options.scale
     out_width, out_height = rows.width - 2 * inset, rows.height - 2 * inset
@@ -127,16 +127,16 @@ def upscale_file(
     if texture.source is not None and writer.depth != texture.source.depth:
         notes += (f"stored as {writer.depth}; {source.name} is {texture.source.depth}",)
     taken = time.monotonic() - began
-    parameters = {**options.recorded(), "wrap": wrap}
+    parameters = {**asdict(options), "wrap": wrap}
     stored = storage_of(texture, writer.depth)
-    return Upscaled(source, target, out_width, out_height, kind, wrap, taken, parameters, notes, stored)
+    return UpscaledFile(source, target, out_width, out_height, kind, wrap, taken, parameters, notes, stored)
 
 
-#: Pixels that a UDIM tile sees of its neighbours: more than any shipped network's receptive field.
+#: Pixels that a UDIM tile sees of its neighbors: more than any shipped network's receptive field.
 MARGIN = 32
 
 
-def recognised(
+def recognized_map(
     source: Path, files: FileOptions
 ) -> tuple[Literal["color", "normal", "data"], Convention, tuple[str, ...]]:
     """What a file holds, its normal convention, and what was guessed."""

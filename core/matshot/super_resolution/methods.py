@@ -7,10 +7,10 @@ from collections.abc import Callable
 from matshot_host.tools import UPSCALE
 
 from ..errors import MatshotError
-from ..inference.cards import Card, Registry, installed
+from ..inference.cards import Card, Registry, installed_models
 from ..inference.session import Device, network
 from ..inference.tiling import Operator
-from .resampling import Enlarge, Sharpen, Shrunk, box, cubic, lanczos
+from .resampling import Downscale, Enlarge, Sharpen, box, cubic, lanczos
 
 #: Interpolations, as a function of the scale.
 _INTERPOLATIONS: dict[str, Callable[[int], Operator]] = {
@@ -32,8 +32,8 @@ def operators(
     Args:
         encoding: ``srgb``, ``normal`` or ``data``, what the map is fed as.
         scale: 2, 4 or 8.
-        look: ``fidelity`` or ``detail``; only colour has both.
-        method: one of ``METHODS``. The learned ones of old know colour alone; other maps get bicubic with them.
+        look: ``fidelity`` or ``detail``; only color has both.
+        method: one of ``METHODS``. The learned ones of old know color alone; other maps get bicubic with them.
         device: as :class:`~matshot.inference.session.Network`.
         threads: likewise.
         models: to choose from; those installed by default.
@@ -46,7 +46,7 @@ def operators(
         return [_INTERPOLATIONS[method](scale)]
     if method != "network" and encoding != "srgb":
         return [_INTERPOLATIONS["bicubic"](scale)]
-    cards = _cards(models or installed(), encoding, look, method)
+    cards = _cards(models or installed_models(), encoding, look, method)
     if scale in cards:
         return [network(cards[scale], device, threads)]
     if scale == 8 and 4 in cards:
@@ -62,7 +62,7 @@ def _twice(cards: dict[int, Card], encoding: str, device: Device, threads: int) 
     """Twice as large: by a network of that scale, else by the x4 network and half its size."""
     if 2 in cards:
         return [network(cards[2], device, threads)]
-    return [Shrunk(network(cards[4], device, threads), 2, unit=encoding == "normal")]
+    return [Downscale(network(cards[4], device, threads), 2, unit=encoding == "normal")]
 
 
 def _cards(models: Registry, encoding: str, look: str, method: str) -> dict[int, Card]:

@@ -107,13 +107,13 @@ class Sharpen:
         return (large + self._amount * (large - smooth)).astype(np.float32)
 
 
-class Shrunk:
+class Downscale:
     """Another operator's result, shrunk by antialiased bicubic: a x4 network for x2.
 
     Args:
         operator: to follow.
         factor: how many times smaller; must divide the operator's scale.
-        unit: normalise the result over its channels (normal maps).
+        unit: normalize the result over its channels (normal maps).
     """
 
     def __init__(self, operator: Operator, factor: int, unit: bool = False) -> None:

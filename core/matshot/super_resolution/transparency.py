@@ -1,4 +1,4 @@
-"""Colour under transparent texels."""
+"""Color under transparent texels."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def is_constant(alpha: Pixels) -> bool:
     return bool(alpha.min() == alpha.max())
 
 
-def bled(color: Pixels, alpha: Pixels, wrap: str, reach: int) -> Pixels:
-    """Give fully transparent texels the colour of the nearest one that is not.
+def bled_color(color: Pixels, alpha: Pixels, wrap: str, reach: int) -> Pixels:
+    """Give fully transparent texels the color of the nearest one that is not.
 
     Whatever an exporter left there (black, most often) would otherwise be drawn into the visible edge as a halo.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -13,13 +13,13 @@ from ..errors import MatshotError
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.types import Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
-from ..inference.memory import Chain, budget, fitting_tile, resident_bytes
+from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
 from ..inference.session import Device
 from ..inference.tiling import ArrayRows, Operator, Rows, TiledRows
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .methods import operators
-from .transparency import bled, is_constant
+from .transparency import bled_color, is_constant
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,12 @@ class UpscaleOptions(ToolOptions):
     threads: int = 0
     tile: int = 0
 
-    def recorded(self) -> dict[str, Any]:
-        """The parameters, for a result's record."""
-        return asdict(self)
-
 
 def upscale(texture: Texture, *, progress: Listener | None = None, **options: Any) -> Texture:
     """Enlarge a texture.
 
-    Colour goes through the colour network display-encoded, normals and data through their own. Alpha is enlarged as
-    data, and not at all where it is constant; colour under transparent texels is bled first. Values outside [0, 1]
+    Color goes through the color network display-encoded, normals and data through their own. Alpha is enlarged as
+    data, and not at all where it is constant; color under transparent texels is bled first. Values outside [0, 1]
     survive. What was in [0, 1] stays there.
 
     Args:
@@ -98,12 +94,12 @@ def upscaled_rows(texture: Texture, options: UpscaleOptions, progress: Progress)
     if rest is not None and not is_constant(rest):
         chains.append(_operators("data", options))
         if texture.encoding in ("srgb", "linear"):
-            main = bled(main, rest, wrap, _reach(chains[0]))
+            main = bled_color(main, rest, wrap, _reach(chains[0]))
     fed = _fed(main, texture.encoding)
     sources = [ArrayRows(fed)] + ([ArrayRows(rest)] if rest is not None and len(chains) == 2 else [])
-    tile = options.tile or fitting_tile(
+    tile = options.tile or largest_tile(
         [Chain(c, s.height, s.width, s.channels) for c, s in zip(chains, sources, strict=True)],
-        budget(options.memory),
+        memory_budget(options.memory),
         resident_bytes(),
     )
     parts = [(i / len(sources), (i + 1) / len(sources)) for i in range(len(sources))]
@@ -140,7 +136,7 @@ def _split(texture: Texture) -> tuple[Pixels, Pixels | None]:
 
 
 def _fed(main: Pixels, encoding: Encoding) -> Pixels:
-    """Pixels as the networks eat them: colour display-encoded and of three channels."""
+    """Pixels as the networks eat them: color display-encoded and of three channels."""
     if encoding == "linear":
         main = srgb_from_linear(main)
     if encoding in ("srgb", "linear") and main.shape[2] == 1:
@@ -151,7 +147,7 @@ def _fed(main: Pixels, encoding: Encoding) -> Pixels:
 def _cascade(source: Rows, chain: list[Operator], wrap: str, tile: int, progress: Progress) -> Rows:
     # Stages take turns, so only the last, which is also by far the longest, can tell how far the whole is.
     for operator in chain[:-1]:
-        source = TiledRows(source, operator, wrap, tile, progress.held())
+        source = TiledRows(source, operator, wrap, tile, progress.heartbeat())
     return TiledRows(source, chain[-1], wrap, tile, progress, keep=1)
 
 
@@ -185,7 +181,7 @@ class _Bounds:
 
 
 class _Assembled:
-    """Rows of the result in the texture's own encoding, alpha beside colour again."""
+    """Rows of the result in the texture's own encoding, alpha beside color again."""
 
     def __init__(self, texture: Texture, bounds: _Bounds, made: list[Rows], rest: Pixels | None) -> None:
         self._texture, self._bounds, self._made, self._rest = texture, bounds, made, rest

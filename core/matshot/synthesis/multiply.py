@@ -14,17 +14,17 @@ from matshot_host.tools import MULTIPLY
 
 from ..errors import MatshotError
 from ..image.color import Pixels
-from ..image.normals import renormalised
+from ..image.normals import unit_normals
 from ..image.types import Texture, Wrap
 from ..image.wrap import measured_wrap
-from ..inference.memory import budget, resident_bytes
+from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import Device, usable_threads
 from ..material.planes import Planes, anisotropy_of_directions, directions, planes_of
 from ..material.types import MapKind, Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .correspondence import Transfer
-from .patches import matched, synthesised
+from .patches import matched, synthesized
 from .periodicity import regularity
 
 Engine = Literal["auto", "patch", "neural"]
@@ -107,11 +107,11 @@ def variations(
     """Materials like a given one, each when it is asked for.
 
     All maps are arranged alike: every pixel of a result is, in all maps, the same pixel of the source, or the same
-    mean of a few. Patches are moved and never turned, so normals keep their meaning. Only of a single colour image
+    mean of a few. Patches are moved and never turned, so normals keep their meaning. Only of a single color image
     does the neural engine give its own pixels.
 
     Args:
-        material: source; at least 8 pixels a side, unless it is of one colour.
+        material: source; at least 8 pixels a side, unless it is of one color.
         options: see :class:`MultiplyOptions`.
         progress: told ``(fraction, stage)``; may raise ``Cancelled``.
         shown: told the base color, or else the first map, of every octave, smaller than the result.
@@ -131,7 +131,7 @@ def variations(
     wrap = measured_wrap(planes.values) if chosen.wrap == "auto" else chosen.wrap
     whole = Progress(progress)
     for number in range(chosen.count):
-        part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesising")
+        part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesizing")
         yield _one(planes, chosen, chosen.seed + number, (height, width), wrap, part, shown)
 
 
@@ -159,7 +159,7 @@ def _one(
     made: Material | None = None
     if not np.ptp(values, axis=(0, 1)).any():
         made = _constant(material, size, wrap)
-        notes = ["of one colour, and so is what was made of it"]
+        notes = ["of one color, and so is what was made of it"]
     elif engine == "neural":
         picture = _neural(material, options, seed, size, wrap, source_wrap, progress.part(0, 0.9), shown)
         if len(material.maps) == 1 and values.shape[2] == 3 and "normal" not in material.maps:
@@ -172,7 +172,7 @@ def _one(
             )  # fmt: skip
             made = arranged(material, transfer)
     else:
-        transfer = synthesised(
+        transfer = synthesized(
             values,
             weights,
             *size,
@@ -192,7 +192,7 @@ def _one(
 
 
 def arranged(material: Material, transfer: Transfer) -> Material:
-    """A material whose every map is arranged by the same transfer; normals are unit vectors afterwards."""
+    """A material whose every map is arranged by the same transfer; normals are unit vectors afterward."""
     maps: dict[MapKind, Texture] = {}
     for kind, texture in material.maps.items():
         if kind == "anisotropy_angle":
@@ -202,7 +202,7 @@ def arranged(material: Material, transfer: Transfer) -> Material:
         else:
             pixels = transfer.apply(texture.pixels)
             if texture.encoding == "normal":
-                pixels = renormalised(pixels)
+                pixels = unit_normals(pixels)
         maps[kind] = Texture(pixels, texture.encoding, transfer.wrap, texture.source)
     return _resized(material, maps, (transfer.height, transfer.width))
 
@@ -217,9 +217,9 @@ def _neural(
     progress: Progress,
     shown: Callable[[Texture], None] | None,
 ) -> Pixels:
-    from .neural import optimised
+    from .neural import optimized
 
-    return optimised(
+    return optimized(
         _picture(material),
         *size,
         wrap=wrap,
@@ -280,7 +280,7 @@ def _check_memory(material: Material, options: MultiplyOptions, width: int, heig
     channels = sum(texture.pixels.shape[2] for texture in material.maps.values())
     source = material.width * material.height * (_SOURCE_BYTES + 8 * channels)
     needed = resident_bytes() + source + width * height * (_BYTES + 4 * channels)
-    allowed = budget(options.memory)
+    allowed = memory_budget(options.memory)
     if needed > allowed:
         raise MatshotError(
             f"A result of {width} x {height} pixels takes about {needed / 2**30:.1f} GB of memory, and "

@@ -14,9 +14,8 @@ from matshot.image.types import FileSource, Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import find_material, load_material, save_material
 from matshot.material.map_names import guess_map
-from matshot.material.materialx import DOCUMENT
 from matshot.material.types import MAP_KINDS, Material, map_encoding, map_stem, pack_orm, unpack_orm
-from matshot_host.description import DESCRIPTION
+from matshot_host.description import DESCRIPTION, DOCUMENT
 
 
 def scalar(value=0.5, height=8, width=12, **keywords):
@@ -132,7 +131,7 @@ def test_our_own_normals_say_their_convention(convention):
     "name",
     [
         *("photo.jpg", "IMG_1024.jpg", "d.png", "n.png", "1k.png", "Bricks037.png", "wall_color.txt", "wall_normal"),
-        *("wall_metallicRoughness.png", "wall_metallic_roughness.png", "normalise.png", "_.png", "wall_1001.png"),
+        *("wall_metallicRoughness.png", "wall_metallic_roughness.png", "normalize.png", "_.png", "wall_1001.png"),
     ],
 )
 def test_ordinary_names_say_nothing(name):
@@ -174,7 +173,7 @@ def test_an_ambientcg_folder(tmp_path):
     assert [entry.kind for entry in found.entries] == ["basecolor", "normal", "roughness", "height"]
     assert [entry.encoding for entry in found.entries] == ["srgb", "normal", "data", "data"]
     assert found.entries[1].path.name == "Bricks037_1K-JPG_NormalGL.jpg"
-    lines = "\n".join(found.explain())
+    lines = "\n".join(found.explanation())
     assert "Bricks037_1K-JPG_Color.jpg: basecolor, by its ambientCG name" in lines
     assert "OpenGL (+Y up)" in lines
     assert "Bricks037_1K-JPG_NormalDX.jpg: left out, Bricks037_1K-JPG_NormalGL.jpg holds the same map" in lines
@@ -193,14 +192,14 @@ def test_a_folder_with_plain_names_takes_the_name_of_the_folder(tmp_path):
     found = find_material(fill(tmp_path / "old wall", "diffuse.png", "normal.png", "roughness.png", "preview.png"))
     assert found.name == "old wall"
     assert len(found.entries) == 3
-    assert any("the name does not say" in line for line in found.explain())
+    assert any("the name does not say" in line for line in found.explanation())
 
 
 def test_unreal_normals_are_explained(tmp_path):
     found = find_material(fill(tmp_path, "T_Rock_BC.tga", "T_Rock_N.tga", "T_Rock_ORM.tga"))
     assert found.entries[1].convention == "dx"
     assert "T_Rock_N.tga: normal, by its Unreal name, taken as DirectX (+Y down) since the name does not say" in (
-        found.explain()
+        found.explanation()
     )
 
 
@@ -236,8 +235,8 @@ def test_one_udim_tile_is_a_material(tmp_path):
 
 def test_loading_reads_every_map_in_its_encoding(tmp_path):
     write_texture(color(), tmp_path / "wall_diff.png")
-    grey = color().with_pixels(np.repeat(color().pixels[..., :1], 3, axis=2))
-    write_texture(grey, tmp_path / "wall_rough.png")
+    gray = color().with_pixels(np.repeat(color().pixels[..., :1], 3, axis=2))
+    write_texture(gray, tmp_path / "wall_rough.png")
     flat = np.zeros((8, 12, 3), np.float32)
     flat[..., 1], flat[..., 2] = -0.6, 0.8
     down = Texture(flat, "normal", source=FileSource(Path(), "uint16", convention="dx"))
@@ -251,7 +250,7 @@ def test_loading_reads_every_map_in_its_encoding(tmp_path):
         "normal": "normal",
         "roughness": "data",
     }
-    np.testing.assert_allclose(material.maps["roughness"].pixels, grey.pixels[..., :1], atol=1e-6)
+    np.testing.assert_allclose(material.maps["roughness"].pixels, gray.pixels[..., :1], atol=1e-6)
     np.testing.assert_allclose(material.maps["normal"].pixels, flat, atol=1e-4)
 
 
@@ -291,7 +290,7 @@ def test_what_is_no_material_cannot_be_loaded(tmp_path):
     ("maps", "pattern"),
     [
         ({}, "no map"),
-        ({"albedo": color()}, "no map 'albedo'"),
+        ({"albedo": color()}, "Unknown map 'albedo'"),
         ({"roughness": color()}, "is data, not srgb"),
         ({"basecolor": scalar()}, "srgb or linear, not data"),
         ({"normal": color()}, "is normal, not srgb"),
@@ -362,7 +361,7 @@ def test_description_lists_what_is_there(tmp_path):
     }
     assert description["maps"]["basecolor"] == {"file": "basecolor.png", "encoding": "srgb", "colorspace": "srgb"}
     assert description["maps"]["height"] == {"file": "height.png", "encoding": "data"}
-    assert find_material(tmp_path).explain()[1] == f"normal_dx.png: normal, by {DESCRIPTION}, DirectX (+Y down)"
+    assert find_material(tmp_path).explanation()[1] == f"normal_dx.png: normal, by {DESCRIPTION}, DirectX (+Y down)"
 
 
 def test_a_failed_save_leaves_nothing(tmp_path):
@@ -371,7 +370,7 @@ def test_a_failed_save_leaves_nothing(tmp_path):
         save_material(with_alpha, tmp_path / "out", suffix=".jpg")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(MatshotError, match="cannot be made"):
+    with pytest.raises(MatshotError, match="cannot be created"):
         save_material(brick(), tmp_path / "file")
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 

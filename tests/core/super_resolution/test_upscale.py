@@ -1,4 +1,4 @@
-"""The tool's promises: exact, registered, in range, unit, and nothing of the colour lost."""
+"""The tool's promises: exact, registered, in range, unit, and nothing of the color lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matshot.image.types import Texture
 from matshot.progress import CancelSwitch
 from matshot.shading.procedural import brick_wall
 from matshot.super_resolution import METHODS, upscale
-from matshot.super_resolution.resampling import Enlarge, Shrunk, cubic
+from matshot.super_resolution.resampling import Downscale, Enlarge, cubic
 
 FAST = {"threads": 1, "device": "cpu"}
 EXACT = 1e-4
@@ -30,7 +30,7 @@ def shrunk(texture: Texture, factor: int) -> Texture:
 
     batch = texture.pixels.transpose(2, 0, 1)[:, None]
     padded = np.pad(batch, ((0, 0), (0, 0), (16, 16), (16, 16)), mode="wrap")
-    pixels = Shrunk(Same(), factor)(padded)[:, 0].transpose(1, 2, 0)
+    pixels = Downscale(Same(), factor)(padded)[:, 0].transpose(1, 2, 0)
     pixels = pixels[16 // factor : -16 // factor, 16 // factor : -16 // factor]
     if texture.encoding == "normal":
         pixels = pixels / np.linalg.norm(pixels, axis=2, keepdims=True)
@@ -69,12 +69,12 @@ def test_rolling_a_wrapped_input_rolls_the_output(wall: dict[str, Texture], meth
     assert np.abs(np.roll(a, (4 * step, 8 * step), axis=(0, 1)) - b).max() < EXACT
 
 
-def test_centre_of_nine_equals_the_wrapped_one(wall: dict[str, Texture]) -> None:
+def test_center_of_nine_equals_the_wrapped_one(wall: dict[str, Texture]) -> None:
     texture = wall["basecolor"]
     nine = texture.with_pixels(np.tile(texture.pixels, (3, 3, 1)))
     size = 4 * texture.height
-    centre = upscale(nine, wrap="none", **FAST).pixels[size : 2 * size, size : 2 * size]
-    assert np.abs(centre - upscale(texture, wrap="xy", **FAST).pixels).max() < EXACT
+    center = upscale(nine, wrap="none", **FAST).pixels[size : 2 * size, size : 2 * size]
+    assert np.abs(center - upscale(texture, wrap="xy", **FAST).pixels).max() < EXACT
 
 
 def test_auto_finds_the_wrap_and_says_so(wall: dict[str, Texture]) -> None:

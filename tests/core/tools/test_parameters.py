@@ -127,7 +127,7 @@ def test_sentences(name: str, parameter: str, value: Any, sentence: str) -> None
 
 
 def test_unknown_names() -> None:
-    assert refusal(UPSCALE, "colour", 1).startswith("Unknown parameter 'colour' of Upscale. Choose from: scale, look,")
+    assert refusal(UPSCALE, "colour", 1).startswith("Unknown Upscale parameter 'colour'. Choose from: scale, look,")
     with pytest.raises(MatshotError, match=r"^Unknown tool 'bake'\. Choose from: upscale, oneshot,"):
         tool("bake")
     assert errors.MatshotError is MatshotError

@@ -16,7 +16,7 @@ import pytest
 from maya_double import stub_path
 
 import matshot_host
-from matshot.hosts.install import packed
+from matshot.hosts.install import copy_plugin
 from matshot_host.tools import TOOLS
 
 PLUGIN = Path(__file__).parents[3] / "plugins" / "maya"
@@ -137,7 +137,7 @@ def restored():
 def test_dropping_the_installer_puts_the_module_and_its_shelf_there(maya, restored, tmp_path, source):
     folder = PLUGIN
     if source == "packed":
-        folder = packed("maya", tmp_path / "download").parent
+        folder = copy_plugin("maya", tmp_path / "download").parent
     for _ in range(2):
         dropped(folder)
     modules = Path(maya.user_folder) / "modules"
@@ -146,6 +146,38 @@ def test_dropping_the_installer_puts_the_module_and_its_shelf_there(maya, restor
     assert not list(modules.glob("**/__pycache__"))
     assert maya.dialogs == [f"Matshot is installed in {modules}. Its tools are on the shelf 'Matshot'."] * 2
     assert str(modules) in next(iter(maya.shelves["Matshot"].values()))["image"]
+
+
+@pytest.mark.parametrize("name", ["matshot", "matshot.mod", "matshot.new"])
+def test_installer_leaves_alone_what_is_not_matshots(maya, restored, name):
+    modules = Path(maya.user_folder) / "modules"
+    mine = modules / name if name.endswith(".mod") else modules / name / "scene.ma"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    dropped(PLUGIN)
+    assert mine.read_text() == "mine"
+    (message,) = maya.dialogs
+    assert ("not matshot's; move it away first" in message.lower()) == (name != "matshot.new")
+    assert not [path.name for path in modules.iterdir() if path.suffix in (".partial", ".old")]
+
+
+def test_installer_puts_the_old_module_back_when_it_fails(maya, restored, monkeypatch):
+    dropped(PLUGIN)
+    modules = Path(maya.user_folder) / "modules"
+    before = {path.relative_to(modules): path.read_bytes() for path in modules.rglob("*.py")}
+
+    def fails(source: str, target: str) -> None:
+        raise OSError(28, "No space left on device", target)
+
+    monkeypatch.setattr(shutil, "copy", fails)
+    rename = os.rename
+    monkeypatch.setattr(
+        os, "rename", lambda a, b: fails(a, b) if a.endswith(".partial") and b.endswith("matshot") else rename(a, b)
+    )
+    dropped(PLUGIN)
+    assert "no space left" in maya.dialogs[-1]
+    assert {path.relative_to(modules): path.read_bytes() for path in modules.rglob("*.py")} == before
+    assert sorted(path.name for path in modules.iterdir()) == ["matshot", "matshot.mod"]
 
 
 def test_installer_without_its_folder_says_so(maya, restored, tmp_path):
@@ -181,7 +213,7 @@ def test_all_windows_run_in_every_qt(python, binding, tmp_path, picture, materia
     if not os.path.isfile(python) or not has(python, f"{binding}.QtWidgets"):
         pytest.skip(f"{python} has no {binding}")
     material = material_folder("basecolor", "normal", "roughness", "specular", "height", height_scale=0.01)
-    scripts = packed("maya", tmp_path / "packed") / "scripts"
+    scripts = copy_plugin("maya", tmp_path / "packed") / "scripts"
     walk = Path(__file__).with_name("windows_walk.py")
     folder = tmp_path / "pictures"
     folder.mkdir()
