@@ -103,6 +103,10 @@ class Material:
         """The same material with other maps."""
         return replace(self, maps=dict(maps))
 
+    def with_wrap(self, wrap: Wrap) -> Material:
+        """The same material whose maps repeat on these axes."""
+        return self.with_maps({kind: replace(texture, wrap=wrap) for kind, texture in self.maps.items()})
+
     def unpacked(self) -> Material:
         """With ``orm`` split into its three maps; maps that were there separately win over the packed ones."""
         if "orm" not in self.maps:
