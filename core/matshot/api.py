@@ -52,7 +52,7 @@ Kind = Literal["auto", "color", "normal", "data"]
 NormalConvention = Literal["auto", "gl", "dx"]
 ImageFormat = Literal["same", "png", "jpg", "tif", "exr", "tga", "bmp", "webp", "hdr"]
 MapFormat = Literal["same", "png", "tif", "exr", "tga", "jpg"]
-DepthChoice = Literal["same"] | Depth
+DepthChoice = Literal["same", "uint8", "uint16", "half", "float"]
 Light = Literal["flash", "even"]
 Metal = Literal["auto", "on", "off"]
 Engine = Literal["auto", "patch", "neural"]
@@ -96,6 +96,8 @@ def _checked_by(tool: Tool) -> Callable[[_Function], _Function]:
             from .tools.run import checked
 
             values = {name: value for name, value in kwargs.items() if name in names}
+            if isinstance(size := values.get("size"), tuple):
+                values["size"] = "x".join(map(str, size))
             return function(*args, **{**kwargs, **checked(tool, values)})
 
         return cast("_Function", checking)
@@ -374,7 +376,7 @@ def multiply(
     source: Source,
     /,
     *,
-    size: str = "",
+    size: str | tuple[int, int] = "",
     seed: int = 0,
     tileable: bool = False,
     variety: float = 0.5,
@@ -395,7 +397,8 @@ def multiply(
 
     Args:
         source: an image file, a material folder, a texture or a material; at least 8 pixels a side.
-        size: pixels of the result, such as ``1024x512``, or ``1024`` for both sides; empty for twice the source's.
+        size: width and height of the result in pixels, as ``(1024, 512)`` or ``"1024x512"``; empty for twice the
+            source's.
         seed: the same seed always gives the same result.
         tileable: whether the result tiles on both axes.
         variety: 0 keeps large pieces of the source together, 1 mixes as much as it can.
@@ -421,14 +424,14 @@ def multiply(
     Example:
         >>> import matshot
         >>> from matshot.shading.procedural import brick_material
-        >>> bricks = brick_material(64)
-        >>> more = matshot.multiply(bricks, size="96x64", tileable=True, seed=1)
+        >>> bricks = brick_material(32)
+        >>> more = matshot.multiply(bricks, size=(48, 32), tileable=True, seed=1)
         >>> more.width, more.height, more.wrap
-        (96, 64, 'xy')
+        (48, 32, 'xy')
 
         Several at once:
 
-        >>> walls = [matshot.multiply(bricks.maps["basecolor"], size="64", seed=seed) for seed in range(3)]
+        >>> walls = [matshot.multiply(bricks.maps["basecolor"], size="32", seed=seed) for seed in range(3)]
         >>> len(walls)
         3
     """

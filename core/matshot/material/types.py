@@ -61,6 +61,14 @@ class Material:
 
     Raises:
         MatshotError: unknown kind, wrong encoding or channels, sizes or wraps that differ, no map at all.
+
+    Example:
+        >>> from matshot import Material
+        >>> from matshot.shading.procedural import brick_wall
+        >>> wall = brick_wall(64)
+        >>> bricks = Material({"basecolor": wall["basecolor"], "normal": wall["normal_gl"]}, name="bricks")
+        >>> bricks.width, bricks.height, bricks.wrap
+        (64, 64, 'xy')
     """
 
     maps: Mapping[MapKind, Texture]
