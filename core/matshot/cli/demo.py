@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from matshot_host.description import PREVIEW
+
 from ..capture.twoshot import TwoShotOptions, twoshot
 from ..image.writer import write_texture
-from ..material.folder import PREVIEW, load_material
+from ..material.folder import load_material
 from ..progress import Listener, Progress
 from ..shading.preview import preview
 from ..shading.procedural import wall_photographs
