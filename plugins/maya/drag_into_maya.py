@@ -1,4 +1,4 @@
-"""Dragged from a file browser into Maya's view, this installs Matshot's plug-in for the user and shows its shelf."""
+"""Drag this file into Maya's viewport to install Matshot for the current user and show its shelf."""
 
 import os
 import shutil
@@ -12,16 +12,18 @@ _PACKAGES = ("matshot_maya", "matshot_host")
 
 
 def onMayaDroppedPythonFile(*_: Any) -> None:
-    """Called by Maya when this file is dropped on it."""
+    """Install Matshot; called by Maya when this file is dropped on it."""
     try:
         modules = os.path.join(cmds.internalVar(userAppDir=True), "modules")
         scripts = _install(modules)
         _reload(scripts)
     except OSError as error:
         where = " ({})".format(error.filename) if error.filename else ""
-        _tell("Matshot could not be installed: {}{}.".format((error.strerror or str(error)).lower(), where), "critical")
+        _show_message(
+            "Matshot could not be installed: {}{}.".format((error.strerror or str(error)).lower(), where), "critical"
+        )
         return
-    _tell("Matshot is installed in {}. Its tools are on the shelf 'Matshot'.".format(modules), "information")
+    _show_message("Installed Matshot in {}. Its tools are on the Matshot shelf.".format(modules), "information")
 
 
 def _install(modules: str) -> str:
@@ -57,10 +59,10 @@ def _host_package() -> str:
 
 
 def _reload(scripts: str) -> None:
-    """Show the shelf now; from the next start on, Maya finds the module by itself."""
-    session = sys.modules.get("matshot_maya.session")
-    if session is not None:
-        session.close()
+    """Show the shelf now; Maya loads the module itself after a restart."""
+    commands = sys.modules.get("matshot_maya.commands")
+    if commands is not None:
+        commands.close()
     for name in [name for name in sys.modules if name.split(".")[0] in _PACKAGES]:
         del sys.modules[name]
     if scripts not in sys.path:
@@ -70,5 +72,5 @@ def _reload(scripts: str) -> None:
     shelf.build()
 
 
-def _tell(sentence: str, icon: str) -> None:
+def _show_message(sentence: str, icon: str) -> None:
     cmds.confirmDialog(title="Matshot", message=sentence, button=["OK"], icon=icon)
