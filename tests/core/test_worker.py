@@ -78,7 +78,7 @@ def test_no_tool_needs_the_command_lines_packages() -> None:
         "import sys; sys.modules['typer'] = sys.modules['rich'] = None\n"
         "import matshot.tools.run, matshot.tools.assets, matshot.tools.convert\n"
         "import matshot.shading.preview, matshot.hosts.doctor\n"
-        "import matshot.capture.oneshot, matshot.capture.twoshot, matshot.upscale\n"
+        "import matshot.capture.oneshot, matshot.capture.twoshot, matshot.super_resolution\n"
         "import matshot.synthesis.multiply, matshot.synthesis.tile, matshot.synthesis.style\n"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

@@ -10,9 +10,7 @@ from .types import DEPTHS, Depth
 #: Suffixes that are read, and those that are written too.
 WRITABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp", ".hdr")
 
-
 READABLE = (*WRITABLE, ".dds")
-
 
 #: Bit depths that a format can hold, best last, and the longest side that it can describe.
 _DEPTHS_OF: dict[str, tuple[Depth, ...]] = {
@@ -28,12 +26,9 @@ _DEPTHS_OF: dict[str, tuple[Depth, ...]] = {
     ".hdr": ("float",),
 }
 
-
 LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".tga": 65535, ".webp": 16383, ".hdr": 65535, ".png": 1_000_000}
 
-
 NO_ALPHA = (".jpg", ".jpeg", ".bmp", ".hdr")
-
 
 COLOR_ONLY = (".webp", ".hdr", ".bmp")
 

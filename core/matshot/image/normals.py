@@ -1,6 +1,6 @@
 """Tangent-space normal maps: what files hold, unit vectors, and the way between normals and height.
 
-In memory a normal is a unit vector with +X right, +Y up and +Z out of the surface, though rows count downwards. A
+In memory a normal is a unit vector with +X right, +Y up and +Z out of the surface, though rows count downward. A
 surface ``z(column, row)`` in pixels thus has the normal ``(-dz/dcolumn, dz/drow, 1)``, made unit.
 
 How an axis is differentiated and integrated depends on whether it wraps. On a wrapping axis both are spectral: the
@@ -144,8 +144,8 @@ def normal_from_height(
 def height_from_normal(normals: Pixels, wrap: Wrap) -> Pixels:
     """The surface whose slopes are closest to those of a normal map, in the least-squares sense.
 
-    Minimises ``sum (dz/dx - p)^2 + (dz/dy - q)^2`` over z, with ``p = -n_x / n_z`` and ``q = n_y / n_z`` (rows count
-    downwards). On wrapping axes in the Fourier basis, ``Z = (-i w_x P - i w_y Q) / (w_x^2 + w_y^2)``, with w in
+    Minimizes ``sum (dz/dx - p)^2 + (dz/dy - q)^2`` over z, with ``p = -n_x / n_z`` and ``q = n_y / n_z`` (rows count
+    downward). On wrapping axes in the Fourier basis, ``Z = (-i w_x P - i w_y Q) / (w_x^2 + w_y^2)``, with w in
     radians per pixel and 0 in the Nyquist row, where a real signal's derivative vanishes at the samples: Frankot and
     Chellappa 1988, "A Method for Enforcing Integrability in Shape from Shading Algorithms", eq. 21. On axes that end
     in the cosine basis (Neumann borders): Simchony, Chellappa and Shao 1990, "Direct Analytical Methods for Solving

@@ -25,16 +25,16 @@ def linear_rec709() -> str:
     for name in _LINEAR_REC709:
         if name in known or config.resolve(name) in known:
             return name
-    raise MatshotError("The OCIO configuration names no linear Rec. 709 colour space.")
+    raise MatshotError("The OCIO configuration names no linear Rec. 709 color space.")
 
 
 def colorspace_conversion(pixels: Pixels, from_space: str, to_space: str) -> Pixels:
-    """Colour channels from one OCIO space to another; alpha as it is."""
+    """Color channels from one OCIO space to another; alpha as it is."""
     channels = pixels.shape[2] - (pixels.shape[2] in (2, 4))
     color = np.repeat(pixels[..., :1], 3, axis=2) if channels == 1 else pixels[..., :3]
     result = oiio.ImageBufAlgo.colorconvert(oiio.ImageBuf(np.ascontiguousarray(color)), from_space, to_space)
     if result.has_error:
         known = ", ".join(oiio.ColorConfig().getColorSpaceNames()[:12])
-        raise MatshotError(f"The colour space {from_space!r} is not known; there are {known} ...", result.geterror())
+        raise MatshotError(f"The color space {from_space!r} is not known; there are {known} ...", result.geterror())
     values = np.asarray(result.get_pixels(oiio.FLOAT), dtype=np.float32)[..., :channels]
     return np.concatenate([values, pixels[..., channels:]], axis=2)

@@ -19,7 +19,6 @@ from .types import Convention, Depth, Encoding, FileSource, Texture, Wrap
 
 _RIGHT_WAY_UP = 1
 
-
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -33,13 +32,13 @@ def read_texture(
 ) -> Texture:
     """Read an image file.
 
-    Indexed and 1- to 4-bit images come as RGB or grey, grey+alpha as 2 channels, EXIF-turned photographs upright, alpha
+    Indexed and 1- to 4-bit images come as RGB or gray, gray+alpha as 2 channels, EXIF-turned photographs upright, alpha
     unassociated. Only the first picture of a file is read.
 
     Args:
         path: PNG, JPEG, TIFF, EXR, TGA, BMP, WebP, HDR or DDS.
         encoding: ``auto`` is ``srgb`` for integer files and ``linear`` for half and float ones.
-        colorspace: OCIO name of the file's colours (``ACEScg``, ``sRGB``, ...), converted to linear Rec. 709.
+        colorspace: OCIO name of the file's colors (``ACEScg``, ``sRGB``, ...), converted to linear Rec. 709.
         convention: of a normal map: OpenGL (+Y up) or DirectX (+Y down).
         wrap: axes on which it is known to repeat.
 
@@ -126,7 +125,7 @@ def _refuse_odd_kinds(path: Path, spec: oiio.ImageSpec) -> None:
     spaces = (spec.get_string_attribute("jpeg:ColorSpace"), spec.get_string_attribute("tiff:ColorSpace"))
     if any(space in ("CMYK", "YCCK", "CIELAB") for space in spaces):
         kind = next(space for space in spaces if space)
-        raise MatshotError(f"{path.name} is {kind}, a print colour space; convert it to RGB first.")
+        raise MatshotError(f"{path.name} is {kind}, a print color space; convert it to RGB first.")
     if spec.depth > 1:
         raise MatshotError(f"{path.name} is a volume texture, which Matshot does not read.")
     if spec.get_string_attribute("textureformat").startswith("CubeFace"):
@@ -166,12 +165,12 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def has_associated_alpha(spec: oiio.ImageSpec) -> bool:
-    """Whether a file's colour is multiplied by its alpha."""
+    """Whether a file's color is multiplied by its alpha."""
     return spec.alpha_channel >= 0 and not spec.get_int_attribute("oiio:UnassociatedAlpha")
 
 
 def _unassociated(pixels: Pixels) -> Pixels:
-    """Divide colour by alpha; where alpha is 0 nothing can be said and colour stays."""
+    """Divide color by alpha; where alpha is 0 nothing can be said and color stays."""
     alpha = pixels[..., -1:]
     divisor = np.where(alpha > 0, alpha, 1)
     return np.concatenate([pixels[..., :-1] / divisor, alpha], axis=2).astype(np.float32)

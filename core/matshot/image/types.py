@@ -14,21 +14,15 @@ from .color import Pixels
 
 Encoding = Literal["srgb", "linear", "normal", "data"]
 
-
 Wrap = Literal["none", "x", "y", "xy"]
-
 
 Depth = Literal["uint8", "uint16", "half", "float"]
 
-
 Convention = Literal["gl", "dx"]
-
 
 ENCODINGS: tuple[str, ...] = get_args(Encoding)
 
-
 WRAPS: tuple[str, ...] = get_args(Wrap)
-
 
 DEPTHS: tuple[str, ...] = get_args(Depth)
 
@@ -41,7 +35,7 @@ class FileSource:
         path: where it came from.
         depth: bits per sample.
         attributes: metadata (ICC profile, EXIF, XMP, resolution ...) as OpenImageIO keeps it.
-        colorspace: OCIO name of the file's colour space when one was asked for, else empty.
+        colorspace: OCIO name of the file's color space when one was asked for, else empty.
         convention: of a normal map's green channel.
         signed: whether normals are stored in [-1, 1] instead of [0, 1].
     """
@@ -60,8 +54,8 @@ class Texture:
 
     Attributes:
         pixels: ``float32``, ``H x W x C``, C 1 to 4, finite, row 0 on top, not clipped. With 2 or 4 channels the last
-            is alpha, and colour is not multiplied by it.
-        encoding: ``srgb`` (display-encoded colour), ``linear`` (scene-linear Rec. 709), ``normal`` (unit vectors in
+            is alpha, and color is not multiplied by it.
+        encoding: ``srgb`` (display-encoded color), ``linear`` (scene-linear Rec. 709), ``normal`` (unit vectors in
             [-1, 1], +X right, +Y up) or ``data`` (scalars).
         wrap: axes on which the texture repeats.
         source: the file it came from, if it came from one.
@@ -95,7 +89,7 @@ class Texture:
 
     @property
     def alpha(self) -> Pixels | None:
-        """``H x W x 1`` of a grey+alpha or RGBA texture, else None."""
+        """``H x W x 1`` of a gray+alpha or RGBA texture, else None."""
         return self.pixels[..., -1:] if self.pixels.shape[2] in (2, 4) else None
 
     @property

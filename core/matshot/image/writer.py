@@ -27,12 +27,9 @@ from .types import Depth, Texture
 #: file that can come of it is therefore proven first: noise takes 1.14 bytes a sample, and metadata comes on top.
 _FATAL_WHEN_FULL = (".jpg", ".jpeg", ".webp")
 
-
 _MOST_BYTES_PER_SAMPLE = 1.5
 
-
 _MOST_METADATA = 1 << 20
-
 
 #: Attributes that describe the old pixels, not the picture, and would lie in a new file.
 _STALE = (
@@ -71,10 +68,8 @@ _STALE = (
     "fovcot",
 )
 
-
 #: What OpenImageIO says when it closes a sound TIFF that has no EXIF.
 _EXIF_NONSENSE = "failed TIFFWriteCustomDirectory() of the Exif data"
-
 
 _OIIO_DEPTH = {"uint8": oiio.UINT8, "uint16": oiio.UINT16, "half": oiio.HALF, "float": oiio.FLOAT}
 
@@ -95,7 +90,7 @@ class TextureWriter:
 
     Integer files store ``linear`` textures sRGB-encoded, float files store ``srgb`` textures linear, unless the source
     was stored likewise; a normal map keeps the convention of its source. Integer values are rounded and clipped. WebP
-    is lossless but keeps no colour where alpha is 0.
+    is lossless but keeps no color where alpha is 0.
 
     Args:
         path: target; its suffix chooses the format.
@@ -122,7 +117,7 @@ class TextureWriter:
             raise MatshotError(f"{suffix[1:].upper()} files hold no alpha; choose .png, .tif, .tga or .exr.")
         if channels == 4 and suffix == ".webp" and like.encoding in ("data", "normal"):
             raise MatshotError("WebP files lose three channels wherever the fourth is 0; choose .png, .tif or .tga.")
-        self._grey_to_rgb = channels < 3 and suffix in COLOR_ONLY
+        self._gray_to_rgb = channels < 3 and suffix in COLOR_ONLY
         self._rows = 0
         self._temporary = partial_path(self.path, suffix)
         self._output: Any = None
@@ -179,7 +174,7 @@ class TextureWriter:
         self._rows += len(values)
 
     def _spec(self) -> oiio.ImageSpec:
-        channels = 3 + (self.like.pixels.shape[2] == 2) if self._grey_to_rgb else self.like.pixels.shape[2]
+        channels = 3 + (self.like.pixels.shape[2] == 2) if self._gray_to_rgb else self.like.pixels.shape[2]
         spec = oiio.ImageSpec(self.width, self.height, channels, _OIIO_DEPTH[self.depth])
         spec.channelnames = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}[channels]
         spec.alpha_channel = channels - 1 if channels in (2, 4) else -1
@@ -189,7 +184,7 @@ class TextureWriter:
                 if attribute.name in _STALE or attribute.name.startswith(("ICCProfile:", "dds:")):
                     continue
                 if attribute.name == "ICCProfile" and (source.attributes.nchannels < 3) != (channels < 3):
-                    continue  # a profile for grey means nothing in a colour file, nor the other way round
+                    continue  # a profile for gray means nothing in a color file, nor the other way round
                 spec.attribute(attribute.name, attribute.type, attribute.value)
             if spec.get_string_attribute("ResolutionUnit") == "inch":
                 # So it comes from PNG; JPEG and TIFF would not understand it.
@@ -221,7 +216,7 @@ class TextureWriter:
             values = self._stored_color(values, whole)
         if self.path.suffix.lower() == ".exr" and texture.alpha is not None and texture.encoding in ("srgb", "linear"):
             values = self._associated(values)
-        if self._grey_to_rgb:
+        if self._gray_to_rgb:
             values = np.concatenate([np.repeat(values[..., :1], 3, axis=2), values[..., 1:]], axis=2)
         if self.path.suffix.lower() == ".hdr":
             values = _evened_rgbe(values)
@@ -233,7 +228,7 @@ class TextureWriter:
         return np.ascontiguousarray(values)
 
     def _associated(self, values: Pixels) -> Pixels:
-        """Colour times alpha. Light without coverage, as of a flame, goes back as it came from such a file."""
+        """Color times alpha. Light without coverage, as of a flame, goes back as it came from such a file."""
         source, alpha = self.like.source, values[..., -1:]
         came_so = source is not None and source.attributes is not None and has_associated_alpha(source.attributes)
         factor = np.where(alpha > 0, alpha, 1) if came_so else alpha

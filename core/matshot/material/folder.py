@@ -14,8 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from matshot_host.description import DESCRIPTION as DESCRIPTION
-from matshot_host.description import check_files, described_maps, read_description
+from matshot_host.description import DESCRIPTION, check_files, described_maps, read_description
 
 from ..errors import MatshotError
 from ..files import move_files, staging_folder
@@ -27,15 +26,10 @@ from .map_names import BREAK, STORAGE, MapGuess, guess_map
 from .record import RECORD, description_of, with_convention, write_record
 from .types import MAP_KINDS, SCALARS, MapKind, Material, map_encoding, map_kind, map_stem
 
-#: The picture of a material that its folder may hold.
-PREVIEW = "preview.png"
-
-
 #: Eight bits of height are terraces, and eight bits of a normal map are visible in reflections.
 _FINE = ("height", "normal")
 
-
-#: Largest difference of R, G and B in a grey picture that was stored as a colour JPEG.
+#: Largest difference of R, G and B in a gray picture that was stored as a color JPEG.
 _GREY = 3 / 255
 
 
@@ -46,10 +40,10 @@ class MapEntry:
     Attributes:
         path: of the file.
         kind: of the map.
-        encoding: that its pixels get; colour comes as ``linear`` from float files all the same.
+        encoding: that its pixels get; color comes as ``linear`` from float files all the same.
         convention: of a normal map's green channel.
         reason: how this is known.
-        colorspace: of colours, if the description says: ``srgb``, ``linear`` or an OCIO name; else empty.
+        colorspace: of colors, if the description says: ``srgb``, ``linear`` or an OCIO name; else empty.
     """
 
     path: Path
@@ -85,10 +79,8 @@ class MaterialFolder:
 
 _CONVENTION_NAMES: dict[Convention, str] = {"gl": "OpenGL (+Y up)", "dx": "DirectX (+Y down)"}
 
-
 #: Names of renderings that lie beside the maps.
 _PICTURES = ("preview", "thumbnail", "thumb", "render", "cover")
-
 
 #: Which of two files with the same map is read: the one that can hold more.
 _SUFFIX_RANK = {suffix: rank for rank, suffix in enumerate((".exr", ".tif", ".tiff", ".png"))}
@@ -274,7 +266,7 @@ def _read_map(entry: MapEntry, wrap: Wrap) -> Texture:
 
 
 def _scalar(texture: Texture) -> Texture:
-    """One channel: grey as it is, of different channels their mean; alpha says nothing in such a map."""
+    """One channel: gray as it is, of different channels their mean; alpha says nothing in such a map."""
     color = texture.color
     if color.shape[2] == 1:
         return texture.with_pixels(np.ascontiguousarray(color))

@@ -25,7 +25,7 @@ class MapGuess:
         scheme: naming scheme that the name follows.
         base: what remains of the name, in lower case; the same for all maps of a material.
         sure: False where the last word also ends ordinary names (``rusty_metal``, ``door_r``), so that a single image
-            is better taken as a colour one.
+            is better taken as a color one.
     """
 
     kind: MapKind
@@ -43,7 +43,6 @@ class MapGuess:
 
 _NORMAL_WORDS = ("normal", "normals", "normalmap", "nor", "norm", "nrm", "nml", "n")
 
-
 _CONVENTION_WORDS: dict[str, Convention] = {
     "gl": "gl",
     "ogl": "gl",
@@ -51,7 +50,6 @@ _CONVENTION_WORDS: dict[str, Convention] = {
     "dx": "dx",
     "directx": "dx",
 }
-
 
 #: Last words of file names, joined and in lower case.
 _WORDS: dict[str, MapKind] = {
@@ -72,10 +70,8 @@ _WORDS: dict[str, MapKind] = {
     **dict.fromkeys(("orm", "arm", "occlusionroughnessmetallic"), "orm"),
 }
 
-
 #: Packed in an order that is not read; without this the last word alone would be taken for the map.
 _FOREIGN = ("metallicroughness", "roughnessmetallic", "metalrough", "metallicsmoothness")
-
 
 #: Words that end the names of ordinary pictures too.
 _DOUBTFUL = (
@@ -83,28 +79,21 @@ _DOUBTFUL = (
     *("col", "color", "colour", "diff", "metal", "rough", "bump", "alpha", "cutout", "reflection", "arm", "occlusion"),
 )
 
-
 #: Words that say how a map is stored, not which it is.
 STORAGE = re.compile(
     r"\d{1,2}k|jpe?g|png|exr|tiff?|tga|bmp|webp|hdr|dds|(8|16|32)-?bit|256|512|1024|2048|4096|8192|16384"
     r"|\d+x\d+|srgb|raw|linear"
 )
 
-
 _UDIM = re.compile(r"(\.1\d{3}|_1(?!024$)[0-9]{3})$")
-
 
 BREAK = re.compile(r"[\s._-]+")
 
-
 _AMBIENTCG = re.compile(r".+_\d+K(-[A-Z]+)?_[A-Za-z]+")
-
 
 _POLYHAVEN = re.compile(r".+_\d+k")
 
-
 _UNREAL = re.compile(r"T_.+", re.IGNORECASE)
-
 
 _SUBSTANCE = re.compile(
     r".+_(BaseColor|Base_Color|Normal|Normal_OpenGL|Normal_DirectX|Roughness|Metallic|Height|AmbientOcclusion"

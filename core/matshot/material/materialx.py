@@ -29,10 +29,8 @@ from matshot_host.graph import (
     Turn,
 )
 
-#: Name of the file in a material folder.
-DOCUMENT = "material.mtlx"
 _VERSION = "1.39"
-#: What the document calls linear colour, which it computes in, colour encoded for display, and what is no colour.
+#: What the document calls linear color, which it computes in, color encoded for display, and what is no color.
 _LINEAR = "lin_rec709"
 _COLORSPACES = {"linear": _LINEAR, "srgb": "srgb_texture", "data": "none"}
 
@@ -116,14 +114,14 @@ _KINDS = {int: "integer", float: "float", str: "string"}
 def material_document(graph: MaterialGraph, folder: str | os.PathLike[str]) -> str:
     """The text of a ``.mtlx`` file.
 
-    Colours are declared ``srgb_texture``, or ``lin_rec709`` where their files hold linear values, all other maps
+    Colors are declared ``srgb_texture``, or ``lin_rec709`` where their files hold linear values, all other maps
     ``none``. A DirectX normal map has its green turned. Specular becomes an index of refraction with the same
     reflectance at normal incidence, ``n = (1 + sqrt(F)) / (1 - sqrt(F))`` with ``F = 0.08 specular``. Anisotropy a,
     GGX ``alpha = roughness^2 (1 +- a)``, becomes ``2 a / (1 + a)``, with roughness times ``(1 + a^2)^(1/4)`` for
     OpenPBR and ``(1 - a^2)^(1/4)`` for Standard Surface, so that both come to the same alphas. Its direction becomes a
     tangent, since renderers do not agree on which way a rotation turns.
 
-    Height displaces by its difference from the level that stays, times its scale in metres; where that is not known
+    Height displaces by its difference from the level that stays, times its scale in meters; where that is not known
     the document only gives it out. It does so with ambient occlusion too, which no surface shader takes: a renderer
     that displaces finds it itself, others may multiply their ambient light by it.
 
@@ -317,6 +315,6 @@ def _displacement(
     raised = written.node("subtract", f"{height.node}_raised", "float", in1=height, in2=displacement.level)
     moved = ET.SubElement(document, "displacement", name=f"DR_{name}", type="displacementshader")
     _add_input(moved, "displacement", raised, written)
-    metres = str(displacement.scale)
-    ET.SubElement(moved, "input", name="scale", type="float", value=metres, unittype="distance", unit="meter")
+    meters = str(displacement.scale)
+    ET.SubElement(moved, "input", name="scale", type="float", value=meters, unittype="distance", unit="meter")
     return _Port(moved.attrib["name"], "displacementshader")

@@ -28,7 +28,7 @@ _LEAST_VARIANCE = 1e-4
 class Planes:
     """Registered planes of a material.
 
-    Colours stand display-encoded, normals as slopes ``n_x / n_z`` and ``n_y / n_z``, anisotropy with its angle as
+    Colors stand display-encoded, normals as slopes ``n_x / n_z`` and ``n_y / n_z``, anisotropy with its angle as
     ``a (cos 2 angle, sin 2 angle)``, an angle alone as a unit vector, all else as it is. Alpha is a plane like others.
 
     Attributes:
@@ -44,7 +44,7 @@ class Planes:
     def balanced_weights(self) -> tuple[float, ...]:
         """Weights with which every map has its share in what tells pieces apart, whatever the contrast it has.
 
-        Slopes of a brick wall vary ten times as much as its colour; by squared differences alone it would be none.
+        Slopes of a brick wall vary ten times as much as its color; by squared differences alone it would be none.
         """
         weights: list[float] = []
         for kinds, columns in _groups(self.like):

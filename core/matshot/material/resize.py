@@ -18,7 +18,7 @@ from .types import MapKind, Material
 def downsampled_material(material: Material, longest: int) -> Material:
     """A material whose longer side is at most ``longest`` pixels; a smaller one comes back as it is.
 
-    Colours are averaged as light, and by their alpha; normals stay unit vectors. Directions of anisotropy cancel out
+    Colors are averaged as light, and by their alpha; normals stay unit vectors. Directions of anisotropy cancel out
     where they are opposed, which leaves less of it.
     """
     if max(material.width, material.height) <= longest:
@@ -41,7 +41,7 @@ def _averaged_light(texture: Texture, size: tuple[int, int]) -> Pixels:
     small = _mean(light, size)
     if texture.alpha is not None:
         covered = _mean(texture.alpha, size)
-        # Where nothing is covered, colour says nothing, and stays for whoever looks at it without alpha.
+        # Where nothing is covered, color says nothing, and stays for whoever looks at it without alpha.
         seen = _mean(light * texture.alpha, size) / np.where(covered > 0, covered, 1)
         small = np.where(covered > 0, seen, small)
     color = srgb_from_linear(small) if texture.encoding == "srgb" else small

@@ -29,16 +29,12 @@ MapKind = Literal[
     "orm",
 ]
 
-
 MAP_KINDS: tuple[str, ...] = get_args(MapKind)
-
 
 _COLORS = ("basecolor", "emission")
 
-
-#: Maps of one number per pixel. A specular map may be a colour, and so stays as it is.
+#: Maps of one number per pixel. A specular map may be a color, and so stays as it is.
 SCALARS = ("roughness", "metallic", "height", "ao", "anisotropy", "anisotropy_angle", "opacity", "gloss")
-
 
 #: Channels of a packed map, and what stands there without a map: open, and not a metal.
 _PACKED: tuple[tuple[MapKind, float], ...] = (("ao", 1.0), ("roughness", 0.5), ("metallic", 0.0))
@@ -49,13 +45,13 @@ class Material:
     """Maps of one surface: same size, same wrap, each pixel the same spot.
 
     Attributes:
-        maps: by kind. ``basecolor`` and ``emission`` are colours (``srgb`` or ``linear``), ``normal`` holds unit
+        maps: by kind. ``basecolor`` and ``emission`` are colors (``srgb`` or ``linear``), ``normal`` holds unit
             vectors (+X right, +Y up), the others are ``data``; roughness is perceptual. ``orm`` is ambient occlusion,
             roughness and metallic in R, G and B; ``gloss`` is what older workflows have instead of roughness and
             stays as it is.
         name: of the material.
-        physical_size: metres that width and height of the maps span, if known.
-        height_scale: metres that one unit of the height map stands for, if known.
+        physical_size: meters that width and height of the maps span, if known.
+        height_scale: meters that one unit of the height map stands for, if known.
         origin: where it came from (a file, a web page, a tool).
         parameters: everything about how it was made, as JSON can hold it.
 

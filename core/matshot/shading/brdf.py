@@ -1,9 +1,9 @@
 """How much light a surface reflects from one direction into another: the hosts' GGX and the two-shot paper's model.
 
-All functions take arrays that broadcast over their leading dimensions. Directions and colours are ``... x 3``, scalars
+All functions take arrays that broadcast over their leading dimensions. Directions and colors are ``... x 3``, scalars
 are ``... x 1`` (as the maps of :class:`matshot.shading.surface.Surface` are) or plain numbers, results ``... x 3`` or
-``... x 1``. Directions are unit vectors away from the surface, +X right, +Y up, +Z towards the camera. Values come back
-in the precision of the directions and colours, single or double, with the channels in planes (a view whose last axis
+``... x 1``. Directions are unit vectors away from the surface, +X right, +Y up, +Z toward the camera. Values come back
+in the precision of the directions and colors, single or double, with the channels in planes (a view whose last axis
 is the slowest, which NumPy computes fastest with). A reflectance is in 1 / steradian, without the light's cosine, and
 is zero where light or viewer is below the shading normal's horizon.
 
@@ -90,8 +90,8 @@ class StretchedGradient:
     """Derivatives of :func:`stretched_exponential`, each ``... x 3``: of the three channels by one parameter.
 
     Attributes:
-        rho_d: by the same channel of the diffuse colour.
-        rho_s: by the same channel of the specular colour.
+        rho_d: by the same channel of the diffuse color.
+        rho_s: by the same channel of the specular color.
         s11: by S_11.
         s12: by S_12, which is S_21 too.
         s22: by S_22.
@@ -386,15 +386,15 @@ def ggx_from_stretched(rho_d: Values, rho_s: Values, S: Values, alpha: float) ->
     divided by the brightness.
 
     Alpha along and across the axes of S are read, each by its eigenvalue, from the best isotropic fits at this
-    exponent. Colours are then solved for each pixel. Diffuse colour is free to leave pi rho_d, since GGX's highlight
-    has a longer tail, which the paper's diffuse colour had absorbed.
+    exponent. Colors are then solved for each pixel. Diffuse color is free to leave pi rho_d, since GGX's highlight
+    has a longer tail, which the paper's diffuse color had absorbed.
 
     A surface is a dielectric (metallic 0, specular = F0 / 0.08) as long as that explains its highlight. It is metallic
     for two reasons, neither of which makes a jump in what is seen:
 
     - too strong: where the mean F0 exceeds 0.08, metallic is the least that makes F0 with a specular of 1. It grows
       from 0 where diffuse albedo is above 0.08, and sets in at 1 - albedo / 0.08 on a darker surface;
-    - coloured: as the saturation of F0 (1 - least / greatest channel) goes from 0.3 to 0.7, metallic goes from there
+    - colored: as the saturation of F0 (1 - least / greatest channel) goes from 0.3 to 0.7, metallic goes from there
       to where the base color alone makes F0 and specular is 0.
 
     Args:
@@ -759,7 +759,7 @@ class _StretchedLobe:
 class _Directions:
     """Pairs of light and viewer over a normal of +Z, and how much each counts where models are compared.
 
-    Angles from the normal crowd towards 0, where sharp highlights are; they are weighted to count evenly over angle,
+    Angles from the normal crowd toward 0, where sharp highlights are; they are weighted to count evenly over angle,
     and with the light's cosine.
 
     Attributes:
@@ -788,7 +788,7 @@ class _Directions:
         """How much directions count, ``N x K`` with sums of 1, for the paper's lobe and rho_d / rho_s, ``N x 1``.
 
         Squared differences count by the inverse of the brightness, as when square roots are compared: as seen on a
-        display, or fitted in compressed values. Otherwise the rest of a sharp highlight would drown the diffuse colour.
+        display, or fitted in compressed values. Otherwise the rest of a sharp highlight would drown the diffuse color.
         """
         weights = self._weights / (level + paper)
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
@@ -990,5 +990,5 @@ def _plane(scalar: Values) -> Values:
 
 
 def _color(color: Values, plane: Values) -> Values:
-    """A colour as ``3 x ...``, with as many dimensions as multiplying it by a plane needs."""
+    """A color as ``3 x ...``, with as many dimensions as multiplying it by a plane needs."""
     return np.moveaxis(color.reshape((1,) * (plane.ndim + 1 - color.ndim) + color.shape), -1, 0)

@@ -26,33 +26,25 @@ from .surface import Surface, surface_of
 #: A sheet of a material, or the material beside itself.
 View = Literal["material", "tiled"]
 
-
 #: How often a tiled view repeats a material on each axis.
 REPEATS = 3
 
-
 _MOST_REPEATS = 16
-
 
 #: Least part of its box that a variation fills, however small it is beside the others.
 _LEAST_SHARE = 0.25
 
-
-#: Grey of the sheet, and of what is written on it.
+#: Gray of the sheet, and of what is written on it.
 _GROUND, _INK, _FAINT_INK = 0.125, 0.82, 0.55
-
 
 #: Pixels between pictures and around all of them.
 _GUTTER, _MARGIN = 12, 24
 
-
 #: Sizes of letters, and heights of their lines.
 _LABEL, _LINE, _TITLE, _HEADING = 13, 26, 20, 28
 
-
 #: Narrowest picture of a map, which its label needs.
 _LEAST_MAP = 190
-
 
 #: What maps are called where their kind is not a word.
 _NAMES: dict[MapKind, str] = {
@@ -62,20 +54,16 @@ _NAMES: dict[MapKind, str] = {
     "orm": "ao, roughness, metallic",
 }
 
-
 #: Where the flash of the lit plane is beside the lens, in sides of the plane: far enough for relief to show.
 _BESIDE = (-0.30, 0.34)
-
 
 #: Most exposure of the lit plane, in that which shows matte white below the flash as white: dark materials stay dark.
 _MOST_EXPOSURE = 1.4
 
-
 #: Little light from everywhere, without which a smooth metal under a flash is black beside its highlight.
 _ROOM = Environment((0.06, 0.06, 0.06), (0.1, 0.1, 0.1), (0.0, 0.0, 0.0))
 
-
-#: A grey studio, a large softbox at the upper left and a narrow one behind on the right.
+#: A gray studio, a large softbox at the upper left and a narrow one behind on the right.
 _STUDIO: tuple[Light, ...] = (
     Environment((0.50, 0.53, 0.58), (0.20, 0.20, 0.20), (0.07, 0.065, 0.06), up=(0.0, 1.0, 0.0)),
     SoftLight((-0.55, 0.70, 0.75), (1.95, 1.90, 1.80), radius=14),
@@ -89,7 +77,7 @@ def preview(
     """One sheet that shows a material: a lit plane, a lit sphere, and every map under its name.
 
     The plane is lit by a flash beside the lens and exposed like a photograph, though dark materials stay dark; the
-    sphere stands in a grey studio of always the same brightness, so that different materials can be compared.
+    sphere stands in a gray studio of always the same brightness, so that different materials can be compared.
 
     Args:
         material: with a base color. Maps that are larger than they are shown are averaged first.
@@ -223,9 +211,9 @@ def variation_title(material: Material) -> str:
 
 
 def map_picture(kind: MapKind, texture: Texture) -> Pixels:
-    """A map as a picture: colour as it looks, normals as OpenGL files hold them, numbers as grey.
+    """A map as a picture: color as it looks, normals as OpenGL files hold them, numbers as gray.
 
-    Heights are stretched from black to white, and anisotropy is grey where there is none.
+    Heights are stretched from black to white, and anisotropy is gray where there is none.
     """
     pixels = texture.color if texture.encoding in ("srgb", "linear") else texture.pixels
     if texture.encoding == "normal":
@@ -241,7 +229,7 @@ def map_picture(kind: MapKind, texture: Texture) -> Pixels:
 
 
 def fitted_picture(picture: Pixels, width: int, height: int) -> Pixels:
-    """A picture of any size, as large as it can be in the middle of a box of the sheet's grey."""
+    """A picture of any size, as large as it can be in the middle of a box of the sheet's gray."""
     scale = min(width / picture.shape[1], height / picture.shape[0])
     inner = _resized(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     return _boxed(inner, width, height)
@@ -362,7 +350,7 @@ def _facts(material: Material) -> str:
 
 
 def _on_backdrop(sphere: Pixels) -> Pixels:
-    """A sphere before a grey that is lighter in the middle."""
+    """A sphere before a gray that is lighter in the middle."""
     side = np.linspace(-1, 1, sphere.shape[0], dtype=np.float32)
     away = np.square(side)[np.newaxis] + np.square(side - np.float32(0.15))[:, np.newaxis]
     backdrop = (np.float32(0.018) + np.float32(0.05) * np.exp(-1.1 * away))[..., np.newaxis]
@@ -371,7 +359,7 @@ def _on_backdrop(sphere: Pixels) -> Pixels:
 
 
 def _boxed(picture: Pixels, width: int, height: int) -> Pixels:
-    """A picture in the middle of a box of the sheet's grey."""
+    """A picture in the middle of a box of the sheet's gray."""
     top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
     box = np.full((height, width, 3), _GROUND, dtype=np.float32)
     box[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
@@ -397,14 +385,14 @@ def as_rgb(pixels: Pixels) -> Pixels:
     return np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
 
 
-def _write(strip: Pixels, text: str, size: int, grey: float) -> None:
+def _write(strip: Pixels, text: str, size: int, gray: float) -> None:
     """Put a line of text into a strip of the sheet; what does not fit is cut off."""
     if not text:
         return
     canvas = oiio.ImageBuf(np.ascontiguousarray(strip))
     baseline = (strip.shape[0] + size) // 2 - 1
     # Without a font, which some builds of OpenImageIO do not bring, the sheet stays without words.
-    if oiio.ImageBufAlgo.render_text(canvas, 0, baseline, text, size, textcolor=(grey, grey, grey)):
+    if oiio.ImageBufAlgo.render_text(canvas, 0, baseline, text, size, textcolor=(gray, gray, gray)):
         strip[...] = np.asarray(canvas.get_pixels(oiio.FLOAT))[: strip.shape[0], : strip.shape[1], :3]
     else:
         canvas.geterror()

@@ -34,7 +34,7 @@ class FileOptions:
     Attributes:
         kind: what a map holds; ``auto`` guesses by its name.
         normal: convention of normal maps; ``auto`` goes by the name and is OpenGL where that says nothing.
-        colorspace: OCIO name of colour files' space; empty for sRGB in integer and linear Rec. 709 in float files.
+        colorspace: OCIO name of color files' space; empty for sRGB in integer and linear Rec. 709 in float files.
         format: of the result, ``same`` for that of the source.
         depth: bits of the result, ``same`` for those of the source.
     """
@@ -92,7 +92,7 @@ def upscale_file(
     options: UpscaleOptions | None = None,
     files: FileOptions | None = None,
     *,
-    neighbours: Neighbors | None = None,
+    neighbors: Neighbors | None = None,
     progress: Progress | None = None,
 ) -> UpscaledFile:
     """Enlarge one file into another, never holding more than the memory bound.
@@ -102,7 +102,7 @@ def upscale_file(
         target: image file; appears when it is whole.
         options: of the tool.
         files: how to read and store.
-        neighbours: the other tiles of a UDIM set, which border on this one.
+        neighbors: the other tiles of a UDIM set, which border on this one.
         progress: told after every tile.
 
     Raises:
@@ -122,9 +122,9 @@ def upscale_file(
     colorspace = files.colorspace if kind == "color" else ""
     texture = read_texture(source, encoding=encoding, colorspace=colorspace, convention=convention)
     margin = 0
-    if neighbours is not None:
+    if neighbors is not None:
         margin = min(MARGIN, texture.height, texture.width)
-        texture = texture.with_pixels(neighbours.with_border(texture.pixels, margin))
+        texture = texture.with_pixels(neighbors.with_border(texture.pixels, margin))
     rows, wrap = upscaled_rows(texture, options, progress)
     inset = margin * options.scale
     out_width, out_height = rows.width - 2 * inset, rows.height - 2 * inset
@@ -140,7 +140,7 @@ def upscale_file(
     return UpscaledFile(source, target, out_width, out_height, kind, wrap, taken, parameters, notes, stored)
 
 
-#: Pixels that a UDIM tile sees of its neighbours: more than any shipped network's receptive field.
+#: Pixels that a UDIM tile sees of its neighbors: more than any shipped network's receptive field.
 MARGIN = 32
 
 

@@ -30,8 +30,8 @@ def operators(
     Args:
         encoding: ``srgb``, ``normal`` or ``data``, what the map is fed as.
         scale: 2, 4 or 8.
-        look: ``fidelity`` or ``detail``; only colour has both.
-        method: one of ``METHODS``. The learned ones of old know colour alone; other maps get bicubic with them.
+        look: ``fidelity`` or ``detail``; only color has both.
+        method: one of ``METHODS``. The learned ones of old know color alone; other maps get bicubic with them.
         device: as :class:`~matshot.inference.session.Network`.
         threads: likewise.
         models: to choose from; those installed by default.

@@ -64,8 +64,8 @@ def _require(name: str, value: object, offered: tuple[object, ...]) -> None:
 def upscale(texture: Texture, *, progress: Listener | None = None, **options: Any) -> Texture:
     """Enlarge a texture.
 
-    Colour goes through the colour network display-encoded, normals and data through their own. Alpha is enlarged as
-    data, and not at all where it is constant; colour under transparent texels is bled first. Values outside [0, 1]
+    Color goes through the color network display-encoded, normals and data through their own. Alpha is enlarged as
+    data, and not at all where it is constant; color under transparent texels is bled first. Values outside [0, 1]
     survive. What was in [0, 1] stays there.
 
     Args:
@@ -148,7 +148,7 @@ def _split(texture: Texture) -> tuple[Pixels, Pixels | None]:
 
 
 def _fed(main: Pixels, encoding: Encoding) -> Pixels:
-    """Pixels as the networks eat them: colour display-encoded and of three channels."""
+    """Pixels as the networks eat them: color display-encoded and of three channels."""
     if encoding == "linear":
         main = srgb_from_linear(main)
     if encoding in ("srgb", "linear") and main.shape[2] == 1:
@@ -193,7 +193,7 @@ class _Bounds:
 
 
 class _Assembled:
-    """Rows of the result in the texture's own encoding, alpha beside colour again."""
+    """Rows of the result in the texture's own encoding, alpha beside color again."""
 
     def __init__(self, texture: Texture, bounds: _Bounds, made: list[Rows], rest: Pixels | None) -> None:
         self._texture, self._bounds, self._made, self._rest = texture, bounds, made, rest

@@ -21,7 +21,7 @@ from ..material.planes import Planes, anisotropy_of_directions, directions, plan
 from ..material.types import MapKind, Material
 from ..progress import Listener, Progress
 from .correspondence import PATCH, Transfer
-from .patches import matched, synthesised
+from .patches import matched, synthesized
 from .periodicity import regularity
 
 Engine = Literal["auto", "patch", "neural"]
@@ -116,11 +116,11 @@ def variations(
     """Materials like a given one, each when it is asked for.
 
     All maps are arranged alike: every pixel of a result is, in all maps, the same pixel of the source, or the same
-    mean of a few. Patches are moved and never turned, so normals keep their meaning. Only of a single colour image
+    mean of a few. Patches are moved and never turned, so normals keep their meaning. Only of a single color image
     does the neural engine give its own pixels.
 
     Args:
-        material: source; at least 8 pixels a side, unless it is of one colour.
+        material: source; at least 8 pixels a side, unless it is of one color.
         options: see :class:`MultiplyOptions`.
         progress: told ``(fraction, stage)``; may raise ``Cancelled``.
         shown: told the base color, or else the first map, of every octave, smaller than the result.
@@ -140,7 +140,7 @@ def variations(
     wrap = measured_wrap(planes.values) if chosen.wrap == "auto" else chosen.wrap
     whole = Progress(progress)
     for number in range(chosen.count):
-        part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesising")
+        part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesizing")
         yield _one(planes, chosen, chosen.seed + number, (height, width), wrap, part, shown)
 
 
@@ -168,7 +168,7 @@ def _one(
     made: Material | None = None
     if not np.ptp(values, axis=(0, 1)).any():
         made = _constant(material, size, wrap)
-        notes = ["of one colour, and so is what was made of it"]
+        notes = ["of one color, and so is what was made of it"]
     elif engine == "neural":
         picture = _neural(material, options, seed, size, wrap, source_wrap, progress.part(0, 0.9), shown)
         if len(material.maps) == 1 and values.shape[2] == 3 and "normal" not in material.maps:
@@ -181,7 +181,7 @@ def _one(
             )  # fmt: skip
             made = arranged(material, transfer)
     else:
-        transfer = synthesised(
+        transfer = synthesized(
             values,
             weights,
             *size,
@@ -201,7 +201,7 @@ def _one(
 
 
 def arranged(material: Material, transfer: Transfer) -> Material:
-    """A material whose every map is arranged by the same transfer; normals are unit vectors afterwards."""
+    """A material whose every map is arranged by the same transfer; normals are unit vectors afterward."""
     maps: dict[MapKind, Texture] = {}
     for kind, texture in material.maps.items():
         if kind == "anisotropy_angle":
@@ -226,9 +226,9 @@ def _neural(
     progress: Progress,
     shown: Callable[[Texture], None] | None,
 ) -> Pixels:
-    from .neural import optimised
+    from .neural import optimized
 
-    return optimised(
+    return optimized(
         _picture(material),
         *size,
         wrap=wrap,

@@ -2,7 +2,7 @@
 
 Gatys, Ecker and Bethge 2015, "A Neural Algorithm of Artistic Style", equation (7): the base color keeps its features
 where they are and gets the correlations of the look's. It is done octave by octave from coarse to fine, and the
-distributions of patches are matched too, which takes the look's colours over exactly. Then the look's own patches are
+distributions of patches are matched too, which takes the look's colors over exactly. Then the look's own patches are
 arranged so that they look like the result. They give it their grain, and tell which of the look's roughness and relief
 belongs where.
 """
@@ -35,9 +35,9 @@ _ITERATIONS, _STEPS, _RATE = 20, 2, 0.7
 #: Weight of the content at full strength, and what it gains, squared, without any. Below half of it the content is
 #: mixed in.
 _CONTENT, _MORE_CONTENT, _HALF = 1.0, 33.0, 0.5
-#: What is coarser than this comes from the optimisation, and what is finer from the look's patches; in pixels.
+#: What is coarser than this comes from the optimization, and what is finer from the look's patches; in pixels.
 _GRAIN = 1.5
-#: Range in which keeping colours scales the contrast of the look's luma.
+#: Range in which keeping colors scales the contrast of the look's luma.
 _LEAST_GAIN, _MOST_GAIN = 0.25, 4.0
 
 
@@ -187,7 +187,7 @@ def _displayed_color(material: Material, role: str) -> Pixels:
 
 
 def _with_displayed_color(texture: Texture, color: Pixels) -> Texture:
-    """The texture with another colour, which has three channels even if it was gray."""
+    """The texture with another color, which has three channels even if it was gray."""
     pixels = linear_from_srgb(color) if texture.encoding == "linear" else color
     if texture.alpha is not None:
         pixels = np.concatenate([pixels, texture.alpha], axis=2)

@@ -17,7 +17,7 @@ from ..image.wrap import TOLERANCE
 from ..material.planes import Planes, normals_of_slopes, planes_of, slopes
 from ..material.types import MapKind, Material
 from ..progress import Listener, Progress
-from .delight import evened_color, levelled
+from .delight import evened_color, leveled
 from .patches import refilled
 from .periodicity import Repetition, best_period_crop, regularity
 from .seam_closing import closed_by_overlap, closed_in_place
@@ -38,7 +38,7 @@ _CERTAIN = 0.4
 _SEVERAL = 3
 #: Rows that are compared to find where a piece is best taken out of a repetition.
 _LOOKED_AT = 5
-#: How much rougher than nearly all steps inside the step across the edge of a map other than the colour may be.
+#: How much rougher than nearly all steps inside the step across the edge of a map other than the color may be.
 _BLOCKY = 1.4
 #: Rows around a place of the period that count as the same place.
 _NEAR = 2
@@ -58,7 +58,7 @@ _VISIBLE = 4.0
 _TOGETHER, _AROUND = 4.0, 6
 
 _TAKEN_OFF = {
-    "basecolor": "Uneven light was taken off the colour.",
+    "basecolor": "Uneven light was taken off the color.",
     "height": "A steady climb was taken off the height.",
     "normal": "The mean slope was taken off the normals.",
 }
@@ -76,7 +76,7 @@ class TileOptions:
             each other and cut, and the band is lost.
         band: width of the strip, or of the overlap, in which pixels may change, as a part of the shorter side below
             1, in pixels from 1 up.
-        even: whether uneven light is taken off the colour, and a steady climb off heights and normals.
+        even: whether uneven light is taken off the color, and a steady climb off heights and normals.
         seed: of what is filled anew.
         wrap: axes on which it repeats already; ``auto`` takes what the material says, else measures it.
     """
@@ -108,7 +108,7 @@ class TileOptions:
 def tile(material: Material, options: TileOptions | None = None, *, progress: Listener | None = None) -> Material:
     """A material that repeats, all its maps in step.
 
-    Axes on which it wraps already stay as they are. On the others uneven light is taken off the colour; of a texture
+    Axes on which it wraps already stay as they are. On the others uneven light is taken off the color; of a texture
     that repeats whole periods are kept; the border is cut along the path of least difference; and where that cut
     stays visible, a few pixels around it are filled anew from the rest.
 
@@ -258,7 +258,7 @@ def _repeating(material: Material, values: Pixels, periods: dict[str, Repetition
 def _judged(material: Material, values: Pixels) -> list[tuple[Pixels, float]]:
     """Planes by which it is told whether a material repeats, and how much rougher than inside an edge may be.
 
-    Of a colour that is lightness, strictly. The other maps are often stored with strong JPEG compression, whose blocks
+    Of a color that is lightness, strictly. The other maps are often stored with strong JPEG compression, whose blocks
     of 8 end at the edge and make steps of their own.
     """
     if "basecolor" not in material.maps or material.maps["basecolor"].color.shape[2] != 3:
@@ -313,7 +313,7 @@ def _side(band: float, material: Material) -> int:
 
 
 def _evened(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Material:
-    """Without uneven light in the colour, and without what climbs in heights and normals; masks stay as they are."""
+    """Without uneven light in the color, and without what climbs in heights and normals; masks stay as they are."""
     maps: dict[MapKind, Texture] = dict(material.maps)
     for kind in ("basecolor", "height", "normal"):
         if kind not in maps:
@@ -321,7 +321,7 @@ def _evened(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Mate
         texture = maps[kind]
         color, alpha = texture.color, texture.pixels[..., texture.color.shape[2] :]
         if kind == "height":
-            even = levelled(color, axes)
+            even = leveled(color, axes)
         elif kind == "normal":
             even = _upright(color, axes)
         elif texture.encoding == "linear":
@@ -337,7 +337,7 @@ def _evened(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Mate
 
 
 def _is_lit(material: Material, axis: str) -> bool:
-    """Whether the light on the colour is uneven along an axis."""
+    """Whether the light on the color is uneven along an axis."""
     if "basecolor" not in material.maps:
         return False
     texture = material.maps["basecolor"]

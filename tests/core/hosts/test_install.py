@@ -97,7 +97,7 @@ def test_the_real_plugins_are_found_and_packed(host, tmp_path, monkeypatch):
 
 
 def test_packing_what_cannot_be_packed_is_one_sentence(tmp_path):
-    with pytest.raises(MatshotError, match="no plug-in for 'houdini'"):
+    with pytest.raises(MatshotError, match="Unknown host 'houdini'"):
         copy_plugin("houdini", tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(MatshotError, match="cannot be copied"):
@@ -157,6 +157,19 @@ def test_an_older_installation_is_replaced_whole(place, source):
     assert not (place / "matshot" / "of_an_older_version.py").exists()
     assert noted()["installed"]["blender"] == [str(place / "matshot")]
     assert [path.name for path in place.iterdir()] == ["matshot"]
+
+
+def test_files_that_somebody_put_into_a_plugin_outlive_it(place):
+    install("maya", into=place)
+    (place / "matshot" / "icons" / "mine.svg").write_text("mine")
+    (place / "matshot" / "presets.json").write_text("mine too")
+    install("maya", into=place)
+    assert (place / "matshot" / "presets.json").read_text() == "mine too"
+    sentences = uninstall("maya")
+    assert sentences[0].endswith("but for what is not Matshot's: icons/mine.svg, presets.json.".replace("/", os.sep))
+    assert set(everything(place)) == {
+        os.path.join("matshot", "icons", "mine.svg"), os.path.join("matshot", "presets.json")
+    }  # fmt: skip
 
 
 def test_one_that_came_otherwise_is_replaced_too(place):
@@ -253,7 +266,7 @@ def test_places_that_make_no_sense_are_one_sentence(place):
         (("maya", "", place / "nowhere"), "does not exist"),
         (("unreal", "5.6", None), "into a project"),
         (("unreal", "", place), "no Unreal project"),
-        (("houdini", "", place), "no plug-in for 'houdini'"),
+        (("houdini", "", place), "Unknown host 'houdini'"),
     ):
         with pytest.raises(MatshotError, match=said):
             plugin_folder(*arguments)
@@ -337,7 +350,7 @@ def test_the_command_installs_and_removes(place):
 
 def test_the_command_says_what_is_wrong_in_one_sentence(place):
     for arguments, said in (
-        (("install", "houdini"), "no plug-in for 'houdini'"),
+        (("install", "houdini"), "Unknown host 'houdini'"),
         (("install", "blender"), "was never started here"),
         (("install", "maya", "--uninstall"), "nothing was removed"),
         (("install", "unreal", "--into", place), "no Unreal project"),

@@ -14,9 +14,8 @@ from matshot.image.types import FileSource, Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import find_material, load_material, save_material
 from matshot.material.map_names import guess_map
-from matshot.material.materialx import DOCUMENT
 from matshot.material.types import MAP_KINDS, Material, map_encoding, map_stem, pack_orm, unpack_orm
-from matshot_host.description import DESCRIPTION
+from matshot_host.description import DESCRIPTION, DOCUMENT
 
 
 def scalar(value=0.5, height=8, width=12, **keywords):
@@ -132,7 +131,7 @@ def test_our_own_normals_say_their_convention(convention):
     "name",
     [
         *("photo.jpg", "IMG_1024.jpg", "d.png", "n.png", "1k.png", "Bricks037.png", "wall_color.txt", "wall_normal"),
-        *("wall_metallicRoughness.png", "wall_metallic_roughness.png", "normalise.png", "_.png", "wall_1001.png"),
+        *("wall_metallicRoughness.png", "wall_metallic_roughness.png", "normalize.png", "_.png", "wall_1001.png"),
     ],
 )
 def test_ordinary_names_say_nothing(name):
@@ -236,8 +235,8 @@ def test_one_udim_tile_is_a_material(tmp_path):
 
 def test_loading_reads_every_map_in_its_encoding(tmp_path):
     write_texture(color(), tmp_path / "wall_diff.png")
-    grey = color().with_pixels(np.repeat(color().pixels[..., :1], 3, axis=2))
-    write_texture(grey, tmp_path / "wall_rough.png")
+    gray = color().with_pixels(np.repeat(color().pixels[..., :1], 3, axis=2))
+    write_texture(gray, tmp_path / "wall_rough.png")
     flat = np.zeros((8, 12, 3), np.float32)
     flat[..., 1], flat[..., 2] = -0.6, 0.8
     down = Texture(flat, "normal", source=FileSource(Path(), "uint16", convention="dx"))
@@ -251,7 +250,7 @@ def test_loading_reads_every_map_in_its_encoding(tmp_path):
         "normal": "normal",
         "roughness": "data",
     }
-    np.testing.assert_allclose(material.maps["roughness"].pixels, grey.pixels[..., :1], atol=1e-6)
+    np.testing.assert_allclose(material.maps["roughness"].pixels, gray.pixels[..., :1], atol=1e-6)
     np.testing.assert_allclose(material.maps["normal"].pixels, flat, atol=1e-4)
 
 
@@ -291,7 +290,7 @@ def test_what_is_no_material_cannot_be_loaded(tmp_path):
     ("maps", "pattern"),
     [
         ({}, "no map"),
-        ({"albedo": color()}, "no map 'albedo'"),
+        ({"albedo": color()}, "Unknown map 'albedo'"),
         ({"roughness": color()}, "is data, not srgb"),
         ({"basecolor": scalar()}, "srgb or linear, not data"),
         ({"normal": color()}, "is normal, not srgb"),

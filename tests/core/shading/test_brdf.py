@@ -148,7 +148,7 @@ def test_a_perfect_mirror_of_any_roughness_creates_no_light(roughness, anisotrop
         density = sampled_light_density(UP, view, light, roughness, 1.0, anisotropy)
         energy = (reflected * np.maximum(light[:, 2:], 0) / density).mean()
         assert energy < 1 + 1e-3
-        # What single scattering loses grows with roughness, and towards the horizon.
+        # What single scattering loses grows with roughness, and toward the horizon.
         assert energy > 1 - 0.8 * roughness**2 * (1 + anisotropy) / view[2] - 0.002
 
 
@@ -163,7 +163,7 @@ def test_the_diffuse_part_reflects_the_base_color():
 
 
 @pytest.mark.parametrize("degrees", [0.0, 40.0, 70.0, 85.0])
-def test_mirrors_whiten_towards_the_horizon_as_schlick_says(degrees):
+def test_mirrors_whiten_toward_the_horizon_as_schlick_says(degrees):
     there, back = tilted(degrees), tilted(-degrees)
     gold = np.array([1.0, 0.77, 0.34])
     share = ggx(UP, there, back, gold, 0.3, 1.0, 0.5) / ggx(UP, there, back, np.ones(3), 0.3, 1.0, 0.5)
@@ -342,7 +342,7 @@ def test_derivatives_by_the_papers_parameters(name):
 # The two-shot paper's model.
 
 
-def test_the_papers_peak_is_the_sum_of_its_colours():
+def test_the_papers_peak_is_the_sum_of_its_colors():
     rho_d, rho_s = np.array([0.1, 0.2, 0.3]), np.array([0.5, 0.4, 0.3])
     normal = tilted(35.0, 50.0)
     for alpha in (0.3, 1.0, 2.0):
@@ -470,10 +470,10 @@ def test_a_dielectric_comes_back_from_the_papers_model(base, roughness, alpha):
 def test_gold_comes_back_as_metal(roughness):
     direction = tilted(FLASH)
     gold = np.array([1.0, 0.77, 0.34])
-    grey = np.full(3, gold.mean())
-    photographed = ggx(UP, direction, direction, grey, roughness, 1.0, 0.5)
+    gray = np.full(3, gold.mean())
+    photographed = ggx(UP, direction, direction, gray, roughness, 1.0, 0.5)
     rho_d, rho_s, matrix = flash_fit(photographed, 1.5, roughness)
-    back = ggx_from_stretched(rho_d * gold / grey, rho_s * gold / grey, matrix, 1.5)
+    back = ggx_from_stretched(rho_d * gold / gray, rho_s * gold / gray, matrix, 1.5)
     assert back.metallic[0] > 0.95
     assert back.roughness[0] == pytest.approx(roughness, abs=0.02)
     np.testing.assert_allclose(back.base_color, gold, rtol=0.1)
@@ -503,22 +503,22 @@ def test_the_stated_error_is_the_difference_under_a_flash(alpha):
 
 def test_the_highlight_keeps_its_direction():
     angle = np.linspace(-1.5, 1.5, 13)
-    grey = np.ones((13, 3))
-    material = ggx_from_stretched(0.05 * grey, 0.05 * grey, matrix_of(40.0, 10.0, angle + np.pi / 2), 1.5)
+    gray = np.ones((13, 3))
+    material = ggx_from_stretched(0.05 * gray, 0.05 * gray, matrix_of(40.0, 10.0, angle + np.pi / 2), 1.5)
     # Wide along the axis of the small eigenvalue.
     np.testing.assert_allclose(material.angle[:, 0], angle, atol=1e-6)
     assert np.ptp(material.anisotropy) < 1e-6
     # Half as wide across as along.
     assert material.anisotropy[0, 0] == pytest.approx(1 / 3, abs=0.04)
-    turned_round = ggx_from_stretched(0.05 * grey[0], 0.05 * grey[0], np.array([25.0, 0.0, 25.0]), 1.5)
+    turned_round = ggx_from_stretched(0.05 * gray[0], 0.05 * gray[0], np.array([25.0, 0.0, 25.0]), 1.5)
     assert turned_round.anisotropy[0] == 0
     assert turned_round.angle[0] == 0
 
 
 def test_a_highlight_too_strong_for_a_dielectric_is_metal():
-    grey = np.ones((4, 3))
+    gray = np.ones((4, 3))
     strength = np.array([0.03, 0.06, 0.5, 2.0])[:, None]
-    material = ggx_from_stretched(0.06 * grey, strength * grey, np.array([20.0, 0.0, 20.0]), 1.5)
+    material = ggx_from_stretched(0.06 * gray, strength * gray, np.array([20.0, 0.0, 20.0]), 1.5)
     np.testing.assert_array_equal(material.metallic[:2], 0)
     assert (np.diff(material.specular[:2, 0]) > 0).all()
     assert material.metallic[2] > 0.5
@@ -526,7 +526,7 @@ def test_a_highlight_too_strong_for_a_dielectric_is_metal():
     assert (material.error < 0.1).all()
 
 
-def test_a_coloured_highlight_is_metal_as_far_as_the_base_color_explains_it():
+def test_a_colored_highlight_is_metal_as_far_as_the_base_color_explains_it():
     specular = np.array([[0.05, 0.05, 0.05], [0.08, 0.05, 0.01]])
     material = ggx_from_stretched(np.full((2, 3), 0.001), specular, np.array([20.0, 0.0, 20.0]), 1.5)
     assert material.metallic[0] == 0
@@ -536,9 +536,9 @@ def test_a_coloured_highlight_is_metal_as_far_as_the_base_color_explains_it():
 
 @pytest.mark.parametrize("diffuse", [0.0, 0.003, 0.02, 0.1])
 def test_metal_sets_in_without_a_jump_in_what_is_seen(diffuse):
-    grey = np.ones((2000, 3))
+    gray = np.ones((2000, 3))
     strength = np.geomspace(0.02, 0.8, 2000)[:, None]
-    rho_d, rho_s, matrix = diffuse * grey, strength * grey, np.array([20.0, 0.0, 20.0])
+    rho_d, rho_s, matrix = diffuse * gray, strength * gray, np.array([20.0, 0.0, 20.0])
     material = ggx_from_stretched(rho_d, rho_s, matrix, 1.5)
     assert material.metallic[0] == 0
     assert material.metallic[-1] > 0.5

@@ -1,11 +1,10 @@
 """A job's results in the scene: textures replaced, file nodes and materials created."""
 
 import os
-import shutil
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from matshot_host.graph import material_graph
-from matshot_host.jobs import Result
+from matshot_host.jobs import Result, discard_result
 
 from . import network, scene, textures
 
@@ -86,12 +85,9 @@ def import_material(folder: str, shader: str, members: Optional[Sequence[scene.M
 
 
 def discard(results: Sequence[Result]) -> None:
-    """Delete the files of results."""
+    """Delete the files of results; other files in a material folder are kept."""
     for result in results:
-        if result.kind == "material":
-            shutil.rmtree(result.path, ignore_errors=True)
-        elif os.path.isfile(result.path):
-            os.remove(result.path)
+        discard_result(result)
 
 
 def _replace_textures(images: Sequence[Result], plan: Plan, notes: List[str]) -> List[Result]:
