@@ -9,6 +9,14 @@ class MatshotError(Exception):
     Args:
         sentence: what is wrong and, if it can be known, what to do.
         cause: technical detail.
+
+    Example:
+        >>> import matshot
+        >>> try:
+        ...     matshot.upscale("wall.txt")
+        ... except matshot.MatshotError as error:
+        ...     print(error.sentence)
+        wall.txt does not exist.
     """
 
     def __init__(self, sentence: str, cause: str = "") -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from ..errors import MatshotError
-from ..image.types import Wrap
+from ..image.types import Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..material.types import Material
 from ..progress import Listener, Progress
 from ..shading.render import Camera
 from .finish import LARGEST, CaptureOptions, captured_material
-from .photograph import Photograph, read_photograph
+from .photograph import Photograph, photograph_file, read_photograph
 from .photometric import explained
 from .prediction import predicted_surface
 from .refinement import refined
@@ -47,12 +47,15 @@ class OneShotOptions(CaptureOptions):
 
 
 def oneshot(
-    photograph: str | Path, options: OneShotOptions | None = None, *, progress: Listener | None = None
+    photograph: str | os.PathLike[str] | Texture,
+    options: OneShotOptions | None = None,
+    *,
+    progress: Listener | None = None,
 ) -> Material:
     """A material from one photograph of a flat surface, seen straight from above.
 
     Args:
-        photograph: file: JPEG, PNG, TIFF, EXR ...
+        photograph: file (JPEG, PNG, TIFF, EXR ...), or a texture that was read from one.
         options: see :class:`OneShotOptions`.
         progress: told ``(fraction, stage)``; may raise ``Cancelled``.
 
@@ -104,8 +107,8 @@ def oneshot(
         surface,
         chosen,
         wrap=wrap,
-        name=Path(photograph).stem,
-        origin=Path(photograph).name,
+        name=photograph_file(photograph).stem,
+        origin=photograph_file(photograph).name,
         span=width / max(width, height),
         parameters=parameters,
         progress=whole.part(0.8, 1.0, "finishing"),

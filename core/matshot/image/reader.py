@@ -45,6 +45,14 @@ def read_texture(
 
     Raises:
         MatshotError: missing, truncated, not an image, CMYK, more than 4 channels, cube map or volume, NaN or infinite.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_wall
+        >>> file = matshot.write_texture(brick_wall(64)["basecolor"], "wall.png")
+        >>> wall = matshot.read_texture(file, wrap="xy")
+        >>> wall.encoding, wall.pixels.dtype, wall.source.depth
+        ('srgb', dtype('float32'), 'uint8')
     """
     path = Path(path)
     pixels, spec = _read_pixels(path)

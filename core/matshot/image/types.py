@@ -63,6 +63,17 @@ class Texture:
             [-1, 1], +X right, +Y up) or ``data`` (scalars).
         wrap: axes on which the texture repeats.
         source: the file it came from, if it came from one.
+
+    Raises:
+        MatshotError: for pixels of another shape or type, or an unknown encoding or wrap.
+
+    Example:
+        >>> import numpy as np
+        >>> from matshot import Texture
+        >>> gradient = np.linspace(0, 1, 8, dtype=np.float32).reshape(1, 8, 1).repeat(4, axis=0)
+        >>> roughness = Texture(gradient, "data", wrap="y")
+        >>> roughness.width, roughness.height, roughness.alpha is None
+        (8, 4, True)
     """
 
     pixels: Pixels

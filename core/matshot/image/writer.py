@@ -79,8 +79,23 @@ _OIIO_DEPTH = {"uint8": oiio.UINT8, "uint16": oiio.UINT16, "half": oiio.HALF, "f
 def write_texture(texture: Texture, path: str | os.PathLike[str], *, depth: Depth | None = None) -> Path:
     """Write a texture whole; see :class:`TextureWriter` for how it is stored.
 
+    Args:
+        texture: to write.
+        path: image file; its suffix is the format, and its folder is created.
+        depth: bits per sample; None for those of the texture's source, else 8 in formats that have them.
+
+    Returns:
+        The path.
+
     Raises:
         MatshotError: when the format cannot hold it or the target cannot be written; nothing is left behind then.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_wall
+        >>> file = matshot.write_texture(brick_wall(64)["height"], "height.png", depth="uint16")
+        >>> matshot.read_texture(file, encoding="data").source.depth
+        'uint16'
     """
     with TextureWriter(path, texture.width, texture.height, texture, depth=depth) as writer:
         writer.write(texture.pixels)

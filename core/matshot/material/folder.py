@@ -118,6 +118,14 @@ def load_material(folder: str | os.PathLike[str] | MaterialFolder, *, wrap: Wrap
 
     Raises:
         MatshotError: not a material folder, an unreadable map, maps of different sizes.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_material
+        >>> folder = matshot.save_material(brick_material(64), "bricks")
+        >>> bricks = matshot.load_material(folder)
+        >>> bricks.name, bricks.wrap, sorted(bricks.maps)
+        ('bricks', 'xy', ['basecolor', 'height', 'normal', 'roughness'])
     """
     found = folder if isinstance(folder, MaterialFolder) else find_material(folder)
     if found is None:
@@ -163,6 +171,13 @@ def save_material(
 
     Raises:
         MatshotError: if a map does not fit the format or the folder cannot be written; nothing is left behind then.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_material
+        >>> folder = matshot.save_material(brick_material(64), "bricks_unreal", convention="dx", suffix=".tga")
+        >>> sorted(file.name for file in folder.glob("*.tga"))
+        ['basecolor.tga', 'height.tga', 'normal_dx.tga', 'roughness.tga']
     """
     folder = Path(folder)
     files = {kind: map_stem(kind, convention) + (suffix or _own_suffix(map_)) for kind, map_ in material.maps.items()}

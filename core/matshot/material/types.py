@@ -59,6 +59,14 @@ class Material:
 
     Raises:
         MatshotError: unknown kind, wrong encoding or channels, sizes or wraps that differ, no map at all.
+
+    Example:
+        >>> from matshot import Material
+        >>> from matshot.shading.procedural import brick_wall
+        >>> wall = brick_wall(64)
+        >>> bricks = Material({"basecolor": wall["basecolor"], "normal": wall["normal_gl"]}, name="bricks")
+        >>> bricks.width, bricks.height, bricks.wrap
+        (64, 64, 'xy')
     """
 
     maps: Mapping[MapKind, Texture]
@@ -100,6 +108,10 @@ class Material:
     def with_maps(self, maps: Mapping[MapKind, Texture]) -> Material:
         """The same material with other maps."""
         return replace(self, maps=dict(maps))
+
+    def with_wrap(self, wrap: Wrap) -> Material:
+        """The same material whose maps repeat on these axes."""
+        return self.with_maps({kind: replace(texture, wrap=wrap) for kind, texture in self.maps.items()})
 
     def unpacked(self) -> Material:
         """The same material with ``orm`` split into its three maps; separate maps take precedence over packed ones."""
