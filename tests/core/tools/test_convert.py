@@ -229,7 +229,7 @@ def test_options_that_do_not_exist_are_one_sentence(options):
 
 def test_maps_that_do_not_fit_the_format_leave_nothing(tmp_path):
     leaf = Material({"basecolor": plane(4, "srgb"), "roughness": plane()})
-    with pytest.raises(MatshotError, match="hold no alpha"):
+    with pytest.raises(MatshotError, match="no alpha channel"):
         saved(leaf, tmp_path / "out", format="jpg")
     assert list(tmp_path.iterdir()) == []
 
