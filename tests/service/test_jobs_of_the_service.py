@@ -17,7 +17,8 @@ from service_double import Running, material_zip, picture, sentence
 
 from matshot.farm.engine import Told
 from matshot.service.work import _MOST_ATTEMPTS
-from matshot.tools.run import Run, run
+from matshot.tools.job import ToolRequest
+from matshot.tools.run import run
 
 BICUBIC = {"scale": 2, "method": "bicubic"}
 
@@ -28,13 +29,13 @@ def files_of(folder: Path) -> set[str]:
 
 def test_a_job_makes_what_the_tool_makes(running: Running, tmp_path: Path) -> None:
     (tmp_path / "wall.png").write_bytes(picture())
-    plain = run(Run("upscale", [str(tmp_path / "wall.png")], BICUBIC, tmp_path / "run"))
+    plain = run(ToolRequest("upscale", [str(tmp_path / "wall.png")], BICUBIC, tmp_path / "run"))
     job = running.upscale({"asset": running.send(picture(), "x.png"), "name": "wall.png"})
     told = running.wait(job)
     (result,) = told["results"]
     assert (result["name"], result["width"], result["input"], told["fraction"]) == ("wall.png", 32, 0, 1.0)
-    assert running.client.get(result["href"]).content == plain.results[0].path.read_bytes()
-    assert running.client.get(result["files"][0]["href"]).content == plain.results[0].path.read_bytes()
+    assert running.client.get(result["href"]).content == plain.outputs[0].path.read_bytes()
+    assert running.client.get(result["files"][0]["href"]).content == plain.outputs[0].path.read_bytes()
     for address in (result["preview"], told["preview"], result["files"][0]["href"] + "?side=16"):
         assert running.client.get(address).headers["content-type"] == "image/png"
     with zipfile.ZipFile(io.BytesIO(running.client.get(told["zip"]).content)) as archive:

@@ -22,10 +22,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from matshot_host.description import DESCRIPTION
-from matshot_host.tools import Tool, tool
+from matshot_host.tools import tool
 
 from ..errors import MatshotError
-from ..tools.run import Run
+from ..tools.job import ToolRequest
+from ..tools.registry import ToolEntry, entry
 from .data_folder import DataFolder
 from .events import Feeds
 from .inspector import Examiner
@@ -33,7 +34,6 @@ from .metrics import Metrics
 from .models import Asked, JobShape, Live, LogShape, NamedInput, instant, job_shape
 from .naming import plain_name, safe_name
 from .refusal import Refusal, is_full
-from .schema import pixels_made
 from .settings import Settings
 from .store import LIVE, AssetRecord, JobRecord, Store, now
 from .upload import Arrival, digest_of_files, too_large
@@ -284,21 +284,21 @@ class Service:
         if key is not None and (known := self.store.job_of_key(key)) is not None:
             return _same(known, digest), False
         try:
-            table = tool(asked.tool)
-            parameters = table.check(asked.parameters)
+            tool_entry = entry(asked.tool)
+            parameters = tool_entry.table.check(asked.parameters)
         except MatshotError as error:
             raise Refusal(422, error.sentence, error.cause) from error
         inputs = [
             NamedInput(asset=one, name="", kind="", normal="") if isinstance(one, str) else one for one in asked.inputs
         ]
         assets = [self.asset(one.asset) for one in inputs]
-        self._check_inputs(table, inputs, assets, parameters)
+        self._check_inputs(tool_entry, inputs, assets, parameters)
         self.check_room()
         identifier = uuid.uuid4().hex
         try:
             given = self._give(identifier, inputs, assets)
             job = JobRecord(
-                0, identifier, table.name, given, asked.parameters, key, digest, "waiting", False, False, 0,
+                0, identifier, tool_entry.table.name, given, asked.parameters, key, digest, "waiting", False, False, 0,
                 now(), None, None,
             )  # fmt: skip
             kept = self.store.add_job(job, self.settings.queue)
@@ -319,8 +319,13 @@ class Service:
         return kept, True
 
     def _check_inputs(
-        self, tool: Tool, inputs: Sequence[NamedInput], assets: Sequence[AssetRecord], parameters: Mapping[str, Any]
+        self,
+        tool_entry: ToolEntry,
+        inputs: Sequence[NamedInput],
+        assets: Sequence[AssetRecord],
+        parameters: Mapping[str, Any],
     ) -> None:
+        tool = tool_entry.table
         wanted = ", ".join(one.title.lower() for one in tool.inputs)
         several = any(one.several for one in tool.inputs)
         if not several and len(assets) != len(tool.inputs):
@@ -331,9 +336,9 @@ class Service:
                 raise Refusal(422, f"{needed.title} is one image, but {asset.name} is a material.")
             if needed.kind == "material" and asset.kind != "material":
                 raise Refusal(422, f"{needed.title} is a material, but {asset.name} is one image.")
-        if tool.name != "upscale" and any(one.kind or one.normal for one in inputs):
+        if not tool.works_on_files and any(one.kind or one.normal for one in inputs):
             raise Refusal(422, "Only what is upscaled can be told a kind or a normal convention.")
-        made = pixels_made(tool, parameters, [asset.width * asset.height for asset in assets])
+        made = tool_entry.pixels({**tool.defaults, **parameters}, [asset.width * asset.height for asset in assets])
         if made > self.settings.result_pixels:
             raise Refusal(
                 422,
@@ -529,7 +534,7 @@ class Service:
         with self._lock:
             self._live[job.id] = Live()
             self._keys[job.id] = key
-        asked = Run(job.tool, inputs, dict(job.parameters), run_folder)
+        asked = ToolRequest(job.tool, inputs, dict(job.parameters), run_folder)
         try:
             self.engine.submit(key, asked, lambda told: self._said.put((job.id, attempt, told)))
         except (MatshotError, ValueError) as error:
@@ -633,7 +638,7 @@ class Service:
             files = [dict(one) for one in self.examiner.material(path)["files"]]
         else:
             asset = self.store.asset(job.inputs[given]["asset"]) if given is not None else None
-            same = asset is not None and asset.kind == "image" and job.tool != "preview"
+            same = asset is not None and asset.kind == "image" and tool(job.tool).result != "picture"
             files = [{"name": path.name, "map": asset.files[0]["map"] if asset and same else "", **size}]
         for one in files:
             one["bytes"] = (path / one["name"] if made["kind"] == "material" else path).stat().st_size
