@@ -23,7 +23,7 @@ from matshot.capture.twoshot import TwoShotOptions, twoshot
 from matshot.errors import MatshotError
 from matshot.image.color import Pixels
 from matshot.material.types import MapKind, Material
-from matshot.shading.preview import fitted, labelled_row, map_picture, sheet
+from matshot.shading.preview import fitted_picture, labeled_row, map_picture, sheet
 from matshot.shading.render import Camera
 
 #: Columns of every picture on a sheet.
@@ -75,8 +75,8 @@ def contact_sheet(name: str, path: Path, capture: Callable[[], Material]) -> Pix
     kinds: list[MapKind] = [kind for kind in get_args(MapKind) if kind in material.maps]
     maps = [map_picture(kind, material.maps[kind]) for kind in kinds]
     high = round(_WIDTH * photograph.shape[0] / photograph.shape[1])
-    rows = [labelled_row([fitted(each, _WIDTH, high) for each in pictures], labels)]
-    rows.append(labelled_row([fitted(each, _WIDTH, high) for each in maps], [str(kind) for kind in kinds]))
+    rows = [labeled_row([fitted_picture(each, _WIDTH, high) for each in pictures], labels)]
+    rows.append(labeled_row([fitted_picture(each, _WIDTH, high) for each in maps], [str(kind) for kind in kinds]))
     facts = f"{material.width} x {material.height} px, {seconds:.0f} s"
     return sheet(rows, name, "; ".join([facts, *material.parameters.get("notes", [])]))
 

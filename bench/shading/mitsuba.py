@@ -20,8 +20,8 @@ import numpy as np
 from bench import report
 from bench.measures import Image
 from matshot.material.folder import load_material
+from matshot.material.resize import downsampled_material
 from matshot.material.types import Material
-from matshot.shading.preview import shrunk
 from matshot.shading.procedural import brick_wall
 from matshot.shading.render import SPHERE_SHARE, Camera, Environment, PointLight, render, rendered_sphere
 from matshot.shading.surface import Surface, surface_of
@@ -299,7 +299,7 @@ def measure(options: argparse.Namespace) -> report.Section:
     rows = [_row("generated brick wall", wall)]
     folders = sorted((options.data / "materials" / "val").glob("*/")) if options.data else []
     for folder in folders[: options.limit]:
-        rows.append(_row(folder.name, surface_of(shrunk(load_material(folder), SIDE))))
+        rows.append(_row(folder.name, surface_of(downsampled_material(load_material(folder), SIDE))))
     for kind, metallic, roughness in KINDS:
         label = f"wall, {kind}, roughness {roughness:g}"
         rows.append(_row(label, _constant(wall, roughness, metallic)))

@@ -11,7 +11,7 @@ from bench import peers, report
 from bench.measures import Image
 from matshot.errors import MatshotError
 from matshot.image.types import Texture
-from matshot.inference.cards import installed
+from matshot.inference.cards import installed_models
 from matshot.inference.session import Network
 from matshot.inference.tiling import ArrayRows, TiledRows
 from matshot.super_resolution import upscale
@@ -65,7 +65,7 @@ def single_model(title: str, name: str) -> Contestant:
         Missing: when it is not there.
     """
     alone = _network_alone(name)
-    operator = Network(installed()[name], "cpu", report.THREADS)
+    operator = Network(installed_models()[name], "cpu", report.THREADS)
 
     def enlarge(image: Image, wrap: str) -> Image:
         rows = ArrayRows(np.ascontiguousarray(image, dtype=np.float32))
@@ -125,7 +125,7 @@ def seconds(contestants: Iterable[Contestant]) -> tuple[dict[str, float], dict[s
 
 def _network_alone(name: str) -> Callable[[np.ndarray], object]:
     try:
-        operator = Network(installed()[name], "cpu", report.THREADS)
+        operator = Network(installed_models()[name], "cpu", report.THREADS)
     except MatshotError as error:
         raise peers.Missing(error.sentence) from error
 

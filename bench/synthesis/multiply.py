@@ -26,8 +26,9 @@ from bench.synthesis.peers import timed
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import load_material
+from matshot.material.resize import downsampled_material
 from matshot.material.types import Material
-from matshot.shading.preview import labelled_row, map_picture, sheet, shrunk
+from matshot.shading.preview import labeled_row, map_picture, sheet
 from matshot.shading.procedural import brick_wall
 from matshot.synthesis.multiply import MultiplyOptions, multiply
 
@@ -161,7 +162,7 @@ def _materials(options: argparse.Namespace) -> str:
     rows, edges, changes = [], [], []
     for name, path in images.material_maps(options.data, "basecolor", options.limit):
         report.say(f"{NAME}: {name}, all maps")
-        source = shrunk(load_material(path.parent), _LARGE)
+        source = downsampled_material(load_material(path.parent), _LARGE)
         began = time.perf_counter()
         result = _multiplied(source, size=_LARGE, tileable=True)
         seconds = time.perf_counter() - began
@@ -240,13 +241,11 @@ def _contact_sheet(options: argparse.Namespace) -> str:
     pictures, labels = [], []
     for number, folder in enumerate(folders):
         report.say(f"{NAME}: contact sheet, {folder.name}")
-        source = shrunk(load_material(folder), _LARGE)
+        source = downsampled_material(load_material(folder), _LARGE)
         result = _multiplied(source, size=_LARGE, tileable=True, seed=number)
         pictures += [_three_times(material) for material in (source, result)]
         labels += [f"{folder.name}: source, 3 x 3", f"result ({result.parameters.get('engine', 'auto')}), 3 x 3"]
-    rows = [
-        labelled_row(pictures[first : first + 4], labels[first : first + 4]) for first in range(0, len(pictures), 4)
-    ]
+    rows = [labeled_row(pictures[first : first + 4], labels[first : first + 4]) for first in range(0, len(pictures), 4)]
     title = f"Texture multiplier, {_LARGE} px, tileable: source and result, each 3 x 3"
     file = options.out / "multiply.png"
     write_texture(Texture(sheet(rows, title), "srgb"), file)
@@ -262,7 +261,7 @@ def _generated_picture() -> str:
         source = _single(pixels[: _SMALL * 3 // 4, : _SMALL * 3 // 4])
         result = _multiplied(source, size=_SMALL, tileable=True)
         labels = [f"{name}: source, 3 x 3", "result, 3 x 3"]
-        rows.append(labelled_row([_three_times(material) for material in (source, result)], labels))
+        rows.append(labeled_row([_three_times(material) for material in (source, result)], labels))
     target = report.PICTURES / "multiply.png"
     write_texture(Texture(sheet(rows), "srgb"), target)
     return f"![Source and result](docs/images/{target.name})"
@@ -270,7 +269,7 @@ def _generated_picture() -> str:
 
 def _three_times(material: Material) -> Image:
     """A base color 3 x 3 in a square of ``_SHOWN`` pixels; axes that do not wrap show their edges."""
-    small = shrunk(Material({"basecolor": material.maps["basecolor"]}), _SHOWN // 3)
+    small = downsampled_material(Material({"basecolor": material.maps["basecolor"]}), _SHOWN // 3)
     picture = np.tile(map_picture("basecolor", small.maps["basecolor"]), (3, 3, 1))
     box = np.full((_SHOWN, _SHOWN, 3), 0.125, dtype=np.float32)
     box[: picture.shape[0], : picture.shape[1]] = picture

@@ -31,7 +31,7 @@ def measure(options: argparse.Namespace) -> report.Section:
     import torch
     from scipy.stats import spearmanr
 
-    from matshot.inference.cards import installed
+    from matshot.inference.cards import installed_models
     from matshot.inference.session import Network
     from matshot_export.data import find_maps
     from matshot_export.descriptor_training import RELATIVES, families, teacher_distances
@@ -39,7 +39,7 @@ def measure(options: argparse.Namespace) -> report.Section:
     from matshot_export.perceptual import PerceptualDistance
 
     torch.set_num_threads(report.THREADS)
-    card = installed()["texture_statistics"]
+    card = installed_models()["texture_statistics"]
     network = Network(card, "cpu", report.THREADS)
     teacher = PerceptualDistance().eval()
     paths = find_maps(options.data, "val", "color")

@@ -16,8 +16,8 @@ import numpy as np
 from bench import images, measures, report
 from bench.synthesis import measures as synthesis_measures
 from matshot.material.folder import load_material
+from matshot.material.resize import downsampled_material
 from matshot.material.types import Material
-from matshot.shading.preview import shrunk
 from matshot.synthesis.tile import tile
 
 NAME = "synthesis.tile"
@@ -36,7 +36,7 @@ def measure(options: argparse.Namespace) -> report.Section:
     header += ["farthest map", "its seam", "inside", "changed"]
     rows, edges, changes = [], [], []
     for name, path in images.material_maps(options.data, "basecolor", options.limit):
-        whole = shrunk(load_material(path.parent), _SIDE)
+        whole = downsampled_material(load_material(path.parent), _SIDE)
         for title, (first, last) in _CUTS.items():
             report.say(f"{NAME}: {name}, {title}")
             source = _cut(whole, first, last)

@@ -1,10 +1,10 @@
-"""What ends a job before its result."""
+"""Errors as sentences for artists, and the end of a job that was cancelled."""
 
 from __future__ import annotations
 
-from matshot_host.errors import MatshotError
+from matshot_host.errors import MatshotError, unknown_choice
 
-__all__ = ["Cancelled", "MatshotError"]
+__all__ = ["Cancelled", "MatshotError", "unknown_choice"]
 
 
 class Cancelled(Exception):

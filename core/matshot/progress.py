@@ -45,12 +45,12 @@ class Progress:
         width = self._stop - self._start
         return Progress(self._listener, self._start + width * start, self._start + width * stop, stage or self._stage)
 
-    def held(self) -> Progress:
+    def heartbeat(self) -> Progress:
         """For work whose share is not known: says again how far this part is, so that it can be cancelled."""
-        return _Held(self)
+        return _Heartbeat(self)
 
 
-class _Held(Progress):
+class _Heartbeat(Progress):
     def __init__(self, whole: Progress) -> None:
         super().__init__(whole._listener)
         self._whole = whole

@@ -1,4 +1,6 @@
-"""What can go wrong, said to an artist in one sentence."""
+"""Errors as sentences for artists: what is wrong, with the value, and what to do."""
+
+from typing import Iterable
 
 
 class MatshotError(Exception):
@@ -13,3 +15,14 @@ class MatshotError(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.cause = cause
+
+
+def unknown_choice(noun: str, value: object, choices: Iterable[object]) -> MatshotError:
+    """The error for a value that is not among the choices of a parameter.
+
+    Args:
+        noun: what the value should name, such as ``wrap``.
+        value: what was given.
+        choices: what is accepted.
+    """
+    return MatshotError(f"Unknown {noun} {value!r}. Choose from: {', '.join(map(str, choices))}.")

@@ -68,7 +68,7 @@ class Job:
         failures: sentences about single files that failed while others did not.
         error: one sentence, empty if nothing is wrong.
         cause: technical detail for the log.
-        findings: of the doctor: ``what``, ``found``, ``fine``, ``mend``, ``needed``.
+        findings: of the doctor: ``subject``, ``state``, ``ok``, ``fix``, ``required``.
         folder: its own, for inputs without a file, and for results that go nowhere else.
     """
 

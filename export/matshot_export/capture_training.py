@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from .capture_data import Batch, CaptureSource, MaterialLibrary, encoded, linear, photographed, unit_normals
+from .checkpoints import save_checkpoint
 from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
 from .optimizer import Muon
 from .rendering import Maps, plane_positions, under_point_light
@@ -216,8 +217,8 @@ def train_capture(
                     "updates": average.updates, "step": step, "seconds": seconds,
                     "random": source.rng.bit_generator.state,
                 }  # fmt: skip
-                _saved(state, checkpoint)
-                _saved(average.weights, out / "weights.pt")
+                save_checkpoint(state, checkpoint)
+                save_checkpoint(average.weights, out / "weights.pt")
                 (out / "run.json").write_text(json.dumps({"step": step, "seconds": seconds, "measured": figures}))
             report(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
             with log.open("a", newline="") as stream:
@@ -232,12 +233,6 @@ def _moved(batch: Batch, where: torch.device) -> Batch:
 
 def _last(planes: torch.Tensor) -> torch.Tensor:
     return planes.contiguous(memory_format=torch.channels_last)
-
-
-def _saved(what: object, path: Path) -> None:
-    partial = path.with_suffix(".partial")
-    torch.save(what, partial)
-    partial.replace(path)
 
 
 def validation_photographs(library: MaterialLibrary) -> dict[str, list[tuple[torch.Tensor, Maps]]]:

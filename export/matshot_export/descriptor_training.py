@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .checkpoints import save_checkpoint
 from .data import find_maps, halved, load_map, turned
 from .networks.descriptor import TextureDescriptor, gram, relative_distances
 from .optimizer import Muon
@@ -125,9 +126,7 @@ def train_descriptor(
                 writer = csv.DictWriter(stream, list(rows[0]))
                 writer.writeheader()
                 writer.writerows(rows)
-            partial = out / "weights.partial"
-            torch.save(network.state_dict(), partial)
-            partial.replace(out / "weights.pt")
+            save_checkpoint(network.state_dict(), out / "weights.pt")
             (out / "run.json").write_text(
                 json.dumps({"plan": vars(plan), **rows[-1], "measured": {"spearman_with_vgg16": rank}})
             )

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from .checkpoints import save_checkpoint
 from .data import PatchSource, Shrink, find_maps, validation_pairs
 from .networks.sparse_coding import CORE, FLOOR, SparseCoding
 from .recipes import Recipe
@@ -57,9 +58,7 @@ def train_dictionaries(
     measured = measure(network, state, pairs, peak_signal_to_noise, out / "result.png", recipe.kind)
     seconds = time.monotonic() - began
     report(f"measured={measured:.4g} seconds={seconds:.0f}")
-    partial = out / "weights.partial"
-    torch.save(state, partial)
-    partial.replace(out / "weights.pt")
+    save_checkpoint(state, out / "weights.pt")
     progress = Progress(recipe.steps, seconds, [{"step": recipe.steps, "value": measured}])
     run = {**vars(progress), "recipe": recipe.name, "threads": torch.get_num_threads()}
     (out / "run.json").write_text(json.dumps(run))

@@ -21,6 +21,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from matshot.files import atomic_write
 from matshot.inference.cards import SHIPPED, Card, read_card, write_card
 
 from .recipes import Recipe
@@ -105,9 +106,7 @@ def stored(name: str, single: onnx.ModelProto, folder: Path, *, twin: bool = Tru
             continue
         data = model.SerializeToString()
         file = f"{name}{suffix}.onnx"
-        partial = folder / f".{file}.partial"
-        partial.write_bytes(data)
-        partial.replace(folder / file)
+        atomic_write(folder / file, data)
         facts |= {f"{part}file": file, f"{part}sha256": hashlib.sha256(data).hexdigest()}
     return {
         **facts,

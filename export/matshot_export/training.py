@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .checkpoints import save_checkpoint
 from .data import PatchSource, Shrink, find_maps, validation_pairs
 from .degradations import Degradation
 from .losses import LUMA, Loss, WeightedLoss
@@ -152,12 +153,8 @@ def train(
             "torch_random": torch.get_rng_state(),
             "adversary": adversary.state() if adversary is not None else None,
         }
-        partial = checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(checkpoint)
-        partial = (out / "weights.pt").with_suffix(".partial")
-        torch.save(average.weights, partial)
-        partial.replace(out / "weights.pt")
+        save_checkpoint(state, checkpoint)
+        save_checkpoint(average.weights, out / "weights.pt")
         (out / "run.json").write_text(
             json.dumps({**vars(progress), "recipe": recipe.name, "threads": torch.get_num_threads()})
         )

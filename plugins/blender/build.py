@@ -25,7 +25,7 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 sys.path.insert(0, str(_CHECKOUT / "core"))
 
-from matshot.hosts.install import packed  # noqa: E402  found by the line above
+from matshot.hosts.install import copy_plugin  # noqa: E402  found by the line above
 
 #: Wheel tags by Blender's name of a platform, oldest systems that Blender 4.2 runs on.
 PLATFORMS = {
@@ -60,7 +60,7 @@ def build(into: Path, wheels: Sequence[Path] = (), platform: str = "") -> Path:
     """
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
-        folder = packed("blender", Path(place))
+        folder = copy_plugin("blender", Path(place))
         manifest = folder / "blender_manifest.toml"
         text = manifest.read_text("utf-8")
         if wheels:

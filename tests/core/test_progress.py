@@ -30,13 +30,13 @@ def test_held_repeats_where_the_whole_is() -> None:
     said: list[float] = []
     progress = Progress(lambda fraction, _: said.append(fraction))
     progress(0.3)
-    progress.held()(0.9)
+    progress.heartbeat()(0.9)
     assert said == [0.3, 0.3]
 
 
 def test_nobody_may_listen() -> None:
     Progress(None)(0.5)
-    Progress(None).held()(0.5)
+    Progress(None).heartbeat()(0.5)
 
 
 def test_cancel_raises_at_the_next_report() -> None:

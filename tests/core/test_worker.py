@@ -78,7 +78,7 @@ def test_no_tool_needs_the_command_lines_packages() -> None:
         "import sys; sys.modules['typer'] = sys.modules['rich'] = None\n"
         "import matshot.tools.run, matshot.tools.assets, matshot.tools.convert\n"
         "import matshot.shading.preview, matshot.hosts.doctor\n"
-        "import matshot.capture.oneshot, matshot.capture.twoshot, matshot.upscale\n"
+        "import matshot.capture.oneshot, matshot.capture.twoshot, matshot.super_resolution\n"
         "import matshot.synthesis.multiply, matshot.synthesis.tile, matshot.synthesis.style\n"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
@@ -167,7 +167,7 @@ def test_shutdown_is_an_end_without_a_fault(talk: Talk) -> None:
 def test_the_doctor_answers(talk: Talk) -> None:
     talk.ask(1, "doctor")
     findings = talk.hear(1)["result"]["findings"]
-    assert {"what", "found", "fine", "mend", "needed"} == set(findings[0])
+    assert {"subject", "state", "ok", "fix", "required"} == set(findings[0])
 
 
 @pytest.fixture

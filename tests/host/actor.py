@@ -28,7 +28,7 @@ for line in sys.stdin:
     elif method == "shutdown":
         break
     elif method == "doctor":
-        say(id=number, result={"findings": [{"what": "Python", "found": "here", "fine": True}]})
+        say(id=number, result={"findings": [{"subject": "Python", "state": "here", "ok": True}]})
     elif method == "run" and told["tool"] == "good":
         print("a library that prints past the protocol", flush=True)
         for step in range(5):

@@ -253,4 +253,4 @@ def test_two_hosts_share_nothing() -> None:
 
 
 def test_the_doctor_is_a_job(jobs: Jobs) -> None:
-    assert jobs.wait(jobs.doctor(), LONG).findings == [{"what": "Python", "found": "here", "fine": True}]
+    assert jobs.wait(jobs.doctor(), LONG).findings == [{"subject": "Python", "state": "here", "ok": True}]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import MatshotError
 from ..image.color import Pixels
-from ..image.normals import renormalised
+from ..image.normals import unit_normals
 from ..shading.surface import Surface
 
 Metal = Literal["auto", "on", "off"]
@@ -55,7 +55,7 @@ def adjusted(
         result = replace(result, roughness=_with_odds(result.roughness, roughness))
     if normal_strength != 1:
         factors = np.array([normal_strength, normal_strength, 1], dtype=np.float32)
-        result = replace(result, normal=renormalised(result.normal * factors))
+        result = replace(result, normal=unit_normals(result.normal * factors))
     if metal != "auto":
         result = _as_metal(result) if metal == "on" else _as_dielectric(result)
     return result

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import MatshotError
 from ..image.color import Pixels
-from ..image.normals import renormalised
+from ..image.normals import unit_normals
 from ..progress import Progress
 from ..shading.brdf import (
     MOST_DIELECTRIC,
@@ -465,7 +465,7 @@ class _Stretched:
 
 def _normals(theta: Pixels, size: tuple[int, int]) -> Pixels:
     slopes = theta[:, 3:5].reshape(*size, 2)
-    return renormalised(np.concatenate([slopes, np.ones((*size, 1), np.float32)], axis=2))
+    return unit_normals(np.concatenate([slopes, np.ones((*size, 1), np.float32)], axis=2))
 
 
 class _Pulls:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..image.color import Pixels
-from ..image.normals import renormalised
+from ..image.normals import unit_normals
 from ..shading.render import Camera, flash, render
 from ..shading.surface import Surface
 
@@ -208,6 +208,6 @@ def _made_small(
         return np.asarray(small, dtype=np.float32).reshape(height, width, -1)
 
     maps = {field.name: averaged(getattr(surface, field.name)) for field in fields(surface)}
-    maps["normal"] = renormalised(maps["normal"])
+    maps["normal"] = unit_normals(maps["normal"])
     trusted = averaged(usable.astype(np.float32))[..., 0] > 0.7
     return Surface(**maps), Camera(width, height, camera.fov), averaged(photograph), trusted

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ..errors import MatshotError
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.types import Wrap
-from ..inference.cards import Card, installed
-from ..inference.memory import Chain, budget, fitting_tile, resident_bytes
+from ..inference.cards import Card, installed_models
+from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
 from ..inference.session import Device, Network, network
 from ..inference.tiling import TiledRows
 from ..progress import Progress
@@ -73,8 +73,8 @@ def predicted_surface(
     rows = _PhotographRows(_encoded(flash, *_FLASH_LEVEL), _encoded(ambient, *_AMBIENT_LEVEL), camera)
     local, whole = (network(_card(method), device, threads) for method in ("maps", "context"))
     operator = _Told(local, whole(rows.made_small()))
-    side = tile or fitting_tile(
-        [Chain([operator], rows.height, rows.width, rows.channels)], budget(memory), resident_bytes()
+    side = tile or largest_tile(
+        [Chain([operator], rows.height, rows.width, rows.channels)], memory_budget(memory), resident_bytes()
     )
     tiled = TiledRows(rows, operator, wrap, side, progress, keep=1)
     out = np.empty((rows.height, rows.width, tiled.channels), dtype=np.float32)
@@ -88,7 +88,7 @@ def predicted_surface(
 
 
 def _card(method: str) -> Card:
-    for card in installed():
+    for card in installed_models():
         if card.task == "capture" and card.method == method:
             found: Card = card
             return found

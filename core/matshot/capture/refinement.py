@@ -26,8 +26,8 @@ from scipy.optimize import minimize
 
 from ..errors import MatshotError
 from ..image.color import Pixels
-from ..image.normals import renormalised
-from ..inference.cards import Card, Registry, installed
+from ..image.normals import unit_normals
+from ..inference.cards import Card, Registry, installed_models
 from ..inference.session import Device, Network, network
 from ..progress import Progress
 from ..shading.render import Camera, flash, render
@@ -137,7 +137,9 @@ class _Models:
     """
 
     def __init__(self, models: Registry | None, device: Device, threads: int) -> None:
-        cards: dict[str, Card] = {card.method: card for card in (models or installed()) if card.task == "refinement"}
+        cards: dict[str, Card] = {
+            card.method: card for card in (models or installed_models()) if card.task == "refinement"
+        }
         for method in ("statistics", "objective"):
             if method not in cards:
                 raise MatshotError(f"The refinement's model ({method}) is missing; install Matshot again.")
@@ -398,7 +400,7 @@ def _surface(planes: Planes, other: Surface) -> Surface:
     """The surface that parameters describe, with what they do not describe taken from another."""
     maps = planes.transpose(1, 2, 0).astype(np.float32)
     logistic = 1 / (1 + np.exp(-maps[..., :5]))
-    normal = renormalised(np.concatenate([maps[..., 5:], np.ones_like(maps[..., :1])], axis=2))
+    normal = unit_normals(np.concatenate([maps[..., 5:], np.ones_like(maps[..., :1])], axis=2))
     return replace(
         other,
         base_color=np.power(logistic[..., :3], _GAMMA, dtype=np.float32),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import MatshotError
 from ..image.color import Pixels
-from ..image.normals import height_from_normal, renormalised
+from ..image.normals import height_from_normal, unit_normals
 from ..shading.render import Camera, Vector
 from .tiles import Mask, Tile
 
@@ -168,7 +168,7 @@ def guided_slopes(
 
 def integrable_slopes(slopes: Pixels) -> Pixels:
     """The slopes ``H x W x 2`` of the height field that comes closest to the given ones."""
-    normals = renormalised(np.concatenate([slopes, np.ones((*slopes.shape[:2], 1), np.float32)], axis=2))
+    normals = unit_normals(np.concatenate([slopes, np.ones((*slopes.shape[:2], 1), np.float32)], axis=2))
     down, right = np.gradient(height_from_normal(normals, "none")[..., 0])
     return np.stack([-right, down], axis=2)
 

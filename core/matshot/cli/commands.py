@@ -379,7 +379,7 @@ def install_plugin(
         return
     for path in installing.install(host, version, into):
         console.print(f"[green]done[/] {escape(str(path))}", highlight=False)
-    console.print(installing.HOSTS[host].next, highlight=False)
+    console.print(installing.HOSTS[host].next_step, highlight=False)
 
 
 @app.command()
@@ -423,9 +423,9 @@ def serve(
 @app.command()
 def models(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
     """List the models with licence, training data and measured quality."""
-    from ..inference.cards import installed
+    from ..inference.cards import installed_models
 
-    cards = list(installed())
+    cards = list(installed_models())
     if as_json:
         for card in cards:
             shown = {k: v for k, v in vars(card).items() if k != "folder"}
@@ -451,10 +451,10 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For machines.")
     else:
         table = Table("", "what", "found", "to mend it", box=None)
         for finding in found:
-            mark = "[green]ok[/]" if finding.fine else "[red]no[/]" if finding.needed else "[yellow]--[/]"
-            table.add_row(mark, finding.what, escape(finding.found), escape(finding.mend))
+            mark = "[green]ok[/]" if finding.ok else "[red]no[/]" if finding.required else "[yellow]--[/]"
+            table.add_row(mark, finding.subject, escape(finding.state), escape(finding.fix))
         Console(soft_wrap=True).print(table)
-    if any(finding.needed and not finding.fine for finding in found):
+    if any(finding.required and not finding.ok for finding in found):
         raise typer.Exit(FAILED)
 
 

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 from ..errors import MatshotError
 from ..material.types import Material
 from ..super_resolution import Outcome
-from ..super_resolution.files import Upscaled
+from ..super_resolution.files import UpscaledFile
 
 #: Seconds between progress lines for machines.
 _PACE = 0.2
@@ -62,9 +62,9 @@ class Reporter:
             self._said = now
             self._emit("progress", fraction=round(fraction, 4), stage=stage)
 
-    def report(self, what: Upscaled | tuple[Path, MatshotError]) -> None:
+    def report(self, what: UpscaledFile | tuple[Path, MatshotError]) -> None:
         """Show one file's result or failure."""
-        if isinstance(what, Upscaled):
+        if isinstance(what, UpscaledFile):
             if self._json:
                 shown = {k: str(v) if isinstance(v, Path) else v for k, v in vars(what).items()}
                 self._emit("done", **shown)

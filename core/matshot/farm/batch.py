@@ -22,11 +22,12 @@ from matshot_host.tools import Parameter, Tool
 
 from .. import __version__
 from ..errors import Cancelled, MatshotError
+from ..files import atomic_write
 from ..tools.assets import check_folder
 from ..tools.run import Run, checked, tool_of
 from .contact_sheet import Shown, Thumbnails, write_sheets
 from .engine import Engine, Told
-from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped, write_whole
+from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped
 from .placement import bring, check_places, placed, remove_stale, stage, still_there
 from .units import Library, Unit, listed, slice_of
 
@@ -222,9 +223,9 @@ def work_of(asked: Batch, table: Tool) -> str:
     parameters = {one.name: one.default for one in table.parameters} | dict(asked.parameters)
     models: dict[str, str] = {}
     if any(parameter.name == "device" for parameter in table.parameters):
-        from ..inference.cards import installed
+        from ..inference.cards import installed_models
 
-        models = {card.name: card.sha256 for card in installed()}
+        models = {card.name: card.sha256 for card in installed_models()}
     kept = {name: value for name, value in parameters.items() if name not in _INDIFFERENT}
     return digest({"tool": table.name, "parameters": kept, "matshot": __version__, "models": models})
 
@@ -437,4 +438,4 @@ class _Work:
             "left_out": outcome.left_out, "seconds": round(outcome.seconds, 3),
             "sheets": [sheet.name for sheet in outcome.sheets],
         }  # fmt: skip
-        write_whole(outcome.summary, json.dumps(said, indent=1).encode() + b"\n")
+        atomic_write(outcome.summary, json.dumps(said, indent=1) + "\n")

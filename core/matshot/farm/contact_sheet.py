@@ -14,7 +14,7 @@ from ..image.color import Pixels, srgb_from_linear
 from ..image.reader import read_texture
 from ..image.types import Texture
 from ..image.writer import write_texture
-from ..shading.preview import fitted, labelled_row, sheet
+from ..shading.preview import fitted_picture, labeled_row, sheet
 from ..shading.thumbnail import write_picture
 
 #: Side of a picture, pictures in a row, and rows on a sheet.
@@ -67,7 +67,7 @@ class Thumbnails:
             picture = read_texture(preview, encoding="srgb")
             scale = SIDE / max(picture.width, picture.height)
             width, height = (max(1, round(scale * side)) for side in (picture.width, picture.height))
-            write_picture(Texture(fitted(_shown(picture), width, height), "srgb"), self.path(key))
+            write_picture(Texture(fitted_picture(_shown(picture), width, height), "srgb"), self.path(key))
         except (MatshotError, OSError):
             self.path(key).unlink(missing_ok=True)
 
@@ -82,7 +82,7 @@ def write_sheets(shown: Sequence[Shown], path: Path, title: str, facts: str) -> 
     for number, page in enumerate(_pages(shown), 1):
         target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
         rows = [
-            labelled_row([_picture(one) for one in row], [one.label[-_LETTERS:] for one in row])
+            labeled_row([_picture(one) for one in row], [one.label[-_LETTERS:] for one in row])
             for row in (page[first : first + _COLUMNS] for first in range(0, len(page), _COLUMNS))
         ]
         written.append(write_texture(Texture(sheet(rows, title, facts), "srgb"), target, depth="uint8"))
@@ -98,7 +98,7 @@ def _picture(one: Shown) -> Pixels:
     if one.picture is None:
         return np.tile(np.asarray(_RED, dtype=np.float32), (SIDE, SIDE, 1))
     try:
-        return fitted(_shown(read_texture(one.picture, encoding="srgb")), SIDE, SIDE)
+        return fitted_picture(_shown(read_texture(one.picture, encoding="srgb")), SIDE, SIDE)
     except MatshotError:
         return np.zeros((SIDE, SIDE, 3), dtype=np.float32)
 

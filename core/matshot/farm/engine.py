@@ -126,11 +126,11 @@ class Engine:
         patience: float = 60.0,
     ) -> None:
         _check_installed()
-        from ..inference.memory import parsed_bytes
+        from ..inference.memory import bytes_from_text
 
         if workers < 0 or seconds < 0 or attempts < 1:
             raise MatshotError("Workers and seconds are 0 (automatic) or more, attempts 1 or more.")
-        self._memory = parsed_bytes(memory) if memory else 0
+        self._memory = bytes_from_text(memory) if memory else 0
         self._seconds, self._attempts, self._patience = seconds, attempts, patience
         self._scheduler = scheduler
         self._topic = f"matshot-{uuid.uuid4().hex[:12]}"

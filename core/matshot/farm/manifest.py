@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MatshotError
+from ..files import os_reason
 
 #: Folder in a batch's output for what it remembers, and for what is not done yet.
 MEMORY = ".matshot-batch"
@@ -98,7 +99,7 @@ class Manifest:
 
 
 def _unwritten(file: Path, error: OSError) -> MatshotError:
-    reason = (error.strerror or str(error)).lower()
+    reason = os_reason(error)
     return MatshotError(f"{file} could not be written: {reason}; run the same command again to go on.", repr(error))
 
 
@@ -126,7 +127,7 @@ def stamp(file: Path) -> Stamp:
     try:
         found = file.stat()
     except OSError as error:
-        raise MatshotError(f"{file} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise MatshotError(f"{file} cannot be read: {os_reason(error)}.") from error
     return [found.st_size, found.st_mtime_ns, ""]
 
 
@@ -153,7 +154,7 @@ def stamped(files: Mapping[str, Path], known: Mapping[str, Stamp], noted: float,
             with file.open("rb") as stream:
                 now[2] = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
-            raise MatshotError(f"{file} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+            raise MatshotError(f"{file} cannot be read: {os_reason(error)}.") from error
         stamps[name] = now
     return stamps
 
@@ -166,18 +167,3 @@ def same_contents(first: Mapping[str, Stamp], second: Mapping[str, Stamp]) -> bo
 def digest(value: Mapping[str, Any]) -> str:
     """Hash of anything that JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def write_whole(path: Path, contents: bytes) -> None:
-    """Write a file that appears when it is whole.
-
-    Raises:
-        MatshotError: when it cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(contents)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise MatshotError(f"{path} could not be written: {(error.strerror or str(error)).lower()}.") from error

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MatshotError
+from ..files import atomic_write
 from ..tools.run import tool_of
 from .batch import Batch, library_of
-from .manifest import write_whole
 
 #: Units of one task, unless told otherwise: some minutes of work, which a farm may lose.
 CHUNK = 100
@@ -39,7 +39,7 @@ def write_template(asked: Batch, path: Path, chunk: int = CHUNK) -> tuple[int, d
     units = len(library_of(asked, tool_of(asked.tool)).units)
     tasks = -(-units // chunk)
     template = _template(asked, tasks, path.absolute().parent)
-    write_whole(path, json.dumps(template, indent=2).encode() + b"\n")
+    atomic_write(path, json.dumps(template, indent=2) + "\n")
     paths = _paths(asked)
     open_ones = [one["name"] for one in template["parameterDefinitions"] if "default" not in one]
     return tasks, {name: os.path.abspath(paths[name]) for name in open_ones}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MatshotError
+from ..files import os_reason
 from .manifest import Stamp, stamp
 from .units import Unit
 
@@ -93,7 +94,7 @@ def bring(places: Places, output: Path) -> dict[str, Stamp]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source.replace(target)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise MatshotError(f"Results could not be moved to {output}: {reason}.", repr(error)) from error
     return {name: stamp(output / name) for name in places.files}
 
@@ -129,5 +130,5 @@ def stage(unit: Unit, folder: Path) -> tuple[str, ...]:
             except OSError:
                 shutil.copyfile(file, target)
     except OSError as error:
-        raise MatshotError(f"{staged} could not be written: {(error.strerror or str(error)).lower()}.") from error
+        raise MatshotError(f"{staged} could not be written: {os_reason(error)}.") from error
     return (str(staged), *unit.inputs[1:])

@@ -13,7 +13,7 @@ from matshot_host.tools import Tool
 
 from ..errors import MatshotError
 from ..image.formats import READABLE
-from ..image.udim import TOKEN, UdimSet, expanded, udim_sets
+from ..image.udim import TOKEN, UdimSet, udim_set, udim_sets
 from ..material.folder import PREVIEW, MaterialFolder, find_material
 from ..material.materialx import DOCUMENT
 from ..super_resolution.files import target_name
@@ -90,7 +90,7 @@ def listed(inputs: Sequence[Path], output: Path, tool: Tool, *, look: Path | Non
         if path.is_dir():
             finder.folder(path, PurePosixPath(name))
         elif TOKEN in path.name:
-            finder.images([*expanded(path).tiles.values()], PurePosixPath())
+            finder.images([*udim_set(path).tiles.values()], PurePosixPath())
         else:
             finder.images([path], PurePosixPath())
     if not library.units:

@@ -26,6 +26,7 @@ from matshot_host.location import WorkerCommand
 from matshot_host.tools import TOOLS
 
 from .. import __version__
+from ..files import os_reason
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -155,7 +156,7 @@ class _Attempt:
                 shutil.rmtree(left, ignore_errors=True)
             self._place.mkdir(parents=True)
         except OSError as error:
-            sentence = f"The folder {self._place} cannot be made: {(error.strerror or str(error)).lower()}."
+            sentence = f"The folder {self._place} cannot be made: {os_reason(error)}."
             return {"kind": "failed", "sentence": sentence, "cause": repr(error)}
         try:
             end = self._carried()

@@ -13,12 +13,12 @@ from matshot_host.location import record, worker_command
 
 from .. import __version__
 from ..errors import MatshotError
-from ..inference.cards import installed
+from ..inference.cards import installed_models
 from ..inference.gpu import nvidia_gpus
 from ..inference.memory import free_bytes
 from ..inference.session import CUDA, Network, gpu_obstacle, onnxruntime, usable_threads
-from .install import HOSTS, Installed
-from .install import installed as installed_plugins
+from .install import HOSTS, InstalledPlugin
+from .install import installed_plugins as installed_plugins
 
 #: Seconds that another Python has to say which Matshot it holds.
 _PATIENCE = 30
@@ -29,18 +29,18 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        what: that was looked at.
-        found: what is there.
-        fine: whether it is as it should be.
-        mend: command or advice when it is not.
-        needed: whether Matshot cannot work without it.
+        subject: what was checked.
+        state: what is there.
+        ok: whether it is as it should be.
+        fix: command or advice when it is not.
+        required: whether Matshot cannot work without it.
     """
 
-    what: str
-    found: str
-    fine: bool = True
-    mend: str = ""
-    needed: bool = True
+    subject: str
+    state: str
+    ok: bool = True
+    fix: str = ""
+    required: bool = True
 
 
 def diagnosis() -> list[Finding]:
@@ -56,7 +56,7 @@ def diagnosis() -> list[Finding]:
     try:
         ort = onnxruntime()
         found.append(Finding("built with providers", ", ".join(ort.get_available_providers())))
-        cards = list(installed())
+        cards = list(installed_models())
         found.append(Finding("models", f"{len(cards)}: {', '.join(card.name for card in cards)}"))
         for card in cards:
             card.path()
@@ -64,9 +64,9 @@ def diagnosis() -> list[Finding]:
         found.append(Finding("what really runs", provider))
         if nvidia_gpus():
             used = provider == CUDA
-            found.append(Finding("GPU", ", ".join(nvidia_gpus()), used, "" if used else gpu_obstacle(), needed=False))
+            found.append(Finding("GPU", ", ".join(nvidia_gpus()), used, "" if used else gpu_obstacle(), required=False))
         else:
-            found.append(Finding("GPU", gpu_obstacle(), False, "nothing to do: the CPU is used", needed=False))
+            found.append(Finding("GPU", gpu_obstacle(), False, "nothing to do: the CPU is used", required=False))
     except MatshotError as error:
         found.append(Finding("inference", error.sentence, False, error.cause))
     return found + list(_plugins())
@@ -77,10 +77,10 @@ def _plugins() -> Iterator[Finding]:
     try:
         noted, plugins = record(), installed_plugins()
     except MatshotError as error:
-        yield Finding("plug-ins", error.sentence, False, "matshot install blender, maya or unreal", needed=False)
+        yield Finding("plug-ins", error.sentence, False, "matshot install blender, maya or unreal", required=False)
         return
     if not plugins:
-        yield Finding("plug-ins", "none were put in by 'matshot install'", needed=False)
+        yield Finding("plug-ins", "none were put in by 'matshot install'", required=False)
         return
     python = noted.get("python")
     yield _worker_python(python if isinstance(python, str) else "", plugins[0].host)
@@ -88,15 +88,15 @@ def _plugins() -> Iterator[Finding]:
         yield _plugin(plugin)
 
 
-def _plugin(plugin: Installed) -> Finding:
+def _plugin(plugin: InstalledPlugin) -> Finding:
     mend = f"matshot install {plugin.host}"
     what = f"{HOSTS[plugin.host].title} plug-in"
     if not plugin.there:
-        return Finding(what, f"{plugin.path} is gone, or is not Matshot's any more", False, mend, needed=False)
+        return Finding(what, f"{plugin.path} is gone, or is not Matshot's any more", False, mend, required=False)
     if plugin.version and plugin.version != __version__:
         older = f"{plugin.version} in {plugin.path}, and this is {__version__}"
-        return Finding(what, older, False, mend, needed=False)
-    return Finding(what, " in ".join(filter(None, (plugin.version, str(plugin.path)))), needed=False)
+        return Finding(what, older, False, mend, required=False)
+    return Finding(what, " in ".join(filter(None, (plugin.version, str(plugin.path)))), required=False)
 
 
 def _worker_python(python: str, host: str) -> Finding:
@@ -105,19 +105,19 @@ def _worker_python(python: str, host: str) -> Finding:
     try:
         command = worker_command(preferred=python)
     except MatshotError:
-        return Finding(what, f"{python or 'none'}, which does not exist", False, mend, needed=False)
+        return Finding(what, f"{python or 'none'}, which does not exist", False, mend, required=False)
     asked = [command.arguments[0], "-c", "import matshot.worker, matshot; print(matshot.__version__)"]
     try:
         said = subprocess.run(
             asked, env=command.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE
         )
     except (OSError, subprocess.TimeoutExpired):
-        return Finding(what, f"{python} does not run", False, mend, needed=False)
+        return Finding(what, f"{python} does not run", False, mend, required=False)
     if said.returncode != 0:
-        return Finding(what, f"{python} has no Matshot", False, f"{python} -m pip install matshot", needed=False)
+        return Finding(what, f"{python} has no Matshot", False, f"{python} -m pip install matshot", required=False)
     there = said.stdout.strip()
     found = f"{python} with Matshot {there}"
-    return Finding(what, found, there == __version__, "" if there == __version__ else mend, needed=False)
+    return Finding(what, found, there == __version__, "" if there == __version__ else mend, required=False)
 
 
 def _package(name: str) -> Finding:
@@ -140,5 +140,5 @@ def _onnxruntime_packages() -> list[Finding]:
     shown = " and ".join(f"{name} {number}" for name, number in there)
     if len(there) == 2:
         mend = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu"
-        return [Finding("ONNX Runtime", f"{shown}, which overwrite each other", False, mend, needed=False)]
+        return [Finding("ONNX Runtime", f"{shown}, which overwrite each other", False, mend, required=False)]
     return [Finding("ONNX Runtime", shown)]

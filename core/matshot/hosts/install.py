@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import sys
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,8 @@ import matshot_host
 from matshot_host.location import RECORD, record, user_folder
 
 from .. import __version__
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
+from ..files import atomic_write, os_reason, partial_path, staging_folder
 from .folders import blender_folder, maya_folder, unreal_folder, unreal_project
 
 _LIBRARY = "matshot_host"
@@ -41,7 +41,7 @@ class Host:
         library: where ``matshot_host`` lies in that.
         beside: files that belong beside the folder.
         loose: files for people who have only the folder, which are not installed.
-        next: what is left to do there.
+        next_step: what is left to do there.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Host:
     library: str
     beside: tuple[str, ...] = ()
     loose: tuple[str, ...] = ()
-    next: str = ""
+    next_step: str = ""
 
 
 HOSTS: Mapping[str, Host] = {
@@ -57,7 +57,7 @@ HOSTS: Mapping[str, Host] = {
         "Blender",
         "matshot",
         _LIBRARY,
-        next="Start Blender anew and tick Matshot in Edit > Preferences > Add-ons.",
+        next_step="Start Blender anew and tick Matshot in Edit > Preferences > Add-ons.",
     ),
     "maya": Host(
         "Maya",
@@ -65,19 +65,19 @@ HOSTS: Mapping[str, Host] = {
         f"scripts/{_LIBRARY}",
         ("matshot.mod",),
         ("drag_into_maya.py",),
-        next="Start Maya anew; there is a shelf called Matshot.",
+        next_step="Start Maya anew; there is a shelf called Matshot.",
     ),
     "unreal": Host(
         "Unreal",
         "Matshot",
         f"Content/Python/{_LIBRARY}",
-        next="Open the project anew; the tools are in Tools > Matshot.",
+        next_step="Open the project anew; the tools are in Tools > Matshot.",
     ),
 }
 
 
 @dataclass(frozen=True)
-class Installed:
+class InstalledPlugin:
     """What is noted about one installed folder or file, and what became of it.
 
     Attributes:
@@ -100,11 +100,11 @@ def known_host(name: str) -> Host:
         MatshotError: when there is no plug-in for it.
     """
     if name not in HOSTS:
-        raise MatshotError(f"There is no plug-in for {name!r}; there are {', '.join(HOSTS)}.")
+        raise unknown_choice("host", name, HOSTS)
     return HOSTS[name]
 
 
-def packed(host: str, into: Path) -> Path:
+def copy_plugin(host: str, into: Path) -> Path:
     """Copy a plug-in, whole: with ``matshot_host`` in it, and the files that belong beside it.
 
     Args:
@@ -131,7 +131,7 @@ def packed(host: str, into: Path) -> Path:
     return folder
 
 
-def plugin_place(
+def plugin_folder(
     host: str,
     version: str = "",
     into: Path | None = None,
@@ -171,7 +171,7 @@ def install(host: str, version: str = "", into: Path | None = None) -> list[Path
 
     Args:
         host: one of :data:`HOSTS`.
-        version: as :func:`plugin_place` takes it.
+        version: as :func:`plugin_folder` takes it.
         into: likewise.
 
     Returns:
@@ -182,7 +182,7 @@ def install(host: str, version: str = "", into: Path | None = None) -> list[Path
             Everything is then as it was.
     """
     known = known_host(host)
-    place = plugin_place(host, version, into)
+    place = plugin_folder(host, version, into)
     wanted = [place / known.folder, *(place / name for name in known.beside)]
     noted = _noted()
     for path in wanted:
@@ -191,10 +191,10 @@ def install(host: str, version: str = "", into: Path | None = None) -> list[Path
     before = [path for path in noted["installed"].get(host, []) if path not in map(str, wanted)]
     noted["installed"][host] = [*before, *map(str, wanted)]
     noted |= {"python": sys.executable, "version": __version__}
-    with _written_beside(Path(user_folder()) / RECORD, noted) as record_written, _aside(place) as aside:
-        packed(host, aside)
+    with staging_folder(place) as aside:
+        copy_plugin(host, aside)
         with _exchanged([(aside / path.name, path) for path in wanted], aside):
-            record_written()
+            _write_record(noted)
     return wanted
 
 
@@ -217,7 +217,7 @@ def uninstall(host: str, version: str = "", into: Path | None = None) -> list[st
     paths = [Path(path) for path in noted["installed"].get(host, [])]
     where = ""
     if version or into is not None:
-        place = plugin_place(host, version, into)
+        place = plugin_folder(host, version, into)
         paths = [path for path in paths if path.parent == place]
         where = f" in {place}"
     if not paths:
@@ -230,7 +230,7 @@ def uninstall(host: str, version: str = "", into: Path | None = None) -> list[st
     return told
 
 
-def installed() -> list[Installed]:
+def installed_plugins() -> list[InstalledPlugin]:
     """What is noted as installed, and whether it is still there.
 
     Raises:
@@ -240,7 +240,7 @@ def installed() -> list[Installed]:
     for host, paths in _sound(record())["installed"].items():
         for path in map(Path, paths):
             there = os.path.lexists(path) and _is_ours(host, path)
-            found.append(Installed(host, path, there, _version(host, path) if there else ""))
+            found.append(InstalledPlugin(host, path, there, _version(host, path) if there else ""))
     return found
 
 
@@ -293,60 +293,25 @@ def _sound(noted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_record(noted: Mapping[str, Any]) -> None:
-    """Write what is noted; nothing is when nothing is installed any more."""
+    """Write what is noted; remove the file when nothing is installed any more.
+
+    Raises:
+        MatshotError: when it cannot be written; what was there stays.
+    """
     file = Path(user_folder()) / RECORD
-    if any(noted["installed"].values()):
-        with _written_beside(file, noted) as written:
-            written()
-        return
-    with contextlib.suppress(OSError):
-        file.unlink()
-        file.parent.rmdir()  # goes only if it is empty
-
-
-class _Written:
-    """Moves a file that was written beside another to its place."""
-
-    def __init__(self, partial: Path, file: Path) -> None:
-        self._partial, self._file = partial, file
-
-    def __call__(self) -> None:
-        self._partial.replace(self._file)
-
-
-@contextlib.contextmanager
-def _written_beside(file: Path, noted: Mapping[str, Any]) -> Iterator[_Written]:
-    """Write the record beside its place, so that what can fail has failed before anything is installed."""
-    partial = file.with_name(f".{file.name}.{uuid.uuid4().hex}.partial")
     installed = {host: paths for host, paths in noted["installed"].items() if paths}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({**noted, "installed": installed}, indent=2) + "\n", encoding="utf-8")
-        yield _Written(partial, file)
-    except OSError as error:
-        raise MatshotError(f"{file} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+        if installed:
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise MatshotError(f"{file} could not be written: {os_reason(error)}.") from error
+            atomic_write(file, json.dumps({**noted, "installed": installed}, indent=2) + "\n")
+        else:
+            file.unlink(missing_ok=True)
     finally:
         with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
             file.parent.rmdir()  # goes only if it is empty
-
-
-@contextlib.contextmanager
-def _aside(place: Path) -> Iterator[Path]:
-    """A folder inside the place, for what is moved in, and for what is moved out of the way."""
-    made = not place.exists()
-    aside = place / f".matshot-{uuid.uuid4().hex}.partial"
-    try:
-        aside.mkdir(parents=True)
-    except OSError as error:
-        raise MatshotError(f"{place} cannot be written: {(error.strerror or str(error)).lower()}.") from error
-    try:
-        yield aside
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        if made:
-            with contextlib.suppress(OSError):
-                place.rmdir()  # goes only if nothing was moved in
 
 
 @contextlib.contextmanager
@@ -362,8 +327,9 @@ def _exchanged(moves: Sequence[tuple[Path, Path]], aside: Path) -> Iterator[None
                     undo.append((old, path))
                 new.rename(path)
             except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise MatshotError(f"{path} cannot be replaced: {reason}; close the program first.") from error
+                raise MatshotError(
+                    f"{path} cannot be replaced: {os_reason(error)}; close the program first."
+                ) from error
             undo.append((path, new))
         yield
     except BaseException:
@@ -379,13 +345,11 @@ def _removed(host: str, path: Path) -> str:
         return f"{path} was gone already."
     if not _is_ours(host, path):
         return f"{path} is not Matshot's any more and stays."
-    aside = path.with_name(f".{path.name}-{uuid.uuid4().hex}.partial")
+    aside = partial_path(path)
     try:
         path.rename(aside)  # all of it or nothing
     except OSError as error:
-        raise MatshotError(
-            f"{path} cannot be removed: {(error.strerror or str(error)).lower()}; close the program first."
-        ) from error
+        raise MatshotError(f"{path} cannot be removed: {os_reason(error)}; close the program first.") from error
     if aside.is_dir() and not aside.is_symlink():
         shutil.rmtree(aside, ignore_errors=True)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from .types import DEPTHS, Depth
 
 #: Suffixes that are read, and those that are written too.
@@ -62,7 +62,7 @@ def stored_depth(path: Path, wanted: Depth) -> Depth:
         MatshotError: for a depth that does not exist.
     """
     if wanted not in DEPTHS:
-        raise MatshotError(f"There is no depth {wanted!r}; there are {', '.join(DEPTHS)}.")
+        raise unknown_choice("depth", wanted, DEPTHS)
     offered = _DEPTHS_OF[path.suffix.lower()]
     if wanted in offered:
         return wanted

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from .color import Pixels
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def decoded_normals(values: Pixels, convention: Convention, signed: bool) -> Pix
     if channels == 2:
         z = np.sqrt(np.maximum(0, 1 - np.square(vectors).sum(axis=2, keepdims=True)))
         vectors = np.concatenate([vectors, z], axis=2)
-    return renormalised(vectors)
+    return unit_normals(vectors)
 
 
 def encoded_normals(normals: Pixels, convention: Convention, *, signed: bool = False) -> Pixels:
@@ -86,7 +86,7 @@ def encoded_normals(normals: Pixels, convention: Convention, *, signed: bool = F
     return values
 
 
-def renormalised(normals: Pixels) -> Pixels:
+def unit_normals(normals: Pixels) -> Pixels:
     """The vectors ``... x 3`` (or 4, the last untouched) at unit length; those without a length become (0, 0, 1)."""
     vectors = normals[..., :3]
     length = np.sqrt(np.square(vectors).sum(axis=-1, keepdims=True))
@@ -125,7 +125,7 @@ def normal_from_height(
     if height.ndim == 3 and height.shape[2] != 1:
         raise MatshotError(f"A height map has one channel, not {height.shape[2]}.")
     if derivative not in ("spectral", "central"):
-        raise MatshotError(f"There is no derivative {derivative!r}; there are spectral, central.")
+        raise unknown_choice("derivative", derivative, ("spectral", "central"))
     surface = height.reshape(height.shape[:2])
     # An offset has no slope, but would cost single precision its last digits.
     surface = _float32((surface - surface.mean(dtype=np.float64)) * strength)
@@ -138,7 +138,7 @@ def normal_from_height(
         else:
             slopes.append(_wrapped_derivative(surface, axis))
     down, right = slopes
-    return renormalised(np.stack([-right, down, np.ones_like(right)], axis=2))
+    return unit_normals(np.stack([-right, down, np.ones_like(right)], axis=2))
 
 
 def height_from_normal(normals: Pixels, wrap: Wrap) -> Pixels:

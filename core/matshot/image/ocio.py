@@ -28,7 +28,7 @@ def linear_rec709() -> str:
     raise MatshotError("The OCIO configuration names no linear Rec. 709 colour space.")
 
 
-def converted(pixels: Pixels, from_space: str, to_space: str) -> Pixels:
+def colorspace_conversion(pixels: Pixels, from_space: str, to_space: str) -> Pixels:
     """Colour channels from one OCIO space to another; alpha as it is."""
     channels = pixels.shape[2] - (pixels.shape[2] in (2, 4))
     color = np.repeat(pixels[..., :1], 3, axis=2) if channels == 1 else pixels[..., :3]

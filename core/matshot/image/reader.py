@@ -14,7 +14,7 @@ from ..errors import MatshotError
 from .color import Pixels
 from .formats import READABLE
 from .normals import decoded_normals
-from .ocio import converted, linear_rec709
+from .ocio import colorspace_conversion, linear_rec709
 from .types import Convention, Depth, Encoding, FileSource, Texture, Wrap
 
 _RIGHT_WAY_UP = 1
@@ -57,10 +57,10 @@ def read_texture(
     if encoding == "normal":
         signed = depth in ("half", "float") and bool(pixels[..., :3].min() < -1e-3)
         pixels = decoded_normals(pixels, convention, signed)
-    elif encoding != "data" and pixels.shape[2] in (2, 4) and is_associated(spec):
+    elif encoding != "data" and pixels.shape[2] in (2, 4) and has_associated_alpha(spec):
         pixels = _unassociated(pixels)
     if colorspace and encoding in ("srgb", "linear"):
-        pixels = converted(pixels, colorspace, linear_rec709())
+        pixels = colorspace_conversion(pixels, colorspace, linear_rec709())
         encoding = "linear"
     source = FileSource(path, depth, spec, colorspace, convention, signed)
     return Texture(np.ascontiguousarray(pixels), encoding, wrap, source)
@@ -72,12 +72,12 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int, int]:
     Raises:
         MatshotError: as :func:`read_texture`.
     """
-    with contextlib.closing(opened_image(Path(path))) as image:
+    with contextlib.closing(open_image(Path(path))) as image:
         spec = image.spec()
         return int(spec.width), int(spec.height), int(spec.nchannels)
 
 
-def opened_image(path: Path) -> Any:
+def open_image(path: Path) -> Any:
     """An image file opened for reading, after all that a sentence can say of it.
 
     Raises:
@@ -107,7 +107,7 @@ def opened_image(path: Path) -> Any:
 
 
 def _read_pixels(path: Path) -> tuple[Pixels, oiio.ImageSpec]:
-    with contextlib.closing(opened_image(path)) as image:
+    with contextlib.closing(open_image(path)) as image:
         spec = image.spec()
         _refuse_odd_kinds(path, spec)
         first, last = _channels(path, spec)
@@ -165,7 +165,7 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def is_associated(spec: oiio.ImageSpec) -> bool:
+def has_associated_alpha(spec: oiio.ImageSpec) -> bool:
     """Whether a file's colour is multiplied by its alpha."""
     return spec.alpha_channel >= 0 and not spec.get_int_attribute("oiio:UnassociatedAlpha")
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import OpenImageIO as oiio
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from .color import Pixels
 
 Encoding = Literal["srgb", "linear", "normal", "data"]
@@ -79,9 +79,9 @@ class Texture:
         if self.pixels.dtype != np.float32:
             raise MatshotError(f"Texture pixels are float32, not {self.pixels.dtype}.")
         if self.encoding not in ENCODINGS:
-            raise MatshotError(f"There is no encoding {self.encoding!r}; there are {', '.join(ENCODINGS)}.")
+            raise unknown_choice("encoding", self.encoding, ENCODINGS)
         if self.wrap not in WRAPS:
-            raise MatshotError(f"There is no wrap {self.wrap!r}; there are {', '.join(WRAPS)}.")
+            raise unknown_choice("wrap", self.wrap, WRAPS)
 
     @property
     def height(self) -> int:

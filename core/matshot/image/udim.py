@@ -53,7 +53,7 @@ def udim_sets(paths: Iterable[Path]) -> tuple[list[UdimSet], list[Path]]:
     return sets, sorted(alone)
 
 
-def expanded(pattern: Path) -> UdimSet:
+def udim_set(pattern: Path) -> UdimSet:
     """The set that a path with ``<UDIM>`` stands for.
 
     Raises:
@@ -72,7 +72,7 @@ def expanded(pattern: Path) -> UdimSet:
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """The tiles around one tile, read when their borders are needed.
 
     Attributes:
@@ -85,7 +85,7 @@ class Neighbours:
     number: int
     reading: Mapping[str, str]
 
-    def bordered(self, pixels: Pixels, margin: int) -> Pixels:
+    def with_border(self, pixels: Pixels, margin: int) -> Pixels:
         """The tile with ``margin`` pixels of its neighbours on every side.
 
         Where there is no neighbour, or one of another size, the border pixel is repeated.

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import sys
-import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,11 +15,12 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from ..errors import MatshotError
+from ..files import flush, os_reason, partial_path
 from .color import Pixels, linear_from_srgb, srgb_from_linear
 from .formats import COLOR_ONLY, NO_ALPHA, check_target, stored_depth
 from .normals import encoded_normals
-from .ocio import converted, linear_rec709
-from .reader import PNG_SIGNATURE, is_associated, opened_image, png_ends
+from .ocio import colorspace_conversion, linear_rec709
+from .reader import PNG_SIGNATURE, has_associated_alpha, open_image, png_ends
 from .types import Depth, Texture
 
 #: Their libraries do not survive a full disk: libjpeg ends the process, libwebp never returns. Room for the largest
@@ -124,7 +124,7 @@ class TextureWriter:
             raise MatshotError("WebP files lose three channels wherever the fourth is 0; choose .png, .tif or .tga.")
         self._grey_to_rgb = channels < 3 and suffix in COLOR_ONLY
         self._rows = 0
-        self._temporary = self.path.with_name(f".{self.path.stem[:40]}.{uuid.uuid4().hex}.partial{suffix}")
+        self._temporary = partial_path(self.path, suffix)
         self._output: Any = None
         self._opened = False
 
@@ -132,7 +132,7 @@ class TextureWriter:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise MatshotError(f"The folder {self.path.parent} cannot be made: {_reason(error)}.") from error
+            raise MatshotError(f"The folder {self.path.parent} cannot be made: {os_reason(error)}.") from error
         if not os.access(self.path.parent, os.W_OK):
             raise MatshotError(f"The folder {self.path.parent} cannot be written to.")
         if self.path.is_dir():
@@ -160,13 +160,13 @@ class TextureWriter:
             self._fail()
         self._output = None
         try:
-            _flush(self._temporary)
+            flush(self._temporary)
             if not _is_whole(self._temporary):
                 self._fail()
             self._temporary.replace(self.path)
         except OSError as problem:
             self._discard()
-            raise MatshotError(f"{self.path.name} could not be written: {_reason(problem)}.") from problem
+            raise MatshotError(f"{self.path.name} could not be written: {os_reason(problem)}.") from problem
 
     def write(self, rows: Pixels) -> None:
         """Add rows ``n x W x C`` below those written so far, in the texture's own encoding."""
@@ -235,7 +235,7 @@ class TextureWriter:
     def _associated(self, values: Pixels) -> Pixels:
         """Colour times alpha. Light without coverage, as of a flame, goes back as it came from such a file."""
         source, alpha = self.like.source, values[..., -1:]
-        came_so = source is not None and source.attributes is not None and is_associated(source.attributes)
+        came_so = source is not None and source.attributes is not None and has_associated_alpha(source.attributes)
         factor = np.where(alpha > 0, alpha, 1) if came_so else alpha
         return np.concatenate([values[..., :-1] * factor, alpha], axis=2)
 
@@ -245,7 +245,7 @@ class TextureWriter:
         color, alpha = values[..., :channels], values[..., channels:]
         same_depth = source is not None and (source.depth in ("uint8", "uint16")) == whole
         if source is not None and source.colorspace and texture.encoding == "linear":
-            return converted(values, linear_rec709(), source.colorspace)
+            return colorspace_conversion(values, linear_rec709(), source.colorspace)
         if texture.encoding == "linear" and whole and not (source and same_depth):
             color = srgb_from_linear(color)
         elif texture.encoding == "srgb" and not whole and not (source and same_depth):
@@ -274,7 +274,7 @@ class TextureWriter:
                     file.truncate(most)
         except OSError as error:
             self._discard()
-            raise MatshotError(f"{self.path.name} could not be written: {_reason(error)}.") from error
+            raise MatshotError(f"{self.path.name} could not be written: {os_reason(error)}.") from error
 
     def _fail(self) -> None:
         said = ((self._output.geterror() if self._output is not None else "") or oiio.geterror()).strip()
@@ -316,7 +316,7 @@ def _is_whole(path: Path) -> bool:
             file.seek(-len(end), os.SEEK_END)
             return file.read() == end
     try:
-        with contextlib.closing(opened_image(path)) as image:
+        with contextlib.closing(open_image(path)) as image:
             spec = image.spec()
             rows = [image.read_scanlines(y, y + 1, 0, 0, spec.nchannels, oiio.FLOAT) for y in (0, spec.height - 1)]
             return all(row is not None for row in rows) and not image.has_error
@@ -330,16 +330,3 @@ def _evened_rgbe(values: Pixels) -> Pixels:
     _, exponent = np.frexp(brightest)
     half_step = np.where(brightest > 1e-30, np.ldexp(np.float32(0.5), exponent - 8), 0)
     return (values + half_step).astype(np.float32)
-
-
-def _flush(path: Path) -> None:
-    """Bring the bytes to the disk, so that a full one is noticed before the old file is replaced."""
-    handle = os.open(path, os.O_RDWR)  # Windows flushes only what may be written
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

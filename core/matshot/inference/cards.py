@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 
 #: Folder of the models that come with Matshot.
 SHIPPED = Path(__file__).parent.parent / "models"
@@ -170,11 +170,10 @@ class Registry:
         try:
             return self._cards[name]
         except KeyError:
-            known = ", ".join(sorted(self._cards)) or "none"
-            raise MatshotError(f"There is no model {name!r}; there are {known}.") from None
+            raise unknown_choice("model", name, sorted(self._cards)) from None
 
 
-def installed() -> Registry:
+def installed_models() -> Registry:
     """Models that come with Matshot and those in the folders of ``$MATSHOT_MODELS``."""
     extra = [Path(part) for part in os.environ.get("MATSHOT_MODELS", "").split(os.pathsep) if part]
     return Registry(SHIPPED, *extra)

@@ -27,7 +27,7 @@ _RESIDENT = 350 * 2**20
 _SLACK = 1.15
 
 
-def parsed_bytes(text: str) -> int:
+def bytes_from_text(text: str) -> int:
     """``2G``, ``800M``, ``1.5 GB`` or plain bytes.
 
     Raises:
@@ -39,13 +39,13 @@ def parsed_bytes(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
-def budget(text: str = "") -> int:
+def memory_budget(text: str = "") -> int:
     """Bytes this process may hold in all: what was asked for, or a share of what is free now.
 
     Raises:
         MatshotError: when ``text`` is not an amount.
     """
-    return parsed_bytes(text) if text else int(_SHARE * free_bytes()) + resident_bytes()
+    return bytes_from_text(text) if text else int(_SHARE * free_bytes()) + resident_bytes()
 
 
 def free_bytes() -> int:
@@ -118,7 +118,7 @@ class Chain:
         return held + working
 
 
-def fitting_tile(chains: Sequence[Chain], limit: int, fixed: int) -> int:
+def largest_tile(chains: Sequence[Chain], limit: int, fixed: int) -> int:
     """The largest tile side with which all chains keep to a limit.
 
     Args:

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from .cards import Card
 from .gpu import nvidia_gpus
 
@@ -24,7 +24,7 @@ Device = Literal["auto", "cpu", "cuda"]
 DEVICES: tuple[str, ...] = get_args(Device)
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-MEND_CUDA = "pip install 'matshot[cuda]'"
+INSTALL_CUDA = "pip install 'matshot[cuda]'"
 
 _log = logging.getLogger("matshot")
 _FATAL = 4
@@ -142,7 +142,7 @@ def usable_threads() -> int:
 
 def _session(card: Card, device: Device, threads: int) -> tuple[Any, bool]:
     if device not in DEVICES:
-        raise MatshotError(f"There is no device {device!r}; there are {', '.join(DEVICES)}.")
+        raise unknown_choice("device", device, DEVICES)
     ort = onnxruntime()
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
@@ -188,7 +188,7 @@ def gpu_obstacle() -> str:
             f"{nvidia_gpus()[0]} is there, but the installed ONNX Runtime is built for the CPU alone; run: "
             "pip uninstall -y onnxruntime && pip install --force-reinstall onnxruntime-gpu"
         )
-    return f"{nvidia_gpus()[0]} is there, but NVIDIA's CUDA libraries do not load; run: {MEND_CUDA}"
+    return f"{nvidia_gpus()[0]} is there, but NVIDIA's CUDA libraries do not load; run: {INSTALL_CUDA}"
 
 
 @cache

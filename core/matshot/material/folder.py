@@ -1,15 +1,12 @@
 """Materials: named maps that describe one surface, pixel for pixel, and the folders they live in.
 
 A folder is read by its ``material.json`` or, if it has none, by the names of its files: ambientCG, Poly Haven,
-Substance and the suffixes of game engines are known. What was guessed can be told, see :meth:`MaterialFolder.explain`.
+Substance and the suffixes of game engines are known. :meth:`MaterialFolder.explanation` says what was guessed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,13 +18,13 @@ from matshot_host.description import DESCRIPTION as DESCRIPTION
 from matshot_host.description import check_files, described_maps, read_description
 
 from ..errors import MatshotError
+from ..files import move_files, staging_folder
 from ..image.formats import READABLE, WRITABLE
 from ..image.reader import read_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.writer import write_texture
 from .map_names import BREAK, STORAGE, MapGuess, guess_map
-from .materialx import DOCUMENT
-from .record import description_of, with_convention, write_record
+from .record import RECORD, description_of, with_convention, write_record
 from .types import MAP_KINDS, SCALARS, MapKind, Material, map_encoding, map_kind, map_stem
 
 #: The picture of a material that its folder may hold.
@@ -81,7 +78,7 @@ class MaterialFolder:
     description: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
 
-    def explain(self) -> list[str]:
+    def explanation(self) -> list[str]:
         """What each file was taken for and why, a line each."""
         return [f"{entry.path.name}: {entry.kind}, {entry.reason}" for entry in self.entries] + list(self.left_out)
 
@@ -175,30 +172,14 @@ def save_material(
         MatshotError: if a map does not fit the format or the folder cannot be written; nothing is left behind then.
     """
     folder = Path(folder)
-    made = not folder.exists()
-    aside = folder / f".{uuid.uuid4().hex}.partial"
-    try:
-        aside.mkdir(parents=True)
-    except OSError as error:
-        raise MatshotError(f"The folder {folder} cannot be made: {(error.strerror or str(error)).lower()}.") from error
-    try:
-        files: dict[MapKind, str] = {}
+    files = {kind: map_stem(kind, convention) + (suffix or _own_suffix(map_)) for kind, map_ in material.maps.items()}
+    with staging_folder(folder) as aside:
         for kind, texture in material.maps.items():
-            files[kind] = map_stem(kind, convention) + (suffix or _own_suffix(texture))
             stored = with_convention(texture, convention) if kind == "normal" else texture
             fallback: Depth = "uint16" if kind in _FINE else "uint8"
             write_texture(stored, aside / files[kind], depth=depth or (None if texture.source else fallback))
-        write_record(description_of(material, files, convention, depth), folder, aside)
-        for name in (*files.values(), DOCUMENT, DESCRIPTION):
-            (aside / name).replace(folder / name)
-    except OSError as error:
-        raise MatshotError(f"{folder} could not be written: {(error.strerror or str(error)).lower()}.") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        if made:
-            # Goes only if it is empty, that is if nothing was moved in.
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        write_record(description_of(material, files, convention, depth), aside, folder)
+        move_files((*files.values(), *RECORD), aside, folder)
     return folder
 
 

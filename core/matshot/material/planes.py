@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
-from ..image.normals import renormalised
+from ..image.normals import unit_normals
 from ..image.types import Texture, Wrap
 from .types import MapKind, Material
 
@@ -92,7 +92,7 @@ def slopes(normals: Pixels) -> Pixels:
 
 def normals_of_slopes(steepness: Pixels) -> Pixels:
     """Unit vectors ``... x 3`` of slopes ``... x 2``."""
-    return renormalised(np.concatenate([steepness, np.ones_like(steepness[..., :1])], axis=-1))
+    return unit_normals(np.concatenate([steepness, np.ones_like(steepness[..., :1])], axis=-1))
 
 
 def directions(anisotropy: Pixels, angle: Pixels) -> Pixels:

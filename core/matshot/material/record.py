@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +14,16 @@ from matshot_host.description import DESCRIPTION
 from matshot_host.graph import graph_of
 
 from ..errors import MatshotError
+from ..files import flush, move_files, os_reason, staging_folder
 from ..image.formats import stored_depth
 from ..image.types import Convention, Depth, FileSource, Texture
 from .materialx import DOCUMENT, material_document
 
 if TYPE_CHECKING:
     from .types import MapKind, Material
+
+#: The files beside the maps, in the order in which they take their places: the description says that all is there.
+RECORD = (DOCUMENT, DESCRIPTION)
 
 _DESCRIPTION_VERSION = 1
 
@@ -80,35 +81,36 @@ def with_convention(texture: Texture, convention: Convention) -> Texture:
     return replace(texture, source=replace(source, convention=convention))
 
 
-def write_record(description: Mapping[str, Any], folder: Path, into: Path | None = None) -> None:
-    """Write ``material.json`` and ``material.mtlx`` of a folder, aside first, the description last.
+def write_record(description: Mapping[str, Any], into: Path, folder: Path) -> None:
+    """Write the files of :data:`RECORD`.
 
     Args:
         description: to write.
-        folder: that it describes; it exists.
-        into: an empty folder to leave both files in for now; None to move them to the folder.
+        into: folder for the files, which may be aside for now.
+        folder: that they describe, where the maps are or will be.
+
+    Raises:
+        MatshotError: when they cannot be written.
+    """
+    document = material_document(graph_of(description, str(folder)), folder)
+    contents = json.dumps(description, indent=2, ensure_ascii=False, default=_plain) + "\n"
+    try:
+        (into / DOCUMENT).write_text(document, encoding="utf-8")
+        (into / DESCRIPTION).write_text(contents, encoding="utf-8")
+        flush(into / DESCRIPTION)
+    except OSError as error:
+        raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
+
+
+def replace_record(description: Mapping[str, Any], folder: Path) -> None:
+    """Write the files of :data:`RECORD` into the folder that they describe, the description last.
 
     Raises:
         MatshotError: when they cannot be written; what was there stays.
     """
-    aside = into or folder / f".{uuid.uuid4().hex}.partial"
-    try:
-        aside.mkdir(exist_ok=True)
-        document = material_document(graph_of(description, str(folder)), folder)
-        (aside / DOCUMENT).write_text(document, encoding="utf-8")
-        with (aside / DESCRIPTION).open("w", encoding="utf-8") as stream:
-            json.dump(description, stream, indent=2, ensure_ascii=False, default=_plain)
-            stream.write("\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        if into is None:
-            for name in (DOCUMENT, DESCRIPTION):
-                (aside / name).replace(folder / name)
-    except OSError as error:
-        raise MatshotError(f"{folder} could not be written: {(error.strerror or str(error)).lower()}.") from error
-    finally:
-        if into is None:
-            shutil.rmtree(aside, ignore_errors=True)
+    with staging_folder(folder) as aside:
+        write_record(description, aside, folder)
+        move_files(RECORD, aside, folder)
 
 
 def _plain(value: object) -> object:

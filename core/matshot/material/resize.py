@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
-from ..image.normals import renormalised
+from ..image.normals import unit_normals
 from ..image.types import Texture
 from .planes import anisotropy_of_directions, directions
 from .types import MapKind, Material
 
 
-def shrunk(material: Material, longest: int) -> Material:
+def downsampled_material(material: Material, longest: int) -> Material:
     """A material whose longer side is at most ``longest`` pixels; a smaller one comes back as it is.
 
     Colours are averaged as light, and by their alpha; normals stay unit vectors. Directions of anisotropy cancel out
@@ -33,7 +33,7 @@ def _averaged(texture: Texture, size: tuple[int, int]) -> Texture:
     if texture.encoding in ("srgb", "linear"):
         return texture.with_pixels(_averaged_light(texture, size))
     small = _mean(texture.pixels, size)
-    return texture.with_pixels(renormalised(small) if texture.encoding == "normal" else small)
+    return texture.with_pixels(unit_normals(small) if texture.encoding == "normal" else small)
 
 
 def _averaged_light(texture: Texture, size: tuple[int, int]) -> Pixels:

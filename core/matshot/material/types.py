@@ -10,7 +10,7 @@ import numpy as np
 
 from matshot_host.description import DESCRIPTION as DESCRIPTION
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from ..image.types import Convention, Encoding, Texture, Wrap
 
 MapKind = Literal[
@@ -180,4 +180,4 @@ def map_kind(name: str) -> MapKind:
     for kind in get_args(MapKind):
         if kind == name:
             return kind  # type: ignore[no-any-return]
-    raise MatshotError(f"There is no map {name!r}; there are {', '.join(MAP_KINDS)}.")
+    raise unknown_choice("map", name, MAP_KINDS)

@@ -333,7 +333,7 @@ def _picture(source: str, map_name: str, side: int, target: str) -> None:
 def _shown(source: Path, map_name: str, side: int) -> Texture:
     from ..image.reader import read_texture
     from ..material.folder import find_material
-    from ..material.resize import shrunk
+    from ..material.resize import downsampled_material
     from ..shading.thumbnail import thumbnail
     from ..tools.assets import image_material, read_asset
 
@@ -346,7 +346,7 @@ def _shown(source: Path, map_name: str, side: int) -> Texture:
         texture = next(iter(read_asset(source).material.maps.values()))
     else:
         texture = read_texture(source, encoding=entry.encoding, convention=entry.convention)
-    small = next(iter(shrunk(image_material(texture), side).maps.values()))
+    small = next(iter(downsampled_material(image_material(texture), side).maps.values()))
     return _plain(small)
 
 

@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from ..errors import MatshotError
+from ..files import os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,5 @@ def _socket(settings: Settings) -> socket.socket:
         return socket.create_server((host, settings.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise MatshotError(
-            f"The service cannot listen at {settings.host}, port {settings.port}: "
-            f"{(error.strerror or str(error)).lower()}."
+            f"The service cannot listen at {settings.host}, port {settings.port}: {os_reason(error)}."
         ) from error

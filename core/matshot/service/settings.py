@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from ..errors import MatshotError
-from ..inference.memory import parsed_bytes
+from ..files import os_reason
+from ..inference.memory import bytes_from_text
 
 #: Environment variable of the token, which in a command line every user of the machine could read.
 TOKEN = "MATSHOT_TOKEN"
@@ -125,7 +126,7 @@ def _read(file: Path | None) -> dict[str, Any]:
         with file.open("rb") as stream:
             return tomllib.load(stream)
     except OSError as error:
-        raise MatshotError(f"{file} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise MatshotError(f"{file} cannot be read: {os_reason(error)}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MatshotError(f"{file} is not TOML: {error}.") from error
 
@@ -136,7 +137,7 @@ def _typed(name: str, wanted: Any, value: Any) -> Any:
     if wanted is str and isinstance(value, str):
         return value.strip()
     if wanted is int and isinstance(value, str):
-        return parsed_bytes(value)
+        return bytes_from_text(value)
     if wanted in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
         return wanted(value)
     if name == "hosts" and isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):

@@ -25,6 +25,7 @@ from matshot_host.description import DESCRIPTION
 from matshot_host.tools import Tool
 
 from ..errors import MatshotError
+from ..files import os_reason
 from ..tools.run import Run, tool_of
 from .events import Feeds
 from .inspector import Examiner
@@ -80,7 +81,7 @@ class Service:
             if os.name == "posix":
                 self.folder.chmod(0o700)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = os_reason(error)
             raise MatshotError(f"The folder {self.folder} cannot be used for the service: {reason}.") from error
         self.store = Store(self.folder / "service.db")
         self.feeds = Feeds(self.store.begin())

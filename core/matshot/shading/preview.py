@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 import OpenImageIO as oiio
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from ..image.color import Pixels, srgb_from_linear
 from ..image.normals import encoded_normals
 from ..image.types import Texture, Wrap
-from ..material.resize import shrunk
+from ..material.resize import downsampled_material
 from ..material.types import MapKind, Material
 from ..progress import Listener, Progress
-from .render import Camera, Environment, Light, SoftLight, displayed, exposure, flash, render, rendered_sphere
+from .render import Camera, Environment, Light, SoftLight, display_picture, exposure, flash, render, rendered_sphere
 from .surface import Surface, surface_of
 
 #: A sheet of a material, or the material beside itself.
@@ -109,7 +109,7 @@ def preview(
         return tiled_view(material, size=size, progress=progress)
     whole = Progress(progress)
     whole(0, "shrinking")
-    small = shrunk(material.unpacked(), size)
+    small = downsampled_material(material.unpacked(), size)
     surface = surface_of(small)
     square = _repeated(surface, small.wrap)
     plane = _lit_plane(square, whole.part(0.1, 0.3, "lighting"))
@@ -117,8 +117,8 @@ def preview(
     tiling = 2 * np.sqrt(aspect) if small.wrap == "xy" else min(1.0, aspect)
     sphere = rendered_sphere(surface, size, _STUDIO, float(tiling), whole.part(0.3, 0.85, "lighting"))
     whole(0.9, "drawing")
-    lit = [fitted(plane, size, size), _on_backdrop(sphere)]
-    large = labelled_row(lit, ["plane: flash", "sphere: studio"])
+    lit = [fitted_picture(plane, size, size), _on_backdrop(sphere)]
+    large = labeled_row(lit, ["plane: flash", "sphere: studio"])
     rows = [large, *_map_rows(small.maps, large.shape[1])]
     picture = sheet(rows, material.name, _facts(material))
     whole(1)
@@ -152,14 +152,14 @@ def tiled_view(
     whole = Progress(progress)
     whole(0, "shrinking")
     # Whole pixels for each repeat, so that all repeats are alike.
-    small = shrunk(material.unpacked(), max(1, size // repeats))
+    small = downsampled_material(material.unpacked(), max(1, size // repeats))
     surface = _tiled(surface_of(small), repeats, repeats)
     plane = _lit_plane(surface, whole.part(0.1, 0.9, "lighting"))
     color = np.tile(map_picture("basecolor", small.maps["basecolor"]), (repeats, repeats, 1))
     pictures = [_scaled(picture, repeats * (size // repeats)) for picture in (plane, color)]
     whole(0.9, "drawing")
     often = f"{repeats} x {repeats}"
-    row = labelled_row(pictures, [f"plane, {often}: flash", f"base color, {often}"])
+    row = labeled_row(pictures, [f"plane, {often}: flash", f"base color, {often}"])
     picture = sheet([row], material.name, _facts(material))
     whole(1)
     return Texture(picture, "srgb")
@@ -208,7 +208,7 @@ def variations_sheet(
         pictures.append(_boxed(variation_picture(material, round(share * size), repeats, part), size, size))
     columns = min(len(pictures), max(2, round(np.sqrt(1.5 * len(pictures)))))
     rows = [
-        labelled_row(pictures[first : first + columns], names[first : first + columns])
+        labeled_row(pictures[first : first + columns], names[first : first + columns])
         for first in range(0, len(pictures), columns)
     ]
     picture = sheet(rows)
@@ -240,14 +240,14 @@ def map_picture(kind: MapKind, texture: Texture) -> Pixels:
     return as_rgb(pixels)
 
 
-def fitted(picture: Pixels, width: int, height: int) -> Pixels:
+def fitted_picture(picture: Pixels, width: int, height: int) -> Pixels:
     """A picture of any size, as large as it can be in the middle of a box of the sheet's grey."""
     scale = min(width / picture.shape[1], height / picture.shape[0])
     inner = _resized(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     return _boxed(inner, width, height)
 
 
-def labelled_row(pictures: Sequence[Pixels], labels: Sequence[str]) -> Pixels:
+def labeled_row(pictures: Sequence[Pixels], labels: Sequence[str]) -> Pixels:
     """Pictures side by side, each above its label.
 
     Args:
@@ -269,7 +269,7 @@ def sheet(rows: Sequence[Pixels], title: str = "", facts: str = "") -> Pixels:
     """Rows under each other on a dark neutral ground.
 
     Args:
-        rows: pictures of any width, such as those of :func:`labelled_row`.
+        rows: pictures of any width, such as those of :func:`labeled_row`.
         title: of the sheet.
         facts: in small letters under the title.
     """
@@ -291,19 +291,19 @@ def _check(size: int, view: View = "material") -> None:
     if not 128 <= size <= 4096:
         raise MatshotError(f"A preview has 128 to 4096 pixels a side, not {size}.")
     if view not in get_args(View):
-        raise MatshotError(f"There is no view {view!r}; there are {', '.join(get_args(View))}.")
+        raise unknown_choice("view", view, get_args(View))
 
 
 def _lit_plane(surface: Surface, progress: Progress) -> Pixels:
     """A surface under a flash beside the lens, as a picture."""
     camera = Camera(surface.width, surface.height)
     plane = render(surface, camera, [flash(camera, _BESIDE), _ROOM], progress)
-    return displayed(plane, min(exposure(plane), _MOST_EXPOSURE * np.pi * camera.distance**2))
+    return display_picture(plane, min(exposure(plane), _MOST_EXPOSURE * np.pi * camera.distance**2))
 
 
 def variation_picture(material: Material, longest: int, repeats: int, progress: Progress) -> Pixels:
     """A material's base color, or the material lit where there is more to it, repeated, in whole pixels a repeat."""
-    small = shrunk(material.unpacked(), max(1, longest // repeats))
+    small = downsampled_material(material.unpacked(), max(1, longest // repeats))
     if len(small.maps) > 1:
         picture = _lit_plane(_tiled(surface_of(small), repeats, repeats), progress)
     else:
@@ -337,8 +337,10 @@ def _map_rows(maps: Mapping[MapKind, Texture], width: int) -> list[Pixels]:
     rows = []
     for first in range(0, len(kinds), columns):
         row = kinds[first : first + columns]
-        boxes = [fitted(map_picture(kind, maps[kind]), side, height) for kind, side in zip(row, sides, strict=False)]
-        rows.append(labelled_row(boxes, [_label(kind, maps[kind]) for kind in row]))
+        boxes = [
+            fitted_picture(map_picture(kind, maps[kind]), side, height) for kind, side in zip(row, sides, strict=False)
+        ]
+        rows.append(labeled_row(boxes, [_label(kind, maps[kind]) for kind in row]))
     return rows
 
 
@@ -365,7 +367,7 @@ def _on_backdrop(sphere: Pixels) -> Pixels:
     away = np.square(side)[np.newaxis] + np.square(side - np.float32(0.15))[:, np.newaxis]
     backdrop = (np.float32(0.018) + np.float32(0.05) * np.exp(-1.1 * away))[..., np.newaxis]
     covered = sphere[..., 3:]
-    return displayed(sphere[..., :3] * covered + backdrop * (1 - covered), 1.0)
+    return display_picture(sphere[..., :3] * covered + backdrop * (1 - covered), 1.0)
 
 
 def _boxed(picture: Pixels, width: int, height: int) -> Pixels:

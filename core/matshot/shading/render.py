@@ -21,7 +21,7 @@ from scipy.ndimage import map_coordinates
 
 from ..errors import MatshotError
 from ..image.color import Pixels, srgb_from_linear
-from ..image.normals import renormalised
+from ..image.normals import unit_normals
 from ..progress import Progress
 from .brdf import MOST_DIELECTRIC, SMOOTHEST, Values, ggx
 from .surface import Surface
@@ -280,7 +280,7 @@ def exposure(radiance: Pixels, level: float = 0.9, percentile: float = 99.0) -> 
     return level / bright if bright > 0 else 1.0
 
 
-def displayed(radiance: Pixels, factor: float | None = None) -> Pixels:
+def display_picture(radiance: Pixels, factor: float | None = None) -> Pixels:
     """A picture for the screen.
 
     Args:
@@ -458,7 +458,7 @@ def _worn(stack: Values, out: Values, tiling: float) -> Surface:
     values = (upper + (lower - upper) * lower_share).astype(np.float32)
     return Surface(
         base_color=values[..., 0:3],
-        normal=renormalised(values[..., 3:6]),
+        normal=unit_normals(values[..., 3:6]),
         roughness=values[..., 6:7],
         metallic=values[..., 7:8],
         specular=values[..., 8:9],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 from pathlib import Path
 
 import cv2
@@ -11,11 +10,12 @@ import numpy as np
 import OpenImageIO as oiio
 
 from ..errors import MatshotError
+from ..files import atomic_file, os_reason
 from ..image.color import srgb_from_linear
 from ..image.normals import encoded_normals
 from ..image.reader import image_size
 from ..image.types import Texture
-from ..material.resize import shrunk
+from ..material.resize import downsampled_material
 from ..material.types import Material
 from ..progress import Progress
 from .preview import as_rgb, variation_picture
@@ -38,7 +38,7 @@ def thumbnail(material: Material, longest: int = THUMBNAIL) -> Texture:
     Returns:
         The picture, ``srgb``.
     """
-    small = shrunk(material.unpacked(), longest)
+    small = downsampled_material(material.unpacked(), longest)
     return Texture(variation_picture(small, max(small.width, small.height), 1, Progress(None)), "srgb")
 
 
@@ -107,11 +107,9 @@ def write_picture(shown: Texture, path: Path) -> Path:
         pixels = srgb_from_linear(pixels) if shown.encoding == "linear" else encoded_normals(pixels, "gl")
     stored = np.rint(pixels[..., ::-1].clip(0, 1) * np.float32(255)).astype(np.uint8)
     _, coded = cv2.imencode(".png", stored, (cv2.IMWRITE_PNG_COMPRESSION, 1))
-    partial = path.with_name(f".{uuid.uuid4().hex}.partial")
     try:
-        partial.write_bytes(coded.tobytes())
-        partial.replace(path)
+        with atomic_file(path, durable=False) as partial:
+            partial.write_bytes(coded.tobytes())
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise MatshotError(f"{path.name} could not be written: {(error.strerror or str(error)).lower()}.") from error
+        raise MatshotError(f"{path.name} could not be written: {os_reason(error)}.") from error
     return path

@@ -10,15 +10,16 @@ from pathlib import Path
 from matshot_host.description import DESCRIPTION
 
 from ..errors import MatshotError
+from ..files import atomic_file, os_reason
 from ..image.formats import READABLE, WRITABLE
 from ..image.types import Encoding
-from ..image.udim import TOKEN, Neighbours, UdimSet, expanded, udim_sets
+from ..image.udim import TOKEN, Neighbors, UdimSet, udim_set, udim_sets
 from ..material.folder import PREVIEW, MapEntry, MaterialFolder, find_material
 from ..material.materialx import DOCUMENT
-from ..material.record import write_record
+from ..material.record import replace_record
 from ..material.types import MapKind
 from ..progress import Listener, Progress
-from .files import FileOptions, Kind, Upscaled, common_wrap, recognised, target_name, upscale_file
+from .files import FileOptions, Kind, UpscaledFile, common_wrap, recognized_map, target_name, upscale_file
 from .upscale import UpscaleOptions
 
 
@@ -41,7 +42,7 @@ class Task:
     target: Path
     options: UpscaleOptions
     files: FileOptions
-    neighbours: Neighbours | None = None
+    neighbours: Neighbors | None = None
     notes: tuple[str, ...] = ()
     entry: MapEntry | None = None
     material: MaterialFolder | None = None
@@ -56,7 +57,7 @@ class Outcome:
         failed: source and error of those that were not.
     """
 
-    done: tuple[Upscaled, ...]
+    done: tuple[UpscaledFile, ...]
     failed: tuple[tuple[Path, MatshotError], ...]
 
 
@@ -67,7 +68,7 @@ def upscale_all(
     files: FileOptions | None = None,
     *,
     progress: Listener | None = None,
-    report: Callable[[Upscaled | tuple[Path, MatshotError]], None] | None = None,
+    report: Callable[[UpscaledFile | tuple[Path, MatshotError]], None] | None = None,
 ) -> Outcome:
     """Upscale images, folders of images (mirrored into the output folder), material folders and UDIM sets.
 
@@ -88,7 +89,7 @@ def upscale_all(
     """
     tasks = planned([Path(i) for i in inputs], Path(output), options or UpscaleOptions(), files or FileOptions())
     done, failed = [], []
-    maps: dict[Path, dict[MapKind, Upscaled]] = {}
+    maps: dict[Path, dict[MapKind, UpscaledFile]] = {}
     whole = Progress(progress)
     for index, task in enumerate(tasks):
         part = whole.part(index / len(tasks), (index + 1) / len(tasks), task.source.name)
@@ -121,7 +122,7 @@ def planned(inputs: Sequence[Path], output: Path, options: UpscaleOptions, files
         return [Task(inputs[0], output, options, files)] if _existing(inputs[0]) else []
     for path in inputs:
         if TOKEN in path.name:
-            tasks += _set_tasks(expanded(path), output, options, files)
+            tasks += _set_tasks(udim_set(path), output, options, files)
         elif _existing(path) and path.is_dir():
             inside = list(_folder_tasks(path, output, options, files))
             if not inside:
@@ -184,16 +185,16 @@ def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: File
     """Tasks of a UDIM set: tiles border on each other and do not wrap."""
     options = replace(options, wrap="none")
     for number, path in udim.tiles.items():
-        kind, convention, _ = recognised(path, files)
+        kind, convention, _ = recognized_map(path, files)
         reading = {"encoding": "auto" if kind == "color" else kind, "convention": convention}
         if kind == "color":
             reading["colorspace"] = files.colorspace
-        neighbours = Neighbours(udim.tiles, number, reading)
+        neighbours = Neighbors(udim.tiles, number, reading)
         note = (f"tile {number} of {udim.pattern.name}",)
         yield Task(path, output / target_name(path, files.format), options, files, neighbours, note)
 
 
-def _record(material: MaterialFolder, ready: Mapping[MapKind, Upscaled], output: Path) -> None:
+def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], output: Path) -> None:
     """Describe the maps that are ready; a description that leaves them to their names goes on doing so."""
     said = material.description.get("maps")
     if not said:
@@ -205,13 +206,12 @@ def _record(material: MaterialFolder, ready: Mapping[MapKind, Upscaled], output:
         return
     first = next(iter(ready.values()))
     maps = {kind: {**said[kind], "file": made.target.name, **made.stored} for kind, made in ready.items()}
-    write_record({**material.description, "size": [first.width, first.height], "maps": maps}, output)
+    replace_record({**material.description, "size": [first.width, first.height], "maps": maps}, output)
 
 
 def _copy_record(record: Path, output: Path) -> None:
     try:
-        partial = output / f".{record.name}.partial"
-        shutil.copyfile(record, partial)
-        partial.replace(output / record.name)
+        with atomic_file(output / record.name) as partial:
+            shutil.copyfile(record, partial)
     except OSError as error:
-        raise MatshotError(f"{record.name} could not be copied: {error.strerror}.") from error
+        raise MatshotError(f"{record.name} could not be copied to {output}: {os_reason(error)}.") from error

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from ..image.formats import WRITABLE, check_target
 from ..image.reader import image_size, read_texture
 from ..image.types import Convention, Depth, Encoding
-from ..image.udim import Neighbours
+from ..image.udim import Neighbors
 from ..image.writer import TextureWriter
 from ..inference.tiling import bands
 from ..material.map_names import guess_map
@@ -54,11 +54,11 @@ class FileOptions:
             ("depth", self.depth, ("same", "uint8", "uint16", "half", "float")),
         ):
             if value not in offered:
-                raise MatshotError(f"There is no {name} {value!r}; there are {', '.join(offered)}.")
+                raise unknown_choice(name, value, offered)
 
 
 @dataclass(frozen=True)
-class Upscaled:
+class UpscaledFile:
     """What became of one file.
 
     Attributes:
@@ -92,9 +92,9 @@ def upscale_file(
     options: UpscaleOptions | None = None,
     files: FileOptions | None = None,
     *,
-    neighbours: Neighbours | None = None,
+    neighbours: Neighbors | None = None,
     progress: Progress | None = None,
-) -> Upscaled:
+) -> UpscaledFile:
     """Enlarge one file into another, never holding more than the memory bound.
 
     Args:
@@ -117,14 +117,14 @@ def upscale_file(
         raise MatshotError(f"{source.name} would overwrite itself; choose another output.")
     width, height, _ = image_size(source)
     check_target(target, width * options.scale, height * options.scale)
-    kind, convention, notes = recognised(source, files)
+    kind, convention, notes = recognized_map(source, files)
     encoding: Encoding | Literal["auto"] = "auto" if kind == "color" else kind
     colorspace = files.colorspace if kind == "color" else ""
     texture = read_texture(source, encoding=encoding, colorspace=colorspace, convention=convention)
     margin = 0
     if neighbours is not None:
         margin = min(MARGIN, texture.height, texture.width)
-        texture = texture.with_pixels(neighbours.bordered(texture.pixels, margin))
+        texture = texture.with_pixels(neighbours.with_border(texture.pixels, margin))
     rows, wrap = upscaled_rows(texture, options, progress)
     inset = margin * options.scale
     out_width, out_height = rows.width - 2 * inset, rows.height - 2 * inset
@@ -135,16 +135,16 @@ def upscale_file(
     if texture.source is not None and writer.depth != texture.source.depth:
         notes += (f"stored as {writer.depth}; {source.name} is {texture.source.depth}",)
     taken = time.monotonic() - began
-    parameters = {**options.recorded(), "wrap": wrap}
+    parameters = {**asdict(options), "wrap": wrap}
     stored = storage_of(texture, writer.depth)
-    return Upscaled(source, target, out_width, out_height, kind, wrap, taken, parameters, notes, stored)
+    return UpscaledFile(source, target, out_width, out_height, kind, wrap, taken, parameters, notes, stored)
 
 
 #: Pixels that a UDIM tile sees of its neighbours: more than any shipped network's receptive field.
 MARGIN = 32
 
 
-def recognised(
+def recognized_map(
     source: Path, files: FileOptions
 ) -> tuple[Literal["color", "normal", "data"], Convention, tuple[str, ...]]:
     """What a file holds, its normal convention, and what was guessed."""

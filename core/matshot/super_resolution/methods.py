@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import MatshotError
-from ..inference.cards import Card, Registry, installed
+from ..errors import MatshotError, unknown_choice
+from ..inference.cards import Card, Registry, installed_models
 from ..inference.session import Device, network
 from ..inference.tiling import Operator
-from .resampling import Enlarge, Sharpen, Shrunk, box, cubic, lanczos
+from .resampling import Downscale, Enlarge, Sharpen, box, cubic, lanczos
 
 #: Interpolations, as a function of the scale.
 _INTERPOLATIONS: dict[str, Callable[[int], Operator]] = {
@@ -42,10 +42,10 @@ def operators(
     if method in _INTERPOLATIONS:
         return [_INTERPOLATIONS[method](scale)]
     if method not in METHODS:
-        raise MatshotError(f"There is no method {method!r}; there are {', '.join(METHODS)}.")
+        raise unknown_choice("method", method, METHODS)
     if method != "network" and encoding != "srgb":
         return [_INTERPOLATIONS["bicubic"](scale)]
-    cards = _cards(models or installed(), encoding, look, method)
+    cards = _cards(models or installed_models(), encoding, look, method)
     if scale in cards:
         return [network(cards[scale], device, threads)]
     if scale == 8 and 4 in cards:
@@ -61,7 +61,7 @@ def _twice(cards: dict[int, Card], encoding: str, device: Device, threads: int) 
     """Twice as large: by a network of that scale, else by the x4 network and half its size."""
     if 2 in cards:
         return [network(cards[2], device, threads)]
-    return [Shrunk(network(cards[4], device, threads), 2, unit=encoding == "normal")]
+    return [Downscale(network(cards[4], device, threads), 2, unit=encoding == "normal")]
 
 
 def _cards(models: Registry, encoding: str, look: str, method: str) -> dict[int, Card]:

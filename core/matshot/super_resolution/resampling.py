@@ -107,7 +107,7 @@ class Sharpen:
         return (large + self._amount * (large - smooth)).astype(np.float32)
 
 
-class Shrunk:
+class Downscale:
     """Another operator's result, shrunk by antialiased bicubic: a x4 network for x2.
 
     Args:

@@ -12,7 +12,7 @@ def is_constant(alpha: Pixels) -> bool:
     return bool(alpha.min() == alpha.max())
 
 
-def bled(color: Pixels, alpha: Pixels, wrap: str, reach: int) -> Pixels:
+def bled_color(color: Pixels, alpha: Pixels, wrap: str, reach: int) -> Pixels:
     """Give fully transparent texels the colour of the nearest one that is not.
 
     Whatever an exporter left there (black, most often) would otherwise be drawn into the visible edge as a halo.

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.types import WRAPS, Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
-from ..inference.memory import Chain, budget, fitting_tile, resident_bytes
+from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
 from ..inference.session import Device
 from ..inference.tiling import ArrayRows, Operator, Rows, TiledRows
 from ..progress import Listener, Progress
 from .methods import METHODS, operators
-from .transparency import bled, is_constant
+from .transparency import bled_color, is_constant
 
 SCALES = (2, 4, 8)
 LOOKS = ("fidelity", "detail")
@@ -55,14 +55,10 @@ class UpscaleOptions:
         if self.tile < 0 or self.threads < 0:
             raise MatshotError("Tile and threads are 0 (automatic) or more.")
 
-    def recorded(self) -> dict[str, Any]:
-        """The parameters, for a result's record."""
-        return asdict(self)
-
 
 def _require(name: str, value: object, offered: tuple[object, ...]) -> None:
     if value not in offered:
-        raise MatshotError(f"There is no {name} {value!r}; there are {', '.join(map(str, offered))}.")
+        raise unknown_choice(name, value, offered)
 
 
 def upscale(texture: Texture, *, progress: Listener | None = None, **options: Any) -> Texture:
@@ -110,12 +106,12 @@ def upscaled_rows(texture: Texture, options: UpscaleOptions, progress: Progress)
     if rest is not None and not is_constant(rest):
         chains.append(_operators("data", options))
         if texture.encoding in ("srgb", "linear"):
-            main = bled(main, rest, wrap, _reach(chains[0]))
+            main = bled_color(main, rest, wrap, _reach(chains[0]))
     fed = _fed(main, texture.encoding)
     sources = [ArrayRows(fed)] + ([ArrayRows(rest)] if rest is not None and len(chains) == 2 else [])
-    tile = options.tile or fitting_tile(
+    tile = options.tile or largest_tile(
         [Chain(c, s.height, s.width, s.channels) for c, s in zip(chains, sources, strict=True)],
-        budget(options.memory),
+        memory_budget(options.memory),
         resident_bytes(),
     )
     parts = [(i / len(sources), (i + 1) / len(sources)) for i in range(len(sources))]
@@ -163,7 +159,7 @@ def _fed(main: Pixels, encoding: Encoding) -> Pixels:
 def _cascade(source: Rows, chain: list[Operator], wrap: str, tile: int, progress: Progress) -> Rows:
     # Stages take turns, so only the last, which is also by far the longest, can tell how far the whole is.
     for operator in chain[:-1]:
-        source = TiledRows(source, operator, wrap, tile, progress.held())
+        source = TiledRows(source, operator, wrap, tile, progress.heartbeat())
     return TiledRows(source, chain[-1], wrap, tile, progress, keep=1)
 
 

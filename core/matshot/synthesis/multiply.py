@@ -10,12 +10,12 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from ..image.color import Pixels
-from ..image.normals import renormalised
-from ..image.types import Texture, Wrap
+from ..image.normals import unit_normals
+from ..image.types import WRAPS, Texture, Wrap
 from ..image.wrap import measured_wrap
-from ..inference.memory import budget, resident_bytes
+from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import Device, usable_threads
 from ..material.planes import Planes, anisotropy_of_directions, directions, planes_of
 from ..material.types import MapKind, Material
@@ -65,9 +65,9 @@ class MultiplyOptions:
         """Refuse what does not exist, in one sentence."""
         self.sides(PATCH, PATCH)
         if self.engine not in ENGINES:
-            raise MatshotError(f"There is no engine {self.engine!r}; there are {', '.join(ENGINES)}.")
-        if self.wrap not in ("auto", "none", "x", "y", "xy"):
-            raise MatshotError(f"There is no wrap {self.wrap!r}; there are auto, none, x, y, xy.")
+            raise unknown_choice("engine", self.engine, ENGINES)
+        if self.wrap not in ("auto", *WRAPS):
+            raise unknown_choice("wrap", self.wrap, ("auto", *WRAPS))
         if not 0 <= self.variety <= 1:
             raise MatshotError(f"Variety is between 0 and 1, not {self.variety:g}.")
         if not 1 <= self.count <= _MOST:
@@ -211,7 +211,7 @@ def arranged(material: Material, transfer: Transfer) -> Material:
         else:
             pixels = transfer.apply(texture.pixels)
             if texture.encoding == "normal":
-                pixels = renormalised(pixels)
+                pixels = unit_normals(pixels)
         maps[kind] = Texture(pixels, texture.encoding, transfer.wrap, texture.source)
     return _resized(material, maps, (transfer.height, transfer.width))
 
@@ -289,7 +289,7 @@ def _check_memory(material: Material, options: MultiplyOptions, width: int, heig
     channels = sum(texture.pixels.shape[2] for texture in material.maps.values())
     source = material.width * material.height * (_SOURCE_BYTES + 8 * channels)
     needed = resident_bytes() + source + width * height * (_BYTES + 4 * channels)
-    allowed = budget(options.memory)
+    allowed = memory_budget(options.memory)
     if needed > allowed:
         raise MatshotError(
             f"A result of {width} x {height} pixels takes about {needed / 2**30:.1f} GB of memory, and "

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 import cv2
 import numpy as np
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from ..image.color import Pixels, linear_from_srgb, luma, srgb_from_linear
 from ..image.types import Texture, Wrap
 from ..inference.cards import Registry
@@ -66,7 +66,7 @@ class StyleOptions:
         if not 0 <= self.strength <= 1:
             raise MatshotError(f"The strength is between 0 and 1, not {self.strength:g}.")
         if self.device not in DEVICES:
-            raise MatshotError(f"There is no device {self.device!r}; there are {', '.join(DEVICES)}.")
+            raise unknown_choice("device", self.device, DEVICES)
         if self.seed < 0 or self.threads < 0:
             raise MatshotError("Seed and threads are 0 or more.")
 

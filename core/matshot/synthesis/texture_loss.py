@@ -33,8 +33,8 @@ from scipy.optimize import minimize
 from ..errors import MatshotError
 from ..image.color import Pixels
 from ..image.types import Wrap
-from ..inference.cards import Card, Registry, installed
-from ..inference.memory import budget, resident_bytes
+from ..inference.cards import Card, Registry, installed_models
+from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import Device, Network
 from ..progress import Progress
 
@@ -86,7 +86,9 @@ class Objectives:
     def __init__(
         self, device: Device = "auto", threads: int = 0, models: Registry | None = None, memory: str = ""
     ) -> None:
-        cards: dict[str, Card] = {card.method: card for card in (models or installed()) if card.task == "synthesis"}
+        cards: dict[str, Card] = {
+            card.method: card for card in (models or installed_models()) if card.task == "synthesis"
+        }
         for method in ("features", "objective", "patches", "spectrum"):
             if method not in cards:
                 raise MatshotError(f"The model of synthesis ({method}) is missing; install Matshot again.")
@@ -94,7 +96,7 @@ class Objectives:
         self.objective = Network(cards["objective"], device, threads)
         self.patches = Network(cards["patches"], device, threads)
         self.spectrum = Network(cards["spectrum"], device, threads)
-        pixels = max(0, budget(memory) - resident_bytes()) / _BYTES_PER_PIXEL
+        pixels = max(0, memory_budget(memory) - resident_bytes()) / _BYTES_PER_PIXEL
         grid = self.objective.grid
         self.window = min(_FEATURE_WINDOW, int(np.sqrt(pixels)) // grid * grid)
         if self.window < _SMALLEST_WINDOW:

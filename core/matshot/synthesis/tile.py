@@ -10,7 +10,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from ..errors import MatshotError
+from ..errors import MatshotError, unknown_choice
 from ..image.color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
 from ..image.types import WRAPS, Texture, Wrap
 from ..image.wrap import TOLERANCE
@@ -91,11 +91,11 @@ class TileOptions:
     def __post_init__(self) -> None:
         """Refuse what does not exist, in one sentence."""
         if self.wrap not in ("auto", *WRAPS):
-            raise MatshotError(f"There is no wrap {self.wrap!r}; there are auto, {', '.join(WRAPS)}.")
+            raise unknown_choice("wrap", self.wrap, ("auto", *WRAPS))
         if self.axes not in ("x", "y", "xy"):
-            raise MatshotError(f"There are no axes {self.axes!r}; there are x, y, xy.")
+            raise unknown_choice("axes", self.axes, ("x", "y", "xy"))
         if self.size not in ("same", "crop"):
-            raise MatshotError(f"There is no size {self.size!r}; there are same, crop.")
+            raise unknown_choice("size", self.size, ("same", "crop"))
         if not (0 < self.band <= 0.5 or self.band >= 2 * _NARROWEST):
             raise MatshotError(
                 f"The band along a seam is a part of the shorter side up to 0.5, or {2 * _NARROWEST} pixels and more, "

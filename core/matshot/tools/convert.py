@@ -12,7 +12,7 @@ from matshot_host.graph import ROUGHNESS
 
 from ..errors import MatshotError
 from ..image.types import DEPTHS, Convention, Depth, Texture
-from ..material.resize import shrunk
+from ..material.resize import downsampled_material
 from ..material.types import MapKind, Material, pack_orm
 from ..progress import Listener, Progress
 from .assets import delivered
@@ -80,7 +80,7 @@ def convert(material: Material, options: ConvertOptions | None = None, *, progre
     chosen = options or ConvertOptions()
     part = Progress(progress)
     part(0.0, "shrinking")
-    made = shrunk(material, chosen.size) if chosen.size else material
+    made = downsampled_material(material, chosen.size) if chosen.size else material
     part(0.6, "packing")
     made = _packed(made.unpacked()) if chosen.pack == "orm" else made.unpacked()
     part(1.0)

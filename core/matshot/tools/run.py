@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from matshot_host.tools import TOOLS, Parameter, Tool
 
 from ..errors import MatshotError
+from ..files import os_reason
 from ..progress import Listener, Progress
 
 if TYPE_CHECKING:
     from ..image.types import Texture
     from ..material.types import Material
     from ..super_resolution import UpscaleOptions
-    from ..super_resolution.files import Upscaled
+    from ..super_resolution.files import UpscaledFile
     from .assets import Asset
     from .convert import ConvertOptions
 
@@ -207,7 +208,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise MatshotError(f"The folder {folder} cannot be made: {(error.strerror or str(error)).lower()}.") from error
+        raise MatshotError(f"The folder {folder} cannot be made: {os_reason(error)}.") from error
 
 
 def _upscaled(asked: Run, parameters: dict[str, Any], results: Path, progress: Progress) -> Ran:
@@ -258,12 +259,12 @@ def _common_wrap(inputs: Sequence[str | Mapping[str, str]], options: UpscaleOpti
     return replace(options, wrap=common_wrap(files)) if alike else options  # type: ignore[arg-type]
 
 
-def _enlarged_image(done: Upscaled) -> Made:
+def _enlarged_image(done: UpscaledFile) -> Made:
     picture = _picture_of(done.target, done.target)
     return Made("image", done.target, picture, done.width, done.height, done.wrap, str(done.source), done.notes)
 
 
-def _enlarged_folder(source: Path, folder: Path, done: Sequence[Upscaled]) -> Made:
+def _enlarged_folder(source: Path, folder: Path, done: Sequence[UpscaledFile]) -> Made:
     first = done[0]
     shown = next((one for one in done if any(note.startswith("basecolor of") for note in one.notes)), first)
     notes = tuple(dict.fromkeys(note for one in done for note in one.notes))
@@ -504,7 +505,7 @@ def _move(source: Path, target: Path) -> None:
             shutil.copyfile(source, partial)
         partial.rename(target)
     except OSError as error:
-        raise MatshotError(f"{target} could not be written: {(error.strerror or str(error)).lower()}.") from error
+        raise MatshotError(f"{target} could not be written: {os_reason(error)}.") from error
     finally:
         if partial.is_dir():
             shutil.rmtree(partial, ignore_errors=True)

@@ -220,9 +220,9 @@ class MATSHOT_OT_test(Follows, Operator):
         """See base class."""
         show_findings(job.findings)
         session.jobs().forget(job)
-        wrong = [finding for finding in job.findings if finding["needed"] and not finding["fine"]]
+        wrong = [finding for finding in job.findings if finding["required"] and not finding["ok"]]
         for finding in wrong:
-            self.report({"WARNING"}, f"{finding['what']}: {finding['found']}. {finding['mend']}")
+            self.report({"WARNING"}, f"{finding['subject']}: {finding['state']}. {finding['fix']}")
         if not wrong:
             self.report({"INFO"}, "Matshot works.")
         return {"FINISHED"}

@@ -84,12 +84,12 @@ def _draw_findings(layout: UILayout) -> None:
     box = layout.box()
     box.use_property_split = False
     for finding in _findings:
-        icon = "CHECKMARK" if finding["fine"] else "ERROR" if finding["needed"] else "INFO"
+        icon = "CHECKMARK" if finding["ok"] else "ERROR" if finding["required"] else "INFO"
         row = box.split(factor=0.3)
-        row.label(text=finding["what"], icon=icon)
-        row.label(text=finding["found"])
-        if not finding["fine"] and finding["mend"]:
-            box.label(text=finding["mend"], icon="BLANK1")
+        row.label(text=finding["subject"], icon=icon)
+        row.label(text=finding["state"])
+        if not finding["ok"] and finding["fix"]:
+            box.label(text=finding["fix"], icon="BLANK1")
 
 
 def register() -> None:

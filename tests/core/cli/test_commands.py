@@ -171,7 +171,7 @@ def test_tile_and_style_run(texture: Path, tmp_path: Path) -> None:
     [
         (("multiply", "--size", "abc"), "is not a size"),
         (("multiply", "--variety", "7"), "between 0 and 1"),
-        (("tile", "--axes", "z"), "no axes"),
+        (("tile", "--axes", "z"), "Unknown axes"),
         (("tile", "--band", "0"), "band"),
         (("style", "ground.png", "--strength", "2"), "between 0 and 1"),
     ],

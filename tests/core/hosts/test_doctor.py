@@ -35,8 +35,8 @@ def note(memory, plugin, python=sys.executable):
 
 def findings():
     found = list(diagnosis._plugins())
-    assert not any(one.needed for one in found)
-    return {one.what: one for one in found}
+    assert not any(one.required for one in found)
+    return {one.subject: one for one in found}
 
 
 def script(folder, text):
@@ -48,14 +48,14 @@ def script(folder, text):
 
 
 def test_nothing_installed_is_fine(memory):
-    assert findings()["plug-ins"].fine
+    assert findings()["plug-ins"].ok
 
 
 def test_a_damaged_record_is_told(memory):
     memory.write_text("{")
     found = findings()["plug-ins"]
-    assert not found.fine
-    assert "matshot install" in found.mend
+    assert not found.ok
+    assert "matshot install" in found.fix
 
 
 needs_sh = pytest.mark.skipif(sys.platform == "win32", reason="a script of the shell stands for a Python")
@@ -65,10 +65,10 @@ needs_sh = pytest.mark.skipif(sys.platform == "win32", reason="a script of the s
 def test_what_is_as_it_should_be(memory, plugin, tmp_path):
     note(memory, plugin, script(tmp_path, f"echo {__version__}"))
     found = findings()
-    assert found["worker Python"].fine
-    assert found["worker Python"].found.endswith(f"with Matshot {__version__}")
-    assert found["Blender plug-in"].fine
-    assert found["Blender plug-in"].found == f"{__version__} in {plugin}"
+    assert found["worker Python"].ok
+    assert found["worker Python"].state.endswith(f"with Matshot {__version__}")
+    assert found["Blender plug-in"].ok
+    assert found["Blender plug-in"].state == f"{__version__} in {plugin}"
 
 
 @needs_sh
@@ -82,35 +82,35 @@ def test_what_is_as_it_should_be(memory, plugin, tmp_path):
 def test_pythons_that_are_not_right(memory, plugin, tmp_path, text, said, mend):
     note(memory, plugin, script(tmp_path, text))
     found = findings()["worker Python"]
-    assert not found.fine
-    assert said in found.found
-    assert mend in found.mend
+    assert not found.ok
+    assert said in found.state
+    assert mend in found.fix
 
 
 @needs_sh
 def test_a_python_that_never_answers(memory, plugin, tmp_path, monkeypatch):
     monkeypatch.setattr(diagnosis, "_PATIENCE", 0.2)
     note(memory, plugin, script(tmp_path, "exec sleep 20"))
-    assert "does not run" in findings()["worker Python"].found
+    assert "does not run" in findings()["worker Python"].state
 
 
 @pytest.mark.parametrize("python", ["/nowhere/python", "", None])
 def test_a_python_that_is_gone(memory, plugin, python):
     note(memory, plugin, python)
     found = findings()["worker Python"]
-    assert not found.fine
-    assert "does not exist" in found.found
+    assert not found.ok
+    assert "does not exist" in found.state
 
 
 def test_plugins_that_are_gone_or_old(memory, plugin):
     note(memory, plugin)
     (plugin / "matshot_host" / "__init__.py").write_text('__version__ = "0.0.1"\n')
     found = findings()["Blender plug-in"]
-    assert not found.fine
-    assert found.found == f"0.0.1 in {plugin}, and this is {__version__}"
-    assert found.mend == "matshot install blender"
+    assert not found.ok
+    assert found.state == f"0.0.1 in {plugin}, and this is {__version__}"
+    assert found.fix == "matshot install blender"
     (plugin / "matshot_host" / "__init__.py").unlink()
-    assert "is gone" in findings()["Blender plug-in"].found
+    assert "is gone" in findings()["Blender plug-in"].state
 
 
 def test_what_install_writes_is_what_the_doctor_reads(memory, tmp_path, monkeypatch):
@@ -118,4 +118,4 @@ def test_what_install_writes_is_what_the_doctor_reads(memory, tmp_path, monkeypa
     (tmp_path / "place").mkdir()
     monkeypatch.setattr(installing, "_source", lambda host: tmp_path / "source" / host)
     installing.install("blender", into=tmp_path / "place")
-    assert findings()["Blender plug-in"].fine
+    assert findings()["Blender plug-in"].ok

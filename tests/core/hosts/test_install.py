@@ -13,7 +13,7 @@ import pytest
 from matshot import __version__
 from matshot.errors import MatshotError
 from matshot.hosts import install as installing
-from matshot.hosts.install import HOSTS, install, installed, packed, plugin_place, uninstall
+from matshot.hosts.install import HOSTS, copy_plugin, install, installed_plugins, plugin_folder, uninstall
 from matshot_host.location import RECORD, worker_command
 
 REAL = Path(installing.__file__).parents[3] / "plugins"
@@ -77,7 +77,7 @@ def project(folder):
 @pytest.mark.parametrize("host", HOSTS)
 def test_packed_is_the_plugin_with_what_it_needs_and_no_leftovers(host, tmp_path):
     known = HOSTS[host]
-    folder = packed(host, tmp_path / "out")
+    folder = copy_plugin(host, tmp_path / "out")
     assert folder == tmp_path / "out" / known.folder
     names = set(everything(folder))
     assert {"__init__.py", str(Path("icons/tile.svg"))} <= names
@@ -92,23 +92,23 @@ def test_the_real_plugins_are_found_and_packed(host, tmp_path, monkeypatch):
     known = HOSTS[host]
     if not all((REAL / host / name).exists() for name in (known.folder, *known.beside, *known.loose)):
         pytest.skip(f"this is no checkout with a plug-in for {known.title}")
-    folder = packed(host, tmp_path)
+    folder = copy_plugin(host, tmp_path)
     assert (folder / known.library / "tools.py").is_file()
 
 
 def test_packing_what_cannot_be_packed_is_one_sentence(tmp_path):
-    with pytest.raises(MatshotError, match="no plug-in for 'houdini'"):
-        packed("houdini", tmp_path)
+    with pytest.raises(MatshotError, match="Unknown host 'houdini'"):
+        copy_plugin("houdini", tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(MatshotError, match="cannot be copied"):
-        packed("maya", tmp_path / "file")
+        copy_plugin("maya", tmp_path / "file")
 
 
 def test_a_matshot_without_plugins_says_so(monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setattr(installing, "__file__", str(tmp_path / "core" / "matshot" / "hosts" / "install.py"))
     with pytest.raises(MatshotError, match="came without its plug-in for Blender"):
-        packed("blender", tmp_path / "out")
+        copy_plugin("blender", tmp_path / "out")
 
 
 # Installing.
@@ -130,8 +130,8 @@ def test_each_host_gets_what_belongs_to_it(place):
         "maya": [str(maya / "matshot"), str(maya / "matshot.mod")],
         "unreal": [str(unreal)],
     }
-    assert all(one.there for one in installed())
-    assert {one.version for one in installed()} == {__version__, ""}
+    assert all(one.there for one in installed_plugins())
+    assert {one.version for one in installed_plugins()} == {__version__, ""}
 
 
 def test_plugins_find_the_python_that_installed_them(place):
@@ -160,7 +160,7 @@ def test_an_older_installation_is_replaced_whole(place, source):
 
 
 def test_one_that_came_otherwise_is_replaced_too(place):
-    packed("maya", place)
+    copy_plugin("maya", place)
     install("maya", into=place)
     assert noted()["installed"]["maya"] == [str(place / "matshot"), str(place / "matshot.mod")]
 
@@ -225,7 +225,7 @@ def test_a_failed_copy_leaves_nothing(tmp_path, monkeypatch, source):
 def test_a_place_that_cannot_be_written_is_one_sentence(place):
     place.chmod(0o500)
     try:
-        with pytest.raises(MatshotError, match="cannot be written"):
+        with pytest.raises(MatshotError, match="cannot be created"):
             install("blender", into=place)
     finally:
         place.chmod(0o700)
@@ -234,7 +234,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(place):
 def test_a_record_that_cannot_be_written_stops_before_anything_is_done(place, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MATSHOT_HOME", str(tmp_path / "file"))
-    with pytest.raises(MatshotError, match=r"hosts\.json cannot be written"):
+    with pytest.raises(MatshotError, match=r"hosts\.json could not be written"):
         install("blender", into=place)
     assert list(place.iterdir()) == []
 
@@ -253,10 +253,10 @@ def test_places_that_make_no_sense_are_one_sentence(place):
         (("maya", "", place / "nowhere"), "does not exist"),
         (("unreal", "5.6", None), "into a project"),
         (("unreal", "", place), "no Unreal project"),
-        (("houdini", "", place), "no plug-in for 'houdini'"),
+        (("houdini", "", place), "Unknown host 'houdini'"),
     ):
         with pytest.raises(MatshotError, match=said):
-            plugin_place(*arguments)
+            plugin_folder(*arguments)
 
 
 # Removing.
@@ -303,7 +303,7 @@ def test_what_is_gone_or_no_longer_ours_is_told_and_stays(place):
 
 
 def test_a_link_to_a_checkout_is_removed_and_the_checkout_stays(place, tmp_path):
-    checkout = packed("blender", tmp_path / "checkout")
+    checkout = copy_plugin("blender", tmp_path / "checkout")
     before = everything(checkout)
     (place / "matshot").symlink_to(checkout, target_is_directory=True)
     install("blender", into=place)
@@ -337,7 +337,7 @@ def test_the_command_installs_and_removes(place):
 
 def test_the_command_says_what_is_wrong_in_one_sentence(place):
     for arguments, said in (
-        (("install", "houdini"), "no plug-in for 'houdini'"),
+        (("install", "houdini"), "Unknown host 'houdini'"),
         (("install", "blender"), "was never started here"),
         (("install", "maya", "--uninstall"), "nothing was removed"),
         (("install", "unreal", "--into", place), "no Unreal project"),

@@ -226,7 +226,7 @@ def test_the_closest_depth_is_stored(name, wanted, stored):
 
 
 def test_unknown_depth_is_refused():
-    with pytest.raises(MatshotError, match="no depth"):
+    with pytest.raises(MatshotError, match="Unknown depth"):
         stored_depth(Path("a.png"), "uint12")
 
 

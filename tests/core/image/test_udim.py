@@ -10,7 +10,7 @@ import pytest
 from matshot.errors import MatshotError
 from matshot.image.reader import read_texture
 from matshot.image.types import Texture
-from matshot.image.udim import Neighbours, expanded, udim_sets
+from matshot.image.udim import Neighbors, udim_set, udim_sets
 from matshot.image.writer import write_texture
 from matshot.shading.procedural import brick_wall
 from matshot.super_resolution import UpscaleOptions, upscale, upscale_all
@@ -41,14 +41,14 @@ def test_sets_are_found_and_single_numbers_are_not(tmp_path: Path) -> None:
 
 def test_a_pattern_without_tiles_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MatshotError, match="No tile"):
-        expanded(tmp_path / "nothing.<UDIM>.exr")
+        udim_set(tmp_path / "nothing.<UDIM>.exr")
 
 
 def test_a_tile_sees_its_neighbours(tiles: Path) -> None:
-    found = expanded(tiles / "wall.<UDIM>.png")
+    found = udim_set(tiles / "wall.<UDIM>.png")
     whole = read_texture(tiles / "whole.png").pixels
     tile = read_texture(found.tiles[1001]).pixels
-    bordered = Neighbours(found.tiles, 1001, {}).bordered(tile, 8)
+    bordered = Neighbors(found.tiles, 1001, {}).with_border(tile, 8)
     np.testing.assert_array_equal(bordered[:40, 8:48], whole[24:64, :40])
     np.testing.assert_array_equal(bordered[8:40, 0], tile[:, 0])  # nothing to the left: the border goes on
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from matshot.errors import MatshotError
-from matshot.inference.cards import SHIPPED, Card, Registry, installed, read_card, write_card
+from matshot.inference.cards import SHIPPED, Card, Registry, installed_models, read_card, write_card
 
 CARD = Card(
     name="sample",
@@ -70,16 +70,16 @@ def test_missing_and_changed_files_are_noticed(tmp_path: Path) -> None:
 
 def test_unknown_model_names_those_there_are() -> None:
     with pytest.raises(MatshotError, match="fidelity_x4"):
-        installed()["nothing"]
+        installed_models()["nothing"]
 
 
 def test_users_folder_overrides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_card(CARD, tmp_path / "sample.toml")
     monkeypatch.setenv("MATSHOT_MODELS", str(tmp_path))
-    assert installed()["sample"].folder == tmp_path
+    assert installed_models()["sample"].folder == tmp_path
 
 
-@pytest.mark.parametrize("card", list(installed()), ids=lambda card: card.name)
+@pytest.mark.parametrize("card", list(installed_models()), ids=lambda card: card.name)
 def test_shipped_cards_are_whole(card: Card) -> None:
     assert card.path().is_file()
     # What computes with products of features leaves the range of half precision, and has no such file.

@@ -174,7 +174,7 @@ def test_an_ambientcg_folder(tmp_path):
     assert [entry.kind for entry in found.entries] == ["basecolor", "normal", "roughness", "height"]
     assert [entry.encoding for entry in found.entries] == ["srgb", "normal", "data", "data"]
     assert found.entries[1].path.name == "Bricks037_1K-JPG_NormalGL.jpg"
-    lines = "\n".join(found.explain())
+    lines = "\n".join(found.explanation())
     assert "Bricks037_1K-JPG_Color.jpg: basecolor, by its ambientCG name" in lines
     assert "OpenGL (+Y up)" in lines
     assert "Bricks037_1K-JPG_NormalDX.jpg: left out, Bricks037_1K-JPG_NormalGL.jpg holds the same map" in lines
@@ -193,14 +193,14 @@ def test_a_folder_with_plain_names_takes_the_name_of_the_folder(tmp_path):
     found = find_material(fill(tmp_path / "old wall", "diffuse.png", "normal.png", "roughness.png", "preview.png"))
     assert found.name == "old wall"
     assert len(found.entries) == 3
-    assert any("the name does not say" in line for line in found.explain())
+    assert any("the name does not say" in line for line in found.explanation())
 
 
 def test_unreal_normals_are_explained(tmp_path):
     found = find_material(fill(tmp_path, "T_Rock_BC.tga", "T_Rock_N.tga", "T_Rock_ORM.tga"))
     assert found.entries[1].convention == "dx"
     assert "T_Rock_N.tga: normal, by its Unreal name, taken as DirectX (+Y down) since the name does not say" in (
-        found.explain()
+        found.explanation()
     )
 
 
@@ -291,7 +291,7 @@ def test_what_is_no_material_cannot_be_loaded(tmp_path):
     ("maps", "pattern"),
     [
         ({}, "no map"),
-        ({"albedo": color()}, "no map 'albedo'"),
+        ({"albedo": color()}, "Unknown map 'albedo'"),
         ({"roughness": color()}, "is data, not srgb"),
         ({"basecolor": scalar()}, "srgb or linear, not data"),
         ({"normal": color()}, "is normal, not srgb"),
@@ -362,7 +362,7 @@ def test_description_lists_what_is_there(tmp_path):
     }
     assert description["maps"]["basecolor"] == {"file": "basecolor.png", "encoding": "srgb", "colorspace": "srgb"}
     assert description["maps"]["height"] == {"file": "height.png", "encoding": "data"}
-    assert find_material(tmp_path).explain()[1] == f"normal_dx.png: normal, by {DESCRIPTION}, DirectX (+Y down)"
+    assert find_material(tmp_path).explanation()[1] == f"normal_dx.png: normal, by {DESCRIPTION}, DirectX (+Y down)"
 
 
 def test_a_failed_save_leaves_nothing(tmp_path):
@@ -371,7 +371,7 @@ def test_a_failed_save_leaves_nothing(tmp_path):
         save_material(with_alpha, tmp_path / "out", suffix=".jpg")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(MatshotError, match="cannot be made"):
+    with pytest.raises(MatshotError, match="cannot be created"):
         save_material(brick(), tmp_path / "file")
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 

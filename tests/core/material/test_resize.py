@@ -7,7 +7,7 @@ import pytest
 
 from matshot.image.color import linear_from_srgb
 from matshot.image.types import Texture
-from matshot.material.resize import shrunk
+from matshot.material.resize import downsampled_material
 from matshot.material.types import Material
 
 
@@ -17,12 +17,12 @@ def texture(pixels, encoding="data", wrap="none"):
 
 
 def of(kind, made):
-    return shrunk(Material({kind: made}), max(made.width, made.height) // 2).maps[kind]
+    return downsampled_material(Material({kind: made}), max(made.width, made.height) // 2).maps[kind]
 
 
 def test_a_small_material_comes_back_as_it_is():
     material = Material({"roughness": texture(np.ones((3, 4)))})
-    assert shrunk(material, 4) is material
+    assert downsampled_material(material, 4) is material
 
 
 def test_every_pixel_is_the_mean_of_its_area():
@@ -30,13 +30,13 @@ def test_every_pixel_is_the_mean_of_its_area():
     small = of("height", texture(values, wrap="xy"))
     assert small.wrap == "xy"
     np.testing.assert_allclose(small.pixels[..., 0], values.reshape(4, 2, 6, 2).mean(axis=(1, 3)), atol=1e-6)
-    uneven = shrunk(Material({"height": texture(np.arange(5.0)[np.newaxis])}), 2).maps["height"]
+    uneven = downsampled_material(Material({"height": texture(np.arange(5.0)[np.newaxis])}), 2).maps["height"]
     np.testing.assert_allclose(uneven.pixels[0, :, 0], [(0 + 1 + 2 / 2) / 2.5, (2 / 2 + 3 + 4) / 2.5], atol=1e-6)
 
 
 @pytest.mark.parametrize(("size", "longest", "wanted"), [((5, 9), 3, (2, 3)), ((1, 9), 4, (1, 4)), ((9, 2), 1, (1, 1))])
 def test_sides_keep_their_proportion_and_stay_there(size, longest, wanted):
-    small = shrunk(Material({"ao": texture(np.ones(size))}, physical_size=(1.0, 2.0)), longest)
+    small = downsampled_material(Material({"ao": texture(np.ones(size))}, physical_size=(1.0, 2.0)), longest)
     assert (small.height, small.width) == wanted
     assert small.physical_size == (1.0, 2.0)
 
@@ -83,8 +83,8 @@ def test_directions_are_alike_after_half_a_turn():
 def test_directions_count_by_their_anisotropy_and_cancel_out():
     angles = texture([[0.0, 0.125], [0.0, 0.125]])
     degrees = texture([[0.8, 0.0], [0.8, 0.0]])
-    small = shrunk(Material({"anisotropy": degrees, "anisotropy_angle": angles}), 1).maps
+    small = downsampled_material(Material({"anisotropy": degrees, "anisotropy_angle": angles}), 1).maps
     assert small["anisotropy_angle"].pixels.item() == pytest.approx(0.0, abs=1e-6)
     assert small["anisotropy"].pixels.item() == pytest.approx(0.4, abs=1e-6)
     crossed = Material({"anisotropy": texture([[0.8, 0.8]]), "anisotropy_angle": texture([[0.0, 0.25]])})
-    assert shrunk(crossed, 1).maps["anisotropy"].pixels.item() == pytest.approx(0.0, abs=1e-6)
+    assert downsampled_material(crossed, 1).maps["anisotropy"].pixels.item() == pytest.approx(0.0, abs=1e-6)

@@ -13,14 +13,14 @@ from matshot.image.reader import read_texture
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import save_material
+from matshot.material.resize import downsampled_material
 from matshot.material.types import Material
 from matshot.shading.preview import (
-    fitted,
-    labelled_row,
+    fitted_picture,
+    labeled_row,
     map_picture,
     preview,
     sheet,
-    shrunk,
     tiled_view,
     variation_title,
     variations_sheet,
@@ -256,7 +256,7 @@ def test_what_cannot_be_compared_is_said():
         variations_sheet([])
     with pytest.raises(MatshotError, match="2 materials, but 1 titles"):
         variations_sheet([wall(32)] * 2, ["one"])
-    with pytest.raises(MatshotError, match="no view 'round'"):
+    with pytest.raises(MatshotError, match="Unknown view 'round'"):
         preview(wall(32), view="round")
     with pytest.raises(MatshotError, match="1 to 16 times"):
         tiled_view(wall(32), 0)
@@ -309,12 +309,12 @@ def test_shrinking_averages_light_and_keeps_normals_unit():
             "roughness": Texture(checker.astype(np.float32), "data", "xy"),
         }
     )
-    small = shrunk(material, 48)
+    small = downsampled_material(material, 48)
     assert (small.width, small.height, small.wrap) == (48, 32, "xy")
     np.testing.assert_allclose(linear_from_srgb(small.maps["basecolor"].pixels), 0.5, atol=1e-5)
     np.testing.assert_allclose(small.maps["normal"].pixels, np.broadcast_to((0, 0, 1), (32, 48, 3)), atol=1e-6)
     np.testing.assert_allclose(small.maps["roughness"].pixels, 0.5, atol=1e-6)
-    assert shrunk(material, 96) is material
+    assert downsampled_material(material, 96) is material
 
 
 def test_shrinking_keeps_alpha_and_directions():
@@ -322,7 +322,7 @@ def test_shrinking_keeps_alpha_and_directions():
     turns = np.where(np.arange(32)[np.newaxis, :, np.newaxis] % 2, 0.02, 0.98) * np.ones((32, 1, 1))
     pixels = np.full((32, 32, 4), 0.25, dtype=np.float32)
     maps = {"basecolor": Texture(pixels, "srgb"), "anisotropy_angle": Texture(turns.astype(np.float32), "data")}
-    small = shrunk(Material(maps), 16)
+    small = downsampled_material(Material(maps), 16)
     np.testing.assert_allclose(small.maps["basecolor"].pixels, 0.25, atol=1e-6)
     direction = small.maps["anisotropy_angle"].pixels
     np.testing.assert_allclose(np.minimum(direction, 0.5 - direction), 0, atol=1e-3)
@@ -345,7 +345,7 @@ def test_map_pictures():
 
 @pytest.mark.parametrize(("shape", "drawn"), [((10, 40), (20, 80)), ((40, 10), (60, 15)), ((300, 400), (60, 80))])
 def test_fitted_pictures_keep_their_shape(shape, drawn):
-    box = fitted(np.ones((*shape, 3), np.float32), 80, 60)
+    box = fitted_picture(np.ones((*shape, 3), np.float32), 80, 60)
     assert box.shape == (60, 80, 3)
     bright = box[..., 0] > 0.9
     assert (bright.any(axis=1).sum(), bright.any(axis=0).sum()) == drawn
@@ -355,8 +355,8 @@ def test_rows_and_sheets_hold_their_pictures_untouched():
     rng = np.random.default_rng(0)
     pictures = [rng.uniform(0, 1, (40, width, 3)).astype(np.float32) for width in (30, 50, 20)]
     grey = rng.uniform(0, 1, (40, 25, 1)).astype(np.float32)
-    row = labelled_row([*pictures, grey], ["photograph", "re-rendering", "", "a label longer than its picture"])
-    whole = sheet([row, labelled_row(pictures[:1], [""])], "Title", "facts")
+    row = labeled_row([*pictures, grey], ["photograph", "re-rendering", "", "a label longer than its picture"])
+    whole = sheet([row, labeled_row(pictures[:1], [""])], "Title", "facts")
     for picture in (*pictures, np.repeat(grey, 3, axis=2), row):
         assert contains(whole, picture)
     assert whole.shape[0] > 2 * 40
@@ -365,7 +365,7 @@ def test_rows_and_sheets_hold_their_pictures_untouched():
 
 def test_labels_are_written_below_and_stay_in_their_column():
     pictures = [np.zeros((40, 60, 3), np.float32)] * 2
-    silent, said = labelled_row(pictures, ["", ""]), labelled_row(pictures, ["a very long label", ""])
+    silent, said = labeled_row(pictures, ["", ""]), labeled_row(pictures, ["a very long label", ""])
     changed = np.argwhere(np.abs(said - silent).max(axis=2) > 0.1)
     assert changed.size
     assert changed[:, 0].min() >= 40

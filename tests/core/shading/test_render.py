@@ -19,7 +19,7 @@ from matshot.shading.render import (
     Environment,
     PointLight,
     SoftLight,
-    displayed,
+    display_picture,
     exposure,
     flash,
     render,
@@ -346,14 +346,14 @@ def test_point_light_meets_the_sphere_at_its_distance():
 def test_exposure_brings_the_percentile_to_its_level():
     radiance = np.random.default_rng(3).uniform(0, 40, (50, 60, 3)).astype(np.float32)
     radiance[7, 9] = 400
-    shown = displayed(radiance)
+    shown = display_picture(radiance)
     assert np.percentile((radiance * exposure(radiance)).max(axis=2), 99) == pytest.approx(0.9, rel=1e-4)
     assert shown.dtype == np.float32
     assert 0 <= shown.min() < 0.3
     assert shown.max() == pytest.approx(1)
-    assert displayed(np.full((2, 2, 3), 0.2140411, np.float32), 1.0) == pytest.approx(0.5, abs=1e-5)
+    assert display_picture(np.full((2, 2, 3), 0.2140411, np.float32), 1.0) == pytest.approx(0.5, abs=1e-5)
 
 
 def test_black_stays_black():
     assert exposure(np.zeros((4, 4, 3), np.float32)) == 1
-    assert not displayed(np.zeros((4, 4, 3), np.float32)).any()
+    assert not display_picture(np.zeros((4, 4, 3), np.float32)).any()

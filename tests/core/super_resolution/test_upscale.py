@@ -10,7 +10,7 @@ from matshot.image.types import Texture
 from matshot.progress import CancelSwitch
 from matshot.shading.procedural import brick_wall
 from matshot.super_resolution import METHODS, upscale
-from matshot.super_resolution.resampling import Enlarge, Shrunk, cubic
+from matshot.super_resolution.resampling import Downscale, Enlarge, cubic
 
 FAST = {"threads": 1, "device": "cpu"}
 EXACT = 1e-4
@@ -30,7 +30,7 @@ def shrunk(texture: Texture, factor: int) -> Texture:
 
     batch = texture.pixels.transpose(2, 0, 1)[:, None]
     padded = np.pad(batch, ((0, 0), (0, 0), (16, 16), (16, 16)), mode="wrap")
-    pixels = Shrunk(Same(), factor)(padded)[:, 0].transpose(1, 2, 0)
+    pixels = Downscale(Same(), factor)(padded)[:, 0].transpose(1, 2, 0)
     pixels = pixels[16 // factor : -16 // factor, 16 // factor : -16 // factor]
     if texture.encoding == "normal":
         pixels = pixels / np.linalg.norm(pixels, axis=2, keepdims=True)

@@ -308,7 +308,7 @@ def test_what_it_is_said_to_repeat_on_is_believed():
     whole = picture(brick_wall(96)["basecolor"].pixels)
     changed = tile(whole, TileOptions(wrap="none"))
     assert not np.array_equal(changed.maps["basecolor"].pixels, whole.maps["basecolor"].pixels)
-    with pytest.raises(MatshotError, match="no wrap"):
+    with pytest.raises(MatshotError, match="Unknown wrap"):
         TileOptions(wrap="z")
 
 

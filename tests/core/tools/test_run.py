@@ -169,7 +169,7 @@ def test_a_cancel_leaves_the_output_untouched(wall: Path, tmp_path: Path) -> Non
         ("upscale", ["none.<UDIM>.png"], {}, "No tile of"),
         ("upscale", [""], {}, "does not exist."),
         ("tile", ["wall.png"], {"colour": 1}, "Make Seamless has no parameter 'colour'; there are axes,"),
-        ("tile", ["wall.png"], {"axes": "z"}, "There are no axes 'z'"),
+        ("tile", ["wall.png"], {"axes": "z"}, "Unknown axes 'z'"),
         ("multiply", ["wall.png"], {"size": "huge"}, "'huge' is not a size"),
         ("tile", ["wall.png"], {"even": "yes"}, "Even out light is on or off, not 'yes'."),
     ],

@@ -16,7 +16,7 @@ import pytest
 from maya_double import stub_path
 
 import matshot_host
-from matshot.hosts.install import packed
+from matshot.hosts.install import copy_plugin
 from matshot_host.tools import TOOLS
 
 PLUGIN = Path(__file__).parents[3] / "plugins" / "maya"
@@ -137,7 +137,7 @@ def restored():
 def test_dropping_the_installer_puts_the_module_and_its_shelf_there(maya, restored, tmp_path, source):
     folder = PLUGIN
     if source == "packed":
-        folder = packed("maya", tmp_path / "download").parent
+        folder = copy_plugin("maya", tmp_path / "download").parent
     for _ in range(2):
         dropped(folder)
     modules = Path(maya.user_folder) / "modules"
@@ -181,7 +181,7 @@ def test_all_windows_run_in_every_qt(python, binding, tmp_path, picture, materia
     if not os.path.isfile(python) or not has(python, f"{binding}.QtWidgets"):
         pytest.skip(f"{python} has no {binding}")
     material = material_folder("basecolor", "normal", "roughness", "specular", "height", height_scale=0.01)
-    scripts = packed("maya", tmp_path / "packed") / "scripts"
+    scripts = copy_plugin("maya", tmp_path / "packed") / "scripts"
     walk = Path(__file__).with_name("windows_walk.py")
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -261,8 +261,8 @@ def test_the_doctor_is_told(parts):
     controller, jobs, editor, _ = parts
     job = controller.test()
     findings = [
-        {"what": "Python", "found": "3.11.2", "fine": True, "mend": "", "needed": True},
-        {"what": "GPU", "found": "none", "fine": False, "mend": "install a driver", "needed": False},
+        {"subject": "Python", "state": "3.11.2", "ok": True, "fix": "", "required": True},
+        {"subject": "GPU", "state": "none", "ok": False, "fix": "install a driver", "required": False},
     ]
     jobs.end(job, "done", findings=findings)
     controller.poll()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matshot.hosts.install import packed
+from matshot.hosts.install import copy_plugin
 from matshot.image.reader import read_texture
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
@@ -356,7 +356,7 @@ def test_versions_agree():
 
 
 def test_packed_plug_in_starts_with_nothing_else(unreal, plugin, tmp_path, monkeypatch):
-    folder = packed("unreal", tmp_path / "Plugins")
+    folder = copy_plugin("unreal", tmp_path / "Plugins")
     python = folder / "Content" / "Python"
     assert (python / "matshot_host" / "jobs.py").is_file()
     assert (folder / "Resources" / "flat_normal.png").is_file()

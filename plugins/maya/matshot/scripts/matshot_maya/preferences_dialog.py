@@ -78,10 +78,10 @@ class PreferencesDialog(QtWidgets.QDialog):
             return
         rows: List[str] = []
         for finding in findings:
-            text, mark, mend = _html("{}: {}".format(finding["what"], finding["found"])), "&#10003;", ""
-            if not finding.get("fine"):
-                mark = "&#10007;" if finding.get("needed") else "&#8211;"
-                mend = "<br><i>{}</i>".format(_html(str(finding.get("mend", ""))))
+            text, mark, mend = _html("{}: {}".format(finding["subject"], finding["state"])), "&#10003;", ""
+            if not finding.get("ok"):
+                mark = "&#10007;" if finding.get("required") else "&#8211;"
+                mend = "<br><i>{}</i>".format(_html(str(finding.get("fix", ""))))
             rows.append("<tr><td>{}&nbsp;</td><td>{}{}</td></tr>".format(mark, text, mend))
         self._tell("<table>{}</table>".format("".join(rows)))
 

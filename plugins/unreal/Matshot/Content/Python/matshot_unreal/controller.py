@@ -331,9 +331,9 @@ def diagnosis(findings: Sequence[Mapping[str, Any]]) -> str:
     """What the doctor found, as text."""
     lines = []
     for one in findings:
-        mark = "ok" if one.get("fine") else "missing" if one.get("needed") else "note"
-        mend = f" - {one['mend']}" if one.get("mend") and not one.get("fine") else ""
-        lines.append(f"[{mark}] {one.get('what', '')}: {one.get('found', '')}{mend}")
+        mark = "ok" if one.get("ok") else "missing" if one.get("required") else "note"
+        mend = f" - {one['fix']}" if one.get("fix") and not one.get("ok") else ""
+        lines.append(f"[{mark}] {one.get('subject', '')}: {one.get('state', '')}{mend}")
     return "\n".join(lines) or "Matshot's worker answers."
 
 

@@ -1,0 +1,115 @@
+"""Files and folders that appear whole or not at all, and the operating system's refusals in words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from .errors import MatshotError
+
+
+def os_reason(error: OSError) -> str:
+    """Why the operating system refused, as the end of a sentence, such as ``no space left on device``."""
+    return (error.strerror or str(error)).lower()
+
+
+def partial_path(path: Path, suffix: str = "") -> Path:
+    """A hidden name beside ``path``, unlike any other, for what is not whole yet.
+
+    Args:
+        path: of the file or folder to be.
+        suffix: that the name ends with, for libraries that choose a format by it.
+    """
+    return path.with_name(f".{path.stem[:40]}.{uuid.uuid4().hex}.partial{suffix}")
+
+
+def flush(path: Path) -> None:
+    """Bring a file's bytes to the disk, so that a full one is noticed before an older file is replaced.
+
+    Raises:
+        OSError: when the disk does not take them.
+    """
+    handle = os.open(path, os.O_RDWR)  # Windows flushes only what may be written
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """A temporary file that takes the place of ``path`` when the block ends, and is removed when the block fails.
+
+    Args:
+        path: of the file to be; what is there stays until the new one is whole.
+        durable: bring it to the disk first, which takes milliseconds; not needed for what can be made again.
+
+    Yields:
+        Path of the temporary file, for the block to write.
+
+    Raises:
+        OSError: when it cannot be brought to the disk or to its place.
+    """
+    partial = partial_path(path)
+    try:
+        yield partial
+        if durable:
+            flush(partial)
+        partial.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def atomic_write(path: Path, contents: bytes | str) -> None:
+    """Write a file that appears when it is whole; text is UTF-8.
+
+    Raises:
+        MatshotError: when it cannot be written; what was there stays.
+    """
+    try:
+        with atomic_file(path) as partial:
+            partial.write_bytes(contents.encode() if isinstance(contents, str) else contents)
+    except OSError as error:
+        raise MatshotError(f"{path} could not be written: {os_reason(error)}.", repr(error)) from error
+
+
+@contextlib.contextmanager
+def staging_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder inside ``folder``, from which finished files are moved up by a rename; removed at the end.
+
+    ``folder`` is made if it does not exist, and goes again if nothing was moved into it.
+
+    Raises:
+        MatshotError: when it cannot be made.
+    """
+    new = not folder.exists()
+    aside = partial_path(folder / "staging")
+    try:
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise MatshotError(f"The folder {folder} cannot be created: {os_reason(error)}.") from error
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        if new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # goes only if it is empty
+
+
+def move_files(names: Iterable[str], source: Path, target: Path) -> None:
+    """Move files from one folder to another on the same disk, in order, in the place of older ones.
+
+    Raises:
+        MatshotError: when one cannot be moved; those after it stay where they are.
+    """
+    try:
+        for name in names:
+            (source / name).replace(target / name)
+    except OSError as error:
+        raise MatshotError(f"{target} could not be written: {os_reason(error)}.", repr(error)) from error

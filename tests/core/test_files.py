@@ -1,0 +1,78 @@
+"""Files appear whole or not at all."""
+
+import errno
+import os
+
+import pytest
+
+from matshot.errors import MatshotError
+from matshot.files import atomic_file, atomic_write, os_reason, partial_path, staging_folder
+
+
+def test_reason_is_the_end_of_a_sentence():
+    assert os_reason(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) == "no space left on device"
+    assert os_reason(OSError("Something Else")) == "something else"
+
+
+def test_partial_names_differ_are_hidden_and_keep_a_suffix(tmp_path):
+    first, second = (partial_path(tmp_path / ("x" * 250 + ".png"), ".png") for _ in range(2))
+    assert first != second
+    assert first.parent == tmp_path
+    assert first.name.startswith(".")
+    assert first.suffix == ".png"
+    assert len(first.name) < 100
+
+
+@pytest.mark.parametrize("contents", ["größer\n", b"\x00\xff"])
+def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path, contents):
+    target = tmp_path / "record.json"
+    target.write_text("old")
+    atomic_write(target, contents)
+    assert target.read_bytes() == (contents.encode() if isinstance(contents, str) else contents)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "record.json"
+    target.write_text("old")
+
+    def half_written():
+        with atomic_file(target) as partial:
+            partial.write_text("ha")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half_written()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_in_the_way_is_an_error_in_words(tmp_path):
+    (tmp_path / "record.json").mkdir()
+    with pytest.raises(MatshotError, match=r"record\.json could not be written: \w+"):
+        atomic_write(tmp_path / "record.json", "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_a_staging_folder_leaves_what_was_moved_up(tmp_path):
+    folder = tmp_path / "new" / "material"
+    with staging_folder(folder) as aside:
+        (aside / "map.png").touch()
+        (aside / "left.png").touch()
+        (aside / "map.png").rename(folder / "map.png")
+    assert [path.name for path in folder.iterdir()] == ["map.png"]
+
+
+def test_a_staging_folder_takes_a_folder_that_stayed_empty_with_it(tmp_path):
+    with staging_folder(tmp_path / "new"):
+        pass
+    assert not (tmp_path / "new").exists()
+    with staging_folder(tmp_path):
+        pass
+    assert tmp_path.exists()
+
+
+def test_a_staging_folder_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(MatshotError, match="cannot be created: "), staging_folder(tmp_path / "file" / "folder"):
+        pass
