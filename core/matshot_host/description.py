@@ -11,6 +11,9 @@ from typing import Any, Dict, Mapping, NamedTuple
 from .errors import MatshotError
 
 DESCRIPTION = "material.json"
+#: The MaterialX document beside it, and the picture of a material that its folder may hold.
+DOCUMENT = "material.mtlx"
+PREVIEW = "preview.png"
 #: Stands for the number of a tile in the name of a file that is one of many.
 UDIM = "<UDIM>"
 

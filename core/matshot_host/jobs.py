@@ -6,6 +6,7 @@ Everything here is called from the host's main thread and returns at once, but f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import shutil
@@ -16,6 +17,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 from . import __version__
 from .client import PROTOCOL, Event, WorkerClient
+from .description import DESCRIPTION, DOCUMENT, PREVIEW, described_maps, read_description
 from .errors import MatshotError
 from .location import WorkerCommand
 
@@ -50,6 +52,36 @@ class Result(NamedTuple):
     wrap: str
     source: str
     notes: Tuple[str, ...]
+
+
+def discard_result(result: Result) -> bool:
+    """Delete what a job wrote of a result: the image or, of a material, its maps and records; nothing else.
+
+    What somebody put into the material's folder since stays, and so does the folder then.
+
+    Returns:
+        Whether nothing is left at the result's path.
+    """
+    if result.kind != "material":
+        _delete(result.path)
+        return not os.path.lexists(result.path)
+    try:
+        maps = described_maps(read_description(result.path), result.path)
+    except MatshotError:
+        return not os.path.lexists(result.path)
+    for map_file in maps.values():
+        if os.path.dirname(map_file.path) == os.path.abspath(result.path):
+            _delete(map_file.path)
+    for name in (DOCUMENT, PREVIEW, DESCRIPTION):
+        _delete(os.path.join(result.path, name))
+    with contextlib.suppress(OSError):
+        os.rmdir(result.path)  # goes only if it is empty
+    return not os.path.lexists(result.path)
+
+
+def _delete(file: str) -> None:
+    with contextlib.suppress(OSError):
+        os.remove(file)
 
 
 class Job:

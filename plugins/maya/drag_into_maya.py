@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import uuid
 from typing import Any
 
 from maya import cmds
@@ -27,24 +28,52 @@ def onMayaDroppedPythonFile(*_: Any) -> None:
 def _install(modules: str) -> str:
     """Copy the module and its description to the user's modules; the folder of its scripts.
 
-    What was there stays until the copy is complete.
+    An older module is renamed aside until the new one is in its place, and comes back if that fails. A folder or a file
+    of these names that is not Matshot's is never touched.
     """
     source, host = os.path.join(_HERE, "matshot"), _host_package()
-    target, fresh = os.path.join(modules, "matshot"), os.path.join(modules, "matshot.new")
+    target, description = os.path.join(modules, "matshot"), os.path.join(modules, "matshot.mod")
+    mark = uuid.uuid4().hex
+    fresh, old = "{}.{}.partial".format(target, mark), "{}.{}.old".format(target, mark)
     if not os.path.isdir(source) or not host:
         raise FileNotFoundError(2, "the folder 'matshot' beside drag_into_maya.py is missing or not whole", _HERE)
+    for path in (target, description):
+        if os.path.lexists(path) and not _is_ours(path):
+            raise FileExistsError(17, "it is not Matshot's; move it away first", path)
     if not os.path.isdir(modules):
         os.makedirs(modules)
-    shutil.rmtree(fresh, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(source, fresh, ignore=ignored)
-    if not os.path.isdir(os.path.join(fresh, "scripts", "matshot_host")):
-        shutil.copytree(host, os.path.join(fresh, "scripts", "matshot_host"), ignore=ignored)
-    if os.path.isdir(target):
-        shutil.rmtree(target)
-    os.rename(fresh, target)
-    shutil.copy(os.path.join(_HERE, "matshot.mod"), modules)
+    try:
+        shutil.copytree(source, fresh, ignore=ignored)
+        if not os.path.isdir(os.path.join(fresh, "scripts", "matshot_host")):
+            shutil.copytree(host, os.path.join(fresh, "scripts", "matshot_host"), ignore=ignored)
+        if os.path.lexists(target):
+            os.rename(target, old)
+        try:
+            os.rename(fresh, target)
+            shutil.copy(os.path.join(_HERE, "matshot.mod"), modules)
+        except OSError:
+            if os.path.lexists(old) and not os.path.lexists(target):
+                os.rename(old, target)
+            raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    if os.path.islink(old):
+        os.remove(old)
+    else:
+        shutil.rmtree(old, ignore_errors=True)
     return os.path.join(target, "scripts")
+
+
+def _is_ours(path: str) -> bool:
+    """Whether a module folder, or a module's description, is one of Matshot's."""
+    if os.path.isdir(path):
+        return os.path.isfile(os.path.join(path, "scripts", "matshot_maya", "__init__.py"))
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return "matshot" in stream.read()
+    except OSError:
+        return False
 
 
 def _host_package() -> str:

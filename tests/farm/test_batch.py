@@ -193,6 +193,20 @@ def test_a_lost_result_is_made_again_and_a_touched_up_one_stays(done: Do, librar
     assert (output / "brick" / "height.png").is_file()
 
 
+def test_a_touched_up_result_is_not_written_over_when_its_input_changes(done: Do, tmp_path: Path) -> None:
+    library, output = tmp_path / "library", tmp_path / "out"
+    picture(library / "a.png")
+    done(library, output)
+    (output / "a.png").write_bytes(b"touched up by an artist")
+    changed = brick_wall(32)["basecolor"]
+    write_texture(changed.with_pixels(changed.pixels * 0.5), library / "a.png")
+    again = done(library, output)
+    assert "was changed since Matshot wrote it" in again.failed["a.png"]
+    assert (output / "a.png").read_bytes() == b"touched up by an artist"
+    (output / "a.png").unlink()
+    assert done(library, output).done == ["a.png"]
+
+
 def test_files_of_others_are_not_overwritten(done: Do, tmp_path: Path) -> None:
     library, output = tmp_path / "library", tmp_path / "out"
     picture(library / "a.png")

@@ -184,7 +184,12 @@ def test_names_never_become_places(running: Running, name: str, tmp_path: Path) 
     assert told["state"] == "done", told
     data = running.settings.data
     folders = {"assets", "jobs", "incoming"}
-    assert {path.name for path in data.iterdir()} <= folders | {"service.db", "service.db-wal", "service.db-shm"}
+    assert {path.name for path in data.iterdir()} <= folders | {
+        "matshot-service.json",
+        "service.db",
+        "service.db-wal",
+        "service.db-shm",
+    }
     assert list(tmp_path.iterdir()) == [data]
     assert running.client.get(told["results"][0]["href"]).status_code == 200
 

@@ -205,8 +205,9 @@ def test_a_restart_loses_nothing(start: Callable[..., Running], tmp_path: Path) 
     asset = first.send(picture(2))
     runs, waits, cancelled = (first.upscale(asset) for _ in range(3))
     first.wait(runs, "running")
-    (first.settings.data / "jobs" / "f00").mkdir()
-    (first.settings.data / "incoming" / "f00").mkdir()
+    unknown = "f0" * 16
+    (first.settings.data / "jobs" / unknown).mkdir()
+    (first.settings.data / "incoming" / unknown).mkdir()
     first.service.store.change_job(cancelled, cancelling=1)
     first.kill()
     second = start()
@@ -216,7 +217,8 @@ def test_a_restart_loses_nothing(start: Callable[..., Running], tmp_path: Path) 
         assert second.client.get(told["results"][0]["href"]).status_code == 200
     assert "started anew" in second.client.get(f"/v1/jobs/{runs}").json()["log"][0]["text"]
     assert second.wait(cancelled)["state"] == "cancelled"
-    assert not (second.settings.data / "jobs" / "f00").exists()
+    assert not (second.settings.data / "jobs" / unknown).exists()
+    assert (second.settings.data / "lost" / f"jobs-{unknown}").is_dir()
     assert not list((second.settings.data / "incoming").iterdir())
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from matshot_host.description import PREVIEW
+
 from ..capture.twoshot import TwoShotOptions, twoshot
 from ..image.color import Pixels, srgb_from_linear
 from ..image.types import Texture
 from ..image.writer import write_texture
-from ..material.folder import PREVIEW, load_material
+from ..material.folder import load_material
 from ..material.types import Material
 from ..progress import Listener, Progress
 from ..shading.preview import preview

@@ -377,7 +377,7 @@ class _Work:
             if any(stamp(file)[:2] != doing.inputs[name][:2] for name, file in unit.files.items()):
                 raise MatshotError(f"{unit.key} was changed while it was worked on; run the same command again.")
             places = placed(unit, told.results, self._asked.parameters)
-            check_places(places, output, unit.key, self._owners)
+            check_places(places, output, unit.key, self._owners, before)
             # Said before they are there, so that after a crash they count as this unit's.
             meant: dict[str, Stamp] = {name: [0, 0, ""] for name in places.files}
             manifest.note(unit.key, state="delivering", outputs={**before, **meant})

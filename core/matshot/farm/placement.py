@@ -54,14 +54,18 @@ def placed(unit: Unit, results: Sequence[Mapping[str, Any]], parameters: Mapping
     return Places(files, folders)
 
 
-def check_places(places: Places, output: Path, unit: str, owners: Mapping[str, str]) -> None:
-    """See that nothing lies where results go, but what came of the same unit before.
+def check_places(
+    places: Places, output: Path, unit: str, owners: Mapping[str, str], before: Mapping[str, Stamp]
+) -> None:
+    """See that nothing lies where results go, but what came of the same unit before and was not changed since.
 
     Args:
         places: of :func:`placed`.
         output: folder of the batch.
         unit: key of the unit.
         owners: units by the files that they have in the output.
+        before: stamps of the unit's files in the output as the batch left them; a size and time of 0 stand for a file
+            that a batch was about to bring when it ended.
 
     Raises:
         MatshotError: when something does.
@@ -73,6 +77,11 @@ def check_places(places: Places, output: Path, unit: str, owners: Mapping[str, s
         if owner is None and (output / name).exists():
             raise MatshotError(
                 f"{output / name} is there already, and not of this batch; move it away, or choose another output."
+            )
+        then = before.get(name)
+        if then is not None and any(then[:2]) and (output / name).exists() and stamp(output / name)[:2] != then[:2]:
+            raise MatshotError(
+                f"{output / name} was changed since Matshot wrote it and stays as it is; move it away and rerun."
             )
 
 

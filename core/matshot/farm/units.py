@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from matshot_host.description import DESCRIPTION
+from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 from matshot_host.tools import Tool
 
 from ..errors import MatshotError
 from ..image.formats import READABLE
 from ..image.udim import TOKEN, UdimSet, udim_set, udim_sets
-from ..material.folder import PREVIEW, MaterialFolder, find_material
-from ..material.materialx import DOCUMENT
+from ..material.folder import MaterialFolder, find_material
 from ..super_resolution.files import target_name
 
 #: How photographs of one place say which of them had the flash.

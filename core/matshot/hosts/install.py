@@ -193,6 +193,7 @@ def install(host: str, version: str = "", into: Path | None = None) -> list[Path
     noted |= {"python": sys.executable, "version": __version__}
     with staging_folder(place) as aside:
         copy_plugin(host, aside)
+        _keep_foreign_files(host, place / known.folder, aside / known.folder)
         with _exchanged([(aside / path.name, path) for path in wanted], aside):
             _write_record(noted)
     return wanted
@@ -345,13 +346,46 @@ def _removed(host: str, path: Path) -> str:
         return f"{path} was gone already."
     if not _is_ours(host, path):
         return f"{path} is not Matshot's any more and stays."
+    foreign = _foreign_files(host, path)
     aside = partial_path(path)
     try:
         path.rename(aside)  # all of it or nothing
     except OSError as error:
         raise MatshotError(f"{path} cannot be removed: {os_reason(error)}; close the program first.") from error
+    for name in foreign:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (aside / name).rename(path / name)
     if aside.is_dir() and not aside.is_symlink():
         shutil.rmtree(aside, ignore_errors=True)
     else:
         aside.unlink(missing_ok=True)
+    if foreign:
+        return f"{path} was removed, but for what is not Matshot's: {', '.join(map(str, foreign))}."
     return f"{path} was removed."
+
+
+def _foreign_files(host: str, folder: Path) -> list[Path]:
+    """Files in a plug-in's folder that no version of the plug-in brought, relative to it, sorted.
+
+    Python files count as the plug-in's: modules come and go between versions.
+    """
+    if not folder.is_dir() or folder.is_symlink():
+        return []
+    source, known = _source(host), HOSTS[host]
+    own = {path.relative_to(source / known.folder) for path in (source / known.folder).rglob("*")}
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
+    return sorted(file for file in files if file not in own and file.suffix not in (".py", ".pyc"))
+
+
+def _keep_foreign_files(host: str, folder: Path, fresh: Path) -> None:
+    """Copy what is not Matshot's in an installed plug-in's folder to the one that takes its place.
+
+    Raises:
+        MatshotError: when that is not possible; nothing is replaced then.
+    """
+    try:
+        for name in _foreign_files(host, folder):
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(folder / name, fresh / name, follow_symlinks=False)
+    except OSError as error:
+        raise MatshotError(f"{folder} holds files that cannot be kept: {os_reason(error)}.") from error

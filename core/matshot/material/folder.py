@@ -14,8 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from matshot_host.description import DESCRIPTION as DESCRIPTION
-from matshot_host.description import check_files, described_maps, read_description
+from matshot_host.description import DESCRIPTION, check_files, described_maps, read_description
 
 from ..errors import MatshotError
 from ..files import move_files, staging_folder
@@ -26,10 +25,6 @@ from ..image.writer import write_texture
 from .map_names import BREAK, STORAGE, MapGuess, guess_map
 from .record import RECORD, description_of, with_convention, write_record
 from .types import MAP_KINDS, SCALARS, MapKind, Material, map_encoding, map_kind, map_stem
-
-#: The picture of a material that its folder may hold.
-PREVIEW = "preview.png"
-
 
 #: Eight bits of height are terraces, and eight bits of a normal map are visible in reflections.
 _FINE = ("height", "normal")

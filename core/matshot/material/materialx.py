@@ -29,8 +29,6 @@ from matshot_host.graph import (
     Turn,
 )
 
-#: Name of the file in a material folder.
-DOCUMENT = "material.mtlx"
 _VERSION = "1.39"
 #: What the document calls linear colour, which it computes in, colour encoded for display, and what is no colour.
 _LINEAR = "lin_rec709"

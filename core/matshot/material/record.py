@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matshot_host.description import DESCRIPTION
+from matshot_host.description import DESCRIPTION, DOCUMENT
 from matshot_host.graph import graph_of
 
 from ..errors import MatshotError
 from ..files import flush, move_files, os_reason, staging_folder
 from ..image.formats import stored_depth
 from ..image.types import Convention, Depth, FileSource, Texture
-from .materialx import DOCUMENT, material_document
+from .materialx import material_document
 
 if TYPE_CHECKING:
     from .types import MapKind, Material

@@ -1,7 +1,7 @@
 """Assets and jobs of a service: taken, kept, run by the engine, told of, and cleared away.
 
-In the service's folder ``service.db`` is what counts: a folder of an asset or a job that it does not know is what an
-ended process left, and is removed at the next start. Results lie in a job's folder before the database says that it is
+In the service's folder ``service.db`` is what counts; :mod:`~matshot.service.data_folder` knows what in it may be
+removed. Results lie in a job's folder before the database says that it is
 done, and nobody is shown them earlier.
 """
 
@@ -25,8 +25,8 @@ from matshot_host.description import DESCRIPTION
 from matshot_host.tools import Tool
 
 from ..errors import MatshotError
-from ..files import os_reason
 from ..tools.run import Run, tool_of
+from .data_folder import DataFolder
 from .events import Feeds
 from .inspector import Examiner
 from .metrics import Metrics
@@ -73,17 +73,9 @@ class Service:
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings, self.engine = settings, engine
-        self.folder = settings.data.absolute()
-        self._assets, self._jobs, self._incoming = (self.folder / name for name in ("assets", "jobs", "incoming"))
-        try:
-            for folder in (self._assets, self._jobs, self._incoming):
-                folder.mkdir(parents=True, exist_ok=True)
-            if os.name == "posix":
-                self.folder.chmod(0o700)
-        except OSError as error:
-            reason = os_reason(error)
-            raise MatshotError(f"The folder {self.folder} cannot be used for the service: {reason}.") from error
-        self.store = Store(self.folder / "service.db")
+        self.data = DataFolder(settings.data)
+        self.folder = self.data.path
+        self.store = Store(self.data.database)
         self.feeds = Feeds(self.store.begin())
         self.metrics = Metrics()
         self.examiner = Examiner(settings.pixels)
@@ -99,10 +91,7 @@ class Service:
 
     def start(self) -> None:
         """Clear up after the last time, and run again what it did not end."""
-        shutil.rmtree(self._incoming, ignore_errors=True)
-        self._incoming.mkdir(exist_ok=True)
-        _remove_others(self._assets, self.store.asset_ids())
-        _remove_others(self._jobs, self.store.job_ids())
+        self.data.tidy(self.store.asset_ids(), self.store.job_ids())
         for thread in self._threads:
             thread.start()
         for job in self.store.live_jobs():
@@ -138,7 +127,7 @@ class Service:
         if length > self.settings.upload:
             raise too_large(self.settings.upload)
         self.check_room(length)
-        return Arrival(self._incoming, content_type, name, self.settings.upload, self.settings.files)
+        return Arrival(self.data.incoming, content_type, name, self.settings.upload, self.settings.files)
 
     def check_room(self, length: int = 0) -> None:
         """Whether so many bytes more may be kept.
@@ -212,13 +201,11 @@ class Service:
                 self.store.use_asset(asset.id)
                 return replace(known, name=asset.name), False
             self.check_room(asset.bytes)
-            target = self._assets / asset.id
-            shutil.rmtree(target, ignore_errors=True)
-            folder.rename(target)
+            self.data.put_asset(asset.id, folder)
             try:
                 self.store.add_asset(asset)
             except BaseException:
-                shutil.rmtree(target, ignore_errors=True)
+                self.data.remove_asset(asset.id)
                 raise
         self.metrics.count("matshot_uploads_total", "Assets that were uploaded.", kind=asset.kind)
         self.metrics.count("matshot_upload_bytes_total", "Bytes of them.", asset.bytes)
@@ -244,7 +231,7 @@ class Service:
         asset = self.asset(identifier)
         told = _numbered(asset.files, number, "file")
         shown = {"name": asset.name} if asset.kind == "image" else {}
-        return self._assets / asset.id / told["name"], {**told, **shown}
+        return self.data.assets / asset.id / told["name"], {**told, **shown}
 
     def asset_preview(self, identifier: str) -> Path:
         """A picture of an asset, made when it is first asked for.
@@ -255,7 +242,9 @@ class Service:
         asset = self.asset(identifier)
         if asset.kind == "image":
             return self.asset_picture(identifier, 0, PREVIEW_SIDE)
-        return self._pictured(self._assets / asset.id, "", PREVIEW_SIDE, self._assets / asset.id / _SHOWN, "preview")
+        return self._pictured(
+            self.data.assets / asset.id, "", PREVIEW_SIDE, self.data.assets / asset.id / _SHOWN, "preview"
+        )
 
     def asset_picture(self, identifier: str, number: int, side: int) -> Path:
         """A file of an asset as browsers show it.
@@ -273,9 +262,11 @@ class Service:
             Refusal: when there is none.
         """
         with self._lock:
-            if not self.store.remove_asset(identifier):
+            if self.store.asset(identifier) is None:
                 raise Refusal(404, "There is no such asset here.")
-            shutil.rmtree(self._assets / identifier, ignore_errors=True)
+            # The folder first: a row without a folder can be removed later, a folder without a row only by hand.
+            self.data.remove_asset(identifier)
+            self.store.remove_asset(identifier)
 
     # Jobs
 
@@ -312,10 +303,10 @@ class Service:
             )  # fmt: skip
             kept = self.store.add_job(job, self.settings.queue)
         except BaseException:
-            shutil.rmtree(self._jobs / identifier, ignore_errors=True)
+            self.data.remove_job(identifier)
             raise
         if kept is None or kept.id != identifier:
-            shutil.rmtree(self._jobs / identifier, ignore_errors=True)
+            self.data.remove_job(identifier)
         if kept is None:
             raise Refusal(
                 429,
@@ -357,7 +348,7 @@ class Service:
         given = []
         for number, (one, asset) in enumerate(zip(inputs, assets, strict=True)):
             name = plain_name(one.name) or asset.name
-            place = self._jobs / identifier / "inputs" / str(number)
+            place = self.data.jobs / identifier / "inputs" / str(number)
             if asset.kind == "image":
                 stored = asset.files[0]["name"]
                 own = safe_name(name, PurePosixPath(stored).suffix)
@@ -369,7 +360,7 @@ class Service:
             with self._lock:
                 place.mkdir(parents=True)
                 for source, target in sources.items():
-                    _link(self._assets / asset.id / source, place / target)
+                    _link(self.data.assets / asset.id / source, place / target)
             told = {"asset": asset.id, "name": name, "path": f"inputs/{number}/{own}"}
             given.append({**told, "kind": one.kind, "normal": one.normal})
         return given
@@ -440,7 +431,7 @@ class Service:
             Refusal: when there is none.
         """
         told = _numbered(self.done_job(identifier).results, number, "result")
-        return self._jobs / identifier / "results" / told["path"], told
+        return self.data.jobs / identifier / "results" / told["path"], told
 
     def result_file(self, identifier: str, number: int, place: int) -> tuple[Path, Mapping[str, Any]]:
         """One file of a result.
@@ -461,7 +452,7 @@ class Service:
         _, told = self.result(identifier, number)
         if not told["preview"]:
             raise Refusal(404, "There is no picture of this result.")
-        return self._jobs / identifier / "results" / str(told["preview"])
+        return self.data.jobs / identifier / "results" / str(told["preview"])
 
     def result_picture(self, identifier: str, number: int, place: int, side: int) -> Path:
         """A file of a result as browsers show it.
@@ -470,7 +461,7 @@ class Service:
             Refusal: when there is none, or it is no picture.
         """
         path, told = self.result_file(identifier, number, place)
-        return self._pictured(path, told["map"], side, self._jobs / identifier / _SHOWN, f"{number}-{place}", told)
+        return self._pictured(path, told["map"], side, self.data.jobs / identifier / _SHOWN, f"{number}-{place}", told)
 
     def preview(self, identifier: str) -> Path:
         """The latest picture of a job.
@@ -507,9 +498,9 @@ class Service:
 
     def _take_up(self, job: JobRecord) -> None:
         """Run again a job that the last service did not end."""
-        folder = self._jobs / job.id
-        for name in [one.name for one in folder.iterdir() if one.name != "inputs"] if folder.is_dir() else []:
-            shutil.rmtree(folder / name, ignore_errors=True)
+        folder = self.data.jobs / job.id
+        for unfinished in (*folder.glob("run-*"), folder / "results"):
+            shutil.rmtree(unfinished, ignore_errors=True)
         if job.cancelling or job.deleted:
             self._end(job.id, state="cancelled")
         elif not all((folder / one["path"]).exists() for one in job.inputs):
@@ -527,7 +518,7 @@ class Service:
         """Give a job to the engine; every attempt has its own key and folder, since an old one may still write."""
         attempt = uuid.uuid4().hex[:12]
         key = f"{job.id}-{attempt}"
-        folder = self._jobs / job.id
+        folder = self.data.jobs / job.id
         inputs: list[str | Mapping[str, str]] = []
         for one in job.inputs:
             path = str(folder / one["path"])
@@ -561,7 +552,7 @@ class Service:
                 _log.exception("job %s", identifier)
 
     def _hear(self, identifier: str, attempt: str, told: Told) -> None:
-        folder = self._jobs / identifier / f"run-{attempt}"
+        folder = self.data.jobs / identifier / f"run-{attempt}"
         if told.kind == "started":
             job = self.store.job(identifier)
             if job is not None:
@@ -623,12 +614,12 @@ class Service:
         inside = [Path(one["path"]).resolve().relative_to(folder.resolve()) for one in told.results]
         parts = inside[0].parts[: inside[0].parts.index("results") + 1]
         made = folder.resolve().joinpath(*parts)
-        sources = {str(self._jobs / job.id / one["path"]): number for number, one in enumerate(job.inputs)}
+        sources = {str(self.data.jobs / job.id / one["path"]): number for number, one in enumerate(job.inputs)}
         results = []
         for one in told.results:
             results.append(self._described(job, one, made, sources))
         size = sum(file.stat().st_size for file in made.rglob("*") if file.is_file())
-        made.rename(self._jobs / job.id / "results")
+        made.rename(self.data.jobs / job.id / "results")
         return results, size
 
     def _described(
@@ -672,9 +663,9 @@ class Service:
                 "matshot_job_seconds", "Seconds that jobs ran.", job.ended - job.started, tool=job.tool
             )
         self.metrics.count("matshot_jobs_total", "Jobs that ended.", tool=job.tool, state=job.state)
-        for leftover in (self._jobs / identifier).glob("run-*"):
+        for leftover in (self.data.jobs / identifier).glob("run-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        shutil.rmtree(self._jobs / identifier / "inputs", ignore_errors=True)
+        shutil.rmtree(self.data.jobs / identifier / "inputs", ignore_errors=True)
         self.feeds.tell(identifier, "state", self.shape(job).model_dump(), last=True)
         if job.deleted:
             self._remove(identifier)
@@ -690,8 +681,8 @@ class Service:
                     raise
 
     def _remove(self, identifier: str) -> None:
+        self.data.remove_job(identifier)
         self.store.remove_job(identifier)
-        shutil.rmtree(self._jobs / identifier, ignore_errors=True)
 
     def _say(self, identifier: str, text: str) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -728,12 +719,11 @@ class Service:
 
     def _forget_pictures(self, before: float) -> None:
         """Remove pictures for browsers, which no quota counts, when they are old."""
-        for places in (self._assets, self._jobs):
-            for picture in places.glob(f"*/{_SHOWN}/*.png"):
-                # It may go at the same moment with what it shows.
-                with contextlib.suppress(FileNotFoundError):
-                    if picture.stat().st_mtime < before:
-                        picture.unlink()
+        for picture in self.data.pictures(_SHOWN):
+            # It may go at the same moment with what it shows.
+            with contextlib.suppress(FileNotFoundError):
+                if picture.stat().st_mtime < before:
+                    picture.unlink()
 
     # What is told of the service
 
@@ -813,11 +803,3 @@ def _flush(folder: Path) -> None:
         if file.is_file():
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())
-
-
-def _remove_others(folder: Path, known: Sequence[str]) -> None:
-    """Remove folders that the database does not know."""
-    wanted = set(known)
-    for one in folder.iterdir():
-        if one.name not in wanted:
-            shutil.rmtree(one, ignore_errors=True)

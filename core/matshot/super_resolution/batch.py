@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from matshot_host.description import DESCRIPTION
+from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 
 from ..errors import MatshotError
 from ..files import atomic_file, os_reason
 from ..image.formats import READABLE, WRITABLE
 from ..image.types import Encoding
 from ..image.udim import TOKEN, Neighbors, UdimSet, udim_set, udim_sets
-from ..material.folder import PREVIEW, MapEntry, MaterialFolder, find_material
-from ..material.materialx import DOCUMENT
+from ..material.folder import MapEntry, MaterialFolder, find_material
 from ..material.record import replace_record
 from ..material.types import MapKind
 from ..progress import Listener, Progress

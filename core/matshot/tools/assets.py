@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from matshot_host.description import PREVIEW
+
 from ..errors import MatshotError
 from ..image.formats import WRITABLE
 from ..image.reader import read_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..image.writer import write_texture
-from ..material.folder import PREVIEW, load_material, save_material
+from ..material.folder import load_material, save_material
 from ..material.map_names import guess_map
 from ..material.planes import planes_of
 from ..material.types import MapKind, Material

@@ -7,6 +7,7 @@ names that are free there, so that nothing is overwritten and nothing half-done 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import uuid
@@ -120,7 +121,8 @@ def run(asked: Run, *, progress: Listener | None = None, pictured: Pictured | No
     paths = _paths(table, asked.inputs)
     whole = Progress(progress)
     results = asked.folder / "results"
-    shutil.rmtree(results, ignore_errors=True)
+    if os.path.lexists(results):
+        raise MatshotError(f"{results} exists already; give each run a folder of its own.")
     _make(results)
     if asked.output is not None:
         from .assets import check_folder

@@ -2,7 +2,6 @@
 """What the results of a job become in the .blend file. Data-blocks are named, never held: undo replaces them."""
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +13,7 @@ from . import nodes, storage, textures
 from .images import stem
 from .matshot_host.errors import MatshotError
 from .matshot_host.graph import material_graph
-from .matshot_host.jobs import Job, Result
+from .matshot_host.jobs import Job, Result, discard_result
 
 
 class Outcome(Protocol):
@@ -32,12 +31,9 @@ class Outcome(Protocol):
 
 
 def discard(job: Job) -> None:
-    """Remove the files that a job made."""
+    """Remove the files that a job made; what else lies in a material's folder by now stays."""
     for result in job.results:
-        if os.path.isdir(result.path):
-            shutil.rmtree(result.path, ignore_errors=True)
-        elif os.path.exists(result.path):
-            os.remove(result.path)
+        discard_result(result)
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,19 @@ def test_an_older_installation_is_replaced_whole(place, source):
     assert [path.name for path in place.iterdir()] == ["matshot"]
 
 
+def test_files_that_somebody_put_into_a_plugin_outlive_it(place):
+    install("maya", into=place)
+    (place / "matshot" / "icons" / "mine.svg").write_text("mine")
+    (place / "matshot" / "presets.json").write_text("mine too")
+    install("maya", into=place)
+    assert (place / "matshot" / "presets.json").read_text() == "mine too"
+    sentences = uninstall("maya")
+    assert sentences[0].endswith("but for what is not Matshot's: icons/mine.svg, presets.json.".replace("/", os.sep))
+    assert set(everything(place)) == {
+        os.path.join("matshot", "icons", "mine.svg"), os.path.join("matshot", "presets.json")
+    }  # fmt: skip
+
+
 def test_one_that_came_otherwise_is_replaced_too(place):
     copy_plugin("maya", place)
     install("maya", into=place)

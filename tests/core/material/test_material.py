@@ -14,9 +14,8 @@ from matshot.image.types import FileSource, Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import find_material, load_material, save_material
 from matshot.material.map_names import guess_map
-from matshot.material.materialx import DOCUMENT
 from matshot.material.types import MAP_KINDS, Material, map_encoding, map_stem, pack_orm, unpack_orm
-from matshot_host.description import DESCRIPTION
+from matshot_host.description import DESCRIPTION, DOCUMENT
 
 
 def scalar(value=0.5, height=8, width=12, **keywords):

@@ -9,10 +9,11 @@ from matshot.errors import MatshotError
 from matshot.image.reader import read_texture
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
-from matshot.material.folder import PREVIEW, load_material, save_material
+from matshot.material.folder import load_material, save_material
 from matshot.material.types import Material
 from matshot.shading.procedural import brick_wall
 from matshot.tools.assets import check_folder, delivered, image_material, read_asset, targets, write_asset
+from matshot_host.description import PREVIEW
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from matshot.errors import Cancelled, MatshotError
 from matshot.image.types import FileSource, Texture
 from matshot.material.folder import load_material, save_material
 from matshot.material.types import Material, pack_orm
-from matshot.tools.assets import PREVIEW
 from matshot.tools.convert import ConvertOptions, convert, save_converted
+from matshot_host.description import PREVIEW
 from matshot_host.graph import ROUGHNESS, material_graph
 from matshot_host.tools import CONVERT
 

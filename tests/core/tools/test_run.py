@@ -64,6 +64,15 @@ def test_results_get_free_names_and_overwrite_nothing(wall: Path, tmp_path: Path
     assert not list(tmp_path.glob(".*.partial"))
 
 
+def test_a_folder_with_results_of_somebody_is_refused(wall: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "project" / "results" / "mine.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    with pytest.raises(MatshotError, match="give each run a folder of its own"):
+        run(Run("upscale", [str(wall)], QUICK, tmp_path / "project"))
+    assert mine.read_bytes() == b"mine"
+
+
 def test_files_of_one_name_from_two_folders_do_not_meet(wall: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "wall.png"
     other.parent.mkdir()

@@ -148,6 +148,38 @@ def test_dropping_the_installer_puts_the_module_and_its_shelf_there(maya, restor
     assert str(modules) in next(iter(maya.shelves["Matshot"].values()))["image"]
 
 
+@pytest.mark.parametrize("name", ["matshot", "matshot.mod", "matshot.new"])
+def test_installer_leaves_alone_what_is_not_matshots(maya, restored, name):
+    modules = Path(maya.user_folder) / "modules"
+    mine = modules / name if name.endswith(".mod") else modules / name / "scene.ma"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    dropped(PLUGIN)
+    assert mine.read_text() == "mine"
+    (message,) = maya.dialogs
+    assert ("not matshot's; move it away first" in message.lower()) == (name != "matshot.new")
+    assert not [path.name for path in modules.iterdir() if path.suffix in (".partial", ".old")]
+
+
+def test_installer_puts_the_old_module_back_when_it_fails(maya, restored, monkeypatch):
+    dropped(PLUGIN)
+    modules = Path(maya.user_folder) / "modules"
+    before = {path.relative_to(modules): path.read_bytes() for path in modules.rglob("*.py")}
+
+    def fails(source: str, target: str) -> None:
+        raise OSError(28, "No space left on device", target)
+
+    monkeypatch.setattr(shutil, "copy", fails)
+    rename = os.rename
+    monkeypatch.setattr(
+        os, "rename", lambda a, b: fails(a, b) if a.endswith(".partial") and b.endswith("matshot") else rename(a, b)
+    )
+    dropped(PLUGIN)
+    assert "no space left" in maya.dialogs[-1]
+    assert {path.relative_to(modules): path.read_bytes() for path in modules.rglob("*.py")} == before
+    assert sorted(path.name for path in modules.iterdir()) == ["matshot", "matshot.mod"]
+
+
 def test_installer_without_its_folder_says_so(maya, restored, tmp_path):
     shutil.copy(PLUGIN / "drag_into_maya.py", tmp_path)
     dropped(tmp_path)

@@ -290,3 +290,12 @@ def test_discarding_removes_what_was_made_and_nothing_else(maya, material_folder
     assert not folder.exists()
     assert not image.exists()
     assert other.exists()
+
+
+def test_discarding_leaves_what_an_artist_put_into_a_material(maya, material_folder):
+    from matshot_maya import results
+
+    folder = material_folder("basecolor", "roughness")
+    (folder / "notes.txt").write_text("mine")
+    results.discard([result(folder, kind="material")])
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]

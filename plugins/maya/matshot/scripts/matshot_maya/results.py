@@ -1,11 +1,10 @@
 """What becomes of a job's results in the scene."""
 
 import os
-import shutil
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from matshot_host.graph import material_graph
-from matshot_host.jobs import Result
+from matshot_host.jobs import Result, discard_result
 
 from . import network, scene, textures
 
@@ -84,12 +83,9 @@ def bring_material(folder: str, shader: str, members: Optional[Sequence[scene.Me
 
 
 def discard(results: Sequence[Result]) -> None:
-    """Remove the files of results."""
+    """Remove the files of results; what else lies in a material's folder by now stays."""
     for result in results:
-        if result.kind == "material":
-            shutil.rmtree(result.path, ignore_errors=True)
-        elif os.path.isfile(result.path):
-            os.remove(result.path)
+        discard_result(result)
 
 
 def _replaced(images: Sequence[Result], plan: Plan, notes: List[str]) -> List[Result]:
