@@ -1,13 +1,14 @@
-"""What the documentation site adds to the Markdown files: parameter tables, and the pages at the root of the repository.
+"""What the documentation site adds to the Markdown files: parameter tables, and pages from the repository root.
 
-``<!-- parameters: NAME -->`` in a page becomes the parameters of that tool as the tool table has them, so the pages
-cannot fall behind it.
+``<!-- parameters: NAME -->`` in a page becomes the parameters of that tool as the tool table has them, and
+``<!-- models -->`` what the cards say of the models, so the pages cannot fall behind either.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,6 +22,7 @@ from matshot_host.tools import Parameter, tool  # noqa: E402
 ROOT_PAGES = ("BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 
 _MARKER = re.compile(r"^<!-- parameters: (\w+) -->$", re.MULTILINE)
+_MODELS = "<!-- models -->"
 _LINK = re.compile(r"(!?\[[^\]]*\])\(([^)\s]+)\)")
 
 
@@ -67,6 +69,16 @@ def _default(parameter: Parameter) -> str:
     return f"`{parameter.default}`"
 
 
+def model_table() -> str:
+    """The models that come with Matshot as Markdown, from their cards."""
+    lines = ["| Model | What it does | Trained on | License |", "|---|---|---|---|"]
+    for path in sorted((ROOT / "core/matshot/models").glob("*.toml")):
+        card = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = "; ".join(card.get("training", {}).get("data", [])) or "nothing: computed, not trained"
+        lines.append(f"| `{card['name']}` | {card['summary']} | {data} | {card['license']} |")
+    return "\n".join(lines)
+
+
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages at the root of the repository."""
     from mkdocs.structure.files import File
@@ -80,6 +92,8 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Fill in parameter tables, and point links between the root and docs/ to where pages are on the site."""
     source = PurePosixPath(page.file.src_uri)
     markdown = _MARKER.sub(lambda match: parameter_tables(match[1]), markdown)
+    if _MODELS in markdown:
+        markdown = markdown.replace(_MODELS, model_table())
     return _LINK.sub(lambda match: f"{match[1]}({site_link(match[2], source)})", markdown)
 
 

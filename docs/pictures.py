@@ -21,7 +21,7 @@ from matshot.image.color import srgb_from_linear
 from matshot.image.normals import encoded_normals, normal_from_height
 from matshot.image.types import Texture
 from matshot.material.types import Material
-from matshot.shading.preview import labelled_row, sheet
+from matshot.shading.preview import labeled_row, sheet
 from matshot.shading.procedural import brick_wall, noise
 from matshot.shading.render import Camera, Environment, exposure, flash, render
 from matshot.shading.surface import surface_of
@@ -37,7 +37,7 @@ LIMIT = 200_000
 MAPS = ("basecolor", "normal_gl", "roughness", "metallic", "height", "ao")
 
 
-def pebbles(size: int, seed: int = 0, count: int = 90) -> dict[str, Texture]:
+def stones(size: int, seed: int = 0, count: int = 90) -> dict[str, Texture]:
     """Rounded stones in sand, which wrap on both axes: ``basecolor``, ``normal_gl``, ``roughness``, ``height``."""
     rng = np.random.default_rng(seed)
     points = rng.uniform(0, 1, (count, 2))
@@ -54,9 +54,9 @@ def pebbles(size: int, seed: int = 0, count: int = 90) -> dict[str, Texture]:
     tints = np.array(
         [[0.55, 0.52, 0.48], [0.42, 0.43, 0.45], [0.62, 0.55, 0.45], [0.33, 0.30, 0.29], [0.7, 0.68, 0.63]]
     )
-    stones = tints[rng.integers(len(tints), size=count)][stone] * rng.uniform(0.8, 1.15, count)[stone][..., None]
+    tones = tints[rng.integers(len(tints), size=count)][stone] * rng.uniform(0.8, 1.15, count)[stone][..., None]
     veins = np.clip(noise(size, 1.3, rng), -2, 2)[..., None]
-    color = inside * stones * (1 + 0.07 * veins + 0.04 * grain[..., None]) + (1 - inside) * (
+    color = inside * tones * (1 + 0.07 * veins + 0.04 * grain[..., None]) + (1 - inside) * (
         np.array([0.36, 0.30, 0.23]) * (1 + 0.12 * grain[..., None])
     )
     relief = 0.1 + 0.75 * dome * rng.uniform(0.7, 1.0, count)[stone] + 0.015 * grain
@@ -197,7 +197,7 @@ def hero(work: Path) -> None:
     pair = [resized(read(wall / "photographs" / f"{name}.png"), 196) for name in ("flash", "ambient")]
     photographs = np.concatenate([pair[0], np.full((8, 196, 3), 0.125, np.float32), pair[1]])
     row = [photographs, maps_of(wall / "tile", 196), sphere(wall / "tile")]
-    publish("hero", sheet([labelled_row(row, ["two photographs", "a seamless material", "lit"])]))
+    publish("hero", sheet([labeled_row(row, ["two photographs", "a seamless material", "lit"])]))
 
 
 def upscale(work: Path) -> None:
@@ -215,16 +215,16 @@ def upscale(work: Path) -> None:
             columns.append(enlarged(read(output), corner, 192, 240))
             labels.append(f"{label}, 512 px")
         columns.append(enlarged(original.astype(np.float32), corner, 192, 240))
-        rows.append(labelled_row(columns, [*labels, "original"]))
+        rows.append(labeled_row(columns, [*labels, "original"]))
     publish("upscale", sheet(rows))
 
 
 def oneshot(work: Path) -> None:
     """A flash photograph, the maps of it, and the material lit."""
-    photo = store(photograph(pebbles(512, seed=3), "flash"), work / "pebbles_flash.png")
+    photo = store(photograph(stones(512, seed=3), "flash"), work / "stones_flash.png")
     material = matshot(work / "oneshot", "oneshot", photo)
     row = [resized(read(photo), 400), maps_of(material, 196), sphere(material)]
-    publish("oneshot", sheet([labelled_row(row, ["one flash photograph", "maps", "lit"])]))
+    publish("oneshot", sheet([labeled_row(row, ["one flash photograph", "maps", "lit"])]))
 
 
 def twoshot(work: Path) -> None:
@@ -232,21 +232,21 @@ def twoshot(work: Path) -> None:
     wall = matshot(work / "demo", "demo")
     photographs = [resized(read(wall / "photographs" / f"{name}.png"), 400) for name in ("flash", "ambient")]
     tile = repeated(read(next((wall / "tile").glob("basecolor.*"))), 400, 2)
-    row = labelled_row([*photographs, tile], ["with flash", "without flash", "base color of the tile, 2 x 2"])
+    row = labeled_row([*photographs, tile], ["with flash", "without flash", "base color of the tile, 2 x 2"])
     publish("twoshot", sheet([row]))
 
 
 def multiply(work: Path) -> None:
     """A source and four variations of it, each seamless."""
-    source = store_material(cropped(pebbles(320, seed=3), 256), work / "pebbles")
-    columns, labels = [repeated(read(source / "basecolor.png"), 300, 2)], ["source, 2 x 2: seams"]
+    source = store_material(cropped(stones(384, seed=3, count=420), 300), work / "gravel")
+    columns, labels = [repeated(read(source / "basecolor.png"), 300, 3)], ["source, 3 x 3: seams"]
     for seed in (0, 1, 2):
         output = matshot(
-            work / f"pebbles_{seed}", "multiply", source, "--size", "384x384", "--tileable", "--seed", str(seed)
+            work / f"gravel_{seed}", "multiply", source, "--size", "450x450", "--tileable", "--seed", str(seed)
         )
         columns.append(repeated(read(next(output.glob("basecolor.*"))), 300, 2))
         labels.append(f"seed {seed}, 2 x 2")
-    publish("multiply_seeds", sheet([labelled_row(columns, labels)]))
+    publish("multiply_seeds", sheet([labeled_row(columns, labels)]))
 
 
 def tile(work: Path) -> None:
@@ -258,7 +258,7 @@ def tile(work: Path) -> None:
         shown = [repeated(read(path), 440) for path in (source, output)]
         rows += [*shown]
     labels = ["bricks, 3 x 3", "made seamless", "moss, 3 x 3", "made seamless"]
-    publish("tile", sheet([labelled_row(rows[:2], labels[:2]), labelled_row(rows[2:], labels[2:])]))
+    publish("tile", sheet([labeled_row(rows[:2], labels[:2]), labeled_row(rows[2:], labels[2:])]))
 
 
 def style(work: Path) -> None:
@@ -269,7 +269,7 @@ def style(work: Path) -> None:
     for strength in ("0.5", "0.9"):
         output = matshot(work / f"style_{strength}.png", "style", content, look, "--strength", strength)
         columns.append(resized(read(output), 300))
-    publish("style", sheet([labelled_row(columns, ["content", "style", "strength 0.5", "strength 0.9"])]))
+    publish("style", sheet([labeled_row(columns, ["content", "style", "strength 0.5", "strength 0.9"])]))
 
 
 def convert(work: Path) -> None:
@@ -280,7 +280,7 @@ def convert(work: Path) -> None:
     columns = [resized(read(path), 300) for path in files]
     publish(
         "convert",
-        sheet([labelled_row(columns, ["normal_gl: +Y up", "normal_dx: +Y down", "orm: AO, roughness, metallic"])]),
+        sheet([labeled_row(columns, ["normal_gl: +Y up", "normal_dx: +Y down", "orm: AO, roughness, metallic"])]),
     )
 
 

@@ -1,6 +1,6 @@
 """What texture synthesis is measured with, in plain NumPy and SciPy and on purpose without the code that it judges.
 
-Images are ``H x W x C`` float, colours display-encoded in [0, 1], unless a function says otherwise.
+Images are ``H x W x C`` float, colors display-encoded in [0, 1], unless a function says otherwise.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Seam:
     """How the step across a wrap edge compares to those inside.
 
     Attributes:
-        ratio: mean absolute step between the last column and the first, in parts of the mean over all neighbours.
+        ratio: mean absolute step between the last column and the first, in parts of the mean over all neighbors.
         spread: standard deviation of the same ratio of the columns inside.
         rank: part of the columns inside whose ratio is nearer to 1.
     """

@@ -43,7 +43,7 @@ def quilted(
         height: of the result.
         width: of the result.
         block: side of the blocks in pixels.
-        overlap: of neighbouring blocks; a sixth of the block in the paper.
+        overlap: of neighboring blocks; a sixth of the block in the paper.
         tolerance: by how much the error of a block may exceed the best one's; 0.1 in the paper.
         seed: of the choice among them.
     """
