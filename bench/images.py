@@ -41,12 +41,12 @@ def material_maps(data: Path, kind: str, limit: int | None = None) -> list[tuple
     """
     found = [(path.parent.name, path) for path in sorted((data / "materials" / "val").glob(f"*/{kind}.*"))]
     if not found:
-        raise SystemExit(f"there is no materials/val/<Name>/{kind}.* in {data}")
+        raise SystemExit(f"{data} has no materials/val/<Name>/{kind}.*")
     return found[:limit]
 
 
 def as_rgb(image: Image) -> Image:
-    """Grey repeated in three channels; alpha dropped."""
+    """Gray repeated in three channels; alpha dropped."""
     return np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
 
 

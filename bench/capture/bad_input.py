@@ -249,7 +249,7 @@ def _moved(light: Image) -> Image:
 
 
 def _text(path: Path) -> Path:
-    path.write_text("This is no photograph.\n" * 20, encoding="utf-8")
+    path.write_text("This is not a photograph.\n" * 20, encoding="utf-8")
     return path
 
 

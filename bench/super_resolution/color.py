@@ -68,7 +68,7 @@ def scores(result: Image, truth: Image, scale: int = SCALE) -> tuple[float, ...]
 
 
 def most_varied(truth: Image, side: int = DETAIL) -> tuple[slice, slice]:
-    """The window whose brightness varies most: chosen from the truth alone, so that no method is favoured."""
+    """The window whose brightness varies most: chosen from the truth alone, so that no method is favored."""
     luma = measures.luma(truth)
     step = side // 2
     corners = [

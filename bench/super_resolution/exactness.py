@@ -253,7 +253,7 @@ def _bad_input(place: Path) -> str:
     )
     truncated.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
     empty.write_bytes(b"")
-    text.write_text("This is no picture.\n" * 20, encoding="utf-8")
+    text.write_text("This is not a picture.\n" * 20, encoding="utf-8")
     images.write_image(dot, np.full((1, 1, 3), 0.5))
     images.write_image(wide, images.fractal_noise(2, 65535, 3, 1))
     values = images.fractal_noise(16, 16, 3, 1)
@@ -269,7 +269,7 @@ def _bad_input(place: Path) -> str:
         ("text named .png", text, out / "c.png", None),
         ("1 x 1 (may work)", dot, out / "d.png", (4, 4)),
         ("65535 x 2 (may work)", wide, out / "e.png", (262140, 8)),
-        ("65535 x 2 to JPEG, which ends at 65500", wide, out / "f.jpg", None),
+        ("65535 x 2 to JPEG, limited to 65500", wide, out / "f.jpg", None),
         ("EXR with NaN", broken, out / "g.exr", None),
         ("missing folder", folder / "missing", out / "h", None),
         ("unwritable: below a file", good, blocked / "i.png", None),

@@ -46,7 +46,7 @@ _MAKERS = [
 def _pictures(folder: Path, limit: int | None) -> list[Image]:
     paths = sorted(folder.glob("*.png"))[:limit]
     if not paths:
-        raise SystemExit(f"there are no images in {folder}")
+        raise SystemExit(f"{folder} holds no images")
     return [images.read_image(path) for path in paths]
 
 

@@ -203,7 +203,7 @@ def _with_nan(path: Path) -> Path:
 
 
 def _text(path: Path) -> Path:
-    path.write_text("This is no picture.\n" * 20, encoding="utf-8")
+    path.write_text("This is not a picture.\n" * 20, encoding="utf-8")
     return path
 
 
