@@ -80,8 +80,8 @@ def test_angular_error() -> None:
 
 
 def test_color_shift_and_stored_values() -> None:
-    grey = np.full((8, 8, 3), 0.5)
-    assert measures.color_shift(grey + np.array([3 / 255, 0, 0]), grey) == pytest.approx(1)
+    gray = np.full((8, 8, 3), 0.5)
+    assert measures.color_shift(gray + np.array([3 / 255, 0, 0]), gray) == pytest.approx(1)
     assert measures.as_stored(np.array([-0.1, 0.5, 1.7])) * 255 == pytest.approx([0, 128, 255])
 
 

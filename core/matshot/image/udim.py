@@ -1,6 +1,6 @@
 """UDIM sets: one texture of several tiles, ``name.1001.exr`` and on.
 
-Tile 1001 + u + 10 v covers the square from (u, v) in texture space; v grows upwards, rows of pixels downwards.
+Tile 1001 + u + 10 v covers the square from (u, v) in texture space; v grows upward, rows of pixels downward.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from ..errors import MatshotError
 from .color import Pixels
 from .reader import read_texture
 
+#: A file name with the number of a tile.
 _NUMBER = re.compile(r"(?P<head>.+[._])(?P<tile>1\d{3})(?P<tail>\.[^.]+)$")
+#: Stands for the number in a pattern.
 TOKEN = "<UDIM>"
 
 
@@ -34,7 +36,7 @@ class UdimSet:
 
 
 def udim_sets(paths: Iterable[Path]) -> tuple[list[UdimSet], list[Path]]:
-    """Sort files into UDIM sets of two tiles and more, and files that stand alone."""
+    """UDIM sets of two tiles and more among files, and the files that stand alone."""
     found: dict[Path, dict[int, Path]] = {}
     alone = []
     for path in paths:
@@ -86,9 +88,9 @@ class Neighbors:
     reading: Mapping[str, str]
 
     def with_border(self, pixels: Pixels, margin: int) -> Pixels:
-        """The tile with ``margin`` pixels of its neighbours on every side.
+        """The tile with ``margin`` pixels of its neighbors on every side.
 
-        Where there is no neighbour, or one of another size, the border pixel is repeated.
+        Where there is no neighbor, or one of another size, the border pixel is repeated.
 
         Args:
             pixels: ``H x W x C`` of the tile.
@@ -100,7 +102,7 @@ class Neighbors:
         height, width, _ = pixels.shape
         out = np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
         u, v = (self.number - 1001) % 10, (self.number - 1001) // 10
-        # A slice of the padded picture, and the slice of the neighbour that belongs there, by direction.
+        # A slice of the padded picture, and the slice of the neighbor that belongs there, by direction.
         to = {-1: slice(0, margin), 0: slice(margin, -margin), 1: slice(-margin, None)}
         of = {-1: slice(-margin, None), 0: slice(None), 1: slice(0, margin)}
         for down in (-1, 0, 1):

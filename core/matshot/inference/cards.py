@@ -39,7 +39,7 @@ class Card:
         outputs: channels of the output, or length of the vector, where it differs from the input's; else 0.
         half_file: the same network computing in half precision, for GPUs; empty if there is none.
         half_sha256: of that file.
-        training: data with licences, command, steps, seed and machine.
+        training: data with licenses, command, steps, seed and machine.
         quality: measured figures.
         folder: where the card lies.
     """

@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 import OpenImageIO as oiio
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import PREVIEW
+
+from ..errors import MatshotError
 from ..image.color import Pixels, srgb_from_linear
 from ..image.normals import encoded_normals
 from ..image.types import Texture, Wrap
@@ -26,33 +28,25 @@ from .surface import Surface, surface_of
 #: A sheet of a material, or the material beside itself.
 View = Literal["material", "tiled"]
 
-
 #: How often a tiled view repeats a material on each axis.
 REPEATS = 3
 
-
 _MOST_REPEATS = 16
-
 
 #: Least part of its box that a variation fills, however small it is beside the others.
 _LEAST_SHARE = 0.25
 
-
-#: Grey of the sheet, and of what is written on it.
+#: Gray of the sheet, and of what is written on it.
 _GROUND, _INK, _FAINT_INK = 0.125, 0.82, 0.55
-
 
 #: Pixels between pictures and around all of them.
 _GUTTER, _MARGIN = 12, 24
 
-
 #: Sizes of letters, and heights of their lines.
 _LABEL, _LINE, _TITLE, _HEADING = 13, 26, 20, 28
 
-
 #: Narrowest picture of a map, which its label needs.
 _LEAST_MAP = 190
-
 
 #: What maps are called where their kind is not a word.
 _NAMES: dict[MapKind, str] = {
@@ -62,20 +56,16 @@ _NAMES: dict[MapKind, str] = {
     "orm": "ao, roughness, metallic",
 }
 
-
 #: Where the flash of the lit plane is beside the lens, in sides of the plane: far enough for relief to show.
 _BESIDE = (-0.30, 0.34)
-
 
 #: Most exposure of the lit plane, in that which shows matte white below the flash as white: dark materials stay dark.
 _MOST_EXPOSURE = 1.4
 
-
 #: Little light from everywhere, without which a smooth metal under a flash is black beside its highlight.
 _ROOM = Environment((0.06, 0.06, 0.06), (0.1, 0.1, 0.1), (0.0, 0.0, 0.0))
 
-
-#: A grey studio, a large softbox at the upper left and a narrow one behind on the right.
+#: A gray studio, a large softbox at the upper left and a narrow one behind on the right.
 _STUDIO: tuple[Light, ...] = (
     Environment((0.50, 0.53, 0.58), (0.20, 0.20, 0.20), (0.07, 0.065, 0.06), up=(0.0, 1.0, 0.0)),
     SoftLight((-0.55, 0.70, 0.75), (1.95, 1.90, 1.80), radius=14),
@@ -89,7 +79,7 @@ def preview(
     """One sheet that shows a material: a lit plane, a lit sphere, and every map under its name.
 
     The plane is lit by a flash beside the lens and exposed like a photograph, though dark materials stay dark; the
-    sphere stands in a grey studio of always the same brightness, so that different materials can be compared.
+    sphere stands in a gray studio of always the same brightness, so that different materials can be compared.
 
     Args:
         material: with a base color. Maps that are larger than they are shown are averaged first.
@@ -104,7 +94,7 @@ def preview(
         MatshotError: without a base color, for a size out of range, or for a view that there is not.
         Cancelled: when the listener says so.
     """
-    _check(size, view)
+    PREVIEW.check({"size": size, "view": view})
     if view == "tiled":
         return tiled_view(material, size=size, progress=progress)
     whole = Progress(progress)
@@ -146,7 +136,7 @@ def tiled_view(
         MatshotError: without a base color, or for a size or a number of repeats out of range.
         Cancelled: when the listener says so.
     """
-    _check(size)
+    PREVIEW.check({"size": size})
     if not 1 <= repeats <= _MOST_REPEATS:
         raise MatshotError(f"A tiled view repeats a material 1 to {_MOST_REPEATS} times, not {repeats}.")
     whole = Progress(progress)
@@ -192,7 +182,7 @@ def variations_sheet(
         MatshotError: for no material, titles that are not as many, or as :func:`preview` does.
         Cancelled: when the listener says so.
     """
-    _check(size, view)
+    PREVIEW.check({"size": size, "view": view})
     if not materials:
         raise MatshotError("There is no material to show.")
     if titles and len(titles) != len(materials):
@@ -223,9 +213,9 @@ def variation_title(material: Material) -> str:
 
 
 def map_picture(kind: MapKind, texture: Texture) -> Pixels:
-    """A map as a picture: colour as it looks, normals as OpenGL files hold them, numbers as grey.
+    """A map as a picture: color as it looks, normals as OpenGL files hold them, numbers as gray.
 
-    Heights are stretched from black to white, and anisotropy is grey where there is none.
+    Heights are stretched from black to white, and anisotropy is gray where there is none.
     """
     pixels = texture.color if texture.encoding in ("srgb", "linear") else texture.pixels
     if texture.encoding == "normal":
@@ -241,7 +231,7 @@ def map_picture(kind: MapKind, texture: Texture) -> Pixels:
 
 
 def fitted_picture(picture: Pixels, width: int, height: int) -> Pixels:
-    """A picture of any size, as large as it can be in the middle of a box of the sheet's grey."""
+    """A picture of any size, as large as it can be in the middle of a box of the sheet's gray."""
     scale = min(width / picture.shape[1], height / picture.shape[0])
     inner = _resized(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     return _boxed(inner, width, height)
@@ -285,13 +275,6 @@ def sheet(rows: Sequence[Pixels], title: str = "", facts: str = "") -> Pixels:
         picture[top : top + row.shape[0], _MARGIN : _MARGIN + row.shape[1]] = row
         top += row.shape[0] + _GUTTER
     return picture
-
-
-def _check(size: int, view: View = "material") -> None:
-    if not 128 <= size <= 4096:
-        raise MatshotError(f"A preview has 128 to 4096 pixels a side, not {size}.")
-    if view not in get_args(View):
-        raise unknown_choice("view", view, get_args(View))
 
 
 def _lit_plane(surface: Surface, progress: Progress) -> Pixels:
@@ -362,7 +345,7 @@ def _facts(material: Material) -> str:
 
 
 def _on_backdrop(sphere: Pixels) -> Pixels:
-    """A sphere before a grey that is lighter in the middle."""
+    """A sphere before a gray that is lighter in the middle."""
     side = np.linspace(-1, 1, sphere.shape[0], dtype=np.float32)
     away = np.square(side)[np.newaxis] + np.square(side - np.float32(0.15))[:, np.newaxis]
     backdrop = (np.float32(0.018) + np.float32(0.05) * np.exp(-1.1 * away))[..., np.newaxis]
@@ -371,7 +354,7 @@ def _on_backdrop(sphere: Pixels) -> Pixels:
 
 
 def _boxed(picture: Pixels, width: int, height: int) -> Pixels:
-    """A picture in the middle of a box of the sheet's grey."""
+    """A picture in the middle of a box of the sheet's gray."""
     top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
     box = np.full((height, width, 3), _GROUND, dtype=np.float32)
     box[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
@@ -397,14 +380,14 @@ def as_rgb(pixels: Pixels) -> Pixels:
     return np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
 
 
-def _write(strip: Pixels, text: str, size: int, grey: float) -> None:
+def _write(strip: Pixels, text: str, size: int, gray: float) -> None:
     """Put a line of text into a strip of the sheet; what does not fit is cut off."""
     if not text:
         return
     canvas = oiio.ImageBuf(np.ascontiguousarray(strip))
     baseline = (strip.shape[0] + size) // 2 - 1
     # Without a font, which some builds of OpenImageIO do not bring, the sheet stays without words.
-    if oiio.ImageBufAlgo.render_text(canvas, 0, baseline, text, size, textcolor=(grey, grey, grey)):
+    if oiio.ImageBufAlgo.render_text(canvas, 0, baseline, text, size, textcolor=(gray, gray, gray)):
         strip[...] = np.asarray(canvas.get_pixels(oiio.FLOAT))[: strip.shape[0], : strip.shape[1], :3]
     else:
         canvas.geterror()

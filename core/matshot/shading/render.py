@@ -1,6 +1,6 @@
 """A small renderer: a flat surface seen by a pinhole camera, or a sphere that wears it, under a few lights.
 
-The surface is the plane z = 0 with +X right, +Y up and +Z towards the camera; the unit of length is the longer side of
+The surface is the plane z = 0 with +X right, +Y up and +Z toward the camera; the unit of length is the longer side of
 the photograph. Reflectance is :func:`~matshot.shading.brdf.ggx`. Light goes from the lamp to the surface to the lens:
 every pixel is shaded with its own normal, nothing casts shadows and nothing is lit by its neighbors.
 
@@ -37,7 +37,7 @@ SPHERE_SHARE = 0.94
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera straight above the centre of a photograph's plane, or the part of one in a rectangle.
+    """A pinhole camera straight above the center of a photograph's plane, or the part of one in a rectangle.
 
     Attributes:
         width: columns of pixels.
@@ -122,16 +122,16 @@ class PointLight:
 
 @dataclass(frozen=True)
 class SoftLight:
-    """A round lamp far away that fades towards its rim, such as a softbox or the sun behind haze.
+    """A round lamp far away that fades toward its rim, such as a softbox or the sun behind haze.
 
     Its diffuse light is a small one's, and its highlight that of a small one on a rougher surface: half vectors lie
     within half the lamp's radius, which is added to the GGX alpha in squares, as hosts do for soft lamps. Energy is
     kept. (Karis 2013, "Real Shading in Unreal Engine 4", section "Area Lights", on such widening.)
 
     Attributes:
-        direction: towards the lamp, of any length.
+        direction: toward the lamp, of any length.
         irradiance: on a surface that faces it, one or for R, G and B.
-        radius: degrees from its centre to its rim.
+        radius: degrees from its center to its rim.
     """
 
     direction: Vector
@@ -141,7 +141,7 @@ class SoftLight:
 
 @dataclass(frozen=True)
 class Environment:
-    """A sky that changes smoothly from its zenith over the horizon to the ground: an overcast dome, a grey studio.
+    """A sky that changes smoothly from its zenith over the horizon to the ground: an overcast dome, a gray studio.
 
     With c the cosine to ``up``, radiance is the quadratic in c that has the three given values at 1, 0 and -1.
 
@@ -299,7 +299,7 @@ _Local: TypeAlias = Callable[[Values], Values]
 
 
 def _lit(surface: Surface, points: Values, view: Values, local: _Local, lights: Sequence[Light]) -> Values:
-    """Radiance ``H x W x 3`` towards the viewer.
+    """Radiance ``H x W x 3`` toward the viewer.
 
     Args:
         surface: what is lit, its normals in the tangent frame.
@@ -315,17 +315,17 @@ def _lit(surface: Surface, points: Values, view: Values, local: _Local, lights: 
             strength = 1 / np.square(distance)
             if light.falloff:
                 strength *= np.maximum(direction[..., 2], 0) ** np.float32(light.falloff)
-            towards = local(direction)
-            strength *= towards[..., 2] > 0
-            radiance += _reflected(surface, view, towards, strength) * _constant(light.intensity)
+            toward = local(direction)
+            strength *= toward[..., 2] > 0
+            radiance += _reflected(surface, view, toward, strength) * _constant(light.intensity)
         elif isinstance(light, SoftLight):
-            towards = local(_unit(_constant(light.direction))[0])
+            toward = local(_unit(_constant(light.direction))[0])
             rim = np.float32(np.sin(np.radians(light.radius)))
             # How much of the lamp is above the horizon.
-            strength = np.clip(0.5 + 0.5 * towards[..., 2] / np.maximum(rim, np.float32(1e-6)), 0, 1)
+            strength = np.clip(0.5 + 0.5 * toward[..., 2] / np.maximum(rim, np.float32(1e-6)), 0, 1)
             alpha = np.sqrt(surface.roughness**4 + np.square(np.float32(np.tan(np.radians(light.radius) / 2))))
             softer = replace(surface, roughness=np.sqrt(np.minimum(alpha, 1)))
-            radiance += _reflected(softer, view, towards, strength) * _constant(light.irradiance)
+            radiance += _reflected(softer, view, toward, strength) * _constant(light.irradiance)
         else:
             radiance += _surrounded(surface, view, local(_constant(light.up)), light)
     return radiance

@@ -23,7 +23,6 @@ from .preview import as_rgb, variation_picture
 #: Longest side of a small picture, in pixels.
 THUMBNAIL = 512
 
-
 #: Largest numbers of the files whose numbers are averaged as they are.
 _WHOLE = {oiio.UINT8: 255, oiio.UINT16: 65535}
 
@@ -96,7 +95,7 @@ def write_picture(shown: Texture, path: Path) -> Path:
     """Write a picture that is only looked at as PNG of 8 bits: sooner than results are written, and a little larger.
 
     Args:
-        shown: of any encoding; normals become colours, linear light becomes sRGB.
+        shown: of any encoding; normals become colors, linear light becomes sRGB.
         path: of the file, which appears when it is whole.
 
     Raises:

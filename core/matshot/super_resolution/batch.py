@@ -31,7 +31,7 @@ class Task:
         target: file to write.
         options: of the tool, with the wrap of the whole set where there is one.
         files: how to read and store, with the kind where the set tells it.
-        neighbours: of a UDIM tile.
+        neighbors: of a UDIM tile.
         notes: to pass on to the user.
         entry: what the file is of a material; None for an image alone.
         material: that it belongs to.
@@ -41,7 +41,7 @@ class Task:
     target: Path
     options: UpscaleOptions
     files: FileOptions
-    neighbours: Neighbors | None = None
+    neighbors: Neighbors | None = None
     notes: tuple[str, ...] = ()
     entry: MapEntry | None = None
     material: MaterialFolder | None = None
@@ -95,7 +95,7 @@ def upscale_all(
         part(0.0)
         try:
             made = upscale_file(
-                task.source, task.target, task.options, task.files, neighbours=task.neighbours, progress=part
+                task.source, task.target, task.options, task.files, neighbors=task.neighbors, progress=part
             )
             if task.entry is not None and task.material is not None:
                 ready = maps.setdefault(task.material.path, {})
@@ -154,8 +154,8 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
         maps = {entry.path: entry for entry in material.entries} if material else {}
         wrap = options.wrap
         if maps and wrap == "auto":
-            colour_first = sorted(maps, key=lambda path: maps[path].kind != "basecolor")
-            wrap = common_wrap(colour_first)  # type: ignore[assignment]
+            color_first = sorted(maps, key=lambda path: maps[path].kind != "basecolor")
+            wrap = common_wrap(color_first)  # type: ignore[assignment]
         for path, entry in maps.items():
             known = replace(files, kind=_kind(entry.encoding))
             if entry.encoding == "normal" and files.normal == "auto":
@@ -188,9 +188,9 @@ def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: File
         reading = {"encoding": "auto" if kind == "color" else kind, "convention": convention}
         if kind == "color":
             reading["colorspace"] = files.colorspace
-        neighbours = Neighbors(udim.tiles, number, reading)
+        neighbors = Neighbors(udim.tiles, number, reading)
         note = (f"tile {number} of {udim.pattern.name}",)
-        yield Task(path, output / target_name(path, files.format), options, files, neighbours, note)
+        yield Task(path, output / target_name(path, files.format), options, files, neighbors, note)
 
 
 def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], output: Path) -> None:

@@ -7,9 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import UPSCALE
+
+from ..errors import MatshotError
 from ..image.formats import WRITABLE, check_target
 from ..image.reader import image_size, read_texture
 from ..image.types import Convention, Depth, Encoding
@@ -18,43 +20,33 @@ from ..image.writer import TextureWriter
 from ..inference.tiling import bands
 from ..material.map_names import guess_map
 from ..material.record import storage_of
+from ..options import ToolOptions
 from ..progress import Progress
 from .upscale import CHUNK, UpscaleOptions, upscaled_rows
 
 Kind = Literal["auto", "color", "normal", "data"]
-KINDS: tuple[str, ...] = get_args(Kind)
 NormalConvention = Literal["auto", "gl", "dx"]
-FORMATS = ("same", *(suffix[1:] for suffix in WRITABLE if suffix not in (".jpeg", ".tiff")))
 
 
 @dataclass(frozen=True)
-class FileOptions:
+class FileOptions(ToolOptions):
     """How files are read and stored, beside what the tool does.
 
     Attributes:
         kind: what a map holds; ``auto`` guesses by its name.
         normal: convention of normal maps; ``auto`` goes by the name and is OpenGL where that says nothing.
-        colorspace: OCIO name of colour files' space; empty for sRGB in integer and linear Rec. 709 in float files.
+        colorspace: OCIO name of color files' space; empty for sRGB in integer and linear Rec. 709 in float files.
         format: of the result, ``same`` for that of the source.
         depth: bits of the result, ``same`` for those of the source.
     """
+
+    table: ClassVar = UPSCALE
 
     kind: Kind = "auto"
     normal: NormalConvention = "auto"
     colorspace: str = ""
     format: str = "same"
     depth: Depth | Literal["same"] = "same"
-
-    def __post_init__(self) -> None:
-        """Refuse what does not exist."""
-        for name, value, offered in (
-            ("kind", self.kind, KINDS),
-            ("normal convention", self.normal, ("auto", "gl", "dx")),
-            ("format", self.format, FORMATS),
-            ("depth", self.depth, ("same", "uint8", "uint16", "half", "float")),
-        ):
-            if value not in offered:
-                raise unknown_choice(name, value, offered)
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,7 @@ def upscale_file(
     options: UpscaleOptions | None = None,
     files: FileOptions | None = None,
     *,
-    neighbours: Neighbors | None = None,
+    neighbors: Neighbors | None = None,
     progress: Progress | None = None,
 ) -> UpscaledFile:
     """Enlarge one file into another, never holding more than the memory bound.
@@ -102,7 +94,7 @@ def upscale_file(
         target: image file; appears when it is whole.
         options: of the tool.
         files: how to read and store.
-        neighbours: the other tiles of a UDIM set, which border on this one.
+        neighbors: the other tiles of a UDIM set, which border on this one.
         progress: told after every tile.
 
     Raises:
@@ -122,9 +114,9 @@ def upscale_file(
     colorspace = files.colorspace if kind == "color" else ""
     texture = read_texture(source, encoding=encoding, colorspace=colorspace, convention=convention)
     margin = 0
-    if neighbours is not None:
+    if neighbors is not None:
         margin = min(MARGIN, texture.height, texture.width)
-        texture = texture.with_pixels(neighbours.with_border(texture.pixels, margin))
+        texture = texture.with_pixels(neighbors.with_border(texture.pixels, margin))
     rows, wrap = upscaled_rows(texture, options, progress)
     inset = margin * options.scale
     out_width, out_height = rows.width - 2 * inset, rows.height - 2 * inset
@@ -140,7 +132,7 @@ def upscale_file(
     return UpscaledFile(source, target, out_width, out_height, kind, wrap, taken, parameters, notes, stored)
 
 
-#: Pixels that a UDIM tile sees of its neighbours: more than any shipped network's receptive field.
+#: Pixels that a UDIM tile sees of its neighbors: more than any shipped network's receptive field.
 MARGIN = 32
 
 

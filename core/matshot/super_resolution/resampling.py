@@ -113,7 +113,7 @@ class Downscale:
     Args:
         operator: to follow.
         factor: how many times smaller; must divide the operator's scale.
-        unit: normalise the result over its channels (normal maps).
+        unit: normalize the result over its channels (normal maps).
     """
 
     def __init__(self, operator: Operator, factor: int, unit: bool = False) -> None:

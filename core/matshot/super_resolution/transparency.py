@@ -1,4 +1,4 @@
-"""Colour under transparent texels."""
+"""Color under transparent texels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def is_constant(alpha: Pixels) -> bool:
 
 
 def bled_color(color: Pixels, alpha: Pixels, wrap: str, reach: int) -> Pixels:
-    """Give fully transparent texels the colour of the nearest one that is not.
+    """Give fully transparent texels the color of the nearest one that is not.
 
     Whatever an exporter left there (black, most often) would otherwise be drawn into the visible edge as a halo.
 

@@ -18,7 +18,7 @@ PATCH = 8
 #: Pixels from patch to patch of a result, where its size allows.
 STRIDE = 2
 #: Deviation in pixels of the weight that a patch has around its middle. Narrow: pixels come from where they fit best,
-#: and only neighbours of different origin are blended.
+#: and only neighbors of different origin are blended.
 SHARP, SOFT = 1.0, 2.0
 #: Patches that are placed at a time.
 _BAND = 16384

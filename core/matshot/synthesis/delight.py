@@ -21,14 +21,14 @@ _CLIMB = 2.0
 
 
 def evened_color(color: Pixels, axes: Wrap) -> Pixels:
-    """Colour without uneven light: divided by what its logarithm drifts by, as a parabola, along the axes.
+    """Color without uneven light: divided by what its logarithm drifts by, as a parabola, along the axes.
 
     Light multiplies what it falls on, and a power of it multiplies what is displayed. Its channels are taken one by
     one, for light from a window is not that of a lamp. The mean of all blocks stays.
 
     Args:
         color: ``H x W x C``, display-encoded.
-        axes: along which the light may not change afterwards.
+        axes: along which the light may not change afterward.
 
     Returns:
         The same shape; the given array itself, where no drift stands out.
@@ -42,7 +42,7 @@ def evened_color(color: Pixels, axes: Wrap) -> Pixels:
     return np.asarray(even * (color.mean(axis=(0, 1)) / np.maximum(even.mean(axis=(0, 1)), _BLACK)), dtype=np.float32)
 
 
-def levelled(values: Pixels, axes: Wrap) -> Pixels:
+def leveled(values: Pixels, axes: Wrap) -> Pixels:
     """Heights without a steady climb along the axes, which a surface that repeats cannot have.
 
     Args:
@@ -64,7 +64,7 @@ def _drift(means: Array, size: tuple[int, int], axes: Wrap, degree: int) -> Arra
     """What changes steadily (degree 1), or as a parabola too (2), along the axes, as far as it stands out.
 
     Least squares over the means of blocks. A term is shrunk by ``1 - (k / t)^2``, or to nothing, t its ratio to its
-    standard error, since blocks of different colours climb by chance.
+    standard error, since blocks of different colors climb by chance.
 
     Args:
         means: ``_BLOCKS x _BLOCKS x C``.

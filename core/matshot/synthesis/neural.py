@@ -1,4 +1,4 @@
-"""Textures made by optimisation of their statistics, octave by octave.
+"""Textures made by optimization of their statistics, octave by octave.
 
 The coarsest octaves, where a few pixels are a whole brick or stone, are the patch engine's. Every finer one begins as
 the finer pixels of the same places and is then moved until its features correlate, and its patches are distributed, as
@@ -20,7 +20,7 @@ from ..inference.cards import Registry
 from ..inference.session import Device, usable_threads
 from ..progress import Progress
 from .correspondence import Transfer
-from .patches import enlarged, matched, synthesised
+from .patches import enlarged, matched, synthesized
 from .periodicity import Repetition, regularity
 from .texture_loss import Objectives, Wanted, with_features_of, with_patches_of
 
@@ -35,7 +35,7 @@ _ITERATIONS, _STEPS, _LAST_STEPS = 8, 6, 16
 _NEAR_ENOUGH = 3e-4
 
 
-def optimised(
+def optimized(
     source: Pixels,
     height: int,
     width: int,
@@ -95,7 +95,7 @@ def optimised(
         example, repeats = octaves[number]
         wanted = Wanted(objectives, example, repeats, random)
         if transfer is None:
-            transfer = synthesised(
+            transfer = synthesized(
                 example,
                 (1.0, 1.0, 1.0),
                 *sizes[number],

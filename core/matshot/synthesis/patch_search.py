@@ -35,7 +35,7 @@ _FAIRNESS, _LEAST = 1.0, 0.01
 _OUT_OF_STEP, _MOST_OUT_OF_STEP = 0.5, 8.0
 #: Shortest period in pixels that places of whole pixels can be in step with.
 _SHORTEST = 2.5
-#: Sweeps of neighbours' offers and random search, and random places in each.
+#: Sweeps of neighbors' offers and random search, and random places in each.
 _SWEEPS, _PLACES = 2, 3
 _NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
@@ -187,7 +187,7 @@ def improved(
     threads: int = 1,
     active: NDArray[np.bool_] | None = None,
 ) -> Transfer:
-    """Patches that are at least as near, where a neighbour or chance offers one.
+    """Patches that are at least as near, where a neighbor or chance offers one.
 
     Args:
         transfer: patches so far.

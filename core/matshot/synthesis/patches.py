@@ -1,4 +1,4 @@
-"""The patch engine: texture optimisation over a field of nearest patches.
+"""The patch engine: texture optimization over a field of nearest patches.
 
 Kwatra, Essa, Bobick and Kwatra 2005, "Texture Optimization for Example-based Synthesis": a texture is like its source
 when every patch of it is near a patch of the source, eq. (1). Two steps take turns, octave by octave: every patch finds
@@ -6,9 +6,9 @@ its nearest one in the source, and every pixel becomes the mean of what the patc
 
 In the coarsest octave all pairs of patches are compared, and prices are put on those of the source until each is in use
 equally often, so that what is rare stays rare and nothing is lost: Gutierrez, Rabin, Galerne and Hurtut 2017, "Optimal
-Patch Assignment for Statistically Constrained Texture Synthesis", with the regularised transport of Cuturi 2013,
+Patch Assignment for Statistically Constrained Texture Synthesis", with the regularized transport of Cuturi 2013,
 "Sinkhorn Distances: Lightspeed Computation of Optimal Transport". In the finer ones nearest patches are found as in
-Barnes, Shechtman, Finkelstein and Goldman 2009, "PatchMatch", section 3.2: neighbours offer theirs, and a random search
+Barnes, Shechtman, Finkelstein and Goldman 2009, "PatchMatch", section 3.2: neighbors offer theirs, and a random search
 looks around; places that are in use too often become dearer, as in Kaspar, Neubert, Lischinski, Pauly and Kopf 2015,
 "Self Tuning Texture Optimization", section 4.2.
 
@@ -51,7 +51,7 @@ _ROUNDS = (3, 12)
 _PAIRS = 250_000_000
 
 
-def synthesised(
+def synthesized(
     planes: Pixels,
     weights: Sequence[float],
     height: int,

@@ -153,7 +153,7 @@ def _comb(correlation: Array, first: int) -> _Comb:
 
 
 def _top(values: Array, place: int) -> float:
-    """Where the parabola through a sample and its neighbours is highest."""
+    """Where the parabola through a sample and its neighbors is highest."""
     before, at, after = values[place - 1 : place + 2]
     bend = before - 2 * at + after
     return place if bend >= 0 else float(place + min(max((before - after) / (2 * bend), -0.5), 0.5))

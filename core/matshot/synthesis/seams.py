@@ -54,11 +54,11 @@ def seamless(
 
     Args:
         planes: ``H x W x C``, any number of channels, in encodings in which differences and blends mean something:
-            display-encoded colour, slopes instead of normals, double-angle components instead of angles.
+            display-encoded color, slopes instead of normals, double-angle components instead of angles.
         axes: to be made repeating; those in ``wrap`` are left as they are.
         band: overlap, in pixels from 1 up, below as a part of the shorter side.
         weights: of the planes' squared differences in the choice of the cut; all 1 if not given.
-        wrap: axes on which the planes repeat already; they still do afterwards.
+        wrap: axes on which the planes repeat already; they still do afterward.
 
     Returns:
         ``H' x W' x C``, a side that was cut shorter by the band. Values may leave the range of the given ones slightly
@@ -75,7 +75,7 @@ def seamless(
         if letter in axes and letter not in repeating:
             upright = result if letter == "x" else result.swapaxes(0, 1)
             closed = other in repeating
-            upright = _levelled(upright, overlap, closed=closed)
+            upright = _leveled(upright, overlap, closed=closed)
             merged = joined(upright, upright, overlap, importance, closed=closed).band
             upright = np.concatenate([merged, upright[:, overlap:-overlap]], axis=1)
             result = upright if letter == "x" else upright.swapaxes(0, 1)
@@ -86,7 +86,7 @@ def seamless(
 def seamless_surface(surface: Surface, axes: Wrap = "xy", band: float = BAND, *, wrap: Wrap = "none") -> Surface:
     """A surface that repeats, all its maps cut along the same path; of a strong repetition whole periods are kept.
 
-    Colour is compared and blended as displayed, normals as slopes, whose mean along a repeating axis becomes zero,
+    Color is compared and blended as displayed, normals as slopes, whose mean along a repeating axis becomes zero,
     since what repeats cannot climb, and anisotropy as ``a (cos 2 angle, sin 2 angle)``, so that it comes back
     positive with an angle in (-pi/2, pi/2].
 
@@ -224,12 +224,12 @@ def contrast(planes: Pixels) -> Array:
     return np.asarray(_blocks(planes).var(axis=(1, 3)).mean(axis=(0, 1)))
 
 
-def _levelled(planes: Pixels, overlap: int, *, closed: bool) -> Pixels:
+def _leveled(planes: Pixels, overlap: int, *, closed: bool) -> Pixels:
     """Planes without drift along the columns, which would be a step where the end meets the beginning.
 
     A drift is the steady climb of the means of blocks, by least squares, and what the two bands differ by in tone
     after that. The climb is shrunk by ``1 - (k / t)^2``, or to nothing, t its ratio to its standard error, since
-    tiles of different colours climb by chance.
+    tiles of different colors climb by chance.
     """
     columns = planes.shape[1]
     blocks = _blocks(planes)

@@ -2,7 +2,7 @@
 
 Gatys, Ecker and Bethge 2015, "A Neural Algorithm of Artistic Style", equation (7): the base color keeps its features
 where they are and gets the correlations of the look's. It is done octave by octave from coarse to fine, and the
-distributions of patches are matched too, which takes the look's colours over exactly. Then the look's own patches are
+distributions of patches are matched too, which takes the look's colors over exactly. Then the look's own patches are
 arranged so that they look like the result. They give it their grain, and tell which of the look's roughness and relief
 belongs where.
 """
@@ -10,16 +10,20 @@ belongs where.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from typing import ClassVar
 
 import cv2
 import numpy as np
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import STYLE
+
+from ..errors import MatshotError
 from ..image.color import Pixels, linear_from_srgb, luma, srgb_from_linear
 from ..image.types import Texture, Wrap
 from ..inference.cards import Registry
-from ..inference.session import DEVICES, Device, usable_threads
+from ..inference.session import Device, usable_threads
 from ..material.types import Material
+from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .neural import SMALLEST, doubled, halved
 from .patches import matched
@@ -35,14 +39,14 @@ _ITERATIONS, _STEPS, _RATE = 20, 2, 0.7
 #: Weight of the content at full strength, and what it gains, squared, without any. Below half of it the content is
 #: mixed in.
 _CONTENT, _MORE_CONTENT, _HALF = 1.0, 33.0, 0.5
-#: What is coarser than this comes from the optimisation, and what is finer from the look's patches; in pixels.
+#: What is coarser than this comes from the optimization, and what is finer from the look's patches; in pixels.
 _GRAIN = 1.5
-#: Range in which keeping colours scales the contrast of the look's luma.
+#: Range in which keeping colors scales the contrast of the look's luma.
 _LEAST_GAIN, _MOST_GAIN = 0.25, 4.0
 
 
 @dataclass(frozen=True)
-class StyleOptions:
+class StyleOptions(ToolOptions):
     """Parameters of the tool; names, defaults and meaning are the same in every face.
 
     Attributes:
@@ -54,21 +58,14 @@ class StyleOptions:
         threads: of the CPU; 0 for all.
     """
 
+    table: ClassVar = STYLE
+
     strength: float = 0.7
     keep_color: bool = False
     seed: int = 0
     memory: str = ""
     device: Device = "auto"
     threads: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what does not exist, in one sentence."""
-        if not 0 <= self.strength <= 1:
-            raise MatshotError(f"The strength is between 0 and 1, not {self.strength:g}.")
-        if self.device not in DEVICES:
-            raise unknown_choice("device", self.device, DEVICES)
-        if self.seed < 0 or self.threads < 0:
-            raise MatshotError("Seed and threads are 0 or more.")
 
 
 def style(
@@ -187,7 +184,7 @@ def _displayed_color(material: Material, role: str) -> Pixels:
 
 
 def _with_displayed_color(texture: Texture, color: Pixels) -> Texture:
-    """The texture with another colour, which has three channels even if it was gray."""
+    """The texture with another color, which has three channels even if it was gray."""
     pixels = linear_from_srgb(color) if texture.encoding == "linear" else color
     if texture.alpha is not None:
         pixels = np.concatenate([pixels, texture.alpha], axis=2)

@@ -1,7 +1,7 @@
 """Maps that follow a base color which took another material's look.
 
 The look's patches were arranged so that they look like the new base color. The same arrangement of its other maps tells
-what belongs where the base color has this colour: the look's roughness is mixed in by strength, its relief lies on top
+what belongs where the base color has this color: the look's roughness is mixed in by strength, its relief lies on top
 of the content's, and its occlusion darkens what the content's leaves open.
 """
 

@@ -2,10 +2,10 @@
 
 Graphs return a loss and its gradient. One compares the features of a network (Gatys, Ecker and Bethge 2015,
 "Texture Synthesis Using Convolutional Neural Networks"; Heitz et al. 2021, "A Sliced Wasserstein Loss for Neural
-Texture Synthesis") and is minimised by L-BFGS. One compares the distributions of patches along random directions
+Texture Synthesis") and is minimized by L-BFGS. One compares the distributions of patches along random directions
 (Elnekave and Weiss 2022, "Generating Natural Images with Direct Patch Distributions Matching"). Its gradient along
 orthonormal directions is the mean of what the patches over a pixel want it to move, so a full step along it needs no
-step size; and directions that mix only principal components of like variance see faint structure, colour above all,
+step size; and directions that mix only principal components of like variance see faint structure, color above all,
 which directions drawn from the whole sphere hardly do. Tens of steps do then what hundreds of Adam's did.
 
 The features see only so far. How regular a texture is over longer distances is told by its power spectrum (Liu,
@@ -116,7 +116,7 @@ class Wanted:
         mean: ``(3,)``.
         grams: a matrix for each level.
         features: ``(width, n)``, some of each level of ``SLICED``.
-        axes: ``(3, 3)``, rows along which colours are not correlated.
+        axes: ``(3, 3)``, rows along which colors are not correlated.
         correlations: :func:`autocorrelations` along them.
     """
 
@@ -126,14 +126,14 @@ class Wanted:
         levels = _inner_features(objectives, picture, wrap)
         self.grams = [_gram(level) for level in levels]
         self.features = {number: _some(levels[number], _SAMPLES, random) for number in SLICED}
-        self.axes = _colour_axes(picture)
+        self.axes = _color_axes(picture)
         reach = [min(_REACH, int(side * _REACH_SHARE)) for side in picture.shape[:2]]
         self.correlations = autocorrelations(picture @ self.axes.T, wrap, (reach[0], reach[1]))
         over = [(0, PATCH - 1 if axis in wrap else 0) for axis in "yx"]
         whole = np.pad(picture, (*over, (0, 0)), mode="wrap")
         self._patches = patches_at_random(whole, _SAMPLES, random)
-        centred = self._patches - self._patches.mean(axis=0)
-        _, self._components = np.linalg.eigh(centred.T.astype(np.float64) @ centred)
+        centered = self._patches - self._patches.mean(axis=0)
+        _, self._components = np.linalg.eigh(centered.T.astype(np.float64) @ centered)
 
     def directions(self, every: bool = False) -> Array:
         """Orthonormal directions of patches, ``(K, 3 PATCH^2)``: the first components', and others by chance."""
@@ -316,7 +316,7 @@ def with_features_of(
             scale = max(float(np.square(features).mean()), 1e-12)
             inputs["content_weight"] = np.array(content_weight / scale, np.float32)
         spectrum = wanted.spectrum_inputs(height, width) if whole is None and content is None else None
-        window.put(result, _minimised(objectives, part, window, inputs, spectrum, iterations, stretch))
+        window.put(result, _minimized(objectives, part, window, inputs, spectrum, iterations, stretch))
     return result
 
 
@@ -428,7 +428,7 @@ def _inner_features(objectives: Objectives, picture: Pixels, wrap: Wrap) -> list
     return [_inside(level[0], inner, number) for number, level in enumerate(levels)]
 
 
-def _minimised(
+def _minimized(
     objectives: Objectives,
     part: Pixels,
     window: _Window,
@@ -468,10 +468,10 @@ def _minimised(
     return np.ascontiguousarray(changed, dtype=np.float32)
 
 
-def _colour_axes(picture: Pixels) -> Array:
-    """Principal axes of a picture's colours, ``(3, 3)``, row by row."""
-    centred = (picture - picture.mean(axis=(0, 1))).reshape(-1, 3).astype(np.float64)
-    _, axes = np.linalg.eigh(centred.T @ centred)
+def _color_axes(picture: Pixels) -> Array:
+    """Principal axes of a picture's colors, ``(3, 3)``, row by row."""
+    centered = (picture - picture.mean(axis=(0, 1))).reshape(-1, 3).astype(np.float64)
+    _, axes = np.linalg.eigh(centered.T @ centered)
     return np.ascontiguousarray(axes.T, dtype=np.float32)
 
 

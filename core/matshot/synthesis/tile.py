@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import TILE
+
+from ..errors import MatshotError
 from ..image.color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
-from ..image.types import WRAPS, Texture, Wrap
+from ..image.types import Texture, Wrap
 from ..image.wrap import TOLERANCE
 from ..material.planes import Planes, normals_of_slopes, planes_of, slopes
 from ..material.types import MapKind, Material
+from ..options import ToolOptions
 from ..progress import Listener, Progress
-from .delight import evened_color, levelled
+from .delight import evened_color, leveled
 from .patches import refilled
 from .periodicity import Repetition, best_period_crop, regularity
 from .seam_closing import closed_by_overlap, closed_in_place
@@ -38,7 +41,7 @@ _CERTAIN = 0.4
 _SEVERAL = 3
 #: Rows that are compared to find where a piece is best taken out of a repetition.
 _LOOKED_AT = 5
-#: How much rougher than nearly all steps inside the step across the edge of a map other than the colour may be.
+#: How much rougher than nearly all steps inside the step across the edge of a map other than the color may be.
 _BLOCKY = 1.4
 #: Rows around a place of the period that count as the same place.
 _NEAR = 2
@@ -58,7 +61,7 @@ _VISIBLE = 4.0
 _TOGETHER, _AROUND = 4.0, 6
 
 _TAKEN_OFF = {
-    "basecolor": "Uneven light was taken off the colour.",
+    "basecolor": "Uneven light was taken off the color.",
     "height": "A steady climb was taken off the height.",
     "normal": "The mean slope was taken off the normals.",
 }
@@ -66,7 +69,7 @@ _AXES: dict[str, Wrap] = {"": "none", "x": "x", "y": "y", "xy": "xy"}
 
 
 @dataclass(frozen=True)
-class TileOptions:
+class TileOptions(ToolOptions):
     """Parameters of the tool; names, defaults and meaning are the same in every face.
 
     Attributes:
@@ -76,10 +79,12 @@ class TileOptions:
             each other and cut, and the band is lost.
         band: width of the strip, or of the overlap, in which pixels may change, as a part of the shorter side below
             1, in pixels from 1 up.
-        even: whether uneven light is taken off the colour, and a steady climb off heights and normals.
+        even: whether uneven light is taken off the color, and a steady climb off heights and normals.
         seed: of what is filled anew.
         wrap: axes on which it repeats already; ``auto`` takes what the material says, else measures it.
     """
+
+    table: ClassVar = TILE
 
     axes: Literal["x", "y", "xy"] = "xy"
     size: Literal["same", "crop"] = "same"
@@ -88,27 +93,11 @@ class TileOptions:
     seed: int = 0
     wrap: Wrap | Literal["auto"] = "auto"
 
-    def __post_init__(self) -> None:
-        """Refuse what does not exist, in one sentence."""
-        if self.wrap not in ("auto", *WRAPS):
-            raise unknown_choice("wrap", self.wrap, ("auto", *WRAPS))
-        if self.axes not in ("x", "y", "xy"):
-            raise unknown_choice("axes", self.axes, ("x", "y", "xy"))
-        if self.size not in ("same", "crop"):
-            raise unknown_choice("size", self.size, ("same", "crop"))
-        if not (0 < self.band <= 0.5 or self.band >= 2 * _NARROWEST):
-            raise MatshotError(
-                f"The band along a seam is a part of the shorter side up to 0.5, or {2 * _NARROWEST} pixels and more, "
-                f"not {self.band:g}."
-            )
-        if self.seed < 0:
-            raise MatshotError(f"A seed is 0 or more, not {self.seed}.")
-
 
 def tile(material: Material, options: TileOptions | None = None, *, progress: Listener | None = None) -> Material:
     """A material that repeats, all its maps in step.
 
-    Axes on which it wraps already stay as they are. On the others uneven light is taken off the colour; of a texture
+    Axes on which it wraps already stay as they are. On the others uneven light is taken off the color; of a texture
     that repeats whole periods are kept; the border is cut along the path of least difference; and where that cut
     stays visible, a few pixels around it are filled anew from the rest.
 
@@ -258,7 +247,7 @@ def _repeating(material: Material, values: Pixels, periods: dict[str, Repetition
 def _judged(material: Material, values: Pixels) -> list[tuple[Pixels, float]]:
     """Planes by which it is told whether a material repeats, and how much rougher than inside an edge may be.
 
-    Of a colour that is lightness, strictly. The other maps are often stored with strong JPEG compression, whose blocks
+    Of a color that is lightness, strictly. The other maps are often stored with strong JPEG compression, whose blocks
     of 8 end at the edge and make steps of their own.
     """
     if "basecolor" not in material.maps or material.maps["basecolor"].color.shape[2] != 3:
@@ -313,7 +302,7 @@ def _side(band: float, material: Material) -> int:
 
 
 def _evened(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Material:
-    """Without uneven light in the colour, and without what climbs in heights and normals; masks stay as they are."""
+    """Without uneven light in the color, and without what climbs in heights and normals; masks stay as they are."""
     maps: dict[MapKind, Texture] = dict(material.maps)
     for kind in ("basecolor", "height", "normal"):
         if kind not in maps:
@@ -321,7 +310,7 @@ def _evened(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Mate
         texture = maps[kind]
         color, alpha = texture.color, texture.pixels[..., texture.color.shape[2] :]
         if kind == "height":
-            even = levelled(color, axes)
+            even = leveled(color, axes)
         elif kind == "normal":
             even = _upright(color, axes)
         elif texture.encoding == "linear":
@@ -337,7 +326,7 @@ def _evened(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Mate
 
 
 def _is_lit(material: Material, axis: str) -> bool:
-    """Whether the light on the colour is uneven along an axis."""
+    """Whether the light on the color is uneven along an axis."""
     if "basecolor" not in material.maps:
         return False
     texture = material.maps["basecolor"]

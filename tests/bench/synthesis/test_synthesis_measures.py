@@ -30,8 +30,8 @@ def test_patch_distance_ignores_where_patches_are(noise: np.ndarray) -> None:
 
 def test_patch_distance_of_a_known_shift() -> None:
     """All projections move by the sum of their direction's components; its mean size is known for a Gaussian."""
-    grey = np.full((20, 20, 3), 0.4)
-    moved = synthesis_measures.patch_swd(grey + 0.1, grey, size=7, projections=4000)
+    gray = np.full((20, 20, 3), 0.4)
+    moved = synthesis_measures.patch_swd(gray + 0.1, gray, size=7, projections=4000)
     assert moved == pytest.approx(0.1 * np.sqrt(2 / np.pi), rel=0.05)
 
 

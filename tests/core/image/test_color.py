@@ -47,8 +47,8 @@ def test_shape_and_dtype(curve, shape):
 def test_luma():
     assert LUMA_601.sum() == pytest.approx(1)
     rgb = np.random.default_rng(0).random((3, 4, 4), dtype=np.float32)
-    grey = luma(rgb)
-    assert grey.shape == (3, 4)
-    assert grey.dtype == np.float32
-    np.testing.assert_allclose(grey, rgb[..., 0] * 0.299 + rgb[..., 1] * 0.587 + rgb[..., 2] * 0.114, rtol=1e-5)
+    gray = luma(rgb)
+    assert gray.shape == (3, 4)
+    assert gray.dtype == np.float32
+    np.testing.assert_allclose(gray, rgb[..., 0] * 0.299 + rgb[..., 1] * 0.587 + rgb[..., 2] * 0.114, rtol=1e-5)
     np.testing.assert_allclose(luma(np.full((2, 2, 3), 0.5, np.float32)), 0.5, rtol=1e-6)

@@ -116,9 +116,9 @@ def test_every_vector_gets_unit_length_and_none_is_lost():
 def test_one_channel_is_no_normal_map():
     with pytest.raises(MatshotError, match="2 to 4 channels"):
         decoded_normals(np.zeros((2, 2, 1), np.float32), "gl", False)
-    with pytest.raises(MatshotError, match="3 components"):
+    with pytest.raises(MatshotError, match="3 or 4 channels"):
         encoded_normals(np.zeros((2, 2, 2), np.float32), "gl")
-    with pytest.raises(MatshotError, match="3 components"):
+    with pytest.raises(MatshotError, match="3 or 4 channels"):
         height_from_normal(np.zeros((2, 2, 2), np.float32), "none")
     with pytest.raises(MatshotError, match="one channel"):
         normal_from_height(np.zeros((2, 2, 3), np.float32), "none")
@@ -135,8 +135,8 @@ def test_slopes_point_where_the_convention_says():
     assert rises_right[0] < 0
     assert abs(rises_right[1]) < 1e-6
     np.testing.assert_allclose(rises_right, np.array([-1, 0, 1]) / 2**0.5, atol=1e-6)
-    rises_downwards = normal_from_height(y, "none")[4, 4]  # so it faces up the picture, +Y
-    np.testing.assert_allclose(rises_downwards, np.array([0, 1, 1]) / 2**0.5, atol=1e-6)
+    rises_downward = normal_from_height(y, "none")[4, 4]  # so it faces up the picture, +Y
+    np.testing.assert_allclose(rises_downward, np.array([0, 1, 1]) / 2**0.5, atol=1e-6)
 
 
 def test_strength_multiplies_slopes():

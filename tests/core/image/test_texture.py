@@ -1,4 +1,4 @@
-"""Textures in files: depth, colour, alpha and metadata survive, and every bad file or target is one sentence."""
+"""Textures in files: depth, color, alpha and metadata survive, and every bad file or target is one sentence."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_jpeg_and_hdr_stay_close(tmp_path):
         write_texture(texture_for(suffix, smooth), tmp_path / f"a{suffix}")
         error = read_texture(tmp_path / f"a{suffix}").pixels - smooth
         assert np.abs(error).max() < tolerance
-        assert abs(error.mean()) < 3e-4  # colour does not shift
+        assert abs(error.mean()) < 3e-4  # color does not shift
 
 
 def test_hdr_comes_back_exactly_the_second_time(tmp_path):
@@ -234,7 +234,7 @@ def test_every_readable_suffix_but_dds_is_written():
     assert set(READABLE) - set(WRITABLE) == {".dds"}
 
 
-# Colour.
+# Color.
 
 
 def test_linear_is_stored_display_encoded_in_integers_and_back(tmp_path):
@@ -280,7 +280,7 @@ def test_srgb_by_name_is_our_own_curve_and_comes_back(tmp_path):
     np.testing.assert_allclose(read_texture(tmp_path / "out.png").pixels, plain, atol=1 / 65535)
 
 
-def test_a_grey_image_has_color_spaces_too(tmp_path):
+def test_a_gray_image_has_color_spaces_too(tmp_path):
     write_texture(Texture(np.full((3, 3, 1), 0.5, np.float32)), tmp_path / "in.png", depth="uint16")
     texture = read_texture(tmp_path / "in.png", colorspace="sRGB")
     assert texture.pixels.shape == (3, 3, 1)
@@ -289,7 +289,7 @@ def test_a_grey_image_has_color_spaces_too(tmp_path):
 
 def test_unknown_color_space_is_one_sentence(tmp_path):
     write_texture(Texture(noise()), tmp_path / "a.png")
-    with pytest.raises(MatshotError, match="colour space 'Kodachrome' is not known") as caught:
+    with pytest.raises(MatshotError, match="Unknown color space 'Kodachrome'") as caught:
         read_texture(tmp_path / "a.png", colorspace="Kodachrome")
     assert "\n" not in caught.value.sentence
 
@@ -330,7 +330,7 @@ def run_with_ocio(config, *arguments):
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=True).stdout
 
 
-def test_the_ocio_variable_is_honoured(tmp_path):
+def test_the_ocio_variable_is_honored(tmp_path):
     write_raw(tmp_path / "a.exr", np.full((2, 2, 3), 0.25, np.float32), oiio.FLOAT)
     (tmp_path / "config.ocio").write_text(OCIO_CONFIG)
     assert float(run_with_ocio(tmp_path / "config.ocio", tmp_path / "a.exr", "house_double")) == 0.5
@@ -349,7 +349,7 @@ def test_channels_of_every_format(tmp_path, suffix, channels):
         pixels[..., -1] = 0.5 + 0.5 * pixels[..., -1]
     path = tmp_path / f"a{suffix}"
     if channels in (2, 4) and suffix in NO_ALPHA:
-        with pytest.raises(MatshotError, match="hold no alpha"):
+        with pytest.raises(MatshotError, match="no alpha channel"):
             write_texture(texture_for(suffix, pixels), path)
         assert list(tmp_path.iterdir()) == []
         return
@@ -357,7 +357,7 @@ def test_channels_of_every_format(tmp_path, suffix, channels):
     read = read_texture(path)
     expected = channels
     if suffix in (".webp", ".bmp", ".hdr") and channels < 3:
-        expected = channels + 2  # these formats know colour only
+        expected = channels + 2  # these formats know color only
     assert read.pixels.shape == (24, 31, expected)
     assert image_size(path) == (31, 24, expected)
     close = {".jpg": 0.1, ".jpeg": 0.1, ".hdr": 0.005}.get(suffix, 0.5 / 255 + 1e-4)
@@ -413,7 +413,7 @@ def test_layered_exr_gives_its_rgb(tmp_path):
     write_raw(tmp_path / "a.exr", pixels, oiio.FLOAT, channelnames=names)
     assert np.array_equal(read_texture(tmp_path / "a.exr").pixels, pixels[..., :3])
     write_raw(tmp_path / "b.exr", pixels, oiio.FLOAT, channelnames=("a.x", "a.y", "a.z", "b.x", "b.y", "b.z"))
-    with pytest.raises(MatshotError, match="6 channels and no RGB"):
+    with pytest.raises(MatshotError, match="6 channels without RGB"):
         read_texture(tmp_path / "b.exr")
 
 
@@ -455,7 +455,7 @@ def test_negative_height_beside_a_normal_does_not_make_it_signed(tmp_path):
     np.testing.assert_allclose(texture.pixels, np.broadcast_to([0, 0, 1, -2], (2, 2, 4)), atol=1e-6)
 
 
-def test_grey_image_is_no_normal_map(tmp_path):
+def test_gray_image_is_no_normal_map(tmp_path):
     write_texture(Texture(noise(channels=1)), tmp_path / "a.png")
     with pytest.raises(MatshotError, match="normal map"):
         read_texture(tmp_path / "a.png", encoding="normal")
@@ -472,18 +472,18 @@ def test_indexed_png(tmp_path):
     path = write_png(tmp_path / "b.png", 3, 1, 8, 3, b"\0\0\1\2", palette, transparent)
     texture = read_texture(path)
     np.testing.assert_allclose(texture.pixels[0], np.c_[np.eye(3), [0, 128 / 255, 1]], atol=1e-6)
-    # What comes out of it is a plain RGBA file with the same colours.
+    # What comes out of it is a plain RGBA file with the same colors.
     write_texture(texture, tmp_path / "c.png")
     assert np.array_equal(read_texture(tmp_path / "c.png").pixels, texture.pixels)
 
 
-def test_png_of_few_bits_and_of_grey_with_alpha(tmp_path):
+def test_png_of_few_bits_and_of_gray_with_alpha(tmp_path):
     one = write_png(tmp_path / "a.png", 8, 1, 1, 0, b"\0\xa5")
     assert read_texture(one).pixels.ravel().tolist() == [1, 0, 1, 0, 0, 1, 0, 1]
     four = write_png(tmp_path / "b.png", 4, 1, 4, 0, b"\0\x05\xaf")
     np.testing.assert_allclose(read_texture(four).pixels.ravel() * 15, [0, 5, 10, 15], atol=1e-5)
-    grey_alpha = write_png(tmp_path / "c.png", 1, 1, 16, 4, b"\0\x12\x34\x00\x00")
-    np.testing.assert_allclose(read_texture(grey_alpha).pixels.ravel() * 65535, [0x1234, 0], atol=0.01)
+    gray_alpha = write_png(tmp_path / "c.png", 1, 1, 16, 4, b"\0\x12\x34\x00\x00")
+    np.testing.assert_allclose(read_texture(gray_alpha).pixels.ravel() * 65535, [0x1234, 0], atol=0.01)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -608,7 +608,7 @@ def test_metadata_survives_in_exr(tmp_path):
     assert after.get_float_attribute("XResolution") == 300
 
 
-def test_a_color_profile_does_not_go_into_a_grey_file(tmp_path):
+def test_a_color_profile_does_not_go_into_a_gray_file(tmp_path):
     write_raw(tmp_path / "a.png", noise(), oiio.UINT8, ICCProfile=icc_profile())
     texture = read_texture(tmp_path / "a.png", encoding="data")
     write_texture(texture.with_pixels(texture.pixels[..., :1].copy()), tmp_path / "b.png")
@@ -655,7 +655,7 @@ def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "empty.png").write_bytes(b"")
     refused(tmp_path / "empty.png", "empty")
     (tmp_path / "notes.txt").write_text("notes")
-    refused(tmp_path / "notes.txt", "not an image that Matshot reads")
+    refused(tmp_path / "notes.txt", "not an image of a supported format")
     with pytest.raises(MatshotError, match="does not exist"):
         image_size(tmp_path / "nowhere.png")
 
@@ -684,21 +684,21 @@ def test_truncated_files_are_refused(tmp_path, suffix, share, capfd):
     [("a.jpg", 65501, 8), ("a.webp", 8, 16384), ("a.png", 1_000_001, 8), ("a.tga", 65536, 8), ("a.hdr", 8, 65536)],
 )
 def test_sides_that_a_format_cannot_describe_are_refused(name, width, height):
-    with pytest.raises(MatshotError, match=r"ends at \d+ a side; choose"):
+    with pytest.raises(MatshotError, match=r"is limited to [0-9,]+ pixels per side; choose"):
         check_target(Path(name), width, height)
-    with pytest.raises(MatshotError, match="ends at"):
+    with pytest.raises(MatshotError, match="is limited to"):
         TextureWriter(name, width, height, Texture(noise()))
 
 
 @pytest.mark.parametrize("name", ["a.dds", "a.psd", "a", "a.txt"])
 def test_formats_that_are_not_written_are_refused(tmp_path, name):
-    with pytest.raises(MatshotError, match="Matshot writes"):
+    with pytest.raises(MatshotError, match="unknown format"):
         write_texture(Texture(noise()), tmp_path / name)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(MatshotError, match="cannot be made"):
+    with pytest.raises(MatshotError, match="cannot be created"):
         write_texture(Texture(noise()), tmp_path / "file" / "a.png")
 
 
@@ -719,7 +719,7 @@ def test_read_only_targets_are_refused(tmp_path):
     assert target.read_bytes() == before
     tmp_path.chmod(0o555)
     try:
-        with pytest.raises(MatshotError, match="cannot be written to"):
+        with pytest.raises(MatshotError, match="cannot be written: permission denied"):
             write_texture(Texture(noise()), tmp_path / "b.png")
     finally:
         tmp_path.chmod(0o755)

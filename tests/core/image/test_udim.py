@@ -44,7 +44,7 @@ def test_a_pattern_without_tiles_is_refused(tmp_path: Path) -> None:
         udim_set(tmp_path / "nothing.<UDIM>.exr")
 
 
-def test_a_tile_sees_its_neighbours(tiles: Path) -> None:
+def test_a_tile_sees_its_neighbors(tiles: Path) -> None:
     found = udim_set(tiles / "wall.<UDIM>.png")
     whole = read_texture(tiles / "whole.png").pixels
     tile = read_texture(found.tiles[1001]).pixels

@@ -35,7 +35,7 @@ def test_a_card_survives_its_file(tmp_path: Path) -> None:
     assert read_card(tmp_path / "sample.toml") == replace(CARD, folder=tmp_path)
 
 
-@pytest.mark.parametrize("text", ["name = ", 'name = "sample"', 'colour = "blue"'])
+@pytest.mark.parametrize("text", ["name = ", 'name = "sample"', 'color = "blue"'])
 def test_an_invalid_card_is_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "sample.toml").write_text(text)
     with pytest.raises(MatshotError, match="not valid"):

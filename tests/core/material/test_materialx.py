@@ -100,7 +100,7 @@ def test_maps_are_declared_as_their_files_hold_them():
         assert file["colorspace"] == ("srgb_texture" if kind in ("basecolor", "emission") else "none")
 
 
-def test_float_files_hold_linear_colour():
+def test_float_files_hold_linear_color():
     assert colorspace(document(material("basecolor"), suffix=".exr"), "basecolor") == "lin_rec709"
     assert colorspace(document(material("basecolor"), suffix=".tif", depth="float"), "basecolor") == "lin_rec709"
     assert colorspace(document(material("basecolor"), suffix=".tif"), "basecolor") == "srgb_texture"
@@ -204,7 +204,7 @@ def test_packed_and_glossy_maps_are_taken_apart():
     assert given["specular_roughness"] == 0.75
 
 
-def test_height_displaces_in_metres_from_the_middle():
+def test_height_displaces_in_meters_from_the_middle():
     root = document(material("basecolor", "height", height_scale=0.012))
     assert shader_inputs(root, "displacement", {"height": 0.75}) == {"displacement": 0.25, "scale": 0.012}
     assert root.find("displacement/input[@name='scale']").attrib["unit"] == "meter"

@@ -34,7 +34,7 @@ def test_a_material_comes_back():
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("encoding", ["srgb", "linear"])
-def test_colours_of_any_channels_come_back_over_white_too(channels, encoding):
+def test_colors_of_any_channels_come_back_over_white_too(channels, encoding):
     pixels = np.random.default_rng(0).random((9, 7, channels), dtype=np.float32) * 3
     planes = planes_of(Material({"basecolor": Texture(pixels, encoding)}))
     assert planes.values.shape[2] == channels
@@ -43,7 +43,7 @@ def test_colours_of_any_channels_come_back_over_white_too(channels, encoding):
     )
 
 
-def test_a_strong_map_does_not_outweigh_the_colour():
+def test_a_strong_map_does_not_outweigh_the_color():
     planes = planes_of(wall(height=plane(0.5) + np.linspace(0, 50, 64, dtype=np.float32)[:, None, None]))
     shares = planes.values.var(axis=(0, 1)) * planes.balanced_weights()
     assert shares[:3].sum() == pytest.approx(1, rel=1e-3)

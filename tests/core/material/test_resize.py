@@ -49,7 +49,7 @@ def test_what_repeats_goes_on_repeating():
     np.testing.assert_allclose(of("height", texture(shifted, wrap="xy")).pixels, np.roll(small, (2, 1), axis=(0, 1)))
 
 
-def test_colours_are_averaged_as_light():
+def test_colors_are_averaged_as_light():
     checks = np.zeros((4, 4, 3))
     checks[::2, ::2] = checks[1::2, 1::2] = 1
     small = of("basecolor", texture(checks, "srgb"))
@@ -58,7 +58,7 @@ def test_colours_are_averaged_as_light():
 
 
 @pytest.mark.parametrize("encoding", ["srgb", "linear"])
-def test_what_nobody_sees_does_not_colour_what_is_seen(encoding):
+def test_what_nobody_sees_does_not_color_what_is_seen(encoding):
     cutout = np.zeros((2, 4, 4))
     cutout[:, 0] = (1, 0, 0, 1)  # red leaf, green paper
     cutout[:, 1:3] = (0, 1, 0, 0)

@@ -354,10 +354,10 @@ def test_fitted_pictures_keep_their_shape(shape, drawn):
 def test_rows_and_sheets_hold_their_pictures_untouched():
     rng = np.random.default_rng(0)
     pictures = [rng.uniform(0, 1, (40, width, 3)).astype(np.float32) for width in (30, 50, 20)]
-    grey = rng.uniform(0, 1, (40, 25, 1)).astype(np.float32)
-    row = labeled_row([*pictures, grey], ["photograph", "re-rendering", "", "a label longer than its picture"])
+    gray = rng.uniform(0, 1, (40, 25, 1)).astype(np.float32)
+    row = labeled_row([*pictures, gray], ["photograph", "re-rendering", "", "a label longer than its picture"])
     whole = sheet([row, labeled_row(pictures[:1], [""])], "Title", "facts")
-    for picture in (*pictures, np.repeat(grey, 3, axis=2), row):
+    for picture in (*pictures, np.repeat(gray, 3, axis=2), row):
         assert contains(whole, picture)
     assert whole.shape[0] > 2 * 40
     assert sheet([row]).shape[0] < whole.shape[0]

@@ -92,10 +92,10 @@ def test_a_described_material_is_described_anew(tmp_path: Path, format_: str, de
     assert not list((tmp_path / "out").glob(".*"))
 
 
-def test_colours_in_a_space_of_their_own_stay_in_it(tmp_path: Path) -> None:
+def test_colors_in_a_space_of_their_own_stay_in_it(tmp_path: Path) -> None:
     aces = FileSource(Path("scan.exr"), "float", colorspace="ACEScg")
-    colour = Texture(np.full((16, 16, 3), 0.25, np.float32), "linear", "xy", aces)
-    folder = save_material(Material({"basecolor": colour}, name="scan"), tmp_path / "scan", suffix=".exr")
+    color = Texture(np.full((16, 16, 3), 0.25, np.float32), "linear", "xy", aces)
+    folder = save_material(Material({"basecolor": color}, name="scan"), tmp_path / "scan", suffix=".exr")
     np.testing.assert_allclose(load_material(folder).maps["basecolor"].pixels, 0.25, atol=1e-5)
     upscale_all([folder], tmp_path / "out", UpscaleOptions(scale=2, method="lanczos"))
     back = load_material(tmp_path / "out").maps["basecolor"]
@@ -177,7 +177,7 @@ def test_a_result_too_wide_for_its_format_is_refused_before_any_work(tmp_path: P
     strip = Texture(np.zeros((1, 40000, 3), dtype=np.float32), "srgb")
     source = write_texture(strip, tmp_path / "strip.jpg")
     outcome = upscale_all([source], tmp_path / "out", FAST)
-    assert "ends at 65500" in outcome.failed[0][1].sentence
+    assert "limited to 65,500 pixels" in outcome.failed[0][1].sentence
     assert not (tmp_path / "out").exists()
 
 

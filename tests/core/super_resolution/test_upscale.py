@@ -1,4 +1,4 @@
-"""The tool's promises: exact, registered, in range, unit, and nothing of the colour lost."""
+"""The tool's promises: exact, registered, in range, unit, and nothing of the color lost."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def test_rolling_a_wrapped_input_rolls_the_output(wall: dict[str, Texture], meth
     assert np.abs(np.roll(a, (4 * step, 8 * step), axis=(0, 1)) - b).max() < EXACT
 
 
-def test_centre_of_nine_equals_the_wrapped_one(wall: dict[str, Texture]) -> None:
+def test_center_of_nine_equals_the_wrapped_one(wall: dict[str, Texture]) -> None:
     texture = wall["basecolor"]
     nine = texture.with_pixels(np.tile(texture.pixels, (3, 3, 1)))
     size = 4 * texture.height
-    centre = upscale(nine, wrap="none", **FAST).pixels[size : 2 * size, size : 2 * size]
-    assert np.abs(centre - upscale(texture, wrap="xy", **FAST).pixels).max() < EXACT
+    center = upscale(nine, wrap="none", **FAST).pixels[size : 2 * size, size : 2 * size]
+    assert np.abs(center - upscale(texture, wrap="xy", **FAST).pixels).max() < EXACT
 
 
 def test_auto_finds_the_wrap_and_says_so(wall: dict[str, Texture]) -> None:

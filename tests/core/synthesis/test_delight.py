@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from matshot.shading.procedural import noise
-from matshot.synthesis.delight import evened_color, levelled
+from matshot.synthesis.delight import evened_color, leveled
 
 
 def grain(seed=0, slope=0.4):
@@ -22,7 +22,7 @@ def ramp(size):
 def test_even_grain_is_returned_itself(seed):
     color = grain(seed)
     assert evened_color(color, "xy") is color
-    assert levelled(color, "xy") is color
+    assert leveled(color, "xy") is color
 
 
 def test_light_is_divided_out():
@@ -36,7 +36,7 @@ def test_light_is_divided_out():
     assert parts[0].std() == pytest.approx(parts[-1].std(), rel=0.12)
 
 
-def test_coloured_light_is_taken_off_channel_by_channel():
+def test_colored_light_is_taken_off_channel_by_channel():
     tint = 1 + ramp(180)[None, :, None] * np.array([0.4, 0.0, -0.4], dtype=np.float32)
     even = evened_color(grain() * tint, "x")
     first, last = (part.mean(axis=(0, 1)) for part in (even[:, :40], even[:, -40:]))
@@ -58,10 +58,10 @@ def test_what_is_no_light_stays():
 def test_a_climb_is_taken_off_heights():
     flat = grain()[..., :1]
     climbing = (flat + 0.5 * ramp(160)[:, None, None]).astype(np.float32)
-    np.testing.assert_allclose(levelled(climbing, "y"), flat, atol=0.03)
+    np.testing.assert_allclose(leveled(climbing, "y"), flat, atol=0.03)
 
 
-def test_the_mean_colour_stays():
+def test_the_mean_color_stays():
     lit = grain() * (1 + 0.4 * ramp(180)[None, :, None])
     np.testing.assert_allclose(evened_color(lit, "xy").mean(axis=(0, 1)), lit.mean(axis=(0, 1)), rtol=1e-4)
 
@@ -70,4 +70,4 @@ def test_the_mean_colour_stays():
 def test_small_pictures_are_returned_themselves(shape):
     values = np.random.default_rng(0).random(shape).astype(np.float32)
     assert evened_color(values, "xy") is values
-    assert levelled(values, "xy") is values
+    assert leveled(values, "xy") is values

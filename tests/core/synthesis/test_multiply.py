@@ -113,10 +113,10 @@ def test_count_gives_seeds_in_a_row_one_by_one(wall):
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 40, 3), (32, 32, 1)])
-def test_one_colour_gives_that_colour(shape):
+def test_one_color_gives_that_color(shape):
     made = one(image(np.full(shape, 0.3)), size="40x24")
     np.testing.assert_array_equal(made.maps["basecolor"].pixels, np.full((24, 40, shape[2]), 0.3, dtype=np.float32))
-    assert "of one colour" in made.parameters["notes"][0]
+    assert "of one color" in made.parameters["notes"][0]
 
 
 def test_a_source_without_a_patch_is_refused():

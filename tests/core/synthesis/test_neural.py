@@ -1,4 +1,4 @@
-"""Textures by optimisation: like their source, of any size, repeating, reproducible."""
+"""Textures by optimization: like their source, of any size, repeating, reproducible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matshot.errors import Cancelled, MatshotError
 from matshot.inference.cards import Registry
 from matshot.progress import Progress
 from matshot.shading.procedural import brick_wall
-from matshot.synthesis.neural import optimised
+from matshot.synthesis.neural import optimized
 from matshot.synthesis.texture_loss import (
     PATCH,
     Objectives,
@@ -33,7 +33,7 @@ def objectives():
 
 @pytest.fixture(scope="module")
 def result(source):
-    return optimised(source, 64, 80, wrap="xy", seed=1, threads=1, device="cpu")
+    return optimized(source, 64, 80, wrap="xy", seed=1, threads=1, device="cpu")
 
 
 def patch_distance(picture, source):
@@ -52,7 +52,7 @@ def noise(shape, seed=0):
     return np.random.default_rng(seed).random((*shape, 3), dtype=np.float32)
 
 
-def test_patches_and_colours_are_the_sources(result, source):
+def test_patches_and_colors_are_the_sources(result, source):
     assert result.shape == (64, 80, 3)
     assert result.dtype == np.float32
     assert patch_distance(result, source) < 0.3 * patch_distance(source[:, :32], source[:, 32:])
@@ -85,7 +85,7 @@ def test_no_step_where_it_repeats(result):
 
 def test_same_seed_same_result_and_other_seed_another(source):
     first, again, other = (
-        optimised(source[:40, :40], 32, 32, seed=seed, threads=1, device="cpu") for seed in (3, 3, 4)
+        optimized(source[:40, :40], 32, 32, seed=seed, threads=1, device="cpu") for seed in (3, 3, 4)
     )
     assert np.array_equal(first, again)
     assert np.abs(first - other).mean() > 0.01
@@ -93,14 +93,14 @@ def test_same_seed_same_result_and_other_seed_another(source):
 
 @pytest.mark.parametrize("size", [(33, 50), (16, 70), (100, 47)])
 def test_any_size(source, size):
-    made = optimised(source[:50, :61], *size, wrap="xy", source_wrap="none", threads=1, device="cpu")
+    made = optimized(source[:50, :61], *size, wrap="xy", source_wrap="none", threads=1, device="cpu")
     assert made.shape == (*size, 3)
     assert np.isfinite(made).all()
 
 
 def test_octaves_are_shown_and_progress_rises():
     shown, told = [], []
-    made = optimised(
+    made = optimized(
         np.ascontiguousarray(brick_wall(128, 1)["basecolor"].pixels[..., :3]),
         64,
         64,
@@ -122,20 +122,20 @@ def test_can_be_cancelled_within_an_octave(source):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        optimised(source, 64, 64, threads=1, device="cpu", progress=Progress(listener))
+        optimized(source, 64, 64, threads=1, device="cpu", progress=Progress(listener))
 
 
 def test_bad_input_is_one_sentence_or_the_obvious_result(source, tmp_path):
     flat = np.full((32, 32, 3), (0.2, 0.4, 0.6), np.float32)
-    assert np.array_equal(optimised(flat, 20, 40), np.full((20, 40, 3), (0.2, 0.4, 0.6), np.float32))
+    assert np.array_equal(optimized(flat, 20, 40), np.full((20, 40, 3), (0.2, 0.4, 0.6), np.float32))
     with pytest.raises(MatshotError, match="at least"):
-        optimised(source[:1, :1], 64, 64)
+        optimized(source[:1, :1], 64, 64)
     with pytest.raises(MatshotError, match="at least"):
-        optimised(source, 8, 64)
+        optimized(source, 8, 64)
     with pytest.raises(MatshotError, match="not numbers"):
-        optimised(np.where(source > 0.5, np.nan, source), 64, 64)
+        optimized(np.where(source > 0.5, np.nan, source), 64, 64)
     with pytest.raises(MatshotError, match="missing"):
-        optimised(source, 64, 64, models=Registry(tmp_path))
+        optimized(source, 64, 64, models=Registry(tmp_path))
     with pytest.raises(MatshotError, match="memory"):
         Objectives("cpu", 1, memory="1M")
 

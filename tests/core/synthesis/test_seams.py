@@ -171,7 +171,7 @@ def test_a_surface_repeats_in_all_its_maps():
 
 
 def test_maps_stay_in_step():
-    """What was the same in two maps is the same afterwards."""
+    """What was the same in two maps is the same afterward."""
     whole = surface()
     red = srgb_from_linear(whole.base_color)[..., :1]
     tile = seamless_surface(Surface.of(whole.base_color, whole.normal, red))

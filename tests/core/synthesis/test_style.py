@@ -63,7 +63,7 @@ def test_no_strength_no_change():
         assert np.array_equal(result.maps[kind].pixels, texture.pixels)
 
 
-def test_colours_are_the_looks_and_structure_is_the_contents(styled):
+def test_colors_are_the_looks_and_structure_is_the_contents(styled):
     content, look = wall(), grain()
     assert colors(styled).mean(axis=(0, 1)) == pytest.approx(colors(look).mean(axis=(0, 1)), abs=0.03)
     assert colors(styled).std(axis=(0, 1)) == pytest.approx(colors(look).std(axis=(0, 1)), rel=0.3)
@@ -79,7 +79,7 @@ def test_more_strength_is_further_from_the_content(styled):
     assert 0.005 < distances[0] < distances[1] < np.abs(colors(styled) - colors(content)).mean()
 
 
-def test_kept_colours_change_in_lightness_alone():
+def test_kept_colors_change_in_lightness_alone():
     content = wall()
     result = style(content, grain(), StyleOptions(keep_color=True, **QUICK))
     change = colors(result) - colors(content)
@@ -137,9 +137,9 @@ def test_heights_out_of_range_are_made_up_for_by_the_scale():
     assert height.min() >= 0
     assert height.max() <= 1
     relief = transfer.apply(look.maps["height"].pixels)
-    metres = 0.02 * content.maps["height"].pixels + 0.2 * (relief - relief.mean())
+    meters = 0.02 * content.maps["height"].pixels + 0.2 * (relief - relief.mean())
     made = result.height_scale * height
-    assert made - made.mean() == pytest.approx(metres - metres.mean(), abs=1e-5)
+    assert made - made.mean() == pytest.approx(meters - meters.mean(), abs=1e-5)
 
 
 @pytest.mark.parametrize(("wrap", "size"), [("none", 50), ("x", 48)])

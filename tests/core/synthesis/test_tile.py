@@ -203,7 +203,7 @@ def test_a_size_of_whole_tiles_stays():
 # Light and slopes.
 
 
-def test_vignetting_is_taken_off_colour_alone():
+def test_vignetting_is_taken_off_color_alone():
     y, x = np.mgrid[-1:1:160j, -1:1:180j]
     light = (1 - 0.18 * (np.square(x) + np.square(y)))[..., None].astype(np.float32)
     scalar = grain(160, 180, 1)[..., :1]
@@ -248,7 +248,7 @@ def test_sources_alpha_and_encodings_stay():
     assert (result.source, result.encoding, result.pixels.shape) == (source, "srgb", (80, 90, 4))
 
 
-def test_bright_linear_colours_stay_bright():
+def test_bright_linear_colors_stay_bright():
     linear = 20 * linear_from_srgb(grain(100, 110))
     result = tile(picture(linear, "linear")).maps["basecolor"].pixels
     assert result.max() > 0.9 * linear.max()
