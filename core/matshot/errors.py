@@ -8,4 +8,16 @@ __all__ = ["Cancelled", "MatshotError", "unknown_choice"]
 
 
 class Cancelled(Exception):
-    """Raised by a progress callback to stop a job; whatever was half-written is removed."""
+    """Raised by a progress callback to stop a job; whatever was half-written is removed.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_wall
+        >>> def stop(fraction, stage):
+        ...     raise matshot.Cancelled
+        >>> try:
+        ...     matshot.upscale(brick_wall(64)["basecolor"], progress=stop)
+        ... except matshot.Cancelled:
+        ...     print("cancelled")
+        cancelled
+    """

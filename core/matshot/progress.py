@@ -62,7 +62,22 @@ class _Heartbeat(Progress):
 
 
 class CancelSwitch:
-    """Wraps a listener so that another thread can stop the job at its next report."""
+    """Wraps a listener so that another thread can stop the job at its next report.
+
+    Args:
+        listener: called with every report; None for nobody.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.progress import CancelSwitch
+        >>> from matshot.shading.procedural import brick_wall
+        >>> switch = CancelSwitch()
+        >>> switch.cancel()  # from any thread
+        >>> matshot.multiply(brick_wall(64)["basecolor"], progress=switch)
+        Traceback (most recent call last):
+        ...
+        matshot.errors.Cancelled
+    """
 
     def __init__(self, listener: Listener | None = None) -> None:
         self._listener = listener

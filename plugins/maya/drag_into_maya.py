@@ -1,4 +1,4 @@
-"""Dragged from a file browser into Maya's view, this installs Matshot's plug-in for the user and shows its shelf."""
+"""Drag this file into Maya's viewport to install Matshot for the current user and show its shelf."""
 
 import os
 import shutil
@@ -13,33 +13,40 @@ _PACKAGES = ("matshot_maya", "matshot_host")
 
 
 def onMayaDroppedPythonFile(*_: Any) -> None:
-    """Called by Maya when this file is dropped on it."""
+    """Install Matshot; called by Maya when this file is dropped on it."""
     try:
         modules = os.path.join(cmds.internalVar(userAppDir=True), "modules")
         scripts = _install(modules)
         _reload(scripts)
     except OSError as error:
         where = " ({})".format(error.filename) if error.filename else ""
-        _tell("Matshot could not be installed: {}{}.".format((error.strerror or str(error)).lower(), where), "critical")
+        reason = (error.strerror or str(error)).lower()
+        _show_message("Matshot could not be installed: {}{}.".format(reason, where), "critical")
         return
-    _tell("Matshot is installed in {}. Its tools are on the shelf 'Matshot'.".format(modules), "information")
+    _show_message("Installed Matshot in {}. Its tools are on the Matshot shelf.".format(modules), "information")
 
 
 def _install(modules: str) -> str:
-    """Copy the module and its description to the user's modules; the folder of its scripts.
+    """Copy the module and its description to the user's modules folder.
 
-    An older module is renamed aside until the new one is in its place, and comes back if that fails. A folder or a file
-    of these names that is not Matshot's is never touched.
+    An older module is renamed until the new one is in place, and restored if that fails. A folder or file of the same
+    name that does not belong to Matshot is never touched.
+
+    Returns:
+        The scripts folder of the module.
+
+    Raises:
+        OSError: when the module is incomplete or cannot be copied.
     """
     source, host = os.path.join(_HERE, "matshot"), _host_package()
     target, description = os.path.join(modules, "matshot"), os.path.join(modules, "matshot.mod")
     mark = uuid.uuid4().hex
     fresh, old = "{}.{}.partial".format(target, mark), "{}.{}.old".format(target, mark)
     if not os.path.isdir(source) or not host:
-        raise FileNotFoundError(2, "the folder 'matshot' beside drag_into_maya.py is missing or not whole", _HERE)
+        raise FileNotFoundError(2, "the folder 'matshot' next to drag_into_maya.py is missing or incomplete", _HERE)
     for path in (target, description):
         if os.path.lexists(path) and not _is_ours(path):
-            raise FileExistsError(17, "it is not Matshot's; move it away first", path)
+            raise FileExistsError(17, "it does not belong to Matshot, move it first", path)
     if not os.path.isdir(modules):
         os.makedirs(modules)
     ignored = shutil.ignore_patterns("__pycache__")
@@ -66,7 +73,7 @@ def _install(modules: str) -> str:
 
 
 def _is_ours(path: str) -> bool:
-    """Whether a module folder, or a module's description, is one of Matshot's."""
+    """Whether a module folder or a module description belongs to Matshot."""
     if os.path.isdir(path):
         return os.path.isfile(os.path.join(path, "scripts", "matshot_maya", "__init__.py"))
     try:
@@ -77,7 +84,7 @@ def _is_ours(path: str) -> bool:
 
 
 def _host_package() -> str:
-    """Where ``matshot_host`` is: packed with the module or, in a checkout, among the sources; empty if nowhere."""
+    """Folder of ``matshot_host``: in the packed module or in the sources of a checkout; empty if missing."""
     checkout = os.path.join(os.path.dirname(os.path.dirname(_HERE)), "core", "matshot_host")
     for folder in (os.path.join(_HERE, "matshot", "scripts", "matshot_host"), checkout):
         if os.path.isdir(folder):
@@ -86,10 +93,10 @@ def _host_package() -> str:
 
 
 def _reload(scripts: str) -> None:
-    """Show the shelf now; from the next start on, Maya finds the module by itself."""
-    session = sys.modules.get("matshot_maya.session")
-    if session is not None:
-        session.close()
+    """Show the shelf now; Maya loads the module itself after a restart."""
+    commands = sys.modules.get("matshot_maya.commands")
+    if commands is not None:
+        commands.close()
     for name in [name for name in sys.modules if name.split(".")[0] in _PACKAGES]:
         del sys.modules[name]
     if scripts not in sys.path:
@@ -99,5 +106,5 @@ def _reload(scripts: str) -> None:
     shelf.build()
 
 
-def _tell(sentence: str, icon: str) -> None:
+def _show_message(sentence: str, icon: str) -> None:
     cmds.confirmDialog(title="Matshot", message=sentence, button=["OK"], icon=icon)

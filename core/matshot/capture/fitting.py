@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -23,19 +23,14 @@ from ..image.color import Pixels
 from ..image.normals import unit_normals
 from ..progress import Progress
 from ..shading.brdf import (
-    MOST_DIELECTRIC,
     SMOOTHEST,
     Values,
-    ggx_from_stretched,
     ggx_with_gradient,
-    stretched_exponential_with_gradient,
 )
 from ..shading.render import Camera, PointLight
 from ..shading.surface import DIELECTRIC, Surface
 from .lumitexels import Lumitexels
 from .shading import GuidedSlopes, Response, integrable_slopes
-
-Model: TypeAlias = Literal["stretched", "ggx"]
 
 #: Pixels that are fitted at once, so that their derivatives stay in the cache.
 _BLOCK = 512
@@ -197,7 +192,6 @@ def fitted_surface(
     scale: Scale,
     guide: Pixels,
     *,
-    model: Model = "ggx",
     guided: GuidedSlopes | None = None,
     initial: Surface | None = None,
     priors: Priors | None = None,
@@ -212,7 +206,6 @@ def fitted_surface(
         lamp: the flash, whose intensity is ignored.
         scale: see :func:`estimated_scale`.
         guide: ``H x W x 3``, the tile's ambient picture, by which neighbours are told to be alike.
-        model: ``stretched``, the paper's, converted in the end; or ``ggx``, what hosts render.
         guided: slopes to start from.
         initial: a first guess of the surface, ``H x W``; its metallic is kept.
         priors: what is expected.
@@ -231,7 +224,7 @@ def fitted_surface(
     priors, progress = priors or Priors(), progress or Progress(None)
     metallic = np.full(height * width, scale.metallic, np.float32) if initial is None else initial.metallic.reshape(-1)
     data = _Data.of(lumitexels, camera, lamp)
-    fitted: _Ggx | _Stretched = _Ggx(metallic) if model == "ggx" else _Stretched(scale)
+    fitted = _Ggx(metallic)
     albedo = data.level_albedo(scale.intensity)
     theta = fitted.started(albedo * (0.3 if scale.metallic else 0.8), scale)
     if guided is not None:
@@ -304,7 +297,7 @@ class _Data:
         lit = self.values / (rays.strength * rays.light[..., 2:])
         return np.asarray(np.median(lit[:, 1:], axis=1) * (np.pi / intensity), np.float32)
 
-    def with_noise_of(self, model: _Reflectance, theta: Pixels, intensity: float) -> _Data:
+    def with_noise_of(self, model: _Ggx, theta: Pixels, intensity: float) -> _Data:
         """The same with the noise that a fit leaves, learnt from a sample."""
         some = slice(None, None, max(1, len(theta) // _SAMPLE))
         value, _, _ = model.predicted(theta[some], some, _Rays(self.points[some], self.camera, self.lamp), intensity)
@@ -313,35 +306,6 @@ class _Data:
         changed = self.noise.copy()
         changed[:, 1:] = np.clip(noise, _LEAST_NOISE, _MOST_NOISE)
         return replace(self, noise=changed, typical_noise=noise)
-
-
-class _Reflectance(Protocol):
-    """A model's parameters and what they predict.
-
-    Attributes:
-        own: for each colour, the numbers of its three parameters, each of which only its channel depends on.
-        shared: numbers of the others.
-        highlight: numbers of those that the mean highlight and smoothness pull.
-        least: lower bound of each.
-        greatest: upper bound.
-    """
-
-    own: list[list[int]]
-    shared: list[int]
-    highlight: list[int]
-    least: NDArray[np.float32]
-    greatest: NDArray[np.float32]
-
-    def started(self, albedo: Pixels, scale: Scale | None) -> Pixels:
-        """Parameters ``N x P`` of a level surface."""
-
-    def predicted(
-        self, theta: Pixels, pixels: slice | NDArray[np.int_], rays: _Rays, intensity: float
-    ) -> tuple[Values, list[Values], list[Values]]:
-        """Radiance and its derivatives by own and by shared parameters, ``n x K x 3`` each."""
-
-    def surface(self, theta: Pixels, size: tuple[int, int]) -> Surface:
-        """What hosts render."""
 
 
 class _Lit:
@@ -365,7 +329,15 @@ class _Lit:
 
 
 class _Ggx:
-    """Logarithms of base color, slopes, roughness; metallic is given."""
+    """Logarithms of base color, slopes, roughness; metallic is given.
+
+    Attributes:
+        own: for each color, the numbers of its three parameters, each of which only its channel depends on.
+        shared: numbers of the others.
+        highlight: numbers of those that the mean highlight and smoothness pull.
+        least: lower bound of each.
+        greatest: upper bound.
+    """
 
     own, shared, highlight = [[0, 1, 2]], [3, 4, 5], [5]
     least = np.array([_DARKEST] * 3 + [-_STEEPEST] * 2 + [SMOOTHEST], np.float32)
@@ -375,6 +347,7 @@ class _Ggx:
         self._metallic = metallic
 
     def started(self, albedo: Pixels, scale: Scale | None) -> Pixels:
+        """Parameters ``N x P`` of a level surface."""
         theta = np.zeros((len(albedo), 6), np.float32)
         theta[:, :3] = np.log(np.clip(albedo, 0.005, 1))
         theta[:, 5] = _TYPICAL_ROUGHNESS if scale is None else scale.roughness
@@ -383,6 +356,7 @@ class _Ggx:
     def predicted(
         self, theta: Pixels, pixels: slice | NDArray[np.int_], rays: _Rays, intensity: float
     ) -> tuple[Values, list[Values], list[Values]]:
+        """Radiance and its derivatives by own and by shared parameters, ``n x K x 3`` each."""
         lit = _Lit(theta, rays, intensity)
         base = np.exp(theta[:, np.newaxis, :3])
         metallic = self._metallic[pixels][:, np.newaxis, np.newaxis]
@@ -393,73 +367,12 @@ class _Ggx:
         return value * lit.cosine, [by.base_color * base * lit.cosine], [*slopes, by.roughness * lit.cosine]
 
     def surface(self, theta: Pixels, size: tuple[int, int]) -> Surface:
+        """What hosts render."""
         return Surface.of(
             np.exp(theta[:, :3]).reshape(*size, 3),
             _normals(theta, size),
             theta[:, 5].reshape(size),
             self._metallic.reshape(size),
-        )
-
-
-class _Stretched:
-    """Logarithms of diffuse colour, slopes, logarithms of specular colour, and U of S = U U^T.
-
-    U is lower triangular with the logarithms of its diagonal, so that S is positive definite.
-    """
-
-    own, shared, highlight = [[0, 1, 2], [5, 6, 7]], [3, 4, 8, 9, 10], [5, 6, 7, 8, 9, 10]
-    least = np.array([_DARKEST - 1.2] * 3 + [-_STEEPEST] * 2 + [-9] * 3 + [-0.5, -20, -0.5], np.float32)
-    greatest = np.array([_BRIGHTEST] * 3 + [_STEEPEST] * 2 + [4] * 3 + [5, 20, 5], np.float32)
-    #: The exponent. The paper fits one for the surface; at 1 the lobe has about GGX's tail.
-    alpha = 1.2
-
-    def __init__(self, scale: Scale) -> None:
-        self._metallic = scale.metallic
-
-    def started(self, albedo: Pixels, scale: Scale | None) -> Pixels:
-        assert scale is not None
-        theta = np.zeros((len(albedo), 11), np.float32)
-        theta[:, :3] = np.log(np.clip(albedo * (1 - 0.95 * scale.metallic), 0.005, 1) / np.pi)
-        width = np.float32(max(scale.roughness, SMOOTHEST) ** 2)
-        mirror = np.clip(albedo, 0.005, 1) if scale.metallic else np.float32(MOST_DIELECTRIC * DIELECTRIC)
-        theta[:, 5:8] = np.log(mirror / (4 * np.pi * width**2))
-        theta[:, 8] = theta[:, 10] = -np.log(width)
-        return theta
-
-    def predicted(
-        self, theta: Pixels, pixels: slice | NDArray[np.int_], rays: _Rays, intensity: float
-    ) -> tuple[Values, list[Values], list[Values]]:
-        lit = _Lit(theta, rays, intensity)
-        diffuse, mirror = np.exp(theta[:, np.newaxis, :3]), np.exp(theta[:, np.newaxis, 5:8])
-        matrix = self._matrix(theta)[:, np.newaxis]
-        value, by = stretched_exponential_with_gradient(
-            lit.normal, rays.view, rays.light, diffuse, mirror, matrix, self.alpha
-        )
-        u11, u12, u22 = (np.asarray(u)[:, np.newaxis, np.newaxis] for u in self._factor(theta))
-        by_matrix = [
-            (2 * u11 * by.s11 + u12 * by.s12) * u11,
-            u11 * by.s12 + 2 * u12 * by.s22,
-            2 * u22 * by.s22 * u22,
-        ]
-        own = [by.rho_d * diffuse * lit.cosine, by.rho_s * mirror * lit.cosine]
-        slopes = lit.by_slopes(value, by.slope_x, by.slope_y)
-        return value * lit.cosine, own, [*slopes, *(plane * lit.cosine for plane in by_matrix)]
-
-    @staticmethod
-    def _factor(theta: Pixels) -> tuple[Pixels, Pixels, Pixels]:
-        return np.exp(theta[:, 8]), theta[:, 9], np.exp(theta[:, 10])
-
-    def _matrix(self, theta: Pixels) -> Pixels:
-        u11, u12, u22 = self._factor(theta)
-        return np.stack([u11**2, u11 * u12, u12**2 + u22**2], axis=1)
-
-    def surface(self, theta: Pixels, size: tuple[int, int]) -> Surface:
-        converted = ggx_from_stretched(np.exp(theta[:, :3]), np.exp(theta[:, 5:8]), self._matrix(theta), self.alpha)
-        scalars = converted.roughness, converted.metallic, converted.specular, converted.anisotropy, converted.angle
-        return Surface.of(
-            converted.base_color.reshape(*size, 3).astype(np.float32),
-            _normals(theta, size),
-            *(values.reshape(size).astype(np.float32) for values in scalars),
         )
 
 
@@ -473,7 +386,7 @@ class _Pulls:
 
     def __init__(
         self,
-        model: _Ggx | _Stretched,
+        model: _Ggx,
         start: Pixels,
         priors: Priors,
         size: tuple[int, int],
@@ -492,9 +405,8 @@ class _Pulls:
         if initial is not None:
             facing = np.maximum(initial.normal[..., 2:], 0.1)
             known |= self._pull([3, 4], (initial.normal[..., :2] / facing).reshape(-1, 2), priors.initial)
-            if isinstance(model, _Ggx):
-                self._pull([5], initial.roughness.reshape(-1, 1), priors.initial)
-                self._pull([0, 1, 2], np.log(np.maximum(initial.base_color, 2e-3)).reshape(-1, 3), 2 * priors.initial)
+            self._pull([5], initial.roughness.reshape(-1, 1), priors.initial)
+            self._pull([0, 1, 2], np.log(np.maximum(initial.base_color, 2e-3)).reshape(-1, 3), 2 * priors.initial)
         if not known:
             self._pull([3, 4], np.zeros((1, 2), np.float32), priors.slope)
 
@@ -548,7 +460,7 @@ def guided_filter(guide: Pixels, values: Pixels, radius: int = 6, edge: float = 
 
 
 def _solved(
-    model: _Reflectance,
+    model: _Ggx,
     data: _Data,
     theta: Pixels,
     intensity: float,
@@ -578,7 +490,7 @@ _Objective: TypeAlias = Callable[[Pixels], tuple[Values, Values, Values]]
 
 
 def _objective(
-    model: _Reflectance, data: _Data, pixels: slice, intensity: float, target: Pixels, precision: Pixels
+    model: _Ggx, data: _Data, pixels: slice, intensity: float, target: Pixels, precision: Pixels
 ) -> _Objective:
     rays = _Rays(data.points[pixels], data.camera, data.lamp)
     seen = np.log(data.values[pixels] + data.floor)
@@ -612,9 +524,7 @@ def _objective(
     return evaluated
 
 
-def _levenberg_marquardt(
-    objective: _Objective, theta: Pixels, model: _Reflectance, steps: int
-) -> tuple[Pixels, Pixels]:
+def _levenberg_marquardt(objective: _Objective, theta: Pixels, model: _Ggx, steps: int) -> tuple[Pixels, Pixels]:
     """Parameters and cost after so many steps; each pixel has its own damping."""
     cost, curvature, gradient = objective(theta)
     damping = np.full(len(theta), 1e-2)

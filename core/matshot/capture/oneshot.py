@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
+from matshot_host.tools import ONESHOT
+
 from ..errors import MatshotError
-from ..image.types import Wrap
+from ..image.types import Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..material.types import Material
 from ..progress import Listener, Progress
 from ..shading.render import Camera
 from .finish import LARGEST, CaptureOptions, captured_material
-from .photograph import Photograph, read_photograph
+from .photograph import Photograph, photograph_file, read_photograph
 from .photometric import explained
 from .prediction import predicted_surface
 from .refinement import refined
@@ -31,28 +33,29 @@ class OneShotOptions(CaptureOptions):
         wrap: axes on which an evenly lit texture repeats already; ``auto`` measures it.
     """
 
+    table: ClassVar = ONESHOT
+
     light: Literal["flash", "even"] = "flash"
     refine: bool = False
     wrap: Wrap | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        """Refuse what does not exist, in one sentence."""
+        """Check the values, and that they go together."""
         super().__post_init__()
-        if self.light not in ("flash", "even"):
-            raise MatshotError(f"There is no light {self.light!r}; there are flash, even.")
-        if self.wrap not in ("auto", "none", "x", "y", "xy"):
-            raise MatshotError(f"There is no wrap {self.wrap!r}; there are auto, none, x, y, xy.")
         if self.refine and self.light != "flash":
-            raise MatshotError("Only a flash photograph can be refined: of an even one it is not known how it was lit.")
+            raise MatshotError("Only a flash photograph can be refined. Turn off Refine, or set Light to flash.")
 
 
 def oneshot(
-    photograph: str | Path, options: OneShotOptions | None = None, *, progress: Listener | None = None
+    photograph: str | os.PathLike[str] | Texture,
+    options: OneShotOptions | None = None,
+    *,
+    progress: Listener | None = None,
 ) -> Material:
     """A material from one photograph of a flat surface, seen straight from above.
 
     Args:
-        photograph: file: JPEG, PNG, TIFF, EXR ...
+        photograph: file (JPEG, PNG, TIFF, EXR ...), or a texture that was read from one.
         options: see :class:`OneShotOptions`.
         progress: told ``(fraction, stage)``; may raise ``Cancelled``.
 
@@ -104,8 +107,8 @@ def oneshot(
         surface,
         chosen,
         wrap=wrap,
-        name=Path(photograph).stem,
-        origin=Path(photograph).name,
+        name=photograph_file(photograph).stem,
+        origin=photograph_file(photograph).name,
         span=width / max(width, height),
         parameters=parameters,
         progress=whole.part(0.8, 1.0, "finishing"),

@@ -81,7 +81,16 @@ class Photograph:
         return int(self.pixels.shape[1]), int(self.pixels.shape[0])
 
 
-def read_photograph(path: str | os.PathLike[str], fov: float | None = None, largest: int = 2048) -> Photograph:
+def photograph_file(photograph: str | os.PathLike[str] | Texture) -> Path:
+    """The file of a photograph; ``photograph`` for a texture that comes from none."""
+    if isinstance(photograph, Texture):
+        return photograph.source.path if photograph.source else Path("photograph")
+    return Path(photograph)
+
+
+def read_photograph(
+    photograph: str | os.PathLike[str] | Texture, fov: float | None = None, largest: int = 2048
+) -> Photograph:
     """Read a photograph and refuse one that nothing can be made of.
 
     Integer files (JPEG, PNG, TIFF ...) are taken as sRGB-encoded and end at 1; half and float files (EXR, HDR) as
@@ -89,7 +98,7 @@ def read_photograph(path: str | os.PathLike[str], fov: float | None = None, larg
     three channels, and alpha is dropped.
 
     Args:
-        path: of a file that :func:`~matshot.image.reader.read_texture` reads.
+        photograph: a file that :func:`~matshot.image.reader.read_texture` reads, or what it read.
         fov: field of view in degrees across the longer side; without it from EXIF, else 60.
         largest: longer side, in pixels, to which a larger photograph is shrunk, in linear light and by areas.
 
@@ -97,7 +106,7 @@ def read_photograph(path: str | os.PathLike[str], fov: float | None = None, larg
         MatshotError: for what cannot be read, is smaller than 64 pixels, black, the same everywhere or over-exposed in
             over 40 % of its pixels, and for an impossible field of view.
     """
-    name = Path(path).name
+    name = photograph_file(photograph).name
     if fov is not None and not _FOVS[0] <= fov <= _FOVS[1]:
         raise MatshotError(
             f"A field of view of {fov:g} degrees is impossible; cameras have {_FOVS[0]:g} to {_FOVS[1]:g}."
@@ -106,7 +115,9 @@ def read_photograph(path: str | os.PathLike[str], fov: float | None = None, larg
         raise MatshotError(
             f"A photograph has at least {_LEAST_SIDE} pixels a side, so it cannot be shrunk to {largest}."
         )
-    texture = read_texture(path)
+    texture = photograph if isinstance(photograph, Texture) else read_texture(photograph)
+    if texture.encoding not in ("srgb", "linear"):
+        raise MatshotError(f"A photograph is srgb or linear, and {name} is {texture.encoding}.")
     if min(texture.width, texture.height) < _LEAST_SIDE:
         raise MatshotError(
             f"{name} has only {texture.width} x {texture.height} pixels; at least {_LEAST_SIDE} a side are needed."

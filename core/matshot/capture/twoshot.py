@@ -7,15 +7,18 @@ learnt from the quotient of the two photographs (:mod:`matshot.capture.shading`)
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matshot_host.tools import TWOSHOT
+
 from ..errors import MatshotError
 from ..image.color import Pixels
-from ..image.types import Wrap
+from ..image.types import Texture, Wrap
 from ..inference.session import usable_threads
 from ..material.types import Material
 from ..progress import Listener, Progress
@@ -25,7 +28,7 @@ from .alignment import aligned
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
 from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
-from .photograph import read_photograph
+from .photograph import photograph_file, read_photograph
 from .photometric import explained, fitted_exposure, with_even_color, with_explained_color
 from .prediction import predicted_surface
 from .shading import guided_slopes
@@ -50,6 +53,8 @@ class TwoShotOptions(CaptureOptions):
         statistics: whether transported pictures get their tile's statistics.
         priors: whether parameters are expected to be smooth, alike and integrable.
     """
+
+    table: ClassVar = TWOSHOT
 
     seamless: Wrap = "xy"
     full: bool = False
@@ -93,8 +98,8 @@ class FittedTile:
 
 
 def twoshot(
-    flash_photograph: str | Path,
-    ambient_photograph: str | Path,
+    flash_photograph: str | os.PathLike[str] | Texture,
+    ambient_photograph: str | os.PathLike[str] | Texture,
     options: TwoShotOptions | None = None,
     *,
     progress: Listener | None = None,
@@ -102,8 +107,8 @@ def twoshot(
     """A material from two photographs of one place of a flat, repetitive surface.
 
     Args:
-        flash_photograph: file, taken with flash, straight from above.
-        ambient_photograph: file, taken without, from nearly the same place.
+        flash_photograph: file or texture, taken with flash, straight from above.
+        ambient_photograph: file or texture, taken without, from nearly the same place.
         options: see :class:`TwoShotOptions`.
         progress: told ``(fraction, stage)``; may raise ``Cancelled``.
 
@@ -136,8 +141,8 @@ def twoshot(
         surface,
         seamless,
         wrap="none",
-        name=Path(flash_photograph).stem,
-        origin=f"{Path(flash_photograph).name} and {Path(ambient_photograph).name}",
+        name=photograph_file(flash_photograph).stem,
+        origin=f"{photograph_file(flash_photograph).name} and {photograph_file(ambient_photograph).name}",
         span=tile.width / max(width, height),
         parameters={
             **recorded,

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from matshot_host.description import PREVIEW
 
 from ..capture.twoshot import TwoShotOptions, twoshot
-from ..image.color import Pixels, srgb_from_linear
-from ..image.types import Texture
 from ..image.writer import write_texture
 from ..material.folder import load_material
-from ..material.types import Material
 from ..progress import Listener, Progress
 from ..shading.preview import preview
-from ..shading.procedural import brick_wall
-from ..shading.render import Camera, Environment, SoftLight, exposure, flash, render
-from ..shading.surface import Surface, surface_of
+from ..shading.procedural import wall_photographs
 from ..super_resolution import UpscaleOptions, upscale_all
 from ..synthesis.multiply import MultiplyOptions, multiply
 from ..tools.assets import delivered
 
-#: Side of the photographs, and how often the wall's pattern repeats in them.
-SIZE, REPEATS = 640, 2
-#: Side of the wall that is made of the tile.
+#: Side of the photographs in pixels.
+SIZE = 640
+
+#: Side of the wall that the tile is multiplied to, in pixels.
 LARGER = 512
-#: Overcast sky with a soft light from the left, as in a courtyard.
-_DAYLIGHT = (Environment((0.8, 0.85, 0.9), (0.7, 0.72, 0.75), (0.3, 0.3, 0.3)), SoftLight((-0.6, 0.4, 0.7), 1.2, 12))
 
 
 def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
@@ -50,9 +41,9 @@ def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
     began = time.monotonic()
     whole = Progress(progress)
     whole(0.0, "photographing")
-    pair = photographed_wall(SIZE, seed=7)
     lit, even = (
-        write_texture(Texture(pixels, "srgb"), output / "photographs" / f"{name}.png") for name, pixels in pair.items()
+        write_texture(photograph, output / "photographs" / f"{name}.png")
+        for name, photograph in zip(("flash", "ambient"), wall_photographs(SIZE, seed=7), strict=True)
     )
     found = twoshot(lit, even, TwoShotOptions(), progress=whole.part(0.02, 0.6))
     delivered(found, output / "tile")
@@ -78,31 +69,3 @@ def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
         f"  {(output / 'material').resolve()}  (the tile upscaled, {large.width} x {large.height}, with material.mtlx)",
         f"  {(output / 'material' / PREVIEW).resolve()}  (look at this one)",
     ]
-
-
-def photographed_wall(size: int, seed: int) -> dict[str, Pixels]:
-    """A flash photograph and one in daylight of the procedural brick wall, as a phone stores them.
-
-    Args:
-        size: of a side in pixels, a multiple of twice ``REPEATS``.
-        seed: of the wall and of the sensor's noise.
-
-    Returns:
-        ``flash`` and ``ambient``, ``size x size x 3``, display-encoded in [0, 1].
-    """
-    wall = brick_wall(size // REPEATS, seed)
-    maps = {("normal" if name == "normal_gl" else name): texture for name, texture in wall.items()}
-    tiled = {name: replace(t, pixels=np.tile(t.pixels, (REPEATS, REPEATS, 1))) for name, t in maps.items()}
-    surface: Surface = surface_of(Material(tiled))  # type: ignore[arg-type]
-    camera = Camera(size, size)
-    rng = np.random.default_rng(seed)
-    flashed = render(surface, camera, [flash(camera, offset=(0.02, 0.03))])
-    daylit = render(surface, camera, _DAYLIGHT)
-    return {"flash": _exposed(flashed, rng), "ambient": _exposed(daylit, rng)}
-
-
-def _exposed(radiance: Pixels, rng: np.random.Generator) -> Pixels:
-    """Exposed for the highlights, with the noise of a sensor."""
-    signal = radiance * np.float32(exposure(radiance, 0.95))
-    noise = rng.standard_normal(signal.shape, dtype=np.float32) * np.sqrt(signal.clip(0) * 1e-4 + 2e-6)
-    return srgb_from_linear((signal + noise).clip(0, 1).astype(np.float32))

@@ -18,7 +18,7 @@ from .models import JobProgress, JobRequest, JobView, NamedInput, job_view
 from .naming import plain_name, safe_name
 from .refusal import Refusal
 from .runner import Runner
-from .schema import accepted, pixels_made
+from .schema import pixels_made
 from .settings import Settings
 from .store import LIVE, AssetRecord, JobRecord, Store, now
 
@@ -56,7 +56,7 @@ class Jobs:
             return _same(known, digest), False
         try:
             tool = tool_of(request.tool)
-            parameters = accepted(tool, request.parameters)
+            parameters = tool.check(request.parameters)
         except MatshotError as error:
             raise Refusal(422, error.sentence, error.cause) from error
         inputs = [

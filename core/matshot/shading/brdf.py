@@ -1,4 +1,4 @@
-"""How much light a surface reflects from one direction into another: the hosts' GGX and the two-shot paper's model.
+"""How much light a surface reflects from one direction into another: the GGX that hosts render, and its derivatives.
 
 All functions take arrays that broadcast over their leading dimensions. Directions and colors are ``... x 3``, scalars
 are ``... x 1`` (as the maps of :class:`matshot.shading.surface.Surface` are) or plain numbers, results ``... x 3`` or
@@ -10,8 +10,7 @@ is zero where light or viewer is below the shading normal's horizon.
 A normal varies by its slopes p = n_x / n_z and q = n_y / n_z in all derivatives.
 
 Walter et al. 2007: "Microfacet Models for Refraction through Rough Surfaces". Heitz 2014: "Understanding the
-Masking-Shadowing Function in Microfacet-Based BRDFs". Aittala, Weyrich and Lehtinen 2015: "Two-Shot SVBRDF Capture for
-Stationary Materials".
+Masking-Shadowing Function in Microfacet-Based BRDFs".
 """
 
 from __future__ import annotations
@@ -19,11 +18,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from ..errors import MatshotError
 
@@ -40,24 +38,10 @@ MOST_DIELECTRIC = 0.08
 
 #: Cosines and the like are divided by no less than this.
 _LEAST = 1e-6
-#: Directions in which models are compared: how far off the normal and how many angles, and for those not at the camera
-#: half the angle between light and viewer; in radians.
-_FARTHEST, _ANGLES, _APART = np.radians(40), 14, np.radians(25)
-#: Eigenvalues of S for which a width is tabulated, and ratios of rho_d to rho_s; both geometric.
-_FORMS, _LEVELS = np.logspace(-2, 8, 201), np.logspace(-4, 6, 21)
-#: Weight of the usual specular of 0.5 in comparison with all directions. It only matters where a highlight is so wide
-#: that it looks diffuse.
-_SPECULAR_PRIOR = 1e-3
-#: Diffuse reflectance that is as good as none, where brightness decides how much a difference counts.
-_BLACK = 0.005
-#: Mean square of a highlight, over the diffuse reflectance's, that is hardly seen: a thousandth in reflectance.
-_FAINT = 1e-6
 #: Points that are computed at once.
 _BAND = 1 << 13
 #: Squares below this are 0 to divisions and logarithms.
 _NOTHING = 1e-24
-#: Logarithm of the greatest exponent of the paper's model: beyond, it is black, but finite.
-_DARKEST = math.log(80)
 
 
 @dataclass(frozen=True)
@@ -83,31 +67,6 @@ class GgxGradient:
     slope_y: Values
     anisotropy: Values | None = None
     angle: Values | None = None
-
-
-@dataclass(frozen=True)
-class StretchedGradient:
-    """Derivatives of :func:`stretched_exponential`, each ``... x 3``: of the three channels by one parameter.
-
-    Attributes:
-        rho_d: by the same channel of the diffuse color.
-        rho_s: by the same channel of the specular color.
-        s11: by S_11.
-        s12: by S_12, which is S_21 too.
-        s22: by S_22.
-        alpha: by the exponent.
-        slope_x: by the normal's n_x / n_z.
-        slope_y: by the normal's n_y / n_z.
-    """
-
-    rho_d: Values
-    rho_s: Values
-    s11: Values
-    s12: Values
-    s22: Values
-    alpha: Values
-    slope_x: Values
-    slope_y: Values
 
 
 def ggx(
@@ -188,241 +147,6 @@ def ggx_with_gradient(
     vectors, scalars = (normal, view, light, base_color), (roughness, metallic, specular, *turned)
     value, *derivatives = _in_bands(_mixture_with_gradient, 7 + len(turned), vectors, scalars)
     return value, GgxGradient(*derivatives)
-
-
-def stretched_exponential(
-    normal: Values,
-    view: Values,
-    light: Values,
-    rho_d: Values,
-    rho_s: Values,
-    S: Values,
-    alpha: Values | float,
-) -> Values:
-    """The reflectance that the two-shot paper fits: a constant and a stretched exponential of the half vector's slopes.
-
-    ``rho_d + rho_s exp(-|h^T S h|^(alpha / 2)) / (l.h)``, h being the slopes x / z of the half vector after the
-    shortest rotation of the normal to +Z (Aittala, Weyrich and Lehtinen 2015, section 4.3; BRDF Model A of Brady et al.
-    2014, "genBRDF", without its Fresnel term). At alpha = 2 the lobe is a Gaussian.
-
-    Args:
-        normal: ``... x 3`` unit shading normals.
-        view: ``... x 3`` unit vectors to the viewer.
-        light: ``... x 3`` unit vectors to the light.
-        rho_d: ``... x 3``, linear; not divided by pi.
-        rho_s: ``... x 3``, linear.
-        S: ``... x 3``, the symmetric matrix as S_11, S_12, S_22.
-        alpha: ``... x 1`` or a number, above 0.
-
-    Returns:
-        ``... x 3``.
-
-    Raises:
-        MatshotError: for a scalar with more than one channel.
-    """
-    return _in_bands(lambda *maps: _stretched(*maps)[:1], 1, (normal, view, light, rho_d, rho_s, S), (alpha,))[0]
-
-
-def stretched_exponential_with_gradient(
-    normal: Values,
-    view: Values,
-    light: Values,
-    rho_d: Values,
-    rho_s: Values,
-    S: Values,
-    alpha: Values | float,
-) -> tuple[Values, StretchedGradient]:
-    """:func:`stretched_exponential` and its derivatives in closed form.
-
-    The lobe has a kink at h = 0 for alpha up to 1; there, derivatives are 0.
-
-    Args:
-        normal: ``... x 3`` unit shading normals.
-        view: ``... x 3`` unit vectors to the viewer.
-        light: ``... x 3`` unit vectors to the light.
-        rho_d: ``... x 3``.
-        rho_s: ``... x 3``.
-        S: ``... x 3``, the symmetric matrix as S_11, S_12, S_22.
-        alpha: ``... x 1`` or a number, above 0.
-
-    Returns:
-        ``... x 3``, and the gradient, whose arrays may share memory and are not to be written to.
-
-    Raises:
-        MatshotError: for a scalar with more than one channel.
-    """
-    vectors = (normal, view, light, rho_d, rho_s, S)
-    value, *derivatives = _in_bands(_stretched_with_gradient, 9, vectors, (alpha,))
-    return value, StretchedGradient(*derivatives)
-
-
-def sampled_light(
-    normal: Values,
-    view: Values,
-    roughness: Values | float,
-    mirrored: Values | float,
-    uniform: Values,
-    anisotropy: Values | float = 0.0,
-    angle: Values | float = 0.0,
-) -> Values:
-    """Directions of light that matter to :func:`ggx`: a mixture of its lobe's and of the cosine's.
-
-    The lobe's are the view mirrored in normals visible from it (Heitz 2018: "Sampling the GGX Distribution of Visible
-    Normals"). Some of them lie below the horizon, where nothing is reflected.
-
-    Args:
-        normal: ``... x 3`` unit shading normals.
-        view: ``... x 3`` unit vectors to the viewer, above the horizon.
-        roughness: ``... x 1`` or a number.
-        mirrored: ``... x 1`` or a number; share of directions that the lobe gives, [0, 1].
-        uniform: ``... x 3`` random numbers in [0, 1).
-        anisotropy: ``... x 1`` or a number.
-        angle: ``... x 1`` or a number, radians.
-
-    Returns:
-        ``... x 3`` unit vectors, distributed by :func:`sampled_light_density`.
-
-    Raises:
-        MatshotError: for a scalar with more than one channel.
-    """
-    dtype = np.result_type(np.float32, normal, view)
-    axis = _components(np.asarray(normal, dtype=dtype))
-    u, v, choice = _components(np.asarray(uniform, dtype=dtype))
-    radius, turn = np.sqrt(u), 2 * np.pi * v
-    t_x, t_y = radius * np.cos(turn), radius * np.sin(turn)
-    diffuse = _world((t_x, t_y, np.sqrt(1 - u)), axis)
-
-    scalars = roughness, anisotropy, angle, mirrored
-    rough, aniso, twist, lobes = (_plane(_scalar(scalar, dtype)) for scalar in scalars)
-    width_x, width_y = _widths(rough, aniso)
-    cosine, sine = np.cos(twist), np.sin(twist)
-    x, y, z = _local(_components(view), axis)
-    # The view as the stretched hemisphere sees it, and a basis about it.
-    s_x, s_y = width_x * (cosine * x + sine * y), width_y * (cosine * y - sine * x)
-    length = np.sqrt(s_x**2 + s_y**2 + z**2)
-    s_x, s_y, s_z = s_x / length, s_y / length, z / length
-    flat = np.hypot(s_x, s_y)
-    a_x, a_y = (np.where(flat > 0, part / np.where(flat > 0, flat, 1), still) for part, still in ((-s_y, 1), (s_x, 0)))
-    share = (1 + s_z) / 2
-    t_y = (1 - share) * np.sqrt(1 - t_x**2) + share * t_y
-    t_z = np.sqrt(np.maximum(0, 1 - t_x**2 - t_y**2))
-    h_x = width_x * (t_x * a_x - t_y * s_z * a_y + t_z * s_x)
-    h_y = width_y * (t_x * a_y + t_y * s_z * a_x + t_z * s_y)
-    h_z = np.maximum(t_y * flat + t_z * s_z, _LEAST)
-    half = _world((cosine * h_x - sine * h_y, sine * h_x + cosine * h_y, h_z), axis)
-    length2 = _dot(half, half)
-    reach = 2 * _dot(_components(view), half) / length2
-    return np.stack(
-        [
-            np.where(choice < lobes, reach * h - component, spread)
-            for h, component, spread in zip(half, _components(view), diffuse, strict=True)
-        ],
-        axis=-1,
-    )
-
-
-def sampled_light_density(
-    normal: Values,
-    view: Values,
-    light: Values,
-    roughness: Values | float,
-    mirrored: Values | float,
-    anisotropy: Values | float = 0.0,
-    angle: Values | float = 0.0,
-) -> Values:
-    """Density of the directions of :func:`sampled_light`, per steradian; its integral over the sphere is 1.
-
-    Args:
-        normal: ``... x 3`` unit shading normals.
-        view: ``... x 3`` unit vectors to the viewer, above the horizon.
-        light: ``... x 3`` unit vectors to the light.
-        roughness: ``... x 1`` or a number.
-        mirrored: ``... x 1`` or a number; share of directions that the lobe gives.
-        anisotropy: ``... x 1`` or a number.
-        angle: ``... x 1`` or a number, radians.
-
-    Returns:
-        ``... x 1``.
-
-    Raises:
-        MatshotError: for a scalar with more than one channel.
-    """
-    point = _Point(normal, view, light)
-    scalars = roughness, anisotropy, angle, mirrored
-    rough, aniso, twist, lobes = (_plane(_scalar(scalar, point.n_l.dtype)) for scalar in scalars)
-    lobe = _AnisotropicLobe(point, rough, aniso, twist)
-    cosine = np.maximum(_dot(point.normal, point.light), 0) / np.pi
-    return (lobes * lobe.visible_density() + (1 - lobes) * cosine)[..., np.newaxis]
-
-
-class Converted(NamedTuple):
-    """GGX parameters in the place of the two-shot paper's.
-
-    Attributes:
-        base_color: ``... x 3``, linear, at least 0; above 1 where the input is brighter than any material.
-        roughness: ``... x 1``, perceptual, [0.05, 1].
-        metallic: ``... x 1``, [0, 1].
-        specular: ``... x 1``, [0, 1].
-        anisotropy: ``... x 1``, [0, 1).
-        angle: ``... x 1``, radians counter-clockwise from +X, (-pi / 2, pi / 2]; 0 where isotropic.
-        error: ``... x 1``: root mean square difference of the reflected light over the root mean square of what the
-            paper's model reflects, both weighted as in the fit.
-    """
-
-    base_color: Values
-    roughness: Values
-    metallic: Values
-    specular: Values
-    anisotropy: Values
-    angle: Values
-    error: Values
-
-
-def ggx_from_stretched(rho_d: Values, rho_s: Values, S: Values, alpha: float) -> Converted:
-    """The :func:`ggx` that reflects most like a :func:`stretched_exponential`, by least squares over directions.
-
-    The directions are a flash at the camera, 0 to 40 degrees off the normal (what a hand-held flash photograph shows),
-    and with less weight lights 50 degrees away from the viewer about the same half vectors. Squared differences are
-    divided by the brightness.
-
-    Alpha along and across the axes of S are read, each by its eigenvalue, from the best isotropic fits at this
-    exponent. Colors are then solved for each pixel. Diffuse color is free to leave pi rho_d, since GGX's highlight
-    has a longer tail, which the paper's diffuse color had absorbed.
-
-    A surface is a dielectric (metallic 0, specular = F0 / 0.08) as long as that explains its highlight. It is metallic
-    for two reasons, neither of which makes a jump in what is seen:
-
-    - too strong: where the mean F0 exceeds 0.08, metallic is the least that makes F0 with a specular of 1. It grows
-      from 0 where diffuse albedo is above 0.08, and sets in at 1 - albedo / 0.08 on a darker surface;
-    - colored: as the saturation of F0 (1 - least / greatest channel) goes from 0.3 to 0.7, metallic goes from there
-      to where the base color alone makes F0 and specular is 0.
-
-    Args:
-        rho_d: ``... x 3``.
-        rho_s: ``... x 3``.
-        S: ``... x 3``, S_11, S_12, S_22.
-        alpha: the exponent, one for the surface.
-
-    Returns:
-        The parameters and the relative error.
-
-    Raises:
-        MatshotError: for an exponent that is not positive.
-    """
-    if not alpha > 0:
-        raise MatshotError("A highlight's exponent is above zero.", f"alpha = {alpha}")
-    dtype = np.result_type(np.float32, rho_d, rho_s, S)
-    shape = np.broadcast_shapes(rho_d.shape, rho_s.shape, S.shape)[:-1]
-    rows = [np.broadcast_to(values, (*shape, 3)).reshape(-1, 3).astype(np.float64) for values in (rho_d, rho_s, S)]
-    directions = _Directions()
-    widths = directions.widths(alpha)
-    size = max(1, _BAND // len(directions))
-    parts = []
-    for start in range(0, max(1, len(rows[0])), size):
-        diffuse, mirror, matrix = (values[start : start + size] for values in rows)
-        parts.append(_converted((diffuse, mirror), matrix, alpha, directions, widths))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return Converted(*(column.reshape(*shape, column.shape[1]).astype(dtype) for column in columns))
 
 
 def _in_bands(
@@ -507,23 +231,6 @@ def _mixture_with_gradient(*maps: Values) -> list[Values]:
         mixture.by_specular(),
         *(highlight * plane for plane in (along_x, along_y, *turned)),
     ]
-
-
-def _stretched(
-    normal: Values, view: Values, light: Values, rho_d: Values, rho_s: Values, S: Values, alpha: Values
-) -> tuple[Values, Values, _StretchedLobe]:
-    """The value, the part of it that the lobe makes, and the lobe."""
-    point = _Point(normal, view, light)
-    lobe = _StretchedLobe(point, S, _plane(alpha))
-    highlight = _color(rho_s, lobe.value) * lobe.value
-    return _color(rho_d, lobe.value) * point.facing + highlight, highlight, lobe
-
-
-def _stretched_with_gradient(*maps: Values) -> list[Values]:
-    """The value and its derivatives in the order of :class:`StretchedGradient`."""
-    value, highlight, lobe = _stretched(*maps)
-    by_lobe = (*lobe.by_matrix(), lobe.by_alpha(), *lobe.by_slopes())
-    return [value, lobe.facing, lobe.value, *(highlight * plane for plane in by_lobe)]
 
 
 class _Point:
@@ -651,18 +358,12 @@ class _AnisotropicLobe:
         self._root_l = np.sqrt(np.square(point.n_l) + np.square(self._width_x * l_x) + np.square(self._width_y * l_y))
         self._root_v = np.sqrt(np.square(point.n_v) + np.square(self._width_x * v_x) + np.square(self._width_y * v_y))
         self._mutual = point.n_l * self._root_v + point.n_v * self._root_l
-        self._normals = np.square(point.length2 / self._spread) / (np.pi * self._width_x * self._width_y)
-        self.value: Values = self._normals * point.facing / (2 * self._mutual)
+        density = np.square(point.length2 / self._spread) / (np.pi * self._width_x * self._width_y)
+        self.value: Values = density * point.facing / (2 * self._mutual)
 
     def _local(self, vector: _Vector) -> tuple[Values, Values]:
         x, y, _ = _local(vector, self._point.normal)
         return self._cosine * x + self._sine * y, self._cosine * y - self._sine * x
-
-    def visible_density(self) -> Values:
-        """Density of lights that the normals visible from the view reflect there, also below the horizon."""
-        point = self._point
-        result: Values = self._normals * (point.n_h > 0) / (2 * (point.n_v + self._root_v))
-        return result
 
     def _by_widths(self) -> tuple[Values, Values]:
         """By alpha along and across, without the clamps' zeros."""
@@ -718,226 +419,11 @@ class _AnisotropicLobe:
         return light, view, by_n_l, by_n_v
 
 
-class _StretchedLobe:
-    """exp(-|h^T S h|^(alpha / 2)) / (l.h) and its logarithmic derivatives."""
-
-    def __init__(self, point: _Point, matrix: Values, alpha: Values) -> None:
-        self._point, self._alpha, self.facing = point, alpha, point.facing
-        self._s11, self._s12, self._s22 = _components(matrix)
-        self._z = np.maximum(point.n_h, _LEAST)
-        x, y, _ = _local(point.sum, point.normal)
-        self._x, self._y = x / self._z, y / self._z
-        form = self._s11 * self._x**2 + 2 * self._s12 * self._x * self._y + self._s22 * self._y**2
-        self._sign, self._form = np.sign(form), np.maximum(np.abs(form), _NOTHING)
-        self._log = np.log(self._form)
-        self._power = np.exp(np.minimum(alpha / 2 * self._log, _DARKEST)) * (self._form > _NOTHING)
-        cosine = np.maximum(np.sqrt(point.length2) / 2, _LEAST)
-        self.value: Values = np.exp(-self._power) * point.facing / cosine
-
-    def _by_form(self) -> Values:
-        result: Values = -self._alpha / 2 * self._power / self._form * self._sign
-        return result
-
-    def by_matrix(self) -> tuple[Values, Values, Values]:
-        """Derivatives of its logarithm by S_11, S_12, S_22."""
-        by_form = self._by_form()
-        return by_form * self._x**2, by_form * 2 * self._x * self._y, by_form * self._y**2
-
-    def by_alpha(self) -> Values:
-        """Derivative of its logarithm by alpha."""
-        return -self._power * self._log / 2
-
-    def by_slopes(self) -> tuple[Values, Values]:
-        """Derivatives of its logarithm by the normal's slopes."""
-        point, by_form = self._point, self._by_form()
-        by_x = by_form * 2 * (self._s11 * self._x + self._s12 * self._y) / self._z
-        by_y = by_form * 2 * (self._s12 * self._x + self._s22 * self._y) / self._z
-        by_z = -(by_x * self._x + by_y * self._y)
-        return _by_slopes(_by_normal((by_x, by_y, by_z), point.sum, point.normal), point.normal)
-
-
-class _Directions:
-    """Pairs of light and viewer over a normal of +Z, and how much each counts where models are compared.
-
-    Angles from the normal crowd toward 0, where sharp highlights are; they are weighted to count evenly over angle,
-    and with the light's cosine.
-
-    Attributes:
-        schlick: ``K`` weights of Fresnel's white part.
-    """
-
-    def __init__(self) -> None:
-        angle = _FARTHEST * np.linspace(0, 1, _ANGLES) ** 2.5
-        spacing = np.gradient(angle)
-        nodes = []
-        for azimuth, share in ((0, 0.25), (np.pi / 4, 0.5), (np.pi / 2, 0.25)):
-            half = np.stack([np.sin(angle) * np.cos(azimuth), np.sin(angle) * np.sin(azimuth), np.cos(angle)], axis=1)
-            sideways = np.array([-np.sin(azimuth), np.cos(azimuth), 0])
-            for apart, part in ((0.0, 0.9), (_APART, 0.1)):
-                light = half * np.cos(apart) + sideways * np.sin(apart)
-                view = half * np.cos(apart) - sideways * np.sin(apart)
-                nodes.append((light, view, spacing * share * part * np.square(light[:, 2])))
-        light, view, self._weights = (np.concatenate(column) for column in zip(*nodes, strict=True))
-        self._point = _Point(np.array([0.0, 0.0, 1.0]), view, light)
-        self.schlick = (1 - np.sqrt(self._point.length2) / 2) ** 5
-
-    def __len__(self) -> int:
-        return len(self._weights)
-
-    def weights(self, paper: Values, level: Values) -> Values:
-        """How much directions count, ``N x K`` with sums of 1, for the paper's lobe and rho_d / rho_s, ``N x 1``.
-
-        Squared differences count by the inverse of the brightness, as when square roots are compared: as seen on a
-        display, or fitted in compressed values. Otherwise the rest of a sharp highlight would drown the diffuse color.
-        """
-        weights = self._weights / (level + paper)
-        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-
-    def ggx(self, along: Values, across: Values) -> Values:
-        """D V, ``N x K``, of GGX for alphas ``N x 1`` along X and Y."""
-        roughness, anisotropy = np.sqrt((along + across) / 2), (along - across) / (along + across)
-        return _AnisotropicLobe(self._point, roughness, anisotropy, np.zeros(1)).value
-
-    def stretched(self, along: Values, across: Values, alpha: float) -> Values:
-        """The paper's lobe, ``N x K``, for eigenvalues ``N x 1`` along X and Y."""
-        matrix = np.stack([along, np.zeros_like(along), across], axis=-1)
-        return _StretchedLobe(self._point, matrix, np.asarray(alpha)).value
-
-    def widths(self, alpha: float) -> Values:
-        """The isotropic GGX alphas, ``M x L``, that suit the eigenvalues of ``_FORMS`` under the levels of ``_LEVELS``.
-
-        With each roughness the best constant and highlight are known in closed form; the roughness is the one of least
-        difference, between its samples by a parabola.
-        """
-        roughness = np.linspace(SMOOTHEST, 1, 97)
-        width, forms = np.square(roughness)[:, np.newaxis], _FORMS[:, np.newaxis]
-        lobe, paper = self.ggx(width, width), self.stretched(forms, forms, alpha)
-        columns = []
-        for level in _LEVELS:
-            weights = self.weights(paper, level)
-            mean = weights @ lobe.T
-            common = (weights * paper) @ lobe.T - mean * (weights * paper).sum(axis=1, keepdims=True)
-            spread = weights @ np.square(lobe).T * (1 + _SPECULAR_PRIOR) - np.square(mean)
-            gain = np.square(np.maximum(common, 0)) / spread
-            best = np.clip(gain.argmax(axis=1), 1, len(roughness) - 2)
-            before, there, after = (gain[np.arange(len(best)), best + step] for step in (-1, 0, 1))
-            bend = before - 2 * there + after
-            shift = np.clip((before - after) / np.where(bend < 0, 2 * bend, -np.inf), -1, 1)
-            columns.append(np.square(roughness[best] + shift * (roughness[1] - roughness[0])))
-        return np.stack(columns, axis=1)
-
-
-def _converted(
-    colors: tuple[Values, Values], matrix: Values, alpha: float, directions: _Directions, widths: Values
-) -> Converted:
-    """:func:`ggx_from_stretched` for rho_d, rho_s and S of pixels ``N x 3`` in double precision."""
-    rho_d, rho_s = colors
-    strength = np.maximum(rho_s.mean(axis=1, keepdims=True), _LEAST)
-    level = np.clip(np.maximum(rho_d.mean(axis=1, keepdims=True), _BLACK) / strength, _LEVELS[0], _LEVELS[-1])
-    middle, half, mixed = (matrix[:, :1] + matrix[:, 2:]) / 2, (matrix[:, :1] - matrix[:, 2:]) / 2, matrix[:, 1:2]
-    apart = np.hypot(half, mixed)
-    sharp, blunt = (np.clip(value, _FORMS[0], _FORMS[-1]) for value in (middle + apart, middle - apart))
-    paper = directions.stretched(sharp, blunt, alpha)
-    weights = directions.weights(paper, level)
-    # A highlight that is too faint to be seen says nothing about roughness; a wide one does least harm then.
-    seen = (weights * np.square(paper)).sum(axis=1, keepdims=True) / np.square(level)
-    narrow, wide = (_width(value, level, widths) ** (seen / (seen + _FAINT)) for value in (sharp, blunt))
-    wide = np.maximum(wide, narrow)
-    anisotropy = (wide - narrow) / (wide + narrow)
-    # The highlight is wide across the eigenvector of the greater eigenvalue.
-    across = np.arctan2(mixed, half) / 2
-    angle = np.where(anisotropy > 0, np.where(across > 0, across - np.pi / 2, across + np.pi / 2), 0)
-
-    # In the frame of S: what is reflected by the parts of both models, N x 4 x K.
-    lobe = directions.ggx(narrow, wide)
-    parts = np.stack([np.ones_like(lobe), lobe * (1 - directions.schlick), lobe * directions.schlick, paper], axis=1)
-    products = (parts * weights[:, np.newaxis]) @ parts.transpose(0, 2, 1)
-    base_color, metallic, specular, error = _host_colors(products, rho_d, rho_s)
-    return Converted(base_color, np.sqrt((wide + narrow) / 2), metallic, specular, anisotropy, angle, error)
-
-
-def _width(form: Values, level: Values, widths: Values) -> Values:
-    """GGX's alpha for an eigenvalue of S and rho_d / rho_s, from the table of :meth:`_Directions.widths`."""
-    places = [
-        np.log(value / samples[0]) / np.log(samples[1] / samples[0])
-        for value, samples in ((form, _FORMS), (level, _LEVELS))
-    ]
-    return np.asarray(np.exp(map_coordinates(np.log(widths), places, order=1, mode="nearest")))
-
-
-def _host_colors(products: Values, rho_d: Values, rho_s: Values) -> tuple[Values, Values, Values, Values]:
-    """Base color, metallic and specular that make a constant and a GGX lobe reflect like the paper's model.
-
-    Args:
-        products: ``N x 4 x 4`` mean products over directions of a constant, the lobe times 1 - Schlick's weight, the
-            lobe times that weight, and the paper's lobe.
-        rho_d: ``N x 3``.
-        rho_s: ``N x 3``.
-
-    Returns:
-        Base color ``N x 3``; metallic, specular and relative error, ``N x 1``.
-    """
-    even, mixed, mirror = (products[:, i, j, np.newaxis] for i, j in ((0, 0), (0, 1), (1, 1)))
-    # What the constant and the lobe are to explain, Fresnel's white part taken off.
-    by_even = rho_d * even + rho_s * products[:, 0, 3, np.newaxis] - products[:, 0, 2, np.newaxis]
-    by_mirror = rho_d * mixed + rho_s * products[:, 1, 3, np.newaxis] - products[:, 1, 2, np.newaxis]
-
-    # Each channel by itself: diffuse albedo and F0.
-    prior = _SPECULAR_PRIOR * mirror
-    aimed = by_mirror + prior * 0.5 * MOST_DIELECTRIC
-    incidence = np.maximum(even * aimed - mixed * by_even, 0) / (even * (mirror + prior) - mixed**2)
-    diffuse = np.maximum((by_even - mixed * incidence) / even, 0)
-    incidence = np.maximum((aimed - mixed * diffuse) / (mirror + prior), 0)
-    metal = _metallic(np.pi * diffuse, incidence)
-
-    # Then with that metallic all channels: base color has a diffuse and a mirror part, specular a mirror part.
-    share, dielectric = (1 - metal) / np.pi, MOST_DIELECTRIC * (1 - metal)
-    own = share**2 * even + 2 * share * metal * mixed + metal**2 * mirror
-    cross = dielectric * (share * mixed + metal * mirror)
-    target = share * by_even + metal * by_mirror
-    pull = 3 * MOST_DIELECTRIC**2 * prior
-    wanted = (dielectric * by_mirror - cross * target / own).sum(axis=1, keepdims=True) + 0.5 * pull
-    specular = np.clip(wanted / (3 * (dielectric**2 * mirror - cross**2 / own) + pull), 0, 1)
-    base_color = np.maximum((target - cross * specular) / own, 0)
-    # Again for the base color that there is, in case a channel would have been below black.
-    wanted = (dielectric * by_mirror - cross * base_color).sum(axis=1, keepdims=True) + 0.5 * pull
-    specular = np.clip(wanted / (3 * dielectric**2 * mirror + pull), 0, 1)
-
-    # Of what each part contributes to the difference, and to the paper's model, N x 4 x 3.
-    nothing, one = np.zeros_like(rho_d), np.ones_like(rho_d)
-    difference = np.stack([share * base_color - rho_d, dielectric * specular + metal * base_color, one, -rho_s], axis=1)
-    paper = np.stack([rho_d, nothing, nothing, rho_s], axis=1)
-    missed, whole = ((parts * (products @ parts)).sum((1, 2))[:, np.newaxis] for parts in (difference, paper))
-    return base_color, metal, specular, np.sqrt(np.maximum(missed, 0) / np.maximum(whole, _NOTHING))
-
-
-def _metallic(diffuse: Values, incidence: Values) -> Values:
-    """Metallic ``N x 1`` from diffuse albedo and F0, ``N x 3``, by the rule of :func:`ggx_from_stretched`."""
-    most = MOST_DIELECTRIC
-    albedo, strength = diffuse.mean(axis=1, keepdims=True), incidence.mean(axis=1, keepdims=True)
-    # F0 = most (1 - m) + albedo m / (1 - m), solved for 1 - m.
-    total = strength + albedo
-    root = np.sqrt(np.maximum(total**2 - 4 * most * albedo, 0))
-    least = np.where(strength > most, 1 - 2 * albedo / np.maximum(total + root, _LEAST), 0)
-    greatest = strength / np.maximum(total, _LEAST)
-    bright = incidence.max(axis=1, keepdims=True)
-    saturation = 1 - incidence.min(axis=1, keepdims=True) / np.maximum(bright, _LEAST)
-    result: Values = least + np.clip((saturation - 0.3) / 0.4, 0, 1) * np.maximum(greatest - least, 0)
-    return result
-
-
 def _local(vector: _Vector, normal: _Vector) -> _Vector:
     """A vector after the shortest rotation that takes the normal to +Z."""
     cosine = _dot(vector, normal)
     along = (cosine + vector[2]) / np.maximum(1 + normal[2], _LEAST)
     return vector[0] - normal[0] * along, vector[1] - normal[1] * along, cosine
-
-
-def _world(vector: _Vector, normal: _Vector) -> _Vector:
-    """The inverse of :func:`_local`."""
-    tilt = normal[0] * vector[0] + normal[1] * vector[1]
-    along = vector[2] - tilt / np.maximum(1 + normal[2], _LEAST)
-    return vector[0] + normal[0] * along, vector[1] + normal[1] * along, vector[2] * normal[2] - tilt
 
 
 def _by_normal(by_local: _Vector, vector: _Vector, normal: _Vector) -> list[Values]:

@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 import OpenImageIO as oiio
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import PREVIEW
+
+from ..errors import MatshotError
 from ..image.color import Pixels, srgb_from_linear
 from ..image.normals import encoded_normals
 from ..image.types import Texture, Wrap
@@ -92,7 +94,7 @@ def preview(
         MatshotError: without a base color, for a size out of range, or for a view that there is not.
         Cancelled: when the listener says so.
     """
-    _check(size, view)
+    PREVIEW.check({"size": size, "view": view})
     if view == "tiled":
         return tiled_view(material, size=size, progress=progress)
     whole = Progress(progress)
@@ -134,7 +136,7 @@ def tiled_view(
         MatshotError: without a base color, or for a size or a number of repeats out of range.
         Cancelled: when the listener says so.
     """
-    _check(size)
+    PREVIEW.check({"size": size})
     if not 1 <= repeats <= _MOST_REPEATS:
         raise MatshotError(f"A tiled view repeats a material 1 to {_MOST_REPEATS} times, not {repeats}.")
     whole = Progress(progress)
@@ -180,7 +182,7 @@ def variations_sheet(
         MatshotError: for no material, titles that are not as many, or as :func:`preview` does.
         Cancelled: when the listener says so.
     """
-    _check(size, view)
+    PREVIEW.check({"size": size, "view": view})
     if not materials:
         raise MatshotError("There is no material to show.")
     if titles and len(titles) != len(materials):
@@ -273,13 +275,6 @@ def sheet(rows: Sequence[Pixels], title: str = "", facts: str = "") -> Pixels:
         picture[top : top + row.shape[0], _MARGIN : _MARGIN + row.shape[1]] = row
         top += row.shape[0] + _GUTTER
     return picture
-
-
-def _check(size: int, view: View = "material") -> None:
-    if not 128 <= size <= 4096:
-        raise MatshotError(f"A preview has 128 to 4096 pixels a side, not {size}.")
-    if view not in get_args(View):
-        raise unknown_choice("view", view, get_args(View))
 
 
 def _lit_plane(surface: Surface, progress: Progress) -> Pixels:

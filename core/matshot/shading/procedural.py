@@ -1,16 +1,27 @@
-"""A brick wall out of nothing but arithmetic, for demonstration and tests: it wraps, and its maps are in step."""
+"""A generated brick wall for demonstrations and tests: it tiles, its maps are aligned, and it can be photographed."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image.color import Pixels
+from ..image.color import Pixels, srgb_from_linear
 from ..image.normals import normal_from_height
 from ..image.types import Texture
+from ..material.types import MapKind, Material
+from .render import Camera, Environment, SoftLight, exposure, flash, render
+from .surface import surface_of
 
 _FIRED = np.array([[0.56, 0.27, 0.19], [0.64, 0.36, 0.25], [0.45, 0.22, 0.17], [0.70, 0.45, 0.33]])
 _MORTAR = np.array([0.62, 0.60, 0.56])
+
+#: How often the wall repeats on each axis of a photograph of it.
+_REPEATS = 2
+
+#: Overcast sky with a soft light from the left, as in a courtyard.
+_DAYLIGHT = (Environment((0.8, 0.85, 0.9), (0.7, 0.72, 0.75), (0.3, 0.3, 0.3)), SoftLight((-0.6, 0.4, 0.7), 1.2, 12))
 
 
 def noise(size: int, slope: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -31,6 +42,12 @@ def brick_wall(size: int = 512, seed: int = 0) -> dict[str, Texture]:
 
     Returns:
         ``basecolor`` (srgb, 3 channels), ``normal_gl``, ``roughness`` and ``height`` (data, 1 channel, [0, 1]).
+
+    Example:
+        >>> from matshot.shading.procedural import brick_wall
+        >>> wall = brick_wall(64, seed=3)["basecolor"]
+        >>> wall.width, wall.height, wall.wrap
+        (64, 64, 'xy')
     """
     rng = np.random.default_rng(seed)
     rows, columns = 8, 4
@@ -60,6 +77,60 @@ def brick_wall(size: int = 512, seed: int = 0) -> dict[str, Texture]:
         "roughness": Texture(_pixels(roughness[..., None]), "data", "xy"),
         "height": Texture(relief, "data", "xy"),
     }
+
+
+def brick_material(size: int = 512, seed: int = 0) -> Material:
+    """The wall of :func:`brick_wall` as a material named ``bricks``.
+
+    Args:
+        size: pixels a side.
+        seed: of bricks and noise.
+
+    Example:
+        >>> from matshot.shading.procedural import brick_material
+        >>> sorted(brick_material(64).maps)
+        ['basecolor', 'height', 'normal', 'roughness']
+    """
+    names: dict[str, MapKind] = {
+        "basecolor": "basecolor",
+        "normal_gl": "normal",
+        "roughness": "roughness",
+        "height": "height",
+    }
+    return Material({names[name]: texture for name, texture in brick_wall(size, seed).items()}, name="bricks")
+
+
+def wall_photographs(size: int = 512, seed: int = 0) -> tuple[Texture, Texture]:
+    """A flash photograph of the brick wall and one in daylight, as a phone stores them.
+
+    Args:
+        size: pixels a side, a multiple of 4.
+        seed: of the wall and of the sensor's noise.
+
+    Returns:
+        With flash and without, ``srgb``, ``size x size x 3`` in [0, 1]; the wall repeats twice on each axis.
+
+    Example:
+        >>> from matshot.shading.procedural import wall_photographs
+        >>> flash, ambient = wall_photographs(128)
+        >>> flash.pixels.shape, ambient.encoding
+        ((128, 128, 3), 'srgb')
+    """
+    wall = brick_material(size // _REPEATS, seed)
+    tiled = {kind: replace(t, pixels=np.tile(t.pixels, (_REPEATS, _REPEATS, 1))) for kind, t in wall.maps.items()}
+    surface = surface_of(Material(tiled))
+    camera = Camera(size, size)
+    rng = np.random.default_rng(seed)
+    flashed = render(surface, camera, [flash(camera, offset=(0.02, 0.03))])
+    daylit = render(surface, camera, _DAYLIGHT)
+    return Texture(_exposed(flashed, rng), "srgb"), Texture(_exposed(daylit, rng), "srgb")
+
+
+def _exposed(radiance: Pixels, rng: np.random.Generator) -> Pixels:
+    """Exposed for the highlights, with the noise of a sensor."""
+    signal = radiance * np.float32(exposure(radiance, 0.95))
+    grain = rng.standard_normal(signal.shape, dtype=np.float32) * np.sqrt(signal.clip(0) * 1e-4 + 2e-6)
+    return srgb_from_linear((signal + grain).clip(0, 1).astype(np.float32))
 
 
 def _to_edge(x: NDArray[np.float64]) -> NDArray[np.float64]:

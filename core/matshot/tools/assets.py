@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +43,7 @@ def read_asset(
     wrap: Wrap | Literal["auto"] | None = None,
     kind: Literal["auto", "color", "normal", "data"] = "auto",
     normal: Literal["auto", "gl", "dx"] = "auto",
+    colorspace: str = "",
 ) -> Asset:
     """Read an image or a material folder.
 
@@ -51,21 +52,23 @@ def read_asset(
         wrap: axes on which it repeats, if known; ``auto`` measures them.
         kind: what an image holds; ``auto`` goes by its name.
         normal: convention of a normal map that is an image; ``auto`` goes by its name, else is OpenGL.
+        colorspace: OCIO name of an image's colors; empty for sRGB in integer and linear Rec. 709 in float files.
 
     Raises:
         MatshotError: for what cannot be read.
     """
     path = Path(path)
     known_wrap = None if wrap == "auto" else wrap
-    asset = _read(path, known_wrap, kind, normal)
-    if wrap != "auto" or asset.material.wrap != "none":
-        return asset
-    found = measured_wrap(planes_of(asset.material).values)
-    maps = {kind: replace(texture, wrap=found) for kind, texture in asset.material.maps.items()}
-    return Asset(asset.material.with_maps(maps), asset.image)
+    asset = _read(path, known_wrap, kind, normal, colorspace)
+    return Asset(with_measured_wrap(asset.material), asset.image) if wrap == "auto" else asset
 
 
-def _read(path: Path, wrap: Wrap | None, kind: str, normal: Convention | Literal["auto"]) -> Asset:
+def with_measured_wrap(material: Material) -> Material:
+    """The material with the axes on which it is measured to repeat, unless it states some itself."""
+    return material if material.wrap != "none" else material.with_wrap(measured_wrap(planes_of(material).values))
+
+
+def _read(path: Path, wrap: Wrap | None, kind: str, normal: Convention | Literal["auto"], colorspace: str) -> Asset:
     if path.is_dir():
         return Asset(load_material(path, wrap=wrap), False)
     guess = guess_map(path)
@@ -75,7 +78,8 @@ def _read(path: Path, wrap: Wrap | None, kind: str, normal: Convention | Literal
     elif kind == "auto" and guess is not None and guess.sure and guess.encoding != "srgb":
         encoding = guess.encoding
     convention: Convention = normal if normal != "auto" else (guess.convention if guess else "gl")
-    texture = read_texture(path, encoding=encoding, convention=convention, wrap=wrap or "none")
+    known_space = colorspace if encoding == "auto" else ""
+    texture = read_texture(path, encoding=encoding, colorspace=known_space, convention=convention, wrap=wrap or "none")
     return Asset(image_material(texture, path.stem, str(path)), True)
 
 

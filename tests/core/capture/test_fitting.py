@@ -132,18 +132,8 @@ def test_the_lit_fit_looks_like_the_surface(exact):
     np.testing.assert_allclose(np.median(render(found.surface, eye, [lamp]) / expected), 1, atol=0.02)
 
 
-def test_the_stretched_model_explains_ggx_nearly(exact):
-    surface, lumitexels = exact
-    found = fit(surface, lumitexels, model="stretched", priors=NO_PRIORS)
-    assert color_error(found.surface, surface) < 0.15
-    assert float(np.median(np.abs(found.surface.roughness - surface.roughness))) < 0.1
-    assert degrees(found.surface, surface) < 4
-    assert found.residual < 0.1
-
-
-@pytest.mark.parametrize("model", ["ggx", "stretched"])
-def test_maps_are_in_range_and_finite(exact, model):
-    found = fit(*exact, model=model).surface
+def test_maps_are_in_range_and_finite(exact):
+    found = fit(*exact).surface
     assert (found.height, found.width) == (SIDE, SIDE)
     for plane in (found.base_color, found.roughness, found.metallic, found.specular):
         assert plane.dtype == np.float32
@@ -162,10 +152,9 @@ def noisy():
     return surface, seen(surface, 0.2)
 
 
-@pytest.mark.parametrize("model", ["ggx", "stretched"])
-def test_with_noise_the_fit_is_better_than_flat(noisy, model):
+def test_with_noise_the_fit_is_better_than_flat(noisy):
     surface, lumitexels = noisy
-    found = fit(surface, lumitexels, model=model)
+    found = fit(surface, lumitexels)
     assert degrees(found.surface, surface) < 0.6 * degrees(level(surface), surface)
     assert 0.1 < found.residual < 0.4
     assert color_error(found.surface, surface) < 0.2

@@ -101,8 +101,8 @@ def test_shelf_has_a_drawn_button_for_every_tool(maya):
         assert not button["imageOverlayLabel"]
         for suffix in ("_150", "_200"):
             assert os.path.isfile(button["image"].replace(".png", f"{suffix}.png"))
-    for name in re.findall(r"session\.(\w+)\(", "".join(button["command"] for button in buttons)):
-        assert f"def {name}(" in (SCRIPTS / "matshot_maya" / "session.py").read_text()
+    for name in re.findall(r"commands\.(\w+)\(", "".join(button["command"] for button in buttons)):
+        assert f"def {name}(" in (SCRIPTS / "matshot_maya" / "commands.py").read_text()
 
 
 def test_tool_without_an_icon_is_known_by_its_name(maya, monkeypatch):
@@ -144,7 +144,7 @@ def test_dropping_the_installer_puts_the_module_and_its_shelf_there(maya, restor
     assert sorted(path.name for path in modules.iterdir()) == ["matshot", "matshot.mod"]
     assert (modules / "matshot" / "scripts" / "matshot_host" / "jobs.py").is_file()
     assert not list(modules.glob("**/__pycache__"))
-    assert maya.dialogs == [f"Matshot is installed in {modules}. Its tools are on the shelf 'Matshot'."] * 2
+    assert maya.dialogs == [f"Installed Matshot in {modules}. Its tools are on the Matshot shelf."] * 2
     assert str(modules) in next(iter(maya.shelves["Matshot"].values()))["image"]
 
 
@@ -157,7 +157,7 @@ def test_installer_leaves_alone_what_is_not_matshots(maya, restored, name):
     dropped(PLUGIN)
     assert mine.read_text() == "mine"
     (message,) = maya.dialogs
-    assert ("not matshot's; move it away first" in message.lower()) == (name != "matshot.new")
+    assert ("does not belong to matshot, move it first" in message.lower()) == (name != "matshot.new")
     assert not [path.name for path in modules.iterdir() if path.suffix in (".partial", ".old")]
 
 
@@ -184,7 +184,7 @@ def test_installer_without_its_folder_says_so(maya, restored, tmp_path):
     shutil.copy(PLUGIN / "drag_into_maya.py", tmp_path)
     dropped(tmp_path)
     (message,) = maya.dialogs
-    assert "the folder 'matshot' beside drag_into_maya.py is missing" in message
+    assert "the folder 'matshot' next to drag_into_maya.py is missing" in message
     assert not (Path(maya.user_folder) / "modules").exists()
 
 
@@ -231,7 +231,7 @@ def test_all_windows_run_in_every_qt(python, binding, tmp_path, picture, materia
             wanted = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
             assert values[parameter.name] == wanted, (tool.name, parameter.name)
     assert "Python: 3" in seen["findings"]
-    assert seen["problem"] == "Flash photograph: nothing is chosen yet."
+    assert seen["problem"] == "Flash photograph is missing. Choose a file or folder."
     assert seen["stays"]
     assert seen["states"] == ["Make Seamless wall.png: done", "Multiply wall.png: done"]
     assert seen["offered"] == ["Apply", "Discard", "Preferences...", "Show Folder", "Tools"]
@@ -243,3 +243,20 @@ def test_all_windows_run_in_every_qt(python, binding, tmp_path, picture, materia
     pictures = {path.stem for path in folder.glob("*.png")}
     assert {tool.name for tool in TOOLS} | {"preferences", "panel", "panel_done"} <= pictures
     assert "Traceback" not in run.stderr
+
+
+def test_modules_import_in_no_circle():
+    package = SCRIPTS / "matshot_maya"
+    left = {}
+    for file in package.glob("*.py"):
+        tree = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        imports = [node for node in tree if isinstance(node, ast.ImportFrom) and node.level == 1]
+        names = {
+            name for node in imports for name in ([node.module] if node.module else [one.name for one in node.names])
+        }
+        left[file.stem] = {name for name in names if (package / f"{name}.py").is_file()}
+    while left:
+        leaves = {name for name, imports in left.items() if not imports & set(left)}
+        assert leaves, left
+        for name in leaves:
+            del left[name]

@@ -263,12 +263,12 @@ def test_displacement_is_in_centimetres_and_moves_nothing_at_half_height(maya, m
     assert maya.get("Old_Wall_height.colorSpace") == "Raw"
 
 
-def test_height_without_a_scale_hangs_on_the_group_unconnected(maya, material_folder):
+def test_height_without_a_scale_is_attached_to_the_group_unconnected(maya, material_folder):
     network = built(material_folder("basecolor", "height", "ao"))
     assert not maya.source(network.group + ".displacementShader")
     assert maya.source(network.group + ".matshotDisplacement") == "Old_Wall_displacement.message"
     assert maya.source(network.group + ".matshotOcclusion") == "Old_Wall_ao.message"
-    assert [note for note in network.notes if "How high" in note]
+    assert [note for note in network.notes if "height is unknown" in note]
 
 
 def test_direction_of_anisotropy_is_said_to_be_left_out(maya, material_folder):
@@ -305,7 +305,7 @@ def test_missing_shader_becomes_standard_surface_and_says_so(start, material_fol
     maya = start(open_pbr=False)
     network = built(material_folder("basecolor"), "openPBRSurface")
     assert maya.scene.nodes[network.shader].kind == "standardSurface"
-    assert network.notes == ("This Maya has no openPBRSurface, so the material is a standardSurface.",)
+    assert network.notes == ("This Maya has no openPBRSurface; created a standardSurface instead.",)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_failure_leaves_no_node_behind(maya, material_folder, monkeypatch):
     def fails(*_):
         raise RuntimeError("locked")
 
-    monkeypatch.setattr(network._Building, "_displacement", fails)
+    monkeypatch.setattr(network._NetworkBuilder, "_connect_displacement", fails)
     with pytest.raises(RuntimeError, match="locked"):
         built(material_folder("basecolor", "normal", "height"))
     assert set(maya.scene.nodes) == before

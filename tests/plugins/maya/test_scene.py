@@ -29,7 +29,7 @@ def shown(maya, path, name="file1", space="sRGB", tiling=0):
     """A file node as an artist made it."""
     from matshot_maya import textures
 
-    node = textures.file_node(name, str(path), textures.placement(name + "_place"))
+    node = textures.create_file_node(name, str(path), textures.create_placement(name + "_place"))
     maya.scene.nodes[node].values.update(colorSpace=space, uvTilingMode=tiling, fileTextureName=str(path))
     return node
 
@@ -95,14 +95,14 @@ def test_nothing_selected_is_said(maya, scene):
 def test_material_without_textures_is_said(maya, scene):
     maya.mesh("cube")
     maya.scene.selection = ["cube"]
-    with pytest.raises(MatshotError, match="no textures"):
+    with pytest.raises(MatshotError, match="no file textures"):
         scene.selected_textures()
 
 
 def test_other_tile_numbering_is_said(maya, scene, picture):
     shown(maya, picture("a.1001.png", 16), tiling=2)
     maya.scene.selection = ["file1"]
-    with pytest.raises(MatshotError, match="another way than UDIM"):
+    with pytest.raises(MatshotError, match="other than UDIM"):
         scene.selected_textures()
 
 
@@ -137,7 +137,7 @@ def test_replacing_keeps_color_space_tiling_and_everything_else(maya, textures, 
     maya.scene.selection = ["file1"]
     (texture,) = scene.selected_textures()
     assert texture.path.endswith("old.<UDIM>.exr")
-    assert not textures.missing(texture.path)
+    assert not textures.is_missing(texture.path)
     before = dict(node.values)
     assert textures.replace(texture, str(new[0])) == 1
     assert maya.get("file1.fileTextureName") == str(new[0])
@@ -161,10 +161,10 @@ def test_renamed_nodes_are_found_and_deleted_ones_are_counted_out(maya, textures
 
 def test_tiles_are_recognised_as_their_texture(textures):
     tiled = textures.Texture(os.path.join(os.sep, "a", "b.<UDIM>.png"), (), "color", "auto")
-    assert textures.shows(tiled, "/a/b.1011.png")
-    assert textures.shows(tiled, "/a/b.<UDIM>.png")
-    assert not textures.shows(tiled, "/a/b.2011.png")
-    assert not textures.shows(tiled, "/a/c.1011.png")
+    assert textures.is_source(tiled, "/a/b.1011.png")
+    assert textures.is_source(tiled, "/a/b.<UDIM>.png")
+    assert not textures.is_source(tiled, "/a/b.2011.png")
+    assert not textures.is_source(tiled, "/a/c.1011.png")
 
 
 def test_material_goes_to_what_was_selected_then_even_renamed(maya, scene, material_folder):
@@ -190,9 +190,9 @@ def result(path, source="", kind="image"):
 def plan(maya, scene):
     from matshot_maya.results import Plan
 
-    def make(outcome="selection", inputs=()):
-        textures = scene.selected_textures() if outcome == "selection" and maya.scene.selection else []
-        return Plan("Upscale", outcome, "standardSurface", scene.selected_members(), tuple(textures), tuple(inputs))
+    def make(destination="selection", inputs=()):
+        textures = scene.selected_textures() if destination == "selection" and maya.scene.selection else []
+        return Plan("Upscale", destination, "standardSurface", scene.selected_members(), tuple(textures), tuple(inputs))
 
     return make
 
@@ -240,13 +240,13 @@ def test_tiles_come_back_as_tiles(maya, plan, picture):
     assert maya.get("file1.uvTilingMode") == 3
 
 
-@pytest.mark.parametrize(("outcome", "count"), [("files", 0), ("nodes", 1)])
-def test_scene_gets_no_more_than_asked_for(maya, plan, outcome, count):
+@pytest.mark.parametrize(("destination", "count"), [("files", 0), ("nodes", 1)])
+def test_scene_gets_no_more_than_asked_for(maya, plan, destination, count):
     from matshot_maya import results
 
     maya.mesh("wall")
     maya.scene.selection = ["wall"]
-    assert results.apply([result("/m/3 bricks.png")], plan(outcome)) == []
+    assert results.apply([result("/m/3 bricks.png")], plan(destination)) == []
     assert len(maya.of_kind("file")) == count
 
 
@@ -254,7 +254,7 @@ def test_nothing_selected_leaves_the_material_unassigned_and_says_so(maya, plan,
     from matshot_maya import results
 
     notes = results.apply([result(material_folder("basecolor"), kind="material")], plan())
-    assert notes == ["Nothing was selected, so Old_Wall is not assigned to anything."]
+    assert notes == ["Nothing was selected, so Old_Wall is not assigned."]
 
 
 def test_selection_that_is_gone_is_said(maya, plan, material_folder):
@@ -269,7 +269,7 @@ def test_selection_that_is_gone_is_said(maya, plan, material_folder):
     for name in ("wall", "wallShape"):
         del maya.scene.nodes[name]
     notes = results.apply([result(material_folder("basecolor"), kind="material")], wanted)
-    assert notes == ["What was selected is gone, so Old_Wall is not assigned to anything."]
+    assert notes == ["The selected objects no longer exist, so Old_Wall is not assigned."]
 
 
 def test_arnold_is_told_of_cut_out_shapes(start, material_folder):
@@ -278,7 +278,7 @@ def test_arnold_is_told_of_cut_out_shapes(start, material_folder):
 
     maya.mesh("leaf")
     maya.scene.selection = ["leaf"]
-    results.bring_material(str(material_folder("basecolor", "opacity")), "aiStandardSurface", scene.selected_members())
+    results.import_material(str(material_folder("basecolor", "opacity")), "aiStandardSurface", scene.selected_members())
     assert maya.get("leafShape.aiOpaque") is False
 
 

@@ -1,4 +1,4 @@
-"""Dialogs, panel and session, with the real worker: what an artist clicks and gets, and is told when it goes wrong."""
+"""Dialogs, panel and commands, with the real worker: what an artist clicks and gets, and is told when it goes wrong."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LONG = 60.0
 
 
 @pytest.fixture
-def session(maya, application):
-    from matshot_maya import preferences, session
+def commands(maya, application):
+    from matshot_maya import commands, preferences
 
     preferences.save(preferences.Preferences(python=sys.executable))
-    return session.current()
+    return commands.current()
 
 
 @pytest.fixture
@@ -42,33 +42,33 @@ def until(condition, seconds=LONG):
     return condition()
 
 
-def opened(session, name):
-    from matshot_maya import session as module
+def opened(commands, name):
+    from matshot_maya import commands as module
 
     module.open_tool(name)
-    return session._windows[name]
+    return commands.windows[name]
 
 
-def started(session, dialog):
-    count = len(session.jobs.listing)
+def started(commands, dialog):
+    count = len(commands.manager.jobs.listing)
     dialog.accept()
-    assert len(session.jobs.listing) == count + 1, dialog.problem.text()
-    return session.jobs.listing[-1]
+    assert len(commands.manager.jobs.listing) == count + 1, dialog.error.text()
+    return commands.manager.jobs.listing[-1]
 
 
 def shown(maya, path, name="file1", tiling=0, **values):
     from matshot_maya import textures
 
-    node = textures.file_node(name, str(path), textures.placement(name + "_place"))
+    node = textures.create_file_node(name, str(path), textures.create_placement(name + "_place"))
     maya.scene.nodes[node].values.update(uvTilingMode=tiling, fileTextureName=str(path), **values)
     return node
 
 
-def asked(session, name, path, outcome="selection", **values):
+def asked(commands, name, path, destination="selection", **values):
     """A dialog filled in."""
-    dialog = opened(session, name)
+    dialog = opened(commands, name)
     dialog.inputs[0].set_paths([str(path)])
-    dialog.outcome.set_value(outcome)
+    dialog.destination.set_value(destination)
     for parameter, value in values.items():
         dialog.parameters[parameter].set_value(value)
     return dialog
@@ -78,10 +78,10 @@ def asked(session, name, path, outcome="selection", **values):
 
 
 @pytest.mark.parametrize("given", TOOLS, ids=lambda one: one.name)
-def test_dialog_asks_for_what_the_table_says(session, given):
-    dialog = opened(session, given.name)
+def test_dialog_asks_for_what_the_table_says(commands, given):
+    dialog = opened(commands, given.name)
     assert list(dialog.parameters) == [parameter.name for parameter in given.parameters]
-    assert [field.wanted for field in dialog.inputs] == list(given.inputs)
+    assert [field.input for field in dialog.inputs] == list(given.inputs)
     for parameter in given.parameters:
         field = dialog.parameters[parameter.name]
         assert field.value() == parameter.default, parameter.name
@@ -98,9 +98,9 @@ def test_dialog_asks_for_what_the_table_says(session, given):
         assert all(field.isVisible() for field in dialog.parameters.values())
 
 
-def test_buttons_browse_for_files_and_folders(maya, session, picture):
+def test_buttons_browse_for_files_and_folders(maya, commands, picture):
     maya.choices = [[str(picture("a.png", 8)), str(picture("b.png", 8))], ["/materials/wall"], None]
-    dialog = opened(session, "upscale")
+    dialog = opened(commands, "upscale")
     field = dialog.inputs[0]
     field._browse_files(), field._browse_folder(), field._browse_files()
     assert [os.path.basename(path) for path in field.paths()] == ["a.png", "b.png", "wall"]
@@ -109,42 +109,42 @@ def test_buttons_browse_for_files_and_folders(maya, session, picture):
     assert [os.path.basename(path) for path in field.paths()] == ["b.png", "wall"]
 
 
-def test_selected_file_node_is_the_input_and_says_what_it_holds(maya, session, picture):
+def test_selected_file_node_is_the_input_and_says_what_it_holds(maya, commands, picture):
     node = shown(maya, picture("door_r.png", 16), colorSpace="Raw")
     maya.scene.selection = [node]
-    dialog = opened(session, "multiply")
+    dialog = opened(commands, "multiply")
     assert [os.path.basename(path) for path in dialog.inputs[0].paths()] == ["door_r.png"]
     assert dialog.parameters["kind"].value() == "data"
-    assert "1 texture" in dialog.outcome.currentText()
+    assert "1 texture" in dialog.destination.currentText()
 
 
-def test_preferences_reach_the_dialogs_and_are_kept(maya, session, prefer):
+def test_preferences_reach_the_dialogs_and_are_kept(maya, commands, prefer):
     from matshot_maya import preferences
 
     prefer(device="cpu", memory="2G", shader="openPBRSurface", ask=True)
-    dialog = opened(session, "upscale")
+    dialog = opened(commands, "upscale")
     assert (dialog.parameters["device"].value(), dialog.parameters["memory"].value()) == ("cpu", "2G")
     assert dialog.shader.value() == "openPBRSurface"
-    session.open_preferences()
-    window = session._windows["preferences"]
+    commands.open_preferences()
+    window = commands.windows["preferences"]
     assert window.preferences() == preferences.load()
     window.fields["ask"].set_value(False)
     window.accept()
     assert preferences.load().ask is False
 
 
-def test_chosen_shader_is_kept_while_its_plugin_is_not_loaded(session, prefer):
+def test_chosen_shader_is_kept_while_its_plugin_is_not_loaded(commands, prefer):
     from matshot_maya import preferences
 
     prefer(shader="aiStandardSurface")
-    session.open_preferences()
-    session._windows["preferences"].accept()
+    commands.open_preferences()
+    commands.windows["preferences"].accept()
     assert preferences.load().shader == "aiStandardSurface"
 
 
-def test_panel_is_docked_beside_the_attribute_editor_once(maya, session):
+def test_panel_is_docked_beside_the_attribute_editor_once(maya, commands):
+    from matshot_maya import commands as module
     from matshot_maya import dock
-    from matshot_maya import session as module
     from matshot_maya.qt import QtWidgets
 
     maya.controls["AttributeEditor"] = QtWidgets.QWidget()
@@ -161,18 +161,18 @@ def test_shaders_that_this_maya_lacks_are_not_offered(start, application):
     start(open_pbr=False)
     from matshot_maya import network
 
-    assert [kind for kind, _ in network.available()] == ["standardSurface"]
+    assert [kind for kind, _ in network.available_shaders()] == ["standardSurface"]
 
 
 # From dialog to network.
 
 
-def test_photograph_becomes_an_assigned_material_that_undo_takes_back(maya, session, picture):
+def test_photograph_becomes_an_assigned_material_that_undo_takes_back(maya, commands, picture):
     maya.mesh("wall")
     maya.scene.selection = ["wall"]
-    dialog = asked(session, "oneshot", picture(side=64), light="even")
+    dialog = asked(commands, "oneshot", picture(side=64), light="even")
     dialog.shader.set_value("openPBRSurface")
-    job = started(session, dialog)
+    job = started(commands, dialog)
     maya.scene.selection = []
     assert until(lambda: job.ended), job.status
     assert job.state == "done", job.error + job.cause
@@ -182,7 +182,7 @@ def test_photograph_becomes_an_assigned_material_that_undo_takes_back(maya, sess
     assert maya.scene.members["wallShape"] == shader + "SG"
     files = {Path(maya.get(node + ".fileTextureName")) for node in maya.of_kind("file")}
     assert files == {Path(image.file) for image in material_graph(made.path).images()}
-    assert any("is done" in message for message in maya.messages)
+    assert any("finished" in message for message in maya.messages)
     from maya import cmds
 
     cmds.undo()
@@ -190,7 +190,7 @@ def test_photograph_becomes_an_assigned_material_that_undo_takes_back(maya, sess
     assert maya.scene.members["wallShape"] == "initialShadingGroup"
 
 
-def test_textures_of_the_selected_material_are_replaced_by_larger_ones(maya, session, picture):
+def test_textures_of_the_selected_material_are_replaced_by_larger_ones(maya, commands, picture):
     color, rough = picture("tex/wall_color.png", 16), picture("tex/wall_rough.png", 16)
     tiles = [picture(f"tex/wall_n.{tile}.png", 16) for tile in (1001, 1002)]
     shader, group = maya.create("standardSurface", "wallMat"), maya.create("shadingEngine", "wallSG")
@@ -207,13 +207,13 @@ def test_textures_of_the_selected_material_are_replaced_by_larger_ones(maya, ses
     )
     maya.mesh("wall", group)
     maya.scene.selection = ["wall"]
-    session.open_upscale_material()
-    dialog = session._windows["upscale"]
+    commands.open_upscale_material()
+    dialog = commands.windows["upscale"]
     assert len(dialog.inputs[0].paths()) == 3
     dialog.parameters["scale"].set_value(2)
     dialog.parameters["method"].set_value("lanczos")
     steps, nodes = len(maya.undone), set(maya.scene.nodes)
-    job = started(session, dialog)
+    job = started(commands, dialog)
     assert until(lambda: job.ended), job.status
     assert job.state == "done", job.error + job.cause
     assert not maya.warnings
@@ -230,14 +230,14 @@ def test_textures_of_the_selected_material_are_replaced_by_larger_ones(maya, ses
     assert {result.width for result in job.results} == {32}
 
 
-def test_results_wait_in_the_panel_where_the_artist_wants_to_be_asked(maya, session, prefer, picture):
+def test_results_wait_in_the_panel_where_the_artist_wants_to_be_asked(maya, commands, prefer, picture):
     from matshot_maya.panel import JobPanel
 
     prefer(ask=True)
-    panel = JobPanel(session)
+    panel = JobPanel(commands)
     node = shown(maya, picture(side=48))
     maya.scene.selection = [node]
-    jobs = [started(session, asked(session, "tile", picture(side=48))) for _ in range(2)]
+    jobs = [started(commands, asked(commands, "tile", picture(side=48))) for _ in range(2)]
     assert until(lambda: all(job.ended for job in jobs))
     until(lambda: panel.rows[jobs[1].number].apply.isVisibleTo(panel))
     rows = [panel.rows[job.number] for job in jobs]
@@ -257,28 +257,28 @@ def test_results_wait_in_the_panel_where_the_artist_wants_to_be_asked(maya, sess
     assert os.path.exists(jobs[0].results[0].path)
 
 
-def test_loading_a_material_folder_makes_and_assigns_its_network(maya, session, material_folder):
+def test_loading_a_material_folder_makes_and_assigns_its_network(maya, commands, material_folder):
     maya.mesh("wall")
     maya.scene.selection = ["wall"]
     maya.choices = [[str(material_folder("basecolor", "normal"))]]
-    session.load_material()
+    commands.load_material()
     assert maya.scene.members["wallShape"] == "Old_WallSG"
 
 
-def test_main_thread_is_never_kept_long(maya, session, picture, monkeypatch):
+def test_main_thread_is_never_kept_long(maya, commands, picture, monkeypatch):
     # Reading the stub is the double's own work.
     maya.stub = None
     spent = []
-    tick = session.tick
+    tick = commands.manager.tick
 
     def timed():
         begun = time.thread_time()
         tick()
         spent.append(time.thread_time() - begun)
 
-    session._timer.timeout.disconnect()
-    session._timer.timeout.connect(timed)
-    job = started(session, asked(session, "tile", picture(side=128), "nodes"))
+    commands.manager._timer.timeout.disconnect()
+    commands.manager._timer.timeout.connect(timed)
+    job = started(commands, asked(commands, "tile", picture(side=128), "nodes"))
     assert until(lambda: job.ended)
     assert max(spent) < 0.05
 
@@ -288,7 +288,7 @@ def test_main_thread_is_never_kept_long(maya, session, picture, monkeypatch):
 
 def refused(maya, action):
     """The one message that an action leads to."""
-    from matshot_maya import session as module
+    from matshot_maya import commands as module
 
     count = len(maya.dialogs)
     getattr(module, action)() if isinstance(action, str) else action(module)
@@ -296,146 +296,146 @@ def refused(maya, action):
     return maya.dialogs[-1]
 
 
-def test_nothing_selected(maya, session):
+def test_nothing_selected(maya, commands):
     assert refused(maya, "open_upscale_material").startswith("Nothing is selected")
 
 
-def test_no_textures(maya, session):
+def test_no_textures(maya, commands):
     maya.mesh("wall")
     maya.scene.selection = ["wall"]
-    assert "no textures" in refused(maya, "open_upscale_material")
+    assert "no file textures" in refused(maya, "open_upscale_material")
 
 
-def test_missing_files(maya, session, picture):
+def test_missing_files(maya, commands, picture):
     maya.scene.selection = [shown(maya, "/gone/a.png"), shown(maya, "/gone/b.<UDIM>.png", "file2", 3)]
     assert refused(maya, "open_upscale_material").endswith("missing: a.png, b.UDIM.png.")
     maya.scene.selection.append(shown(maya, picture(), "file3"))
-    from matshot_maya import session as module
+    from matshot_maya import commands as module
 
     module.open_upscale_material()
-    assert "missing and stay as they are: a.png" in maya.warnings[-1]
-    assert len(session._windows["upscale"].inputs[0].paths()) == 1
+    assert "files are missing: a.png" in maya.warnings[-1]
+    assert len(commands.windows["upscale"].inputs[0].paths()) == 1
 
 
-def test_input_that_is_not_there_is_said_in_the_dialog(session):
-    dialog = opened(session, "tile")
+def test_input_that_is_not_there_is_said_in_the_dialog(commands):
+    dialog = opened(commands, "tile")
     dialog.accept()
-    assert dialog.problem.text() == "Texture: nothing is chosen yet."
+    assert dialog.error.text() == "Texture is missing. Choose a file or folder."
     dialog.inputs[0].set_paths(["/gone/wall.png"])
     dialog.accept()
-    assert dialog.problem.text() == "/gone/wall.png does not exist."
+    assert dialog.error.text() == "/gone/wall.png does not exist."
     assert dialog.isVisible()
-    assert not session.jobs.listing
+    assert not commands.manager.jobs.listing
 
 
-def test_unsaved_scene(maya, session, prefer, picture, tmp_path):
+def test_unsaved_scene(maya, commands, prefer, picture, tmp_path):
     prefer(place="scene")
     assert refused(maya, lambda module: module.open_tool("tile")).startswith("Save the scene first")
     maya.scene_name = str(tmp_path / "shot" / "house.ma")
-    dialog = asked(session, "tile", picture(side=32), "files")
+    dialog = asked(commands, "tile", picture(side=32), "files")
     assert not (tmp_path / "shot").exists()
-    job = started(session, dialog)
+    job = started(commands, dialog)
     assert until(lambda: job.ended)
     assert (tmp_path / "shot" / "matshot" / "wall.png").is_file()
 
 
-def test_folder_that_cannot_be_written(maya, session, prefer, picture):
+def test_folder_that_cannot_be_written(maya, commands, prefer, picture):
     prefer(place="folder", folder="")
-    assert "Choose the folder" in refused(maya, lambda module: module.open_tool("tile"))
+    assert "Choose a folder" in refused(maya, lambda module: module.open_tool("tile"))
     prefer(folder=str(picture() / "inside"))
-    dialog = asked(session, "tile", picture())
+    dialog = asked(commands, "tile", picture())
     dialog.accept()
-    assert "cannot be written to" in dialog.problem.text()
-    assert not session.jobs.listing
+    assert "Cannot write results to" in dialog.error.text()
+    assert not commands.manager.jobs.listing
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is read-only to this user")
-def test_read_only_folder(session, prefer, picture, tmp_path):
+def test_read_only_folder(commands, prefer, picture, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     prefer(place="folder", folder=str(tmp_path / "locked" / "results"))
-    dialog = asked(session, "tile", picture())
+    dialog = asked(commands, "tile", picture())
     dialog.accept()
-    assert "permission denied" in dialog.problem.text()
+    assert "permission denied" in dialog.error.text()
 
 
-def test_python_that_does_not_exist(session, prefer, picture):
+def test_python_that_does_not_exist(commands, prefer, picture):
     prefer(python="/gone/python")
-    dialog = asked(session, "tile", picture())
+    dialog = asked(commands, "tile", picture())
     dialog.accept()
-    assert dialog.problem.text() == "The Python of the preferences, /gone/python, does not exist."
+    assert dialog.error.text() == "The Python of the preferences, /gone/python, does not exist."
 
 
-def test_no_python_at_all(session, prefer, picture):
+def test_no_python_at_all(commands, prefer, picture):
     prefer(python="")
-    dialog = asked(session, "tile", picture())
+    dialog = asked(commands, "tile", picture())
     dialog.accept()
-    assert "No Python with Matshot is known" in dialog.problem.text()
+    assert "No Python with Matshot is known" in dialog.error.text()
 
 
-def test_python_without_matshot(maya, session, prefer, picture, tmp_path):
+def test_python_without_matshot(maya, commands, prefer, picture, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     python = tmp_path / "bare" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     prefer(python=str(python))
-    job = started(session, asked(session, "tile", picture()))
+    job = started(commands, asked(commands, "tile", picture()))
     assert until(lambda: job.ended)
     assert job.state == "failed"
     assert len(maya.warnings) == 1
     assert "has no Matshot" in maya.warnings[0]
-    session.open_preferences()
-    window = session._windows["preferences"]
+    commands.open_preferences()
+    window = commands.windows["preferences"]
     window.test()
     assert until(lambda: "has no Matshot" in window.findings.toPlainText())
 
 
-def test_doctor_reports_into_the_preferences(session):
-    session.open_preferences()
-    window = session._windows["preferences"]
+def test_doctor_reports_into_the_preferences(commands):
+    commands.open_preferences()
+    window = commands.windows["preferences"]
     window.test()
     assert "Starting" in window.findings.toPlainText()
     assert until(lambda: "Python: 3" in window.findings.toPlainText())
-    assert not session.jobs.listing
+    assert not commands.manager.jobs.listing
 
 
-def test_second_job_waits_and_says_so(maya, session, picture):
-    jobs = [started(session, asked(session, "tile", picture(side=32), "files")) for _ in range(2)]
-    assert maya.messages[-1] == "Make Seamless wall.png waits until Make Seamless wall.png has ended."
+def test_second_job_waits_and_says_so(maya, commands, picture):
+    jobs = [started(commands, asked(commands, "tile", picture(side=32), "files")) for _ in range(2)]
+    assert maya.messages[-1] == "Make Seamless wall.png starts after Make Seamless wall.png."
     assert until(lambda: all(job.ended for job in jobs))
     assert len({job.results[0].path for job in jobs}) == 2
     assert not maya.of_kind("file")
 
 
-def test_cancel_ends_within_a_second(maya, session, picture):
+def test_cancel_ends_within_a_second(maya, commands, picture):
     from matshot_maya.panel import JobPanel
 
-    panel = JobPanel(session)
-    job = started(session, asked(session, "oneshot", picture(side=512)))
-    assert until(lambda: job.state == "running" and session.jobs.worker_pid)
+    panel = JobPanel(commands)
+    job = started(commands, asked(commands, "oneshot", picture(side=512)))
+    assert until(lambda: job.state == "running" and commands.manager.jobs.worker_pid)
     begun = time.monotonic()
     panel.rows[job.number].cancel.click()
     assert until(lambda: job.ended)
     assert job.state == "cancelled"
     assert time.monotonic() - begun < 1.5
     assert not maya.warnings
-    assert panel.rows[job.number].told.text() == "Cancelled"
+    assert panel.rows[job.number].status.text() == "Cancelled"
 
 
-def test_lost_worker_is_said_once_and_the_next_job_works(maya, session, picture):
-    job = started(session, asked(session, "oneshot", picture(side=512)))
+def test_lost_worker_is_said_once_and_the_next_job_works(maya, commands, picture):
+    job = started(commands, asked(commands, "oneshot", picture(side=512)))
     assert until(lambda: job.state == "running" and job.fraction > 0)
-    os.kill(session.jobs.worker_pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    os.kill(commands.manager.jobs.worker_pid, getattr(signal, "SIGKILL", signal.SIGTERM))
     assert until(lambda: job.ended)
     assert len(maya.warnings) == 1
     assert "Photo to Material wall.png" in maya.warnings[0]
     assert "lost" in maya.warnings[0]
-    again = started(session, asked(session, "tile", picture(side=32), "files"))
+    again = started(commands, asked(commands, "tile", picture(side=32), "files"))
     assert until(lambda: again.ended)
     assert again.state == "done"
 
 
-def test_maya_closed_during_a_job_ends_the_worker(maya, session, picture):
-    job = started(session, asked(session, "oneshot", picture(side=512)))
-    assert until(lambda: job.state == "running" and session.jobs.worker_pid)
-    pid, folder = session.jobs.worker_pid, job.folder
+def test_maya_closed_during_a_job_ends_the_worker(maya, commands, picture):
+    job = started(commands, asked(commands, "oneshot", picture(side=512)))
+    assert until(lambda: job.state == "running" and commands.manager.jobs.worker_pid)
+    pid, folder = commands.manager.jobs.worker_pid, job.folder
     maya.quit()
     assert job.state == "cancelled"
     assert not os.path.exists(folder)
@@ -443,45 +443,45 @@ def test_maya_closed_during_a_job_ends_the_worker(maya, session, picture):
         os.kill(pid, 0)
 
 
-def test_bad_image_is_one_warning(maya, session, tmp_path):
+def test_bad_image_is_one_warning(maya, commands, tmp_path):
     path = tmp_path / "broken.png"
     path.write_bytes(b"no image")
-    job = started(session, asked(session, "tile", path))
+    job = started(commands, asked(commands, "tile", path))
     assert until(lambda: job.ended)
     assert job.state == "failed"
     assert len(maya.warnings) == 1
     assert "broken.png" in maya.warnings[0]
 
 
-def test_scene_that_refuses_is_one_warning_and_stays_whole(maya, session, material_folder, monkeypatch):
+def test_scene_that_refuses_is_one_warning_and_stays_whole(maya, commands, material_folder, monkeypatch):
     from matshot_maya import network
 
     def fails(*_):
         raise RuntimeError("the node is locked")
 
-    monkeypatch.setattr(network._Building, "_displacement", fails)
+    monkeypatch.setattr(network._NetworkBuilder, "_connect_displacement", fails)
     maya.mesh("wall")
     maya.scene.selection = ["wall"]
     before = set(maya.scene.nodes)
-    job = started(session, asked(session, "convert", material_folder("basecolor", "height")))
+    job = started(commands, asked(commands, "convert", material_folder("basecolor", "height")))
     assert until(lambda: job.ended)
     assert len(maya.warnings) == 1
     assert "the node is locked" in maya.warnings[0]
     assert set(maya.scene.nodes) == before
 
 
-def test_maya_that_refuses_is_one_message(maya, session, material_folder, monkeypatch):
+def test_maya_that_refuses_is_one_message(maya, commands, material_folder, monkeypatch):
     from matshot_maya import textures
 
     def fails(*_):
         raise RuntimeError("the scene is locked")
 
-    monkeypatch.setattr(textures, "placement", fails)
+    monkeypatch.setattr(textures, "create_placement", fails)
     maya.choices = [[str(material_folder("basecolor"))]]
-    assert refused(maya, "load_material") == "Maya did not do it: the scene is locked"
+    assert refused(maya, "load_material") == "Maya reported an error: the scene is locked"
 
 
-def test_material_folder_that_is_none(maya, session, tmp_path):
+def test_material_folder_that_is_none(maya, commands, tmp_path):
     maya.choices = [[str(tmp_path)]]
     assert "material.json" in refused(maya, "load_material")
 

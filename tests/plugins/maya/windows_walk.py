@@ -80,7 +80,7 @@ dressed(application)
 maya.window = QtWidgets.QMainWindow()
 maya.window.setObjectName("MayaWindow")
 
-from matshot_maya import dock, preferences, session, shelf, textures  # noqa: E402
+from matshot_maya import commands, dock, preferences, shelf, textures  # noqa: E402
 
 from matshot_host.tools import TOOLS  # noqa: E402
 
@@ -97,7 +97,7 @@ picture(row, "shelf")
 
 # The preferences, and their test.
 exec(buttons["Preferences"], {})
-window = session.current()._windows["preferences"]
+window = commands.current().windows["preferences"]
 window.test()
 seen["tested"] = reached(lambda: "Starting" not in window.findings.toPlainText())
 settled(0.1)
@@ -106,12 +106,12 @@ picture(window, "preferences")
 window.accept()
 
 # A dialog for every tool; the file node is what some of them start with.
-node = textures.file_node("wall", image, textures.placement("place"))
+node = textures.create_file_node("wall", image, textures.create_placement("place"))
 maya.scene.selection = [node]
 seen["fields"] = {}
 for tool in TOOLS:
     exec(buttons[tool.title], {})
-    dialog = session.current()._windows[tool.name]
+    dialog = commands.current().windows[tool.name]
     picture(dialog, tool.name)
     seen["fields"][tool.name] = {
         "parameters": sorted(dialog.parameters),
@@ -127,10 +127,10 @@ for tool in TOOLS:
 
 # An input that is missing is said in the dialog, which stays.
 exec(buttons["Two-Shot Material"], {})
-dialog = session.current()._windows["twoshot"]
+dialog = commands.current().windows["twoshot"]
 dialog.accept()
 picture(dialog, "missing")
-seen["problem"], seen["stays"] = dialog.problem.text(), dialog.isVisible()
+seen["problem"], seen["stays"] = dialog.error.text(), dialog.isVisible()
 dialog.reject()
 
 # A job from the dialog, in the panel, into the scene.
@@ -140,15 +140,15 @@ panel.resize(360, 420)
 panel.show()
 picture(panel, "panel_empty")
 preferences.save(preferences.load()._replace(ask=True))
-dialog = session.current()._windows["tile"]
+dialog = commands.current().windows["tile"]
 dialog.accept()
-first = session.current().jobs.listing[-1]
+first = commands.current().manager.jobs.listing[-1]
 exec(buttons["Multiply"], {})
-dialog = session.current()._windows["multiply"]
+dialog = commands.current().windows["multiply"]
 dialog.parameters["engine"].set_value("patch")
 dialog.parameters["size"].set_value("128x128")
 dialog.accept()
-second = session.current().jobs.listing[-1]
+second = commands.current().manager.jobs.listing[-1]
 seen["two"] = maya.messages[-1]
 picture(panel, "panel_waiting")
 seen["done"] = reached(lambda: first.ended and second.ended)
@@ -157,17 +157,17 @@ picture(panel, "panel_done")
 shown = panel.findChildren(QtWidgets.QPushButton)
 seen["offered"] = sorted({button.text() for button in shown if button.isVisible()})
 seen["before"] = maya.get(node + ".fileTextureName")
-session.current().apply(first)
+commands.current().manager.apply(first)
 seen["after"] = maya.get(node + ".fileTextureName")
-session.current().discard(second)
+commands.current().manager.discard(second)
 # What is cancelled has to take longer than the click.
 exec(buttons["Multiply"], {})
-dialog = session.current()._windows["multiply"]
+dialog = commands.current().windows["multiply"]
 dialog.parameters["engine"].set_value("patch")
 dialog.parameters["size"].set_value("2048x2048")
 dialog.accept()
-third = session.current().jobs.listing[-1]
-session.current().cancel(third)
+third = commands.current().manager.jobs.listing[-1]
+commands.current().manager.cancel(third)
 started = time.monotonic()
 reached(lambda: third.ended)
 seen["cancelled"], seen["seconds"] = third.state, time.monotonic() - started

@@ -1,8 +1,8 @@
-"""Run by Maya when it starts; the shelf is built once its window is there."""
+"""Run by Maya at startup; builds the shelf once the window exists."""
 
 import sys
 
-# Maya 2022 can also be started with Python 2, in which this file has to compile and do nothing.
+# Maya 2022 may run Python 2, in which this file must compile and do nothing.
 if sys.version_info >= (3, 7):
     from maya import cmds
 

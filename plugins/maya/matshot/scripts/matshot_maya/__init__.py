@@ -1,1 +1,1 @@
-"""Matshot in Maya: dialogs, a panel of jobs, and shading networks, on top of ``matshot_host``."""
+"""Matshot in Maya: dialogs, a panel with jobs, and shading networks, built on ``matshot_host``."""

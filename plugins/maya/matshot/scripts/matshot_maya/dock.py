@@ -1,45 +1,51 @@
-"""Where the panel is: a control of Maya's workspace, that can be docked and comes back with the workspace."""
+"""The panel's place: a workspace control that docks in Maya's window and is restored with the workspace."""
+
+from typing import Callable
 
 from maya import cmds
 
 from . import qt
 
 NAME = "MatshotJobs"
-#: The panel becomes a tab beside this one, if Maya shows it.
-_NEIGHBOUR = "AttributeEditor"
-_FILL = "import matshot_maya.dock; matshot_maya.dock.fill()"
+#: The panel opens as a tab next to this control if Maya shows it.
+_NEIGHBOR = "AttributeEditor"
 
 
-def show() -> None:
-    """Show the panel, in front of others."""
+def show(script: str) -> None:
+    """Show the panel in front of others.
+
+    Args:
+        script: Python with which Maya fills the panel.
+    """
     if cmds.workspaceControl(NAME, exists=True):
         cmds.workspaceControl(NAME, edit=True, restore=True)
         return
     cmds.workspaceControl(
         NAME,
         label="Matshot",
-        uiScript=_FILL,
+        uiScript=script,
         initialWidth=340,
         minimumWidth=280,
         retain=False,
     )
-    if cmds.workspaceControl(_NEIGHBOUR, exists=True):
-        cmds.workspaceControl(NAME, edit=True, tabToControl=(_NEIGHBOUR, -1))
+    if cmds.workspaceControl(_NEIGHBOR, exists=True):
+        cmds.workspaceControl(NAME, edit=True, tabToControl=(_NEIGHBOR, -1))
 
 
 def remove() -> None:
-    """Take the panel away."""
+    """Remove the panel."""
     if cmds.workspaceControl(NAME, exists=True):
         cmds.deleteUI(NAME)
 
 
-def fill() -> None:
-    """Put the panel into its control; Maya calls it, also when it starts with the panel open."""
-    from . import session
-    from .panel import JobPanel
+def fill(create: Callable[[], "qt.QtWidgets.QWidget"]) -> None:
+    """Put a widget into the panel.
 
-    widget = qt.control(NAME)
-    if widget is not None:
-        layout = widget.layout() or qt.QtWidgets.QVBoxLayout(widget)
+    Args:
+        create: makes the widget; not called without a panel.
+    """
+    control = qt.control(NAME)
+    if control is not None:
+        layout = control.layout() or qt.QtWidgets.QVBoxLayout(control)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(JobPanel(session.current()))
+        layout.addWidget(create())

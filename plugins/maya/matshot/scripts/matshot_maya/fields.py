@@ -1,4 +1,4 @@
-"""Fields of a dialog: one for each type of parameter and kind of input, all with ``value()``."""
+"""Fields of dialogs, one for each type of parameter and input; all have ``value()`` and ``set_value()``."""
 
 import os
 from typing import Any, List, Sequence, Tuple
@@ -9,19 +9,22 @@ from matshot_host.tools import Input, Parameter
 
 from .qt import QtWidgets
 
-_IMAGES = "Images (*.png *.jpg *.jpeg *.tif *.tiff *.exr *.tga *.bmp *.webp *.hdr *.dds);;All files (*)"
-#: Of ``fileDialog2``: one file, a folder, several files.
-_ONE, _FOLDER, _SEVERAL = 1, 3, 4
-#: What a field takes that has no bounds of its own.
-_INT, _FLOAT = 2147483647, 1.0e9
+_IMAGES = "Images (*.png *.jpg *.jpeg *.tif *.tiff *.exr *.tga *.bmp *.webp *.hdr *.dds);;All Files (*)"
+#: Modes of ``fileDialog2``.
+_ONE_FILE = 1
+_FOLDER = 3
+_SEVERAL_FILES = 4
+#: Bounds of fields for parameters without any.
+_LARGEST_INT = 2147483647
+_LARGEST_FLOAT = 1.0e9
 
 
 class ChoiceField(QtWidgets.QComboBox):
     """One of several values.
 
     Args:
-        choices: values and what they are called.
-        default: value that is chosen at first.
+        choices: values and their labels.
+        default: initial value.
     """
 
     def __init__(self, choices: Sequence[Tuple[Any, str]], default: Any) -> None:
@@ -31,55 +34,55 @@ class ChoiceField(QtWidgets.QComboBox):
         self.set_value(default)
 
     def value(self) -> Any:
-        """The chosen one."""
+        """The current value."""
         return self.currentData()
 
     def set_value(self, value: Any) -> None:
-        """Choose, if there is such a value."""
+        """Select a value, if it is among the choices."""
         index = self.findData(value)
         if index >= 0:
             self.setCurrentIndex(index)
 
 
 class CheckField(QtWidgets.QCheckBox):
-    """Yes or no."""
+    """A switch."""
 
     def value(self) -> bool:
         """Whether it is checked."""
         return self.isChecked()
 
     def set_value(self, value: bool) -> None:
-        """Check it, or not."""
+        """Check or uncheck."""
         self.setChecked(value)
 
 
 class TextField(QtWidgets.QLineEdit):
-    """A word or two."""
+    """A line of text."""
 
     def value(self) -> str:
-        """What was written."""
+        """The text without surrounding blanks."""
         return self.text().strip()
 
     def set_value(self, value: str) -> None:
-        """Write something else."""
+        """Set the text."""
         self.setText(value)
 
 
 class IntField(QtWidgets.QSpinBox):
-    """A whole number.
+    """An integer.
 
     Args:
-        low: least value, None for no bound.
-        high: greatest value, None for no bound.
+        low: minimum, None for no bound.
+        high: maximum, None for no bound.
     """
 
     def __init__(self, low: Any = None, high: Any = None) -> None:
         super().__init__()
-        self.setRange(-_INT if low is None else int(low), _INT if high is None else int(high))
+        self.setRange(-_LARGEST_INT if low is None else int(low), _LARGEST_INT if high is None else int(high))
         self.setMaximumWidth(110)
 
     def set_value(self, value: int) -> None:
-        """Show another number."""
+        """Set the number."""
         self.setValue(value)
 
 
@@ -87,27 +90,27 @@ class FloatField(QtWidgets.QDoubleSpinBox):
     """A number.
 
     Args:
-        low: least value, None for no bound.
-        high: greatest value, None for no bound.
+        low: minimum, None for no bound.
+        high: maximum, None for no bound.
     """
 
     def __init__(self, low: Any = None, high: Any = None) -> None:
         super().__init__()
         self.setDecimals(3)
-        self.setRange(-_FLOAT if low is None else low, _FLOAT if high is None else high)
+        self.setRange(-_LARGEST_FLOAT if low is None else low, _LARGEST_FLOAT if high is None else high)
         self.setSingleStep(0.05)
         self.setMaximumWidth(110)
 
     def set_value(self, value: float) -> None:
-        """Show another number."""
+        """Set the number."""
         self.setValue(value)
 
 
 class NumbersField(QtWidgets.QWidget):
-    """Several numbers beside each other.
+    """Several numbers in a row.
 
     Args:
-        fields: one for each.
+        fields: one for each number.
     """
 
     def __init__(self, fields: Sequence[Any]) -> None:
@@ -120,20 +123,20 @@ class NumbersField(QtWidgets.QWidget):
         row.addStretch(1)
 
     def value(self) -> Tuple[Any, ...]:
-        """All of them."""
+        """The numbers."""
         return tuple(field.value() for field in self._fields)
 
     def set_value(self, value: Sequence[Any]) -> None:
-        """Show other numbers."""
+        """Set the numbers."""
         for field, number in zip(self._fields, value):  # noqa: B905  # newer than Python 3.7
             field.set_value(number)
 
 
 def parameter_field(parameter: Parameter) -> Any:
-    """The field that suits a parameter's type, with its default."""
+    """A field for a parameter, set to its default."""
     field: Any
     if parameter.choices:
-        return _explained(
+        return _with_tooltip(
             ChoiceField([(one, str(one)) for one in parameter.choices], parameter.default), parameter.help
         )
     if parameter.type is bool:
@@ -141,62 +144,61 @@ def parameter_field(parameter: Parameter) -> Any:
     elif parameter.type is str:
         field = TextField()
     else:
-        # Tuple[int, int] says of what it is made; plain types say nothing.
+        # The element types of Tuple[int, int]; other types have none.
         parts = getattr(parameter.type, "__args__", None)
         kinds = parts or (parameter.type,)
         fields = [(IntField if kind is int else FloatField)(parameter.low, parameter.high) for kind in kinds]
         field = NumbersField(fields) if parts else fields[0]
     field.set_value(parameter.default)
-    return _explained(field, parameter.help)
+    return _with_tooltip(field, parameter.help)
 
 
 class InputField(QtWidgets.QWidget):
-    """Where a tool's input is: a line, or a list where there may be several, with buttons to look for it.
+    """The path of a tool's input, or a list of paths where it takes several, with buttons to browse.
 
     Args:
-        wanted: what the tool takes.
-        paths: to start with.
+        tool_input: of the tool table.
+        paths: initial paths.
     """
 
-    def __init__(self, wanted: Input, paths: Sequence[str] = ()) -> None:
+    def __init__(self, tool_input: Input, paths: Sequence[str] = ()) -> None:
         super().__init__()
-        self.wanted = wanted
+        self.input = tool_input
         self._line = QtWidgets.QLineEdit()
         self._list = QtWidgets.QListWidget()
-        # Several are shown as a list, so that all of them can be seen.
-        shown: QtWidgets.QWidget = self._list if wanted.several else self._line
-        self._line.setPlaceholderText("Folder of a material" if wanted.kind == "material" else "Image")
+        editor: QtWidgets.QWidget = self._list if tool_input.several else self._line
+        self._line.setPlaceholderText("Material folder" if tool_input.kind == "material" else "Image")
         self._list.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
         self._list.setMinimumHeight(76)
         self._list.setMaximumHeight(110)
-        if wanted.several:
+        if tool_input.several:
             layout: QtWidgets.QBoxLayout = QtWidgets.QVBoxLayout(self)
             buttons: QtWidgets.QBoxLayout = QtWidgets.QHBoxLayout()
         else:
             layout = buttons = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(shown)
+        layout.addWidget(editor)
         if buttons is not layout:
             layout.addLayout(buttons)
-        if wanted.kind != "material":
-            buttons.addWidget(self._button("Browse...", "Choose an image file.", self._browse_files))
-        if wanted.kind != "photo":
-            buttons.addWidget(self._button("Folder...", "Choose the folder of a material.", self._browse_folder))
-        if wanted.several:
-            buttons.addWidget(self._button("Remove", "Take the marked ones off the list.", self._remove))
+        if tool_input.kind != "material":
+            buttons.addWidget(self._button("Browse...", "Choose an image.", self._browse_files))
+        if tool_input.kind != "photo":
+            buttons.addWidget(self._button("Folder...", "Choose a material folder.", self._browse_folder))
+        if tool_input.several:
+            buttons.addWidget(self._button("Remove", "Remove the selected paths from the list.", self._remove))
             buttons.addStretch(1)
-        self.setToolTip(wanted.help)
+        self.setToolTip(tool_input.help)
         self.set_paths(paths)
 
     def paths(self) -> List[str]:
-        """What is there."""
-        if self.wanted.several:
+        """The current paths."""
+        if self.input.several:
             return [self._list.item(row).text() for row in range(self._list.count())]
         return [self._line.text().strip()] if self._line.text().strip() else []
 
     def set_paths(self, paths: Sequence[str]) -> None:
-        """Show others."""
-        if self.wanted.several:
+        """Set the paths."""
+        if self.input.several:
             self._list.clear()
             self._list.addItems([os.path.normpath(path) for path in paths])
         else:
@@ -210,13 +212,13 @@ class InputField(QtWidgets.QWidget):
         return button
 
     def _browse_files(self) -> None:
-        self._take(chosen(self.wanted.title, _SEVERAL if self.wanted.several else _ONE))
+        self._add(choose(self.input.title, _SEVERAL_FILES if self.input.several else _ONE_FILE))
 
     def _browse_folder(self) -> None:
-        self._take(chosen(self.wanted.title, _FOLDER))
+        self._add(choose(self.input.title, _FOLDER))
 
-    def _take(self, paths: Sequence[str]) -> None:
-        if self.wanted.several:
+    def _add(self, paths: Sequence[str]) -> None:
+        if self.input.several:
             self._list.addItems([os.path.normpath(path) for path in paths if path not in self.paths()])
         elif paths:
             self.set_paths(paths)
@@ -227,7 +229,7 @@ class InputField(QtWidgets.QWidget):
 
 
 class FolderField(QtWidgets.QWidget):
-    """A folder."""
+    """A path of a folder."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -241,23 +243,23 @@ class FolderField(QtWidgets.QWidget):
         row.addWidget(button)
 
     def value(self) -> str:
-        """Its path."""
+        """The path."""
         return self._line.text().strip()
 
     def set_value(self, value: str) -> None:
-        """Show another."""
+        """Set the path."""
         self._line.setText(value)
 
     def _browse(self) -> None:
-        for path in chosen_folder("Folder"):
+        for path in choose_folder("Folder"):
             self.set_value(path)
 
 
 class ProgramField(FolderField):
-    """A program.
+    """A path of a program.
 
     Args:
-        hint: what stands there while it is empty.
+        hint: placeholder while it is empty.
     """
 
     def __init__(self, hint: str) -> None:
@@ -265,22 +267,30 @@ class ProgramField(FolderField):
         self._line.setPlaceholderText(hint)
 
     def _browse(self) -> None:
-        for path in chosen("Program", _ONE, "All files (*)"):
+        for path in choose("Program", _ONE_FILE, "All Files (*)"):
             self.set_value(path)
 
 
-def chosen_folder(caption: str) -> List[str]:
-    """What the artist chooses in Maya's own window: one folder, or nothing."""
-    return chosen(caption, _FOLDER)
+def choose_folder(caption: str) -> List[str]:
+    """Let the artist choose a folder in Maya's file browser.
+
+    Returns:
+        One path, or none if the browser was canceled.
+    """
+    return choose(caption, _FOLDER)
 
 
-def chosen(caption: str, mode: int, filters: str = _IMAGES) -> List[str]:
-    """What the artist chooses in Maya's own window for files; nothing if it was closed."""
-    # Gives a list, or None; the stub says str.
+def choose(caption: str, mode: int, filters: str = _IMAGES) -> List[str]:
+    """Let the artist choose paths in Maya's file browser.
+
+    Returns:
+        The paths; none if the browser was canceled.
+    """
+    # A list, or None; the stub is wrong.
     found: Any = cmds.fileDialog2(caption=caption, fileMode=mode, dialogStyle=2, okCaption="Choose", fileFilter=filters)
     return [os.path.normpath(path) for path in found or []]
 
 
-def _explained(field: Any, help_: str) -> Any:
+def _with_tooltip(field: Any, help_: str) -> Any:
     field.setToolTip(help_)
     return field

@@ -1,35 +1,39 @@
-"""How Maya tells its artist something: a dialog after a click, a line in the view for what happens later."""
+"""Messages to the artist: a dialog in answer to a click, a line in the viewport for what happens later."""
 
 from maya import cmds
 
+#: Milliseconds for which messages stay in the viewport.
+_WARNING_TIME = 6000
+_INFO_TIME = 3000
 
-def refuse(sentence: str) -> None:
-    """Say why what was just asked for cannot be done."""
-    # Where the dialog takes this for HTML, <UDIM> would vanish.
+
+def alert(sentence: str) -> None:
+    """Show why a command failed, in a dialog."""
+    # The dialog may read this as HTML, in which <UDIM> would vanish.
     message = sentence.replace("<", "").replace(">", "")
     cmds.confirmDialog(title="Matshot", message=message, button=["OK"], defaultButton="OK", icon="warning")
 
 
 def warn(sentence: str, cause: str = "") -> None:
-    """Say what went wrong, without stopping anybody's work.
+    """Show a problem without interrupting the artist.
 
     Args:
         sentence: for the artist.
-        cause: technical detail for the log.
+        cause: technical detail for the Script Editor.
     """
     if cause:
         print("Matshot: {}".format(cause))
     cmds.warning("Matshot: {}".format(sentence))
-    _show(sentence, 6000)
+    _show(sentence, _WARNING_TIME)
 
 
 def inform(sentence: str) -> None:
-    """Say what was done."""
+    """Show what was done."""
     print("Matshot: {}".format(sentence))
-    _show(sentence, 3000)
+    _show(sentence, _INFO_TIME)
 
 
-def _show(sentence: str, stay: int) -> None:
-    # Messages in the view are read as HTML.
+def _show(sentence: str, milliseconds: int) -> None:
+    # Viewport messages are HTML.
     text = sentence.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    cmds.inViewMessage(statusMessage=text, position="botCenter", fade=True, fadeStayTime=stay)
+    cmds.inViewMessage(statusMessage=text, position="botCenter", fade=True, fadeStayTime=milliseconds)

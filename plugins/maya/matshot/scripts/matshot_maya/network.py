@@ -1,4 +1,4 @@
-"""A material's graph as a shading network of Maya's."""
+"""A material's graph as a Maya shading network."""
 
 import re
 import unicodedata
@@ -9,33 +9,33 @@ from maya import cmds
 from matshot_host.graph import Anisotropy, Channel, Image, Invert, Ior, MaterialGraph, Node, NormalMap
 
 from . import scene, textures
-from .arithmetic import Arithmetic
+from .utility_nodes import Arithmetic
 
-#: Types of all nodes that a network is made of, besides its shader.
-_KINDS = (
+#: Types of all nodes in a network except its shader.
+_NODE_TYPES = (
     *("shadingEngine", "place2dTexture", "file", "bump2d", "displacementShader"),
     *("multiplyDivide", "plusMinusAverage"),
 )
-#: Maya computes in centimetres, whatever the scene shows.
-_CENTIMETRES = 100.0
-#: A dielectric's reflectance at normal incidence for each unit of specular level.
+#: Maya computes in centimeters, whatever unit the scene shows.
+_CENTIMETERS_PER_METER = 100.0
+#: Reflectance of a dielectric at normal incidence per unit of specular level.
 _SPECULAR = 0.08
 
 
 class _Shader(NamedTuple):
-    """How a shader calls what OpenPBR calls otherwise.
+    """How a shader implements OpenPBR's inputs.
 
     Attributes:
-        inputs: names of attributes, by OpenPBR's.
-        opaque: type of its opacity: ``color`` or ``float``.
-        constants: attributes that are set where the shader has them.
-        squares: factor on ``anisotropy^2`` by which roughness is corrected.
+        inputs: attribute names by OpenPBR input.
+        opacity: type of its opacity: ``color`` or ``float``.
+        constants: values of attributes, set where the shader has them.
+        anisotropy_factor: factor on ``anisotropy^2`` in the correction of roughness.
     """
 
     inputs: Dict[str, str]
-    opaque: str
+    opacity: str
     constants: Dict[str, float]
-    squares: float
+    anisotropy_factor: float
 
 
 _STANDARD = _Shader(
@@ -72,7 +72,7 @@ _OPEN_PBR = _Shader(
 )
 _SHADERS = {"standardSurface": _STANDARD, "aiStandardSurface": _STANDARD, "openPBRSurface": _OPEN_PBR}
 
-#: Node types of materials, and what artists call them.
+#: Node types of materials and their labels.
 SHADERS: Tuple[Tuple[str, str], ...] = (
     ("standardSurface", "Standard Surface"),
     ("openPBRSurface", "OpenPBR Surface"),
@@ -81,7 +81,7 @@ SHADERS: Tuple[Tuple[str, str], ...] = (
 
 
 class Network(NamedTuple):
-    """What was built.
+    """A finished shading network.
 
     Attributes:
         shader: node of the material.
@@ -94,36 +94,36 @@ class Network(NamedTuple):
     notes: Tuple[str, ...]
 
 
-def available() -> List[Tuple[str, str]]:
-    """Those of :data:`SHADERS` that this Maya has, with the plug-ins that are loaded."""
+def available_shaders() -> List[Tuple[str, str]]:
+    """Those of :data:`SHADERS` that this Maya has with its loaded plug-ins."""
     known = set(cmds.allNodeTypes() or [])
     return [shader for shader in SHADERS if shader[0] in known]
 
 
 def build(graph: MaterialGraph, shader: str) -> Network:
-    """Make a material's nodes; when that fails, none of them stay.
+    """Create the nodes of a material; if that fails, all of them are deleted.
 
     Args:
         graph: of the material.
-        shader: node type of :data:`SHADERS`; one that this Maya lacks becomes ``standardSurface``.
+        shader: node type of :data:`SHADERS`; ``standardSurface`` replaces one that this Maya lacks.
     """
-    kind = shader if shader in dict(available()) else "standardSurface"
-    building = _Building(graph, kind)
-    before = set(cmds.ls(type=[*_KINDS, kind]) or [])
+    kind = shader if shader in dict(available_shaders()) else "standardSurface"
+    builder = _NetworkBuilder(graph, kind)
+    before = set(cmds.ls(type=[*_NODE_TYPES, kind]) or [])
     try:
-        notes = building.run()
+        notes = builder.run()
     except Exception:
-        left = [node for node in cmds.ls(type=[*_KINDS, kind]) or [] if node not in before]
-        if left:
-            cmds.delete(left)
+        created = [node for node in cmds.ls(type=[*_NODE_TYPES, kind]) or [] if node not in before]
+        if created:
+            cmds.delete(created)
         raise
     if kind != shader:
-        notes.insert(0, "This Maya has no {}, so the material is a standardSurface.".format(shader))
-    return Network(building.shader, building.group, tuple(notes))
+        notes.insert(0, "This Maya has no {}; created a standardSurface instead.".format(shader))
+    return Network(builder.shader, builder.group, tuple(notes))
 
 
-class _Building:
-    """One network while it grows.
+class _NetworkBuilder:
+    """Builds one network.
 
     Args:
         graph: of the material.
@@ -132,61 +132,65 @@ class _Building:
 
     def __init__(self, graph: MaterialGraph, kind: str) -> None:
         self.shader = self.group = ""
-        self._graph, self._kind, self._attributes = graph, kind, _SHADERS[kind]
+        self._graph, self._kind, self._shader_type = graph, kind, _SHADERS[kind]
         self._name = node_name(graph.name)
         self._arithmetic = Arithmetic(self._name)
-        self._placed = ""
+        self._placement = ""
         self._files: Dict[str, str] = {}
         self._notes: List[str] = []
 
     def run(self) -> List[str]:
-        """Make all nodes; sentences about what could not be connected."""
+        """Create all nodes.
+
+        Returns:
+            Sentences for the artist about what could not be connected.
+        """
         self.shader = cmds.shadingNode(self._kind, asShader=True, name=self._name)
         self.group = str(cmds.sets(renderable=True, noSurfaceShader=True, empty=True, name=self.shader + "SG"))
         cmds.connectAttr(self.shader + ".outColor", self.group + ".surfaceShader")
-        self._placed = textures.placement(self._name + "_placement", self._graph.mapping.tiling)
+        self._placement = textures.create_placement(self._name + "_placement", self._graph.mapping.tiling)
         for image in self._graph.images():
-            self._files[image.name] = textures.file_node(
-                "{}_{}".format(self._name, image.name), image.file, self._placed, image.encoding, image.colorspace
+            self._files[image.name] = textures.create_file_node(
+                "{}_{}".format(self._name, image.name), image.file, self._placement, image.encoding, image.colorspace
             )
-        for attribute, value in self._attributes.constants.items():
+        for attribute, value in self._shader_type.constants.items():
             if cmds.attributeQuery(attribute, node=self.shader, exists=True):
                 cmds.setAttr("{}.{}".format(self.shader, attribute), value)
-        for given, source in self._graph.surface.items():
-            self._input(given, source)
-        self._displacement()
-        self._keep("occlusion", self._graph.occlusion)
+        for name, source in self._graph.surface.items():
+            self._connect_input(name, source)
+        self._connect_displacement()
+        self._attach_map("occlusion", self._graph.occlusion)
         return self._notes
 
-    def _input(self, given: str, source: Union[str, float]) -> None:
-        """One input of the surface."""
-        if given == "geometry_tangent":
-            # Renderers do not agree on which way, and how far, a rotation turns.
-            self._keep("direction", self._root(str(source)))
+    def _connect_input(self, name: str, source: Union[str, float]) -> None:
+        """Connect or set one input of the surface."""
+        if name == "geometry_tangent":
+            # Renderers disagree on direction and scale of the rotation.
+            self._attach_map("direction", self._image_name(str(source)))
             self._notes.append(
-                "The direction of the anisotropy is not connected, for shaders read it in different ways; "
-                "its map hangs on {}.".format(self.group)
+                "The anisotropy direction is not connected, since renderers read it differently. "
+                "Its map is attached to {}.".format(self.group)
             )
             return
-        plug = "{}.{}".format(self.shader, self._attributes.inputs[given])
+        plug = "{}.{}".format(self.shader, self._shader_type.inputs[name])
         if not isinstance(source, str):
             cmds.setAttr(plug, source)
             return
         node = self._graph.node(source)
-        if given in ("base_color", "emission_color") or (given == "geometry_opacity" and self._opaque_color()):
-            self._color(node, plug)
+        if name in ("base_color", "emission_color") or (name == "geometry_opacity" and self._has_color_opacity()):
+            self._connect_color(node, plug)
         elif isinstance(node, NormalMap):
             cmds.connectAttr(self._normal(node), plug)
-        elif given == "specular_roughness":
+        elif name == "specular_roughness":
             cmds.connectAttr(self._roughness(self._number(node)), plug)
         else:
             cmds.connectAttr(self._number(node), plug)
 
-    def _opaque_color(self) -> bool:
-        return self._attributes.opaque == "color"
+    def _has_color_opacity(self) -> bool:
+        return self._shader_type.opacity == "color"
 
-    def _color(self, node: Node, plug: str) -> None:
-        """A colour, grey if the node gives one number."""
+    def _connect_color(self, node: Node, plug: str) -> None:
+        """Connect a color; gray if the node has one channel."""
         if isinstance(node, Image):
             cmds.connectAttr(self._files[node.name] + ".outColor", plug)
             return
@@ -194,9 +198,9 @@ class _Building:
             cmds.connectAttr(self._number(node), plug + channel)
 
     def _number(self, node: Node) -> str:
-        """The plug of one number per pixel."""
+        """Plug of a scalar."""
         if isinstance(node, Image):
-            # All three are alike in a grey file; the alpha of one without is another thing in every renderer.
+            # All channels of a gray file are equal; what stands for a missing alpha differs between renderers.
             return self._files[node.name] + ".outColorR"
         if isinstance(node, Channel):
             return "{}.outColor{}".format(self._files[node.source], "RGB"[node.index])
@@ -209,82 +213,82 @@ class _Building:
             return self._arithmetic.quotient(above, below)
         if isinstance(node, Anisotropy):
             return self._arithmetic.quotient(self._arithmetic.product(source, 2.0), self._arithmetic.sum(source, 1.0))
-        raise TypeError("{} gives no number".format(type(node).__name__))
+        raise TypeError("{} is not a scalar".format(type(node).__name__))
 
     def _roughness(self, plug: str) -> str:
-        """Roughness with which this shader comes to the alphas ``roughness^2 (1 +- anisotropy)``."""
+        """Plug of the roughness at which this shader has the alphas ``roughness^2 (1 +- anisotropy)``."""
         anisotropic = [node for node in self._graph.nodes if isinstance(node, Anisotropy)]
         if not anisotropic:
             return plug
-        raw = self._number(self._graph.node(anisotropic[0].source))
-        signed = self._arithmetic.product(self._arithmetic.power(raw, 2.0), self._attributes.squares)
+        anisotropy = self._number(self._graph.node(anisotropic[0].source))
+        signed = self._arithmetic.product(self._arithmetic.power(anisotropy, 2.0), self._shader_type.anisotropy_factor)
         factor = self._arithmetic.power(self._arithmetic.sum(signed, 1.0), 0.25)
         return self._arithmetic.product(plug, factor)
 
     def _normal(self, node: NormalMap) -> str:
-        """The plug of the normals that a tangent-space map stands for; Maya reads OpenGL's, in [0, 1]."""
-        stored = self._files[self._root(node.name)]
-        size, middle = (0.5, 0.5) if node.signed else (1.0, 0.0)
+        """Plug of the normals of a tangent-space map; Maya expects OpenGL normals in [0, 1]."""
+        file = self._files[self._image_name(node.name)]
+        scale, center = (0.5, 0.5) if node.signed else (1.0, 0.0)
         if node.signed or node.convention == "dx":
-            green, offset = (-size, 1.0 - middle) if node.convention == "dx" else (size, middle)
-            cmds.setAttr(stored + ".colorGain", size, green, size, type="double3")
-            cmds.setAttr(stored + ".colorOffset", middle, offset, middle, type="double3")
+            gain, offset = (-scale, 1.0 - center) if node.convention == "dx" else (scale, center)
+            cmds.setAttr(file + ".colorGain", scale, gain, scale, type="double3")
+            cmds.setAttr(file + ".colorOffset", center, offset, center, type="double3")
         bump = cmds.shadingNode("bump2d", asUtility=True, name=self._name + "_normal_bump")
         cmds.setAttr(bump + ".bumpInterp", 1)
         for flip in ("aiFlipR", "aiFlipG"):
-            # Arnold's own, there once its plug-in was loaded, and on by default.
+            # Added by Arnold's plug-in, and on by default.
             if cmds.attributeQuery(flip, node=bump, exists=True):
                 cmds.setAttr("{}.{}".format(bump, flip), False)
-        cmds.connectAttr(stored + ".outAlpha", bump + ".bumpValue")
+        cmds.connectAttr(file + ".outAlpha", bump + ".bumpValue")
         return bump + ".outNormal"
 
-    def _displacement(self) -> None:
-        """The height, where its scale is known; else its node waits beside the shading group."""
-        told = self._graph.displacement
-        if told is None:
+    def _connect_displacement(self) -> None:
+        """Connect the height if its scale is known; otherwise attach its node to the shading group."""
+        height = self._graph.displacement
+        if height is None:
             return
-        node = self._graph.node(told.source)
+        node = self._graph.node(height.source)
         displacement = cmds.shadingNode("displacementShader", asShader=True, name=self._name + "_displacement")
-        metres = told.scale if told.scale is not None else 1.0 / _CENTIMETRES
-        scale = metres * _CENTIMETRES
+        scale = height.scale * _CENTIMETERS_PER_METER if height.scale is not None else 1.0
         if isinstance(node, Image):
-            stored = self._files[node.name]
-            # Without an alpha of its own, what Maya takes for it is the luminance.
-            cmds.setAttr(stored + ".alphaIsLuminance", True)
-            cmds.setAttr(stored + ".alphaGain", scale)
-            cmds.setAttr(stored + ".alphaOffset", -told.level * scale)
-            moved = stored + ".outAlpha"
+            file = self._files[node.name]
+            # Luminance stands for the alpha that a gray file lacks.
+            cmds.setAttr(file + ".alphaIsLuminance", True)
+            cmds.setAttr(file + ".alphaGain", scale)
+            cmds.setAttr(file + ".alphaOffset", -height.level * scale)
+            offset = file + ".outAlpha"
         else:
-            raised = self._arithmetic.difference(self._number(node), told.level)
-            moved = self._arithmetic.product(raised, scale)
-        cmds.connectAttr(moved, displacement + ".displacement")
-        if told.scale is not None:
+            centered = self._arithmetic.difference(self._number(node), height.level)
+            offset = self._arithmetic.product(centered, scale)
+        cmds.connectAttr(offset, displacement + ".displacement")
+        if height.scale is not None:
             cmds.connectAttr(displacement + ".displacement", self.group + ".displacementShader")
             return
-        self._hang("displacement", displacement)
+        self._attach("displacement", displacement)
         self._notes.append(
-            "How high the surface is, is not known, so {} is not connected; set the Alpha Gain of its file and connect "
+            "The scale of the height is unknown, so {} is not connected. Set the Alpha Gain of its file and connect "
             "it to {}.".format(displacement, self.group)
         )
 
-    def _root(self, name: str) -> str:
-        """Name of the image that a node was made of."""
+    def _image_name(self, name: str) -> str:
+        """Name of the image that a node reads."""
         node = self._graph.node(name)
-        return node.name if isinstance(node, Image) else self._root(node.source)
+        return node.name if isinstance(node, Image) else self._image_name(node.source)
 
-    def _keep(self, word: str, name: str) -> None:
-        """Hold on to a map that no input takes, so that it is found and not cleaned away."""
+    def _attach_map(self, word: str, name: str) -> None:
+        """Attach a map that no input takes, so that it is found and not deleted as unused."""
         if name:
-            self._hang(word, self._files[self._root(name)])
+            self._attach(word, self._files[self._image_name(name)])
 
-    def _hang(self, word: str, node: str) -> None:
-        attribute = scene.KEPT + word.capitalize()
+    def _attach(self, word: str, node: str) -> None:
+        """Connect a node to a message attribute of the shading group."""
+        attribute = scene.MAP_ATTRIBUTES + word.capitalize()
         cmds.addAttr(self.group, longName=attribute, attributeType="message")
         cmds.connectAttr(node + ".message", "{}.{}".format(self.group, attribute))
 
 
 def node_name(name: str) -> str:
-    """A material's name in the letters that Maya allows."""
+    """A name in the characters that Maya allows."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")
     return words if words and not words[0].isdigit() else "material_{}".format(words).rstrip("_")

@@ -1,4 +1,4 @@
-"""What the artist has set once: kept by Maya as option variables."""
+"""The preferences, stored by Maya as option variables."""
 
 import os
 import sys
@@ -11,27 +11,27 @@ from matshot_host.errors import MatshotError
 from matshot_host.location import WorkerCommand, worker_command
 
 _PREFIX = "matshot_"
-#: Folder for results, inside the one that was chosen.
+#: Subfolder for results in the chosen folder.
 _FOLDER = "matshot"
-#: Beside the scripts: where Matshot may be installed for Maya's own Python.
+#: Next to the scripts: an installation of Matshot for Maya's own Python.
 _BUNDLED = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "site")
 
-#: Where results may go, and what the dialog calls it.
+#: Where results are saved: values and labels.
 PLACES: Tuple[Tuple[str, str], ...] = (
-    ("project", "The project's source images"),
-    ("scene", "Beside the scene"),
-    ("folder", "A folder of my own"),
+    ("project", "Source Images of the Project"),
+    ("scene", "Next to the Scene File"),
+    ("folder", "Custom Folder"),
 )
 
 
 class Preferences(NamedTuple):
-    """All of them.
+    """The preferences.
 
     Attributes:
-        python: that runs the worker; empty for the one that is found.
+        python: Python that runs the worker; empty finds one.
         device: where networks run.
-        memory: bound on memory, such as ``2G``; empty for a share of what is free.
-        place: where results go, see :data:`PLACES`.
+        memory: memory limit, such as ``4G``; empty for a share of the free memory.
+        place: where results are saved, of :data:`PLACES`.
         folder: for results, if ``place`` is ``folder``.
         shader: node type of new materials.
         ask: whether results wait in the panel until they are applied or discarded.
@@ -47,17 +47,17 @@ class Preferences(NamedTuple):
 
 
 def load() -> Preferences:
-    """What is set; what never was has its default."""
+    """The stored preferences; what is missing has its default."""
     values: Dict[str, Any] = {}
     for name, default in Preferences()._asdict().items():
         if cmds.optionVar(exists=_PREFIX + name):
-            # The flag takes the variable's name, which the stub does not know.
+            # The flag takes the name of the variable; the stub is wrong.
             values[name] = type(default)(cmds.optionVar(query=_PREFIX + name))  # type: ignore[call-overload]
     return Preferences(**values)
 
 
 def save(preferences: Preferences) -> None:
-    """Keep them, for this session and later ones."""
+    """Store the preferences."""
     for name, value in preferences._asdict().items():
         if isinstance(value, bool):
             cmds.optionVar(intValue=(_PREFIX + name, int(value)))
@@ -66,30 +66,30 @@ def save(preferences: Preferences) -> None:
 
 
 def command(preferences: Preferences) -> WorkerCommand:
-    """How the worker is started.
+    """The command that starts the worker.
 
     Raises:
-        MatshotError: when no Python with Matshot is known, or the chosen one does not exist.
+        MatshotError: when no Python with Matshot is known, or the preferred one does not exist.
     """
     bundled = os.path.isdir(os.path.join(_BUNDLED, "matshot"))
     return worker_command(preferences.python, _mayapy() if bundled else "", (_BUNDLED,) if bundled else ())
 
 
 def results_folder(preferences: Preferences) -> str:
-    """The folder that results go to; it need not exist.
+    """The folder for results; it need not exist.
 
     Raises:
-        MatshotError: when the scene was never saved, or no folder is chosen.
+        MatshotError: when the scene was never saved, or no folder is set.
     """
     if preferences.place == "scene":
-        # Says that it is a bool: the stub is wrong.
+        # A string, not a bool: the stub is wrong.
         scene = str(cmds.file(query=True, sceneName=True) or "")
         if not scene:
-            raise MatshotError("Save the scene first: results go beside it, as Matshot's preferences say.")
+            raise MatshotError("Save the scene first. Results are saved next to it; Matshot's preferences change that.")
         folder = os.path.join(os.path.dirname(scene), _FOLDER)
     elif preferences.place == "folder":
         if not preferences.folder.strip():
-            raise MatshotError("Choose the folder for results in Matshot's preferences.")
+            raise MatshotError("Choose a folder for results in Matshot's preferences.")
         folder = preferences.folder.strip()
     else:
         root = str(cmds.workspace(query=True, rootDirectory=True))
@@ -99,7 +99,7 @@ def results_folder(preferences: Preferences) -> str:
 
 
 def check_writable(folder: str) -> None:
-    """Make a folder, and find out whether files can be written there.
+    """Create a folder and verify that files can be written to it.
 
     Raises:
         MatshotError: when they cannot.
@@ -110,11 +110,11 @@ def check_writable(folder: str) -> None:
             pass
     except OSError as error:
         raise MatshotError(
-            "Results cannot be written to {}: {}.".format(folder, (error.strerror or str(error)).lower()), str(error)
+            "Cannot write results to {}: {}.".format(folder, (error.strerror or str(error)).lower()), str(error)
         ) from error
 
 
 def _mayapy() -> str:
-    """Maya's Python without its window; it lies beside the program."""
+    """Maya's Python interpreter, next to the program."""
     name = "mayapy.exe" if sys.platform == "win32" else "mayapy"
     return os.path.join(os.path.dirname(sys.executable), name)

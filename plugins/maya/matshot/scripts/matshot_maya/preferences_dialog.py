@@ -1,4 +1,4 @@
-"""The window of the preferences, with a test of what they lead to."""
+"""The preferences dialog, with a test of the worker."""
 
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -10,14 +10,14 @@ from .qt import QtCore, QtWidgets
 
 
 class PreferencesDialog(QtWidgets.QDialog):
-    """Shows and changes the preferences.
+    """A form with the preferences.
 
     Args:
-        preferences: as they are.
-        save: takes what they became.
-        test: starts a test of the worker, whose findings come to :meth:`show_findings`.
-        shaders: node types of materials and their titles.
-        parent: window that it belongs to.
+        preferences: initial values.
+        save: called with the new values.
+        test: starts a test of the worker; its findings go to :meth:`show_findings`.
+        shaders: node types of materials and their labels.
+        parent: window of the dialog.
     """
 
     def __init__(
@@ -33,15 +33,15 @@ class PreferencesDialog(QtWidgets.QDialog):
         self.setObjectName("MatshotPreferences")
         self.setWindowTitle("Matshot: Preferences")
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
-        described: Dict[str, Parameter] = {parameter.name: parameter for parameter in tool("upscale").parameters}
+        shared: Dict[str, Parameter] = {parameter.name: parameter for parameter in tool("upscale").parameters}
         self.fields: Dict[str, Any] = {
-            "python": ProgramField("the one that 'matshot install' noted"),
-            "device": parameter_field(described["device"]),
-            "memory": parameter_field(described["memory"]),
+            "python": ProgramField("Auto"),
+            "device": parameter_field(shared["device"]),
+            "memory": parameter_field(shared["memory"]),
             "place": ChoiceField(PLACES, preferences.place),
             "folder": FolderField(),
-            "shader": ChoiceField(_with(shaders, preferences.shader), preferences.shader),
-            "ask": CheckField("Keep results in the panel until I apply or discard them"),
+            "shader": ChoiceField(_including(shaders, preferences.shader), preferences.shader),
+            "ask": CheckField("Review Results before Applying"),
         }
         for name, value in preferences._asdict().items():
             self.fields[name].set_value(value)
@@ -50,45 +50,45 @@ class PreferencesDialog(QtWidgets.QDialog):
         self._fill()
 
     def preferences(self) -> Preferences:
-        """As they are filled in."""
+        """The current values."""
         return Preferences(**{name: field.value() for name, field in self.fields.items()})
 
     def accept(self) -> None:
-        """Keep them and close."""
+        """Save and close."""
         self._save(self.preferences())
         super().accept()
 
     def test(self) -> None:
-        """Keep them, for the worker is started by them, and test."""
+        """Save, since the worker is started with these preferences, and test."""
         self._save(self.preferences())
         self._button.setEnabled(False)
-        self._tell("Starting Matshot...")
+        self._show_text("Starting Matshot...")
         self._test()
 
     def show_findings(self, findings: Sequence[Mapping[str, Any]], error: str) -> None:
-        """Show what a test found.
+        """Show the findings of a test.
 
         Args:
             findings: of the doctor.
-            error: one sentence if there was none, else empty.
+            error: sentence if the test failed, otherwise empty.
         """
         self._button.setEnabled(True)
         if error:
-            self._tell(_html(error))
+            self._show_text(_html(error))
             return
         rows: List[str] = []
         for finding in findings:
-            text, mark, mend = _html("{}: {}".format(finding["subject"], finding["state"])), "&#10003;", ""
+            text, mark, fix = _html("{}: {}".format(finding["subject"], finding["state"])), "&#10003;", ""
             if not finding.get("ok"):
                 mark = "&#10007;" if finding.get("required") else "&#8211;"
-                mend = "<br><i>{}</i>".format(_html(str(finding.get("fix", ""))))
-            rows.append("<tr><td>{}&nbsp;</td><td>{}{}</td></tr>".format(mark, text, mend))
-        self._tell("<table>{}</table>".format("".join(rows)))
+                fix = "<br><i>{}</i>".format(_html(str(finding.get("fix", ""))))
+            rows.append("<tr><td>{}&nbsp;</td><td>{}{}</td></tr>".format(mark, text, fix))
+        self._show_text("<table>{}</table>".format("".join(rows)))
 
-    def _tell(self, text: str) -> None:
+    def _show_text(self, text: str) -> None:
         self.findings.setHtml(text)
         self.findings.show()
-        # Layouts learn of it with the next event, and the window shall fit them.
+        # Layouts are updated with the next event, and the window must fit them.
         QtCore.QTimer.singleShot(0, lambda: self.resize(self.width(), self.sizeHint().height()))
 
     def _fill(self) -> None:
@@ -98,22 +98,22 @@ class PreferencesDialog(QtWidgets.QDialog):
         titles = {
             "python": (
                 "Python",
-                "The Python that Matshot is installed in; empty takes the one 'matshot install' noted.",
+                "Python in which Matshot is installed. Default: the one that ran 'matshot install'.",
             ),
             "device": ("Device", self.fields["device"].toolTip()),
             "memory": ("Memory", self.fields["memory"].toolTip()),
-            "place": ("Results", "Where results are saved."),
-            "folder": ("Folder", "Of my own, for results."),
+            "place": ("Save Results", "Where results are saved."),
+            "folder": ("Folder", "Custom folder for results."),
             "shader": ("Material", "Node type of new materials."),
-            "ask": ("", "Else they come into the scene at once."),
+            "ask": ("", "Keep results in the panel until you apply or discard them. Default: apply them at once."),
         }
         for name, (title, help_) in titles.items():
             self.fields[name].setToolTip(help_)
             form.addRow(title, self.fields[name])
-        self.fields["place"].currentIndexChanged.connect(lambda *_: self._follow())
-        self._follow()
+        self.fields["place"].currentIndexChanged.connect(lambda *_: self._update_folder())
+        self._update_folder()
         self._button.setAutoDefault(False)
-        self._button.setToolTip("Start Matshot with these preferences and see what it finds.")
+        self._button.setToolTip("Start Matshot with these preferences and report what it finds.")
         self._button.clicked.connect(lambda *_: self.test())
         self.findings.setMinimumHeight(240)
         self.findings.hide()
@@ -131,13 +131,13 @@ class PreferencesDialog(QtWidgets.QDialog):
         layout.addWidget(box)
         self.setMinimumWidth(480)
 
-    def _follow(self) -> None:
-        """A folder is asked for only where it is used."""
+    def _update_folder(self) -> None:
+        """Enable the folder only where it is used."""
         self.fields["folder"].setEnabled(self.fields["place"].value() == "folder")
 
 
-def _with(shaders: Sequence[Tuple[str, str]], chosen: str) -> List[Tuple[str, str]]:
-    """The shaders there are, and the chosen one even if its plug-in is not loaded now."""
+def _including(shaders: Sequence[Tuple[str, str]], chosen: str) -> List[Tuple[str, str]]:
+    """The available shaders, and the chosen one even if its plug-in is not loaded."""
     more = [] if chosen in dict(shaders) else [(chosen, "{} (not loaded)".format(chosen))]
     return [*shaders, *more]
 

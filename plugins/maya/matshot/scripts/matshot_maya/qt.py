@@ -1,4 +1,4 @@
-"""Qt as this Maya has it: PySide6 from Maya 2025 on, PySide2 before."""
+"""Maya's Qt: PySide6 from Maya 2025 on, PySide2 before."""
 
 from typing import Optional
 
@@ -15,12 +15,12 @@ __all__ = ["QtCore", "QtGui", "QtWidgets", "control", "isValid", "main_window"]
 
 
 def main_window() -> Optional[QtWidgets.QWidget]:
-    """Maya's window, None where there is none."""
+    """Maya's window, None without one."""
     return _widget(OpenMayaUI.MQtUtil.mainWindow())  # type: ignore[attr-defined]
 
 
 def control(name: str) -> Optional[QtWidgets.QWidget]:
-    """The widget behind a control of Maya's, None if there is no such control."""
+    """The widget of one of Maya's controls, None without such a control."""
     return _widget(OpenMayaUI.MQtUtil.findControl(name))  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a job's results in the scene."""
+"""A job's results in the scene: textures replaced, file nodes and materials created."""
 
 import os
 from typing import List, NamedTuple, Optional, Sequence, Tuple
@@ -10,19 +10,19 @@ from . import network, scene, textures
 
 
 class Plan(NamedTuple):
-    """What the artist wanted when a job was started.
+    """What to do with the results of a job, as chosen when it started.
 
     Attributes:
-        title: of the step of undo.
-        outcome: ``selection``, ``nodes`` or ``files``.
+        title: of the undo step.
+        destination: ``selection``, ``nodes`` or ``files``.
         shader: node type of new materials.
-        members: what was selected and can have a material.
-        textures: what was selected and can be replaced.
-        inputs: paths that the job was given.
+        members: selected objects that can have a material.
+        textures: selected textures that can be replaced.
+        inputs: paths of the job's inputs.
     """
 
     title: str
-    outcome: str
+    destination: str
     shader: str
     members: Tuple[scene.Member, ...]
     textures: Tuple[textures.Texture, ...]
@@ -30,83 +30,89 @@ class Plan(NamedTuple):
 
 
 def apply(results: Sequence[Result], plan: Plan) -> List[str]:
-    """Bring results into the scene, in one step of undo.
+    """Apply results to the scene, in one undo step.
 
     Returns:
-        sentences for the artist about what is not as wanted.
+        Sentences for the artist about what could not be done.
 
     Raises:
         MatshotError: when a material cannot be read.
     """
     notes: List[str] = []
-    if plan.outcome == "files":
+    if plan.destination == "files":
         return notes
     with scene.undo_chunk("Matshot: {}".format(plan.title)):
         images = [result for result in results if result.kind == "image"]
-        if plan.outcome == "selection":
-            images = _replaced(images, plan, notes)
+        if plan.destination == "selection":
+            images = _replace_textures(images, plan, notes)
         for result in images:
             name = network.node_name(os.path.splitext(os.path.basename(result.path))[0])
-            textures.file_node(name, result.path, textures.placement(name + "_placement"), _encoding(result, plan))
+            placement = textures.create_placement(name + "_placement")
+            textures.create_file_node(name, result.path, placement, _encoding(result, plan))
         for result in results:
             if result.kind == "material":
-                notes += bring_material(result.path, plan.shader, plan.members if plan.outcome == "selection" else None)
+                members = plan.members if plan.destination == "selection" else None
+                notes += import_material(result.path, plan.shader, members)
     return notes
 
 
-def bring_material(folder: str, shader: str, members: Optional[Sequence[scene.Member]]) -> List[str]:
-    """Make the network of a material folder.
+def import_material(folder: str, shader: str, members: Optional[Sequence[scene.Member]]) -> List[str]:
+    """Build the network of a material folder.
 
     Args:
         folder: with a ``material.json``.
         shader: node type of the material.
-        members: that get it; None to leave it unassigned.
+        members: objects that get it; None leaves it unassigned.
 
     Returns:
-        sentences for the artist about what is not as wanted.
+        Sentences for the artist about what could not be done.
 
     Raises:
         MatshotError: when the folder cannot be read as a material.
     """
     graph = material_graph(folder)
-    made = network.build(graph, shader)
-    notes = list(made.notes)
+    built = network.build(graph, shader)
+    notes = list(built.notes)
     if members is None:
         return notes
     if "geometry_opacity" in graph.surface:
-        scene.let_light_through(members)
+        scene.disable_opaque(members)
     if not members:
-        notes.append("Nothing was selected, so {} is not assigned to anything.".format(made.shader))
-    elif not scene.assign(made.group, members):
-        notes.append("What was selected is gone, so {} is not assigned to anything.".format(made.shader))
+        notes.append("Nothing was selected, so {} is not assigned.".format(built.shader))
+    elif not scene.assign(built.group, members):
+        notes.append("The selected objects no longer exist, so {} is not assigned.".format(built.shader))
     return notes
 
 
 def discard(results: Sequence[Result]) -> None:
-    """Remove the files of results; what else lies in a material's folder by now stays."""
+    """Delete the files of results; other files in a material folder are kept."""
     for result in results:
         discard_result(result)
 
 
-def _replaced(images: Sequence[Result], plan: Plan, notes: List[str]) -> List[Result]:
-    """Put images in the place of the textures they were made of; those that have none."""
-    left = list(images)
+def _replace_textures(images: Sequence[Result], plan: Plan, notes: List[str]) -> List[Result]:
+    """Replace textures with the images made from them.
+
+    Returns:
+        The images without a texture to replace.
+    """
+    remaining = list(images)
     for texture in plan.textures:
-        made = [result for result in left if textures.shows(texture, _source(result, plan))]
-        if not made:
+        matching = [result for result in remaining if textures.is_source(texture, _source(result, plan))]
+        if not matching:
             continue
-        # Of a texture in tiles all are there now; of one file, the first of many that were made of it.
-        used = made if textures.UDIM in texture.path else made[:1]
+        # UDIM tiles replace their texture together; of several images from one file, the first does.
+        used = matching if textures.UDIM in texture.path else matching[:1]
         if not textures.replace(texture, min(result.path for result in used)):
-            notes.append("The file node of {} is gone.".format(os.path.basename(texture.path)))
-        left = [result for result in left if result not in used]
-    return left
+            notes.append("The file node of {} no longer exists.".format(os.path.basename(texture.path)))
+        remaining = [result for result in remaining if result not in used]
+    return remaining
 
 
 def _encoding(result: Result, plan: Plan) -> str:
-    """Of an image that comes beside the texture it was made of; empty where Maya's rules shall say."""
-    made_of = [texture.kind for texture in plan.textures if textures.shows(texture, _source(result, plan))]
-    return "data" if made_of and made_of[0] in ("data", "normal") else ""
+    """Encoding of an image by the texture it was made from; empty leaves it to Maya's rules."""
+    kinds = [texture.kind for texture in plan.textures if textures.is_source(texture, _source(result, plan))]
+    return "data" if kinds and kinds[0] in ("data", "normal") else ""
 
 
 def _source(result: Result, plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""The scene: what is selected, what it shows, what gets a material, and undo."""
+"""The scene: selection, textures behind it, material assignment, and undo."""
 
 import contextlib
 from typing import Iterator, List, NamedTuple, Sequence, Tuple
@@ -10,27 +10,27 @@ from matshot_host.errors import MatshotError
 from . import textures
 
 _SHAPES = ["mesh", "nurbsSurface", "subdiv"]
-#: Plugs of a shading group behind which materials are.
+#: Plugs of a shading group that materials connect to.
 _SLOTS = ("surfaceShader", "displacementShader", "volumeShader", "aiSurfaceShader")
-#: Attributes by which :mod:`.network` holds maps that no input of a shader takes.
-KEPT = "matshot"
+#: Prefix of shading group attributes to which :mod:`.network` connects maps that no shader input takes.
+MAP_ATTRIBUTES = "matshot"
 
 
 class Member(NamedTuple):
-    """Something that can have a material; found again even when it was renamed.
+    """A shape or some of its faces; found again after it was renamed.
 
     Attributes:
-        identity: UUID of the shape.
-        component: such as ``.f[0:3]``, empty for all of it.
+        uuid: of the shape.
+        component: such as ``.f[0:3]``; empty for the whole shape.
     """
 
-    identity: str
+    uuid: str
     component: str
 
 
 @contextlib.contextmanager
 def undo_chunk(title: str) -> Iterator[None]:
-    """Everything done inside is one step of undo."""
+    """Makes everything done inside one undo step."""
     cmds.undoInfo(openChunk=True, chunkName=title)
     try:
         yield
@@ -39,7 +39,7 @@ def undo_chunk(title: str) -> Iterator[None]:
 
 
 def selected_members() -> Tuple[Member, ...]:
-    """What is selected and can have a material: shapes, all those below a group, faces."""
+    """Selected shapes, shapes below selected groups, and selected faces."""
     found: List[Member] = []
     for name in cmds.ls(selection=True, long=True) or []:
         owner, dot, component = name.partition(".")
@@ -53,35 +53,39 @@ def selected_members() -> Tuple[Member, ...]:
 
 
 def assign(group: str, members: Sequence[Member]) -> int:
-    """Give a shading group's material to those that are still there; how many that were."""
-    names = [name + member.component for member in members for name in cmds.ls(member.identity, long=True) or []]
+    """Assign the material of a shading group to members that still exist.
+
+    Returns:
+        Number of members.
+    """
+    names = [name + member.component for member in members for name in cmds.ls(member.uuid, long=True) or []]
     if names:
         cmds.sets(names, edit=True, forceElement=group)
     return len(names)
 
 
-def let_light_through(members: Sequence[Member]) -> None:
-    """Make Arnold ask the material how opaque these are; it takes shapes for opaque unless they say otherwise."""
-    identities = [member.identity for member in members]
-    for shape in (cmds.ls(identities, long=True) or []) if identities else []:
+def disable_opaque(members: Sequence[Member]) -> None:
+    """Turn off Arnold's Opaque setting of shapes, which ignores the opacity of their material."""
+    uuids = [member.uuid for member in members]
+    for shape in (cmds.ls(uuids, long=True) or []) if uuids else []:
         if cmds.attributeQuery("aiOpaque", node=shape, exists=True):
             cmds.setAttr("{}.aiOpaque".format(shape), False)
 
 
 def selected_files() -> List[textures.Texture]:
-    """The textures of the file nodes that are selected themselves; none if there are no such nodes."""
-    return textures.read(cmds.ls(selection=True, type="file") or [])
+    """Textures of the selected file nodes."""
+    return textures.read_textures(cmds.ls(selection=True, type="file") or [])
 
 
 def selected_textures() -> List[textures.Texture]:
-    """The textures of what is selected: file nodes, materials, shading groups, or what has materials.
+    """Textures of selected file nodes, materials, shading groups and objects.
 
     Raises:
-        MatshotError: when nothing is selected, or nothing of it has a texture.
+        MatshotError: when nothing is selected, or the selection has no textures.
     """
     selected = cmds.ls(selection=True, objectsOnly=True, long=True) or []
     if not selected:
-        raise MatshotError("Nothing is selected; select a mesh, a material or a file node first.")
+        raise MatshotError("Nothing is selected. Select a mesh, a material or a file node.")
     files: List[str] = []
     groups: List[str] = []
     for name in selected:
@@ -93,26 +97,26 @@ def selected_textures() -> List[textures.Texture]:
         else:
             shapes = cmds.ls(name, dagObjects=True, shapes=True, noIntermediate=True, long=True) or [name]
             groups += cmds.listConnections(shapes, type="shadingEngine") or []
-    for group in _once(groups):
+    for group in _unique(groups):
         files += _files_of(group)
-    found = textures.read(_once(files))
+    found = textures.read_textures(_unique(files))
     if not found:
-        raise MatshotError("What is selected has no textures in file nodes.")
+        raise MatshotError("The selection has no file textures.")
     return found
 
 
 def _files_of(group: str) -> List[str]:
     """File nodes behind a shading group."""
     sources: List[str] = []
-    kept = [name for name in cmds.listAttr(group, userDefined=True) or [] if name.startswith(KEPT)]
-    for slot in (*_SLOTS, *kept):
+    attributes = [name for name in cmds.listAttr(group, userDefined=True) or [] if name.startswith(MAP_ATTRIBUTES)]
+    for slot in (*_SLOTS, *attributes):
         if cmds.attributeQuery(slot, node=group, exists=True):
             sources += cmds.listConnections("{}.{}".format(group, slot), source=True, destination=False) or []
     if not sources:
-        # Without names, these commands would take what is selected.
+        # Without names, these commands use the selection.
         return []
-    return cmds.ls(cmds.listHistory(_once(sources), pruneDagObjects=True), type="file") or []
+    return cmds.ls(cmds.listHistory(_unique(sources), pruneDagObjects=True), type="file") or []
 
 
-def _once(names: Sequence[str]) -> List[str]:
+def _unique(names: Sequence[str]) -> List[str]:
     return list(dict.fromkeys(names))

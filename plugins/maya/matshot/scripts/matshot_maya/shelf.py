@@ -1,4 +1,4 @@
-"""The shelf: a button per tool."""
+"""The shelf, with a button for each tool."""
 
 import os
 from typing import Any, Tuple
@@ -10,26 +10,35 @@ from matshot_host.tools import TOOLS
 NAME = "Matshot"
 _ICONS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "icons")
 
-#: Buttons besides those of the tools: icon, what they do, help.
+#: Other buttons: icon, title, command, help.
 _MORE: Tuple[Tuple[str, str, str, str], ...] = (
     (
         "material",
-        "Upscale Material's Textures",
+        "Upscale Material Textures",
         "open_upscale_material()",
-        "Replace the textures of what is selected by larger ones.",
+        "Replace the textures of the selection with larger ones.",
     ),
-    ("load", "Load Material", "load_material()", "Make the shading network of a material folder."),
-    ("panel", "Matshot", "open_panel()", "Show the jobs and their results."),
-    ("preferences", "Preferences", "open_preferences()", "Which Python runs Matshot, and where results go."),
+    ("load", "Load Material", "load_material()", "Build the shading network of a material folder."),
+    ("panel", "Matshot", "open_panel()", "Show jobs and their results."),
+    (
+        "preferences",
+        "Preferences",
+        "open_preferences()",
+        "Choose the Python and the results folder.",
+    ),
 )
 
 
 def build() -> str:
-    """Make the shelf, or fill the one that is there anew; its name."""
+    """Create the shelf, or refill an existing one.
+
+    Returns:
+        Its name.
+    """
     top = mel.eval("global string $gShelfTopLevel; $matshotShelves = $gShelfTopLevel;")
     if cmds.shelfLayout(NAME, exists=True):
-        # Emptied and not deleted, for Maya keeps count of its shelves.
-        # A list of names, or None; the stub says otherwise.
+        # Emptied, not deleted: Maya keeps count of its shelves.
+        # A list of names, or None; the stub is wrong.
         buttons: Any = cmds.shelfLayout(NAME, query=True, childArray=True)
         for button in buttons or []:
             cmds.deleteUI(button)
@@ -37,21 +46,21 @@ def build() -> str:
         cmds.shelfLayout(NAME, parent=top)
     for tool in TOOLS:
         _button(tool.name, tool.title, "open_tool('{}')".format(tool.name), tool.help)
-    for icon, title, call, help_ in _MORE:
-        _button(icon, title, call, help_)
+    for icon, title, command, help_ in _MORE:
+        _button(icon, title, command, help_)
     return NAME
 
 
-def _button(icon: str, title: str, call: str, help_: str) -> None:
+def _button(icon: str, title: str, command: str, help_: str) -> None:
     image = os.path.join(_ICONS, "matshot_{}.png".format(icon))
-    drawn = os.path.isfile(image)
+    has_icon = os.path.isfile(image)
     cmds.shelfButton(
         parent=NAME,
         label=title,
         annotation="{}: {}".format(title, help_),
-        image=image if drawn else os.path.join(_ICONS, "matshot.png"),
-        # A tool that is younger than the icons is known by its name.
-        imageOverlayLabel="" if drawn else title[:4],
-        command="import matshot_maya.session; matshot_maya.session.{}".format(call),
+        image=image if has_icon else os.path.join(_ICONS, "matshot.png"),
+        # A tool without an icon shows its name.
+        imageOverlayLabel="" if has_icon else title[:4],
+        command="import matshot_maya.commands; matshot_maya.commands.{}".format(command),
         sourceType="python",
     )

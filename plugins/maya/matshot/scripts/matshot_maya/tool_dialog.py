@@ -1,4 +1,4 @@
-"""The dialog of every tool, made from the tool table."""
+"""The dialog of a tool, built from the tool table."""
 
 import os
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -9,45 +9,45 @@ from matshot_host.tools import Parameter, Tool
 from .fields import ChoiceField, InputField, parameter_field
 from .qt import QtCore, QtWidgets
 
-#: What may become of results, and what the dialog calls it; the first names what is selected.
-OUTCOMES: Tuple[Tuple[str, str], ...] = (
-    ("selection", "Apply them to the selection ({})"),
-    ("nodes", "Make their nodes only"),
-    ("files", "Save the files only"),
+#: What happens to results: values and labels; the first label names the selection.
+DESTINATIONS: Tuple[Tuple[str, str], ...] = (
+    ("selection", "Apply to Selection ({})"),
+    ("nodes", "Create Nodes Only"),
+    ("files", "Save Files Only"),
 )
 
 
 class Request(NamedTuple):
-    """What a dialog was filled in with.
+    """The values of a dialog.
 
     Attributes:
-        tool: that shall run.
+        tool: to run.
         inputs: paths, in the order of the tool's inputs.
-        parameters: all of the tool's.
-        outcome: of :data:`OUTCOMES`.
+        parameters: all parameters of the tool.
+        destination: of results, of :data:`DESTINATIONS`.
         shader: node type of a new material.
     """
 
     tool: Tool
     inputs: Tuple[str, ...]
     parameters: Dict[str, Any]
-    outcome: str
+    destination: str
     shader: str
 
 
 class ToolDialog(QtWidgets.QDialog):
-    """Asks for a tool's inputs and parameters.
+    """A form with the inputs and parameters of a tool.
 
     Args:
         tool: of the tool table.
-        start: takes what was filled in; what it raises is shown, and the dialog stays.
-        paths: for the tool's first input.
-        values: of parameters, in place of their defaults.
-        shaders: node types of materials and their titles.
-        shader: that is chosen at first.
-        selection: what is selected, such as ``2 objects``.
-        place: where results go, as text.
-        parent: window that it belongs to.
+        start: called with the values; its error is shown and the dialog stays open.
+        paths: of the tool's first input.
+        values: of parameters, instead of their defaults.
+        shaders: node types of materials and their labels.
+        shader: initial node type.
+        selection: summary of the selection, such as ``2 objects``.
+        output_folder: folder for results, shown as text.
+        parent: window of the dialog.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ToolDialog(QtWidgets.QDialog):
         shaders: Sequence[Tuple[str, str]] = (),
         shader: str = "",
         selection: str = "",
-        place: str = "",
+        output_folder: str = "",
         parent: Optional[QtWidgets.QWidget] = None,
     ) -> None:
         super().__init__(parent)
@@ -67,76 +67,75 @@ class ToolDialog(QtWidgets.QDialog):
         self.setObjectName("Matshot_{}".format(tool.name))
         self.setWindowTitle("Matshot: {}".format(tool.title))
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.inputs = [InputField(wanted, () if number else paths) for number, wanted in enumerate(tool.inputs)]
+        self.inputs = [InputField(one, () if number else paths) for number, one in enumerate(tool.inputs)]
         self.parameters: Dict[str, Any] = {parameter.name: parameter_field(parameter) for parameter in tool.parameters}
         for name, value in tool.accepted(values or {}).items():
             self.parameters[name].set_value(value)
-        self.outcome = ChoiceField([(value, title.format(selection)) for value, title in OUTCOMES], "selection")
+        self.destination = ChoiceField([(value, label.format(selection)) for value, label in DESTINATIONS], "selection")
         self.shader = ChoiceField(shaders, shader)
-        self.problem = QtWidgets.QLabel()
-        self._folded = QtWidgets.QWidget()
+        self.error = QtWidgets.QLabel()
+        self._advanced = QtWidgets.QWidget()
         self._labels: List[QtWidgets.QLabel] = []
-        self._fill(place)
+        self._fill(output_folder)
 
     def request(self) -> Request:
-        """What is filled in.
+        """The current values.
 
         Raises:
             MatshotError: when an input is missing.
         """
         paths: List[str] = []
         for field in self.inputs:
-            given = field.paths()
-            if not given:
-                raise MatshotError("{}: nothing is chosen yet.".format(field.wanted.title))
-            paths += given
+            if not field.paths():
+                raise MatshotError("{} is missing. Choose a file or folder.".format(field.input.title))
+            paths += field.paths()
         values = {name: field.value() for name, field in self.parameters.items()}
-        outcome = "files" if self._tool.result == "picture" else self.outcome.value()
-        return Request(self._tool, tuple(paths), values, outcome, self.shader.value() or "")
+        destination = "files" if self._tool.result == "picture" else self.destination.value()
+        return Request(self._tool, tuple(paths), values, destination, self.shader.value() or "")
 
     def accept(self) -> None:
-        """Start, and close if that went well."""
+        """Start the tool, and close the dialog if that succeeds."""
         try:
             self._start(self.request())
         except MatshotError as error:
-            self.problem.setText(error.sentence)
-            self.problem.show()
+            self.error.setText(error.sentence)
+            self.error.show()
             return
         super().accept()
 
-    def _fill(self, place: str) -> None:
+    def _fill(self, output_folder: str) -> None:
         help_ = QtWidgets.QLabel(self._tool.help)
         help_.setWordWrap(True)
-        plain, folded = _form(), _form()
+        common_form, advanced_form = _form(), _form()
         for field in self.inputs:
-            plain.addRow(self._label(field.wanted.title, field.wanted.help), field)
-        self._add(plain, [parameter for parameter in self._tool.parameters if not parameter.advanced])
+            common_form.addRow(self._label(field.input.title, field.input.help), field)
+        self._add(common_form, [parameter for parameter in self._tool.parameters if not parameter.advanced])
         advanced = [parameter for parameter in self._tool.parameters if parameter.advanced]
-        self._add(folded, advanced)
-        self._folded.setLayout(folded)
-        self._folded.hide()
+        self._add(advanced_form, advanced)
+        self._advanced.setLayout(advanced_form)
+        self._advanced.hide()
 
         layout = QtWidgets.QVBoxLayout(self)
         layout.setSpacing(10)
         layout.addWidget(help_)
-        layout.addLayout(plain)
+        layout.addLayout(common_form)
         if advanced:
-            layout.addWidget(self._fold())
-            layout.addWidget(self._folded)
+            layout.addWidget(self._fold_button())
+            layout.addWidget(self._advanced)
         line = QtWidgets.QFrame()
         line.setFrameShape(QtWidgets.QFrame.Shape.HLine)
         line.setFrameShadow(QtWidgets.QFrame.Shadow.Sunken)
         layout.addWidget(line)
-        layout.addLayout(self._afterwards(place))
+        layout.addLayout(self._results_form(output_folder))
         layout.addStretch(1)
-        self.problem.setWordWrap(True)
-        self.problem.setTextFormat(QtCore.Qt.TextFormat.PlainText)
-        self.problem.setStyleSheet("color: #ff8a80")
-        self.problem.hide()
-        layout.addWidget(self.problem)
+        self.error.setWordWrap(True)
+        self.error.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self.error.setStyleSheet("color: #ff8a80")
+        self.error.hide()
+        layout.addWidget(self.error)
         layout.addWidget(self._buttons())
         self.setMinimumWidth(480)
-        # The labels of all forms stand in one column.
+        # The labels of all forms share one column.
         widest = max(label.sizeHint().width() for label in self._labels)
         for label in self._labels:
             label.setMinimumWidth(widest)
@@ -154,7 +153,7 @@ class ToolDialog(QtWidgets.QDialog):
         self._labels.append(label)
         return label
 
-    def _fold(self) -> QtWidgets.QToolButton:
+    def _fold_button(self) -> QtWidgets.QToolButton:
         fold = QtWidgets.QToolButton()
         fold.setText("Advanced")
         fold.setCheckable(True)
@@ -162,33 +161,33 @@ class ToolDialog(QtWidgets.QDialog):
         fold.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         fold.setArrowType(QtCore.Qt.ArrowType.RightArrow)
 
-        def turn(open_: bool) -> None:
+        def toggle(open_: bool) -> None:
             fold.setArrowType(QtCore.Qt.ArrowType.DownArrow if open_ else QtCore.Qt.ArrowType.RightArrow)
-            self._folded.setVisible(open_)
-            # Layouts learn of it with the next event, and the window shall fit them.
+            self._advanced.setVisible(open_)
+            # Layouts are updated with the next event, and the window must fit them.
             QtCore.QTimer.singleShot(0, self._fit)
 
-        fold.toggled.connect(turn)
+        fold.toggled.connect(toggle)
         self.fold = fold
         return fold
 
     def _fit(self) -> None:
-        # adjustSize() would stop at two thirds of the screen, and let things overlap.
+        # adjustSize() stops at two thirds of the screen, where fields overlap.
         layout = self.layout()
         if layout is not None:
             self.resize(self.width(), layout.totalHeightForWidth(self.width()))
 
-    def _afterwards(self, place: str) -> QtWidgets.QFormLayout:
+    def _results_form(self, output_folder: str) -> QtWidgets.QFormLayout:
         form = _form()
         if self._tool.result != "picture":
-            form.addRow(self._label("Results", "What becomes of them in the scene."), self.outcome)
+            form.addRow(self._label("Results", "What happens to the results in the scene."), self.destination)
             if self.shader.count():
                 form.addRow(self._label("Material", "Node type of a new material."), self.shader)
-        if place:
-            shown = QtWidgets.QLabel(os.path.normpath(place))
-            shown.setWordWrap(True)
-            shown.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-            form.addRow(self._label("Saved in", "Set in Matshot's preferences."), shown)
+        if output_folder:
+            path = QtWidgets.QLabel(os.path.normpath(output_folder))
+            path.setWordWrap(True)
+            path.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+            form.addRow(self._label("Save To", "Folder for results. Change it in Matshot's preferences."), path)
         return form
 
     def _buttons(self) -> QtWidgets.QDialogButtonBox:

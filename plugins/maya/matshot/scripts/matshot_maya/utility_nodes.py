@@ -1,4 +1,4 @@
-"""Sums and products of plugs, by the utility nodes that every Maya and every renderer for it knows."""
+"""Arithmetic on plugs with the utility nodes that every Maya and every renderer supports."""
 
 from typing import Dict, Optional, Union
 
@@ -7,20 +7,25 @@ from maya import cmds
 #: A plug (``node.attribute``) or a number.
 Term = Union[str, float]
 
-_MULTIPLY, _DIVIDE, _POWER = 1, 2, 3
-_SUM, _SUBTRACT = 1, 2
+#: Of ``multiplyDivide.operation``.
+_MULTIPLY = 1
+_DIVIDE = 2
+_POWER = 3
+#: Of ``plusMinusAverage.operation``.
+_SUM = 1
+_SUBTRACT = 2
 
 
 class Arithmetic:
-    """Makes nodes and gives back the plugs with their results; what was computed once is not computed again.
+    """Creates nodes and returns the plugs with their results; equal terms share a node.
 
     Args:
-        prefix: of the nodes' names.
+        prefix: of node names.
     """
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._made: Dict[str, str] = {}
+        self._outputs: Dict[str, str] = {}
 
     def product(self, first: Term, second: Term) -> str:
         """``first * second``."""
@@ -31,7 +36,7 @@ class Arithmetic:
         return self._factors("quotient", _DIVIDE, first, second)
 
     def power(self, base: Term, exponent: Term) -> str:
-        """``base`` to the power of ``exponent``."""
+        """``base ** exponent``."""
         return self._factors("power", _POWER, base, exponent)
 
     def sum(self, first: Term, second: Term) -> str:
@@ -50,15 +55,15 @@ class Arithmetic:
 
     def _node(self, word: str, kind: str, operation: int, inputs: Dict[str, Term], output: str) -> str:
         key = repr((kind, operation, sorted(inputs.items())))
-        made: Optional[str] = self._made.get(key)
-        if made is None:
+        plug: Optional[str] = self._outputs.get(key)
+        if plug is None:
             node = cmds.shadingNode(kind, asUtility=True, name="{}_{}".format(self._prefix, word))
             cmds.setAttr("{}.operation".format(node), operation)
             for name, value in inputs.items():
-                plug = "{}.{}".format(node, name)
+                target = "{}.{}".format(node, name)
                 if isinstance(value, str):
-                    cmds.connectAttr(value, plug)
+                    cmds.connectAttr(value, target)
                 else:
-                    cmds.setAttr(plug, value)
-            made = self._made[key] = "{}.{}".format(node, output)
-        return made
+                    cmds.setAttr(target, value)
+            plug = self._outputs[key] = "{}.{}".format(node, output)
+        return plug

@@ -1,0 +1,903 @@
+"""The public functions of Matshot: one for each tool, for pipelines, notebooks and scripts.
+
+All have one form. The first argument is a path, a :class:`~matshot.image.types.Texture` or a
+:class:`~matshot.material.types.Material`; the result is of the same kind and stays in memory: the path of an image
+gives a texture, the path of a material folder a material. Parameters are keywords, with the names, defaults and ranges
+of the command line. Two more are common to all:
+
+- ``output`` also writes the result, as the command does: an image to that file or into that folder, a material to that
+  folder. The path is checked before the work begins, and nothing half-written remains after an error.
+- ``progress`` is called as ``progress(fraction, stage)`` between units of work, with a fraction in [0, 1] that never
+  falls. When it raises :class:`~matshot.errors.Cancelled`, the function stops and lets it through.
+
+What a user should know of a result, such as what was detected, is logged by the logger ``matshot`` at level ``INFO``
+and kept in a material's ``parameters["notes"]``. Values that a tool does not take raise
+:class:`~matshot.errors.MatshotError`, whose text is one sentence for the artist; arguments of another type
+``TypeError``.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
+
+from matshot_host.tools import CONVERT, MULTIPLY, ONESHOT, PREVIEW, STYLE, TILE, TWOSHOT, UPSCALE, Tool
+
+from .errors import MatshotError
+from .image.formats import WRITABLE
+from .image.types import Convention, Depth, Texture, Wrap
+from .image.writer import write_texture
+from .inference.session import Device
+from .material.types import Material
+from .progress import Listener, Progress
+
+if TYPE_CHECKING:
+    from .tools.assets import Asset
+
+__all__ = ["convert", "multiply", "oneshot", "preview", "style", "tile", "twoshot", "upscale"]
+
+PathLike: TypeAlias = str | os.PathLike[str]
+Source: TypeAlias = PathLike | Texture | Material
+
+Scale = Literal[2, 4, 8]
+Look = Literal["fidelity", "detail"]
+Method = Literal["network", "srcae", "sparse_coding", "lanczos_sharp", "lanczos", "bicubic", "nearest"]
+WrapChoice = Literal["auto", "none", "x", "y", "xy"]
+Kind = Literal["auto", "color", "normal", "data"]
+NormalConvention = Literal["auto", "gl", "dx"]
+ImageFormat = Literal["same", "png", "jpg", "tif", "exr", "tga", "bmp", "webp", "hdr"]
+MapFormat = Literal["same", "png", "tif", "exr", "tga", "jpg"]
+DepthChoice = Literal["same", "uint8", "uint16", "half", "float"]
+Light = Literal["flash", "even"]
+Metal = Literal["auto", "on", "off"]
+Engine = Literal["auto", "patch", "neural"]
+Axes = Literal["x", "y", "xy"]
+TileSize = Literal["same", "crop"]
+Packing = Literal["none", "orm"]
+View = Literal["material", "tiled"]
+
+_P = ParamSpec("_P")
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_log = logging.getLogger("matshot")
+
+#: Fraction of the work that is done when a result is ready to be written.
+_WORK = 0.95
+
+
+class SameKind(Protocol[_P]):
+    """A function whose result is of its first argument's kind."""
+
+    @overload
+    def __call__(self, source: Texture, /, *args: _P.args, **kwargs: _P.kwargs) -> Texture: ...
+    @overload
+    def __call__(self, source: Material, /, *args: _P.args, **kwargs: _P.kwargs) -> Material: ...
+    @overload
+    def __call__(self, source: PathLike, /, *args: _P.args, **kwargs: _P.kwargs) -> Texture | Material: ...
+
+
+def _same_kind(function: Callable[Concatenate[Source, _P], Texture | Material]) -> SameKind[_P]:
+    """Tell type checkers that a texture gives a texture and a material a material."""
+    return cast("SameKind[_P]", function)
+
+
+def _checked_by(tool: Tool) -> Callable[[_Function], _Function]:
+    """Check the values of a tool's parameters by its table before the function runs."""
+    names = {parameter.name for parameter in tool.parameters}
+
+    def decorate(function: _Function) -> _Function:
+        @functools.wraps(function)
+        def checking(*args: Any, **kwargs: Any) -> Any:
+            values = {name: value for name, value in kwargs.items() if name in names}
+            if isinstance(size := values.get("size"), tuple):
+                values["size"] = "x".join(map(str, size))
+            return function(*args, **{**kwargs, **tool.check(values)})
+
+        return cast("_Function", checking)
+
+    return decorate
+
+
+@_same_kind
+@_checked_by(UPSCALE)
+def upscale(
+    source: Source,
+    /,
+    *,
+    scale: Scale = 4,
+    look: Look = "fidelity",
+    wrap: WrapChoice = "auto",
+    method: Method = "network",
+    kind: Kind = "auto",
+    normal: NormalConvention = "auto",
+    colorspace: str = "",
+    format: ImageFormat = "same",
+    depth: DepthChoice = "same",
+    memory: str = "",
+    device: Device = "auto",
+    threads: int = 0,
+    tile: int = 0,
+    output: PathLike | None = None,
+    progress: Listener | None = None,
+) -> Texture | Material:
+    """Enlarge a texture or a whole material; tiling, alpha, normals and bit depth are kept.
+
+    The result is whole in memory. For files larger than memory, folders of images and UDIM sets use the command
+    ``matshot upscale`` or :func:`matshot.super_resolution.upscale_all`.
+
+    Args:
+        source: an image file, a material folder, a texture or a material.
+        scale: how many times larger on each side; 8 is a cascade.
+        look: ``fidelity`` stays closest to the truth; ``detail`` adds plausible texture and cleans compression.
+        wrap: axes on which the source tiles; ``auto`` takes what a texture or material states, else measures it.
+        method: ``network``, or an older method to compare with.
+        kind: what an image file holds; ``auto`` goes by its name (``brick_n.png`` is a normal map).
+        normal: green channel of normal maps in files: ``gl`` is +Y up, ``dx`` is +Y down; ``auto`` goes by the name.
+        colorspace: OCIO name of the files' color space, such as ``ACEScg``.
+        format: of what is written into the folder ``output``.
+        depth: bits per sample of what is written to ``output``.
+        memory: bound on memory, such as ``2G``; empty for a share of what is free.
+        device: where networks run; ``auto`` takes the GPU where it works.
+        threads: of the CPU; 0 for all.
+        tile: side of the tiles in input pixels; 0 for what memory allows.
+        output: file or folder to write the result to as well.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
+
+    Returns:
+        A texture for an image or a texture, a material for a folder or a material: ``scale`` times as high and wide,
+        in the same encodings, with the wrap that was found.
+
+    Raises:
+        MatshotError: for a value out of range, an unreadable source, too little memory, or an output that cannot be
+            written.
+        Cancelled: when ``progress`` raises it.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_material
+        >>> bricks = brick_material(32)
+        >>> larger = matshot.upscale(bricks, scale=2, look="detail")
+        >>> larger.width, larger.height, sorted(larger.maps)
+        (64, 64, ['basecolor', 'height', 'normal', 'roughness'])
+
+        From file to file:
+
+        >>> wall = matshot.write_texture(bricks.maps["basecolor"], "wall.png")
+        >>> matshot.upscale(wall, scale=2, output="wall_2x.png").width
+        64
+    """
+    from .super_resolution import UpscaleOptions
+    from .super_resolution import upscale as upscaled
+    from .super_resolution.material import upscaled_material
+
+    _require_output(UPSCALE, output, format=format, depth=depth)
+    whole = Progress(progress)
+    whole(0.0, "reading")
+    asset = _asset(source, kind=kind, normal=normal, colorspace=colorspace)
+    place = _place(output, source, asset, _suffix(format))
+    options = UpscaleOptions(
+        scale=scale,
+        look=look,
+        method=method,
+        wrap=_stated_wrap(asset, wrap),
+        memory=memory,
+        device=device,
+        threads=threads,
+        tile=tile,
+    )
+    part = whole.part(0.0, _WORK)
+    if asset.image:
+        larger = upscaled(_image(asset.material), progress=part, **asdict(options))
+        material = _with_image(asset.material, larger)
+    else:
+        material = upscaled_material(asset.material, options, progress=part)
+    convention = _convention(asset.material)
+    return _finished(asset, material, place, whole, _suffix(format), None if depth == "same" else depth, convention)
+
+
+@_checked_by(ONESHOT)
+def oneshot(
+    photograph: PathLike | Texture,
+    /,
+    *,
+    light: Light = "flash",
+    refine: bool = False,
+    seamless: Wrap = "none",
+    wrap: WrapChoice = "auto",
+    fov: float = 0.0,
+    size: int = 0,
+    width: float = 0.0,
+    roughness: float = 0.0,
+    normal: float = 1.0,
+    height: float = 1.0,
+    metal: Metal = "auto",
+    memory: str = "",
+    device: Device = "auto",
+    threads: int = 0,
+    output: PathLike | None = None,
+    progress: Listener | None = None,
+) -> Material:
+    """A material from one photograph of a flat surface, taken straight from above with flash or in even light.
+
+    Args:
+        photograph: an image file, or a texture that was read from one, whose EXIF counts as well.
+        light: how it was lit: ``flash`` at the lens, or ``even``, which also suits textures without other maps.
+        refine: whether the lit maps are made to match the photograph's texture, which takes a minute longer.
+        seamless: axes on which the maps are made to tile.
+        wrap: axes on which an evenly lit texture tiles already; ``auto`` measures it.
+        fov: field of view in degrees across the longer side; 0 for EXIF's, else 60.
+        size: longer side in pixels at which the photograph is worked on; 0 keeps it, up to 2048.
+        width: meters that the longer side shows; 0 for unknown.
+        roughness: shift of roughness, [-1, 1]; below 0 is smoother.
+        normal: strength of the normals, [0, 4]; 0 is flat.
+        height: strength of the height, [0, 4].
+        metal: whether the surface is metal; ``auto`` leaves it as found.
+        memory: bound on memory, such as ``2G``; empty for a share of what is free.
+        device: where networks run; ``auto`` takes the GPU where it works.
+        threads: of the CPU; 0 for all.
+        output: folder to write the material to as well.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
+
+    Returns:
+        A material with ``basecolor``, ``normal``, ``roughness``, ``metallic``, ``height``, ``ao`` and others, pixel for
+        pixel on the photograph unless it was made seamless. ``parameters`` holds the options, the field of view, and
+        ``notes`` for the user.
+
+    Raises:
+        MatshotError: for a value out of range, a photograph that shows nothing usable, or an output that cannot be
+            written.
+        Cancelled: when ``progress`` raises it.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import wall_photographs
+        >>> flash, _ = wall_photographs(64)
+        >>> material = matshot.oneshot(flash, fov=60)
+        >>> material.width, material.maps["normal"].encoding
+        (64, 'normal')
+    """
+    from .capture.oneshot import OneShotOptions
+    from .capture.oneshot import oneshot as captured
+
+    options = OneShotOptions(
+        light=light,
+        refine=refine,
+        seamless=seamless,
+        wrap=wrap,
+        fov=fov,
+        size=size,
+        width=width,
+        roughness=roughness,
+        normal=normal,
+        height=height,
+        metal=metal,
+        memory=memory,
+        device=device,
+        threads=threads,
+    )
+    place, whole = _folder(output), Progress(progress)
+    material = captured(_photograph(photograph), options, progress=whole.part(0.0, _WORK))
+    return _finished_material(material, place, whole)
+
+
+@_checked_by(TWOSHOT)
+def twoshot(
+    flash: PathLike | Texture,
+    ambient: PathLike | Texture,
+    /,
+    *,
+    full: bool = False,
+    tile: tuple[int, int] = (-1, -1),
+    seamless: Wrap = "xy",
+    fov: float = 0.0,
+    size: int = 0,
+    width: float = 0.0,
+    roughness: float = 0.0,
+    normal: float = 1.0,
+    height: float = 1.0,
+    metal: Metal = "auto",
+    memory: str = "",
+    device: Device = "auto",
+    threads: int = 0,
+    output: PathLike | None = None,
+    progress: Listener | None = None,
+) -> Material:
+    """A material from two photographs of a flat, repetitive surface: one with flash, one without.
+
+    Args:
+        flash: an image file or a texture, taken with flash, straight from above.
+        ambient: likewise, taken without flash from nearly the same place.
+        full: whether the maps cover the whole photograph instead of a tile.
+        tile: column and row of the tile's center in the photograph; negative to have it chosen.
+        seamless: axes on which the tile is made to tile.
+        fov: field of view in degrees across the longer side; 0 for EXIF's, else 60.
+        size: longer side in pixels at which the photographs are worked on; 0 keeps it, up to 2048.
+        width: meters that the longer side shows; 0 for unknown.
+        roughness: shift of roughness, [-1, 1]; below 0 is smoother.
+        normal: strength of the normals, [0, 4]; 0 is flat.
+        height: strength of the height, [0, 4].
+        metal: whether the surface is metal; ``auto`` leaves it as found.
+        memory: bound on memory, such as ``2G``; empty for a share of what is free.
+        device: where networks run; ``auto`` takes the GPU where it works.
+        threads: of the CPU; 0 for all.
+        output: folder to write the material to as well.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
+
+    Returns:
+        A material of a tile, or of the whole photograph; ``parameters`` holds the options, the ``rectangle`` of the
+        photograph that was fitted, and ``notes`` for the user.
+
+    Raises:
+        MatshotError: for a value out of range, photographs that do not show one place, or an output that cannot be
+            written.
+        Cancelled: when ``progress`` raises it.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import wall_photographs
+        >>> flash, ambient = wall_photographs(128)
+        >>> material = matshot.twoshot(flash, ambient, fov=60)
+        >>> material.wrap
+        'xy'
+    """
+    from .capture.twoshot import TwoShotOptions
+    from .capture.twoshot import twoshot as captured
+
+    options = TwoShotOptions(
+        full=full,
+        tile=tile,
+        seamless=seamless,
+        fov=fov,
+        size=size,
+        width=width,
+        roughness=roughness,
+        normal=normal,
+        height=height,
+        metal=metal,
+        memory=memory,
+        device=device,
+        threads=threads,
+    )
+    place, whole = _folder(output), Progress(progress)
+    material = captured(_photograph(flash), _photograph(ambient), options, progress=whole.part(0.0, _WORK))
+    return _finished_material(material, place, whole)
+
+
+@_same_kind
+@_checked_by(MULTIPLY)
+def multiply(
+    source: Source,
+    /,
+    *,
+    size: str | tuple[int, int] = "",
+    seed: int = 0,
+    tileable: bool = False,
+    variety: float = 0.5,
+    engine: Engine = "auto",
+    wrap: WrapChoice = "auto",
+    kind: Kind = "auto",
+    normal: NormalConvention = "auto",
+    memory: str = "",
+    device: Device = "auto",
+    threads: int = 0,
+    output: PathLike | None = None,
+    progress: Listener | None = None,
+) -> Texture | Material:
+    """A new texture or material like the given one, of any size, all maps aligned.
+
+    One call gives one result. Each seed gives another, and what the command does with ``--count 8`` is
+    ``[matshot.multiply(wall, seed=seed) for seed in range(8)]``.
+
+    Args:
+        source: an image file, a material folder, a texture or a material; at least 8 pixels a side.
+        size: width and height of the result in pixels, as ``(1024, 512)`` or ``"1024x512"``; empty for twice the
+            source's.
+        seed: the same seed always gives the same result.
+        tileable: whether the result tiles on both axes.
+        variety: 0 keeps large pieces of the source together, 1 mixes as much as it can.
+        engine: ``patch`` arranges pixels of the source, ``neural`` makes new ones; ``auto`` takes what keeps the
+            source's structure.
+        wrap: axes on which the source tiles; ``auto`` takes what a texture or material states, else measures it.
+        kind: what an image file holds; ``auto`` goes by its name (``brick_n.png`` is a normal map).
+        normal: green channel of normal maps in files: ``gl`` is +Y up, ``dx`` is +Y down; ``auto`` goes by the name.
+        memory: bound on memory, such as ``2G``; empty for a share of what is free.
+        device: where networks run; ``auto`` takes the GPU where it works.
+        threads: of the CPU; 0 for all.
+        output: file or folder to write the result to as well.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
+
+    Returns:
+        A texture for an image or a texture, a material for a folder or a material.
+
+    Raises:
+        MatshotError: for a value out of range, an unreadable or too small source, too little memory, or an output that
+            cannot be written.
+        Cancelled: when ``progress`` raises it.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_material
+        >>> bricks = brick_material(32)
+        >>> more = matshot.multiply(bricks, size=(48, 32), tileable=True, seed=1)
+        >>> more.width, more.height, more.wrap
+        (48, 32, 'xy')
+
+        Several at once:
+
+        >>> walls = [matshot.multiply(bricks.maps["basecolor"], size="32", seed=seed) for seed in range(3)]
+        >>> len(walls)
+        3
+    """
+    from .synthesis.multiply import MultiplyOptions
+    from .synthesis.multiply import multiply as multiplied
+
+    whole = Progress(progress)
+    whole(0.0, "reading")
+    asset = _asset(source, kind=kind, normal=normal)
+    place = _place(output, source, asset)
+    options = MultiplyOptions(
+        size=size,
+        seed=seed,
+        tileable=tileable,
+        variety=variety,
+        engine=engine,
+        wrap=_stated_wrap(asset, wrap),
+        memory=memory,
+        device=device,
+        threads=threads,
+    )
+    (material,) = multiplied(asset.material, options, progress=whole.part(0.0, _WORK))
+    return _finished(asset, material, place, whole)
+
+
+@_same_kind
+@_checked_by(TILE)
+def tile(
+    source: Source,
+    /,
+    *,
+    axes: Axes = "xy",
+    size: TileSize = "same",
+    band: float = 0.08,
+    even: bool = True,
+    seed: int = 0,
+    wrap: WrapChoice = "auto",
+    kind: Kind = "auto",
+    normal: NormalConvention = "auto",
+    output: PathLike | None = None,
+    progress: Listener | None = None,
+) -> Texture | Material:
+    """The texture or material made seamless, changing as little of it as possible.
+
+    Args:
+        source: an image file, a material folder, a texture or a material; at least 16 pixels a side.
+        axes: axes to make tileable: ``x`` (columns), ``y`` (rows) or both.
+        size: ``same`` keeps the size, unless whole repeats require a crop; ``crop`` lays opposite borders over each
+            other and loses the band.
+        band: width of the strip that may change: a fraction of the shorter side below 1, pixels from 1 up.
+        even: whether uneven lighting is removed from color and tilt from height.
+        seed: of what is filled in along the seam.
+        wrap: axes on which the source tiles already; ``auto`` takes what a texture or material states, else measures
+            it.
+        kind: what an image file holds; ``auto`` goes by its name (``brick_n.png`` is a normal map).
+        normal: green channel of normal maps in files: ``gl`` is +Y up, ``dx`` is +Y down; ``auto`` goes by the name.
+        output: file or folder to write the result to as well.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
+
+    Returns:
+        A texture for an image or a texture, a material for a folder or a material, whose ``wrap`` is set.
+
+    Raises:
+        MatshotError: for a value out of range, an unreadable or too small source, or an output that cannot be written.
+        Cancelled: when ``progress`` raises it.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_wall
+        >>> wall = brick_wall(96)["basecolor"]
+        >>> cut = matshot.Texture(wall.pixels[:64, :80].copy())
+        >>> matshot.tile(cut, axes="x").wrap
+        'x'
+    """
+    from .synthesis.tile import TileOptions
+    from .synthesis.tile import tile as tiled
+
+    whole = Progress(progress)
+    whole(0.0, "reading")
+    asset = _asset(source, kind=kind, normal=normal)
+    place = _place(output, source, asset)
+    options = TileOptions(axes=axes, size=size, band=band, even=even, seed=seed, wrap=wrap)
+    material = tiled(asset.material, options, progress=whole.part(0.0, _WORK))
+    return _finished(asset, material, place, whole)
+
+
+@_same_kind
+@_checked_by(STYLE)
+def style(
+    content: Source,
+    look: Source,
+    /,
+    *,
+    strength: float = 0.7,
+    keep_color: bool = False,
+    seed: int = 0,
+    wrap: WrapChoice = "auto",
+    kind: Kind = "auto",
+    normal: NormalConvention = "auto",
+    memory: str = "",
+    device: Device = "auto",
+    threads: int = 0,
+    output: PathLike | None = None,
+    progress: Listener | None = None,
+) -> Texture | Material:
+    """A texture or material with the look of another; what it shows stays.
+
+    Args:
+        content: what is shown: an image file, a material folder, a texture or a material with a base color.
+        look: what it is to look like: likewise, and of either kind. Where both are materials, roughness and relief
+            follow.
+        strength: 0 leaves the content as it is, 1 takes over all of the look.
+        keep_color: whether colors stay and only lightness follows the look.
+        seed: the same seed always gives the same result.
+        wrap: axes on which the content tiles; ``auto`` takes what a texture or material states, else measures it.
+        kind: what an image file holds; ``auto`` goes by its name (``brick_n.png`` is a normal map).
+        normal: green channel of normal maps in files: ``gl`` is +Y up, ``dx`` is +Y down; ``auto`` goes by the name.
+        memory: bound on memory, such as ``2G``; empty for a share of what is free.
+        device: where networks run; ``auto`` takes the GPU where it works.
+        threads: of the CPU; 0 for all.
+        output: file or folder to write the result to as well.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
+
+    Returns:
+        A texture for an image or a texture, a material for a folder or a material, of the content's size.
+
+    Raises:
+        MatshotError: for a value out of range, an unreadable or too small source, a missing base color, too little
+            memory, or an output that cannot be written.
+        Cancelled: when ``progress`` raises it.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_wall
+        >>> wall, rust = brick_wall(64, seed=1)["basecolor"], brick_wall(64, seed=2)["basecolor"]
+        >>> styled = matshot.style(wall, rust, strength=0.5)
+        >>> styled.width, styled.height, styled.wrap
+        (64, 64, 'xy')
+    """
+    from .synthesis.style import StyleOptions
+    from .synthesis.style import style as styled
+
+    whole = Progress(progress)
+    whole(0.0, "reading")
+    asset = _asset(content, wrap=wrap, kind=kind, normal=normal)
+    other = _asset(look, wrap="auto").material
+    place = _place(output, content, asset)
+    options = StyleOptions(
+        strength=strength, keep_color=keep_color, seed=seed, memory=memory, device=device, threads=threads
+    )
+    material = styled(asset.material, other, options, progress=whole.part(0.0, _WORK))
+    return _finished(asset, material, place, whole)
+
+
+@_checked_by(CONVERT)
+def convert(
+    material: PathLike | Material,
+    /,
+    *,
+    normal: Convention = "gl",
+    pack: Packing = "none",
+    size: int = 0,
+    format: MapFormat = "same",
+    depth: DepthChoice = "same",
+    output: PathLike | None = None,
+    progress: Listener | None = None,
+) -> Material:
+    """A material as another program wants it: normal convention, packed channels, format, depth and size.
+
+    In memory normals are always +Y up: ``normal``, ``format`` and ``depth`` concern files and require ``output``.
+
+    Args:
+        material: a material folder or a material.
+        normal: green channel of the normal map's file: ``gl`` is +Y up (Blender, Maya), ``dx`` is +Y down (Unreal).
+        pack: ``orm`` packs ambient occlusion, roughness and metallic into one map; ``none`` unpacks them.
+        size: longer side at most, in pixels; 0 keeps it.
+        format: of the maps' files.
+        depth: bits per sample of the maps' files.
+        output: folder to write the material to as well.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
+
+    Returns:
+        The material with the maps and the size that were asked for.
+
+    Raises:
+        MatshotError: for a value out of range, an unreadable material, or an output that cannot be written.
+        Cancelled: when ``progress`` raises it.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_material
+        >>> packed = matshot.convert(brick_material(64), pack="orm", size=32, normal="dx", output="bricks_unreal")
+        >>> packed.width, sorted(packed.maps)
+        (32, ['basecolor', 'height', 'normal', 'orm'])
+    """
+    from .tools.convert import ConvertOptions, save_converted
+    from .tools.convert import convert as converted
+
+    _require_output(CONVERT, output, normal=normal, format=format, depth=depth)
+    options = ConvertOptions(normal=normal, pack=pack, size=size, format=format, depth=depth)
+    whole = Progress(progress)
+    whole(0.0, "reading")
+    if isinstance(material, Texture):
+        raise TypeError("convert takes a material folder or a Material, got a Texture.")
+    asset = _asset(material)
+    if asset.image:
+        raise MatshotError(f"{material} is an image; convert takes a material folder.")
+    place = _place(output, material, asset)
+    result = converted(asset.material, options, progress=whole.part(0.0, _WORK))
+    if place is not None:
+        whole(_WORK, "writing")
+        save_converted(result, place, options)
+    whole(1.0, "done")
+    return result
+
+
+@_checked_by(PREVIEW)
+def preview(
+    source: Source,
+    /,
+    *others: Source,
+    size: int = 512,
+    view: View = "material",
+    output: PathLike | None = None,
+    progress: Listener | None = None,
+) -> Texture:
+    """A picture of a material: a lit plane, a sphere and its maps; of several materials, a sheet to compare them on.
+
+    Args:
+        source: an image file, a material folder, a texture or a material with a base color.
+        *others: to compare it with.
+        size: side of each picture in pixels.
+        view: ``tiled`` shows the material 3 x 3 beside itself, lit and unlit.
+        output: image file to write the picture to as well.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
+
+    Returns:
+        The picture, ``srgb`` with 3 channels.
+
+    Raises:
+        MatshotError: for a value out of range, an unreadable source, a missing base color, or an output that cannot be
+            written.
+        Cancelled: when ``progress`` raises it.
+
+    Example:
+        >>> import matshot
+        >>> from matshot.shading.procedural import brick_material
+        >>> picture = matshot.preview(brick_material(64), size=128)
+        >>> picture.encoding, picture.pixels.shape[2]
+        ('srgb', 3)
+    """
+    from .shading.preview import preview as material_sheet
+    from .shading.preview import variations_sheet
+
+    whole = Progress(progress)
+    whole(0.0, "reading")
+    place = None if output is None else _image_file(Path(output))
+    part = whole.part(0.0, _WORK)
+    materials = [_shown(one) for one in (source, *others)]
+    if others:
+        picture = variations_sheet(materials, size=size, view=view, progress=part)
+    else:
+        picture = material_sheet(materials[0], size=size, view=view, progress=part)
+    if place is not None:
+        whole(_WORK, "writing")
+        write_texture(picture, place)
+    whole(1.0, "done")
+    return picture
+
+
+def _asset(
+    source: Source,
+    *,
+    wrap: WrapChoice | None = None,
+    kind: Kind = "auto",
+    normal: NormalConvention = "auto",
+    colorspace: str = "",
+) -> Asset:
+    """What a function works on: always a material, of a single map if it is an image.
+
+    Args:
+        source: the function's argument.
+        wrap: axes on which it tiles; ``auto`` measures where it states none; None leaves what it states.
+        kind: of an image file.
+        normal: convention of normal maps in files.
+        colorspace: OCIO name of colors in files.
+    """
+    from .tools.assets import Asset, read_asset, with_measured_wrap
+
+    if isinstance(source, str | os.PathLike):
+        if Path(source).is_dir():
+            if kind != "auto":
+                raise MatshotError(f"kind describes an image file, and {source} is a folder.")
+            material = _read_folder(source, normal, colorspace)
+        else:
+            return read_asset(source, wrap=wrap, kind=kind, normal=normal, colorspace=colorspace)
+    elif not isinstance(source, Texture | Material):
+        raise TypeError(f"Expected a path, a Texture or a Material, got {type(source).__name__}.")
+    else:
+        for name, value in (("kind", kind), ("normal", normal), ("colorspace", colorspace)):
+            if value not in ("", "auto"):
+                raise MatshotError(f"{name} describes files; a {type(source).__name__} in memory states it itself.")
+        material = source if isinstance(source, Material) else _image_material(source)
+    if wrap == "auto":
+        material = with_measured_wrap(material)
+    elif wrap is not None:
+        material = material.with_wrap(wrap)
+    return Asset(material, isinstance(source, Texture))
+
+
+def _read_folder(folder: PathLike, normal: NormalConvention, colorspace: str) -> Material:
+    """A material folder, read in the convention and color space that are given instead of those that it states."""
+    from .material.folder import find_material, load_material
+
+    found = find_material(folder)
+    if found is None:
+        return load_material(folder)
+    entries = [
+        replace(
+            entry,
+            convention=entry.convention if normal == "auto" else normal,
+            colorspace=colorspace or entry.colorspace,
+        )
+        for entry in found.entries
+    ]
+    return load_material(replace(found, entries=tuple(entries)))
+
+
+def _image_material(texture: Texture) -> Material:
+    from .tools.assets import image_material
+
+    if texture.source is None:
+        return image_material(texture)
+    return image_material(texture, texture.source.path.stem, str(texture.source.path))
+
+
+def _stated_wrap(asset: Asset, wrap: WrapChoice) -> WrapChoice:
+    """What a texture or material states, where ``auto`` leaves it open; ``none`` is also what knows nothing."""
+    return asset.material.wrap if wrap == "auto" and asset.material.wrap != "none" else wrap
+
+
+def _photograph(source: PathLike | Texture) -> PathLike | Texture:
+    if not isinstance(source, str | os.PathLike | Texture):
+        raise TypeError(f"Expected a path or a Texture, got {type(source).__name__}.")
+    return source
+
+
+def _shown(source: Source) -> Material:
+    if isinstance(source, Material) or (isinstance(source, str | os.PathLike) and Path(source).is_dir()):
+        return _asset(source).material
+    return _asset(source, wrap="auto").material
+
+
+def _require_output(tool: Tool, output: PathLike | None, **values: str) -> None:
+    """Refuse values that concern files only where none is written."""
+    for parameter in tool.parameters:
+        if output is None and values.get(parameter.name, parameter.default) != parameter.default:
+            raise MatshotError(
+                f"{parameter.name}={values[parameter.name]!r} concerns the files that are written; set output as well."
+            )
+
+
+def _place(output: PathLike | None, source: Source, asset: Asset, suffix: str = "") -> Path | None:
+    """Where a result goes, checked before the work: a file for an image, else a folder."""
+    from .tools.assets import targets
+
+    if output is None:
+        return None
+    place = Path(output)
+    if isinstance(source, Material):
+        return _folder(place)
+    if isinstance(source, Texture):
+        if source.source is None:
+            return _image_file(place)
+        source = source.source.path
+    (found,) = targets(source, place, asset, [""])
+    return found.with_suffix(suffix) if suffix and found != place else found
+
+
+def _folder(output: PathLike | None) -> Path | None:
+    from .tools.assets import check_folder
+
+    if output is None:
+        return None
+    check_folder(Path(output))
+    return Path(output)
+
+
+def _image_file(output: Path) -> Path:
+    from .tools.assets import check_folder
+
+    if output.suffix.lower() not in WRITABLE or output.is_dir():
+        raise MatshotError(f"Output must be an image file ({', '.join(WRITABLE)}), got {output}.")
+    check_folder(output.parent)
+    return output
+
+
+def _suffix(format: str) -> str:
+    """Of files of a format; empty for that of the source."""
+    return "" if format == "same" else f".{format}"
+
+
+def _image(material: Material) -> Texture:
+    """The only map of a material that stands for an image."""
+    (texture,) = material.maps.values()
+    return texture
+
+
+def _with_image(material: Material, texture: Texture) -> Material:
+    (kind,) = material.maps
+    return material.with_maps({kind: texture})
+
+
+def _convention(material: Material) -> Convention:
+    """The convention in which a material's normal map was stored."""
+    normal = material.maps.get("normal")
+    return normal.source.convention if normal is not None and normal.source is not None else "gl"
+
+
+def _finished(
+    asset: Asset,
+    material: Material,
+    place: Path | None,
+    progress: Progress,
+    suffix: str | None = ".png",
+    depth: Depth | None = None,
+    convention: Convention = "gl",
+) -> Texture | Material:
+    """The result in the form of its source, written if it has a place.
+
+    Args:
+        asset: what the function worked on.
+        material: what came of it.
+        place: file or folder, None to write nothing.
+        progress: of the whole function.
+        suffix: of a material's files; empty for those of the sources.
+        depth: bits per sample of files; None for those of the sources.
+        convention: of a material's normal map.
+    """
+    if not asset.image:
+        return _finished_material(material, place, progress, suffix or None, depth, convention)
+    _log_notes(material)
+    texture = _image(material)
+    if place is not None:
+        progress(_WORK, "writing")
+        write_texture(texture, place, depth=depth)
+    progress(1.0, "done")
+    return texture
+
+
+def _finished_material(
+    material: Material,
+    place: Path | None,
+    progress: Progress,
+    suffix: str | None = ".png",
+    depth: Depth | None = None,
+    convention: Convention = "gl",
+) -> Material:
+    from .tools.assets import delivered
+
+    _log_notes(material)
+    if place is not None:
+        progress(_WORK, "writing")
+        delivered(material, place, suffix=suffix, depth=depth, convention=convention)
+    progress(1.0, "done")
+    return material
+
+
+def _log_notes(material: Material) -> None:
+    for note in material.parameters.get("notes", ()):
+        _log.info("%s: %s", material.name, note)
