@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from matshot_host.tools import Tool
+from matshot_host.tools import tool as find_tool
 
 from ..errors import MatshotError
-from ..tools.run import tool_of
 from .assets import Assets
 from .data_folder import DataFolder
 from .models import JobProgress, JobRequest, JobView, NamedInput, job_view
@@ -55,7 +55,7 @@ class Jobs:
         if key is not None and (known := self._store.job_of_key(key)) is not None:
             return _same(known, digest), False
         try:
-            tool = tool_of(request.tool)
+            tool = find_tool(request.tool)
             parameters = tool.check(request.parameters)
         except MatshotError as error:
             raise Refusal(422, error.sentence, error.cause) from error
