@@ -11,7 +11,7 @@ from bench.measures import Image
 
 
 def read_image(path: Path) -> Image:
-    """Pixels of a file as stored, ``H x W x C`` float64 in [0, 1]; grey files have one channel.
+    """Pixels of a file as stored, ``H x W x C`` float64 in [0, 1]; gray files have one channel.
 
     Raises:
         OSError: when it cannot be read.
@@ -41,12 +41,12 @@ def material_maps(data: Path, kind: str, limit: int | None = None) -> list[tuple
     """
     found = [(path.parent.name, path) for path in sorted((data / "materials" / "val").glob(f"*/{kind}.*"))]
     if not found:
-        raise SystemExit(f"there is no materials/val/<Name>/{kind}.* in {data}")
+        raise SystemExit(f"{data} has no materials/val/<Name>/{kind}.*")
     return found[:limit]
 
 
 def as_rgb(image: Image) -> Image:
-    """Grey repeated in three channels; alpha dropped."""
+    """Gray repeated in three channels; alpha dropped."""
     return np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
 
 
@@ -64,7 +64,7 @@ def fractal_noise(height: int, width: int, channels: int, seed: int, slope: floa
 
 
 def tiled_texture(height: int, width: int, seed: int = 1) -> Image:
-    """A periodic colour texture with edges and grain: bricks in mortar, 8-bit values."""
+    """A periodic color texture with edges and grain: bricks in mortar, 8-bit values."""
     rows, columns = 4, 4
     y, x = np.mgrid[0:height, 0:width]
     v = y * rows / height

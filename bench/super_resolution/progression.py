@@ -57,7 +57,7 @@ def measure(options: argparse.Namespace) -> report.Section:
         report.conditions(report.command(NAME, options)),
         f"The same network and data, {len(found[field[0].title])} held-out textures, {SIDE} px, x{SCALE}, measured as "
         "by `upscale_color.py`. Each loss is added to those before it.",
-        report.table(["loss", "model", "PSNR-Y dB", "SSIM", "ST-LPIPS", "colour shift"], rows, words=("model",)),
+        report.table(["loss", "model", "PSNR-Y dB", "SSIM", "ST-LPIPS", "color shift"], rows, words=("model",)),
         f"![{', '.join(columns)}](docs/images/{NAME}.png)",
         f"Left to right: {', '.join(columns)}.",
         *lines,

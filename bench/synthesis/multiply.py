@@ -1,4 +1,4 @@
-"""The texture multiplier on held-out materials: quality and time beside peers, seams, maps in step, novelty.
+"""The texture multiplier on held-out materials: quality and time beside peers, seams, aligned maps, novelty.
 
     python -m bench.synthesis.multiply --data DIR [--gpdm DIR] [--out DIR] [--limit N] [--skip-slow] [--write]
 
@@ -78,7 +78,7 @@ def measure(options: argparse.Namespace) -> report.Section:
         "line; neither peer's result tiles. *Source*: the source's left half against its right half, which says how "
         "far apart two pieces of the same texture are.",
         _beside_peers(options, engines),
-        "### Seams, and maps in step",
+        "### Seams, and aligned maps",
         f"Material folders averaged to {_LARGE} px, made into new ones of {_LARGE} x {_LARGE} px that tile. *Seam*: "
         "mean absolute step across the wrap edge in parts of the mean step inside; *inside*: the standard deviation of "
         "the same figure between the columns and rows inside, which is what an edge that is nothing special has. "

@@ -22,10 +22,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from matshot_host.description import DESCRIPTION
-from matshot_host.tools import Tool
+from matshot_host.tools import Tool, tool
 
 from ..errors import MatshotError
-from ..tools.run import Run, tool_of
+from ..tools.run import Run
 from .data_folder import DataFolder
 from .events import Feeds
 from .inspector import Examiner
@@ -33,7 +33,7 @@ from .metrics import Metrics
 from .models import Asked, JobShape, Live, LogShape, NamedInput, instant, job_shape
 from .naming import plain_name, safe_name
 from .refusal import Refusal, is_full
-from .schema import accepted, pixels_made
+from .schema import pixels_made
 from .settings import Settings
 from .store import LIVE, AssetRecord, JobRecord, Store, now
 from .upload import Arrival, digest_of_files, too_large
@@ -284,21 +284,21 @@ class Service:
         if key is not None and (known := self.store.job_of_key(key)) is not None:
             return _same(known, digest), False
         try:
-            tool = tool_of(asked.tool)
-            accepted_parameters = accepted(tool, asked.parameters)
+            table = tool(asked.tool)
+            parameters = table.check(asked.parameters)
         except MatshotError as error:
             raise Refusal(422, error.sentence, error.cause) from error
         inputs = [
             NamedInput(asset=one, name="", kind="", normal="") if isinstance(one, str) else one for one in asked.inputs
         ]
         assets = [self.asset(one.asset) for one in inputs]
-        self._check_inputs(tool, inputs, assets, accepted_parameters)
+        self._check_inputs(table, inputs, assets, parameters)
         self.check_room()
         identifier = uuid.uuid4().hex
         try:
             given = self._give(identifier, inputs, assets)
             job = JobRecord(
-                0, identifier, tool.name, given, asked.parameters, key, digest, "waiting", False, False, 0,
+                0, identifier, table.name, given, asked.parameters, key, digest, "waiting", False, False, 0,
                 now(), None, None,
             )  # fmt: skip
             kept = self.store.add_job(job, self.settings.queue)

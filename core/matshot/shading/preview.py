@@ -11,7 +11,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import PREVIEW
+
+from ..errors import MatshotError
 from ..image.color import Pixels, srgb_from_linear
 from ..image.normals import encoded_normals
 from ..image.types import Texture, Wrap
@@ -29,11 +31,6 @@ View = Literal["material", "tiled"]
 REPEATS = 3
 #: How often it can.
 _MAX_REPEATS = 16
-
-#: Sides of the large pictures in pixels, at least.
-_MIN_SIZE = 128
-#: Sides of the large pictures in pixels, at most.
-_MAX_SIZE = 4096
 
 #: Least part of its box that a variation fills, however small it is beside the others.
 _MIN_SHARE = 0.25
@@ -87,7 +84,7 @@ def preview(
         MatshotError: without a base color, for a size out of range, or for an unknown view.
         Cancelled: when the listener says so.
     """
-    _check(size, view)
+    PREVIEW.check({"size": size, "view": view})
     if view == "tiled":
         return tiled_view(material, size=size, progress=progress)
     whole = Progress(progress)
@@ -129,7 +126,7 @@ def tiled_view(
         MatshotError: without a base color, or for a size or a number of repeats out of range.
         Cancelled: when the listener says so.
     """
-    _check(size)
+    PREVIEW.check({"size": size})
     if not 1 <= repeats <= _MAX_REPEATS:
         raise MatshotError(f"A tiled view repeats a material 1 to {_MAX_REPEATS} times, got {repeats}.")
     whole = Progress(progress)
@@ -175,7 +172,7 @@ def variations_sheet(
         MatshotError: for no material, titles that are not as many, or as :func:`preview` does.
         Cancelled: when the listener says so.
     """
-    _check(size, view)
+    PREVIEW.check({"size": size, "view": view})
     if not materials:
         raise MatshotError("A sheet of variations needs at least one material.")
     if titles and len(titles) != len(materials):
@@ -233,13 +230,6 @@ def map_picture(kind: MapKind, texture: Texture) -> Pixels:
     elif kind == "anisotropy":
         pixels = 0.5 + 0.5 * pixels
     return as_rgb(pixels)
-
-
-def _check(size: int, view: View = "material") -> None:
-    if not _MIN_SIZE <= size <= _MAX_SIZE:
-        raise MatshotError(f"Preview size must be {_MIN_SIZE} to {_MAX_SIZE} pixels per side, got {size}.")
-    if view not in get_args(View):
-        raise unknown_choice("view", view, get_args(View))
 
 
 def _lit_plane(surface: Surface, progress: Progress) -> Pixels:

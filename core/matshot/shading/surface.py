@@ -83,7 +83,7 @@ class Surface:
         return replace(self, **{f.name: getattr(self, f.name)[rows, columns] for f in fields(self)})
 
     def textures(self, wrap: Wrap) -> dict[MapKind, Texture]:
-        """Base color (display-encoded), normal, roughness and metallic; the others where they are not their defaults."""
+        """Base color (display-encoded), normal, roughness and metallic; others where they are not their defaults."""
         maps: dict[MapKind, Texture] = {
             "basecolor": Texture(srgb_from_linear(self.base_color), "srgb", wrap),
             "normal": Texture(self.normal, "normal", wrap),

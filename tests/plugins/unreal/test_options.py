@@ -36,7 +36,7 @@ def test_labels_help_and_bounds(options):
     assert metas["seamless"]["Category"] == "2 Options"
     assert metas["threads"]["Category"] == "3 Advanced"
     assert metas["threads"]["ClampMin"] == "0"
-    assert metas["picture0"]["DisplayName"] == "Flash photograph"
+    assert metas["picture0"]["DisplayName"] == "Flash Photograph"
     assert metas["asset_name"]["Category"] == "1 Input and output"
 
 
