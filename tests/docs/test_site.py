@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import json
 import re
 import shlex
@@ -16,6 +17,7 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
+import matshot
 from matshot import __version__
 from matshot_host.tools import TOOLS, Tool
 
@@ -61,7 +63,7 @@ def command_lines() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for block in blocks(page, "sh"):
             for line in block.replace("\\\n", " ").split("\n"):
-                for part in re.split(r"&&|\|", line.split(" #")[0]):
+                for part in re.split(r"&&|\|", re.sub(r"\$\(.*\)", "VALUE", line.split(" #")[0])):
                     if part.strip().startswith("matshot "):
                         yield page.relative_to(ROOT).as_posix(), part.strip()
 
@@ -133,6 +135,32 @@ def test_commands_have_the_options_that_pages_show(page: str, line: str, command
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     unknown = [word for word in arguments if re.match(r"--?[a-z]", word) and word.split("=")[0] not in options]
     assert not unknown, f"{page}: {command.name} has no option {', '.join(unknown)}"
+
+
+def test_roles_of_docstrings_become_names(hooks: ModuleType) -> None:
+    text = "a :class:<code>~matshot.image.types.Texture</code> of :func:<code>matshot.tile</code>"
+    assert hooks.on_page_content(text) == "a <code>Texture</code> of <code>matshot.tile</code>"
+
+
+def public_calls(block: str) -> Iterator[ast.Call]:
+    """Calls of functions of ``matshot`` in an example."""
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.Call) and re.fullmatch(r"matshot\.\w+", ast.unparse(node.func)):
+            yield node
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_python_examples_call_what_exists(page: Path) -> None:
+    for block in blocks(page, "python"):
+        for call in public_calls(block):
+            assert isinstance(call.func, ast.Attribute)
+            parameters = inspect.signature(getattr(matshot, call.func.attr)).parameters
+            assert {keyword.arg for keyword in call.keywords} <= set(parameters), ast.unparse(call)
+
+
+def test_the_api_page_shows_every_public_name() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert not [name for name in matshot.__all__ if not re.search(rf"\b{name}\b", page) and not name.startswith("__")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
