@@ -263,8 +263,8 @@ def _generated_picture() -> str:
         result = _multiplied(source, size=_SMALL, tileable=True)
         labels = [f"{name}: source, 3 x 3", "result, 3 x 3"]
         rows.append(labeled_row([_three_times(material) for material in (source, result)], labels))
-    target = report.PICTURES / "multiply.png"
-    write_texture(Texture(sheet(rows), "srgb"), target)
+    target = report.PICTURES / "multiply.jpg"
+    images.write_picture(target, sheet(rows))
     return f"![Source and result](docs/images/{target.name})"
 
 
