@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import OpenImageIO as oiio
 
@@ -31,6 +32,23 @@ def write_image(path: Path, pixels: Image, depth: oiio.BASETYPE = oiio.UINT8) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     if not oiio.ImageBuf(np.ascontiguousarray(pixels, dtype=np.float32)).write(str(path), depth):
         raise OSError(f"{path} cannot be written: {oiio.geterror()}")
+
+
+def write_picture(path: Path, pixels: Image, limit: int = 200_000) -> None:
+    """Store a picture of the documentation as JPEG, at the highest quality whose file has at most ``limit`` bytes.
+
+    Args:
+        path: of the file.
+        pixels: ``H x W x 3``, display-encoded in [0, 1].
+        limit: largest file; the lowest quality is kept if even that is larger.
+    """
+    stored = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)[..., ::-1]
+    for quality in (92, 88, 84, 80, 75, 70, 60, 50):
+        encoded = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        if encoded.size <= limit:
+            break
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded.tobytes())
 
 
 def material_maps(data: Path, kind: str, limit: int | None = None) -> list[tuple[str, Path]]:

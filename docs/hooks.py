@@ -23,6 +23,8 @@ ROOT_PAGES = ("BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 
 _MARKER = re.compile(r"^<!-- parameters: (\w+) -->$", re.MULTILINE)
 _MODELS = "<!-- models -->"
+#: A role of Sphinx as Markdown leaves it; docstrings have them for editors.
+_ROLE = re.compile(r":(?:class|func|meth|attr|data|mod):<code>(~?)([\w.]+)</code>")
 _LINK = re.compile(r"(!?\[[^\]]*\])\(([^)\s]+)\)")
 
 
@@ -51,22 +53,40 @@ def _table(parameters: Iterable[Parameter]) -> str:
     return "\n".join(lines)
 
 
+def _is_explained(parameter: Parameter) -> bool:
+    """Whether the help says in words what the default is."""
+    return "Default: " in parameter.help
+
+
 def _values(parameter: Parameter) -> str:
     if parameter.choices:
         return ", ".join(f"`{choice}`" for choice in parameter.choices)
     if parameter.type is bool:
         return "on, off"
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    # What stands for a default that the help explains is not shown: no magic numbers.
+    hidden = _is_explained(parameter) and parameter.default == parameter.low
+    if hidden and parameter.high is not None:
+        return (
+            f"{parameter.gap[1]:g} to {parameter.high:g}{unit}" if parameter.gap else f"up to {parameter.high:g}{unit}"
+        )
+    if parameter.gap is not None:
+        low, high = (f"{bound:g}" for bound in parameter.gap)
+        first = low if parameter.low == parameter.gap[0] else f"{parameter.low:g} to {low}"
+        return f"{first} or {high} to {parameter.high:g}{unit}"
     if parameter.low is not None and parameter.high is not None:
-        return f"{parameter.low:g} to {parameter.high:g}" if parameter.high < 1e6 else f"{parameter.low:g} or more"
-    return {str: "text", int: "whole number", float: "number"}.get(parameter.type, "two whole numbers")
+        return f"{parameter.low:g} to {parameter.high:.15g}{unit}"
+    if parameter.form is not None:
+        return f"such as `{parameter.form.example}`"
+    return {str: "text", int: "whole number", float: "number"}.get(parameter.type, "two whole numbers") + unit
 
 
 def _default(parameter: Parameter) -> str:
     if parameter.type is bool:
         return "on" if parameter.default else "off"
-    if not parameter.default or isinstance(parameter.default, tuple):
-        return "0" if parameter.name in ("seed", "roughness") else "auto"
-    return f"`{parameter.default}`"
+    if _is_explained(parameter):
+        return "auto"
+    return f"`{parameter.default:g}`" if isinstance(parameter.default, float) else f"`{parameter.default}`"
 
 
 def model_table() -> str:
@@ -95,6 +115,11 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     if _MODELS in markdown:
         markdown = markdown.replace(_MODELS, model_table())
     return _LINK.sub(lambda match: f"{match[1]}({site_link(match[2], source)})", markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Show what docstrings refer to by its name."""
+    return _ROLE.sub(lambda match: f"<code>{match[2].split('.')[-1] if match[1] else match[2]}</code>", html)
 
 
 def site_link(link: str, source: PurePosixPath) -> str:

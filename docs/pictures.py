@@ -1,6 +1,6 @@
 """The pictures of the documentation: generated inputs, the command line run on them, sheets of the outputs.
 
-Usage: python docs/pictures.py FOLDER [NAME ...]
+Usage: python -m docs.pictures FOLDER [NAME ...]
 
 Writes docs/images/NAME.jpg and keeps inputs and outputs in FOLDER, where a second run finds them.
 """
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from bench.images import write_picture
 from matshot.image.color import srgb_from_linear
 from matshot.image.normals import encoded_normals, normal_from_height
 from matshot.image.types import Texture
@@ -29,9 +30,6 @@ from matshot.shading.surface import surface_of
 Picture = NDArray[np.float32]
 
 IMAGES = Path(__file__).parent / "images"
-
-#: Largest file in bytes; quality falls until a picture fits.
-LIMIT = 200_000
 
 #: Maps in the order in which sheets show them.
 MAPS = ("basecolor", "normal_gl", "roughness", "metallic", "height", "ao")
@@ -181,14 +179,8 @@ def maps_of(folder: Path, side: int, columns: int = 3) -> Picture:
 
 
 def publish(name: str, picture: Picture) -> None:
-    """Write docs/images/NAME.jpg, at the highest quality that fits the limit."""
-    pixels = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)[..., ::-1]
-    for quality in (92, 88, 84, 80, 75, 70):
-        encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        if encoded.size <= LIMIT:
-            break
-    (IMAGES / f"{name}.jpg").write_bytes(encoded.tobytes())
-    print(f"{name}.jpg: {pixels.shape[1]} x {pixels.shape[0]}, {encoded.size // 1000} kB")
+    """Write docs/images/NAME.jpg."""
+    write_picture(IMAGES / f"{name}.jpg", picture)
 
 
 def hero(work: Path) -> None:

@@ -2,7 +2,7 @@
 
     python -m bench.super_resolution.color --data DIR [--skip-slow] [--write]
 
-Prints one table over DIR/materials/val/*/basecolor.*; with --write it also makes docs/images/upscale_color.png.
+Prints one table over DIR/materials/val/*/basecolor.*; with --write it also makes docs/images/upscale_color.jpg.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def measure(options: argparse.Namespace) -> report.Section:
     shown = [title for title in PICTURED if title in found]
     if options.write:
         sheet = images.contact_sheet([*shown, "truth"], pictures)
-        images.write_image(report.PICTURES / f"{NAME}.png", sheet)
+        images.write_picture(report.PICTURES / f"{NAME}.jpg", sheet)
     if np.isnan([score[2] for every in found.values() for score in every]).any():
         lines.append("ST-LPIPS is left out: pip install torch, pip install --no-deps stlpips-pytorch")
     report.say(f"{NAME}: times")
@@ -114,7 +114,7 @@ def measure(options: argparse.Namespace) -> report.Section:
         f"threads: the network alone, and the whole call of the tool; x SPAN is the ratio to {peers.SPAN_X4.title}.",
         _table(field, found),
         _table_of_textures(names, {title: found[title] for title in shown}),
-        f"![{', '.join([*shown, 'truth'])}](docs/images/{NAME}.png)",
+        f"![{', '.join([*shown, 'truth'])}](docs/images/{NAME}.jpg)",
         f"Left to right: {', '.join([*shown, 'truth'])}; where each texture varies most.",
         *lines,
     ]

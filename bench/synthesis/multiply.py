@@ -28,8 +28,9 @@ from matshot.image.writer import write_texture
 from matshot.material.folder import load_material
 from matshot.material.resize import downsampled_material
 from matshot.material.types import Material
-from matshot.shading.preview import labeled_row, map_picture, sheet
+from matshot.shading.preview import map_picture
 from matshot.shading.procedural import brick_wall
+from matshot.shading.sheet import labeled_row, sheet
 from matshot.synthesis.multiply import MultiplyOptions, multiply
 
 NAME = "synthesis.multiply"
@@ -262,8 +263,8 @@ def _generated_picture() -> str:
         result = _multiplied(source, size=_SMALL, tileable=True)
         labels = [f"{name}: source, 3 x 3", "result, 3 x 3"]
         rows.append(labeled_row([_three_times(material) for material in (source, result)], labels))
-    target = report.PICTURES / "multiply.png"
-    write_texture(Texture(sheet(rows), "srgb"), target)
+    target = report.PICTURES / "multiply.jpg"
+    images.write_picture(target, sheet(rows))
     return f"![Source and result](docs/images/{target.name})"
 
 
