@@ -55,7 +55,7 @@ class ToolRequest:
         known = {"parameters": {}, "output": "", "form": {}, **values}
         for name, kind in _FIELDS.items():
             if not isinstance(known.get(name), kind):
-                raise MatshotError(f"The request's {name} is missing or of the wrong type.", repr(values))
+                raise MatshotError(f"The host's request has no valid {name}.", repr(values))
         output = Path(known["output"]) if known["output"] else None
         return cls(known["tool"], known["inputs"], known["parameters"], Path(known["folder"]), output, known["form"])
 
