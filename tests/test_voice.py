@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -117,6 +118,9 @@ PHRASES = (
     Phrase(r"\bwas tried\b|\bnot tried\b", "was tested", ("prose",)),
 )
 
+#: Quick to say that a text has none of them, as nearly all do.
+_ANY_PHRASE = re.compile("|".join(f"(?:{phrase.pattern})" for phrase in PHRASES), re.IGNORECASE)
+
 #: British spellings in names, which a spelling checker does not look into.
 _BRITISH = re.compile(
     r"\w*(colour|grey|centre(?!d\b)|neighbour|normalis|minimis|optimis|initialis|labell(?!edby))\w*", re.IGNORECASE
@@ -186,9 +190,10 @@ def _python_texts(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
 def phrases_in(kind: str, text: str) -> Iterator[str]:
     """What is wrong with a text, and what to write instead."""
     flat = " ".join(text.split())
-    for phrase in PHRASES:
-        if kind in phrase.kinds and (found := re.search(phrase.pattern, flat, re.IGNORECASE)):
-            yield f"{found[0]!r} -> {phrase.instead}"
+    if _ANY_PHRASE.search(flat):
+        for phrase in PHRASES:
+            if kind in phrase.kinds and (found := re.search(phrase.pattern, flat, re.IGNORECASE)):
+                yield f"{found[0]!r} -> {phrase.instead}"
 
 
 def findings(area: str) -> list[str]:
@@ -202,18 +207,23 @@ def findings(area: str) -> list[str]:
             for match in (*_BRITISH.finditer(text), *_METRE.finditer(text)):
                 if match[0] not in EXCEPTIONS.get(name, ()):
                     lines.append(f"{name}:{number}: {match[0]!r} -> American spelling")
-    return lines + _misspellings(files)
+    names = {path.relative_to(ROOT).as_posix() for path in files}
+    return lines + [line for line in _misspellings() if line.split(":")[0] in names]
 
 
-def _misspellings(files: list[Path]) -> list[str]:
-    command = [sys.executable, "-m", "codespell_lib", *(path.relative_to(ROOT).as_posix() for path in files)]
+@functools.cache
+def _misspellings() -> list[str]:
+    """What codespell finds in the files of all areas; it starts slowly, so once for all."""
+    files = {path.relative_to(ROOT).as_posix() for area in AREAS for path in files_of(area)}
+    command = [sys.executable, "-m", "codespell_lib", *sorted(files)]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert not found.stderr, found.stderr
-    return [line for line in found.stdout.splitlines() if not _is_exception(line)]
+    lines = [line.removeprefix("./") for line in found.stdout.splitlines()]
+    return [line for line in lines if not _is_exception(line)]
 
 
 def _is_exception(finding: str) -> bool:
-    name = finding.removeprefix("./").split(":")[0]
+    name = finding.split(":")[0]
     return any(f" {word} ==>" in finding for word in EXCEPTIONS.get(name, ()))
 
 
