@@ -28,8 +28,9 @@ from matshot.image.writer import write_texture
 from matshot.material.folder import load_material
 from matshot.material.resize import downsampled_material
 from matshot.material.types import Material
-from matshot.shading.preview import labeled_row, map_picture, sheet
+from matshot.shading.preview import map_picture
 from matshot.shading.procedural import brick_wall
+from matshot.shading.sheet import labeled_row, sheet
 from matshot.synthesis.multiply import MultiplyOptions, multiply
 
 NAME = "synthesis.multiply"
