@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import OpenImageIO as oiio
 
@@ -11,7 +12,7 @@ from bench.measures import Image
 
 
 def read_image(path: Path) -> Image:
-    """Pixels of a file as stored, ``H x W x C`` float64 in [0, 1]; grey files have one channel.
+    """Pixels of a file as stored, ``H x W x C`` float64 in [0, 1]; gray files have one channel.
 
     Raises:
         OSError: when it cannot be read.
@@ -33,6 +34,23 @@ def write_image(path: Path, pixels: Image, depth: oiio.BASETYPE = oiio.UINT8) ->
         raise OSError(f"{path} cannot be written: {oiio.geterror()}")
 
 
+def write_picture(path: Path, pixels: Image, limit: int = 200_000) -> None:
+    """Store a picture of the documentation as JPEG, at the highest quality whose file has at most ``limit`` bytes.
+
+    Args:
+        path: of the file.
+        pixels: ``H x W x 3``, display-encoded in [0, 1].
+        limit: largest file; the lowest quality is kept if even that is larger.
+    """
+    stored = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)[..., ::-1]
+    for quality in (92, 88, 84, 80, 75, 70, 60, 50):
+        encoded = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        if encoded.size <= limit:
+            break
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded.tobytes())
+
+
 def material_maps(data: Path, kind: str, limit: int | None = None) -> list[tuple[str, Path]]:
     """Names and files of one kind of map of the validation materials, in order of name.
 
@@ -41,12 +59,12 @@ def material_maps(data: Path, kind: str, limit: int | None = None) -> list[tuple
     """
     found = [(path.parent.name, path) for path in sorted((data / "materials" / "val").glob(f"*/{kind}.*"))]
     if not found:
-        raise SystemExit(f"there is no materials/val/<Name>/{kind}.* in {data}")
+        raise SystemExit(f"{data} has no materials/val/<Name>/{kind}.*")
     return found[:limit]
 
 
 def as_rgb(image: Image) -> Image:
-    """Grey repeated in three channels; alpha dropped."""
+    """Gray repeated in three channels; alpha dropped."""
     return np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
 
 
@@ -64,7 +82,7 @@ def fractal_noise(height: int, width: int, channels: int, seed: int, slope: floa
 
 
 def tiled_texture(height: int, width: int, seed: int = 1) -> Image:
-    """A periodic colour texture with edges and grain: bricks in mortar, 8-bit values."""
+    """A periodic color texture with edges and grain: bricks in mortar, 8-bit values."""
     rows, columns = 4, 4
     y, x = np.mgrid[0:height, 0:width]
     v = y * rows / height

@@ -66,7 +66,7 @@ def perceptual(result: Image, truth: Image) -> float:
 
 
 def color_shift(result: Image, truth: Image) -> float:
-    """How far the mean colour moved: mean over R, G and B of the absolute difference, of 255."""
+    """How far the mean color moved: mean over R, G and B of the absolute difference, of 255."""
     return float(np.abs(result.mean((0, 1)) - truth.mean((0, 1))).mean() * 255)
 
 

@@ -180,8 +180,8 @@ def _one_photograph(place: Path, bricks: Wall) -> Iterator[Case]:
     yield one("no EXIF", place / "bare flash.jpg", True, size=_SIZE)
     sideways = _photograph(place / "sideways flash.jpg", np.rot90(bricks.flash), _EXIF | {"Orientation": _QUARTER_TURN})
     yield one("stored sideways, EXIF turns it", sideways, True, size=_SIZE)
-    grey = np.repeat(bricks.flash.mean(axis=2, keepdims=True), 3, axis=2)
-    yield one("grey photograph", _photograph(place / "grey.jpg", grey), True, size=_SIZE)
+    gray = np.repeat(bricks.flash.mean(axis=2, keepdims=True), 3, axis=2)
+    yield one("gray photograph", _photograph(place / "gray.jpg", gray), True, size=_SIZE)
     yield one("over-exposed", place / "bright.jpg", False)
     yield one("black frame", place / "black.jpg", False)
     dot = place / "dot.png"
@@ -249,7 +249,7 @@ def _moved(light: Image) -> Image:
 
 
 def _text(path: Path) -> Path:
-    path.write_text("This is no photograph.\n" * 20, encoding="utf-8")
+    path.write_text("This is not a photograph.\n" * 20, encoding="utf-8")
     return path
 
 

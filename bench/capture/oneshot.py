@@ -137,7 +137,7 @@ def _relighting(options: argparse.Namespace) -> list[str]:
     """Text and table: one of nine photographs in, the other eight predicted."""
     paths = sorted((options.data / "eval" / "relight9").glob("*/photos_3x3.*"))[: options.limit]
     if not paths:
-        return ["There is no eval/relight9/*/photos_3x3.* in the data."]
+        return ["The data has no eval/relight9/*/photos_3x3.*."]
     predictors: dict[str, Predictor] = {
         "the photograph that went in": lambda photograph, _: lambda _: photograph,
         "trivial answer": lambda photograph, camera: predicted(Answer(trivial_answer(photograph)), photograph, camera),
@@ -156,7 +156,7 @@ def _relighting(options: argparse.Namespace) -> list[str]:
         "Real photographs (`relight9`): the middle one of nine in, lens and flash together above it, the other eight "
         "predicted from their nominal positions. RMSE (sRGB), one exposure, fitted on the photograph that went in; "
         f"wanted: below {_RELIT} and below the trivial answer's: {verdict(ours < min(_RELIT, other))}. Where each "
-        "photograph was taken from is told by its highlight (*as captured*: middle, corners, edges); *as listed* takes "
+        "photograph was taken from shows in its highlight (*as captured*: middle, corners, edges); *as listed* takes "
         "the grid for a map of the positions, and so another photograph for the middle one.",
         report.table(["method", "positions", *(path.parent.name for path in paths), "mean"], rows, ("positions",)),
     ]

@@ -23,8 +23,9 @@ from matshot.capture.twoshot import TwoShotOptions, twoshot
 from matshot.errors import MatshotError
 from matshot.image.color import Pixels
 from matshot.material.types import MapKind, Material
-from matshot.shading.preview import fitted_picture, labeled_row, map_picture, sheet
+from matshot.shading.preview import map_picture
 from matshot.shading.render import Camera
+from matshot.shading.sheet import fitted_picture, labeled_row, sheet
 
 #: Columns of every picture on a sheet.
 _WIDTH = 320

@@ -33,7 +33,7 @@ Predictor: TypeAlias = Callable[[Pixels, Camera], Callable[[Camera], Pixels]]
 
 @dataclass(frozen=True)
 class Layout:
-    """Which photograph of the grid was taken from where.
+    """Which photograph of the grid was taken from which place.
 
     Attributes:
         title: of the layout.

@@ -115,7 +115,7 @@ def _towel(folder: Path) -> list[str]:
     """Text and table: the real pair, and its flash photograph rendered again from the maps."""
     flash_path, ambient_path = folder / "point.jpg", folder / "ambient.jpg"
     if not flash_path.exists():
-        return [f"There is no {folder.parent.name}/{folder.name}/point.jpg."]
+        return [f"{folder.parent.name}/{folder.name}/point.jpg is missing."]
     report.say(f"{NAME}: towel")
     photograph = images.read_image(flash_path).astype(np.float32)
     camera = Camera(photograph.shape[1], photograph.shape[0], _TOWEL_FOV)

@@ -19,9 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from matshot.cli.demo import photographed_wall
-from matshot.image.types import Texture
 from matshot.image.writer import write_texture
+from matshot.shading.procedural import wall_photographs
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests" / "plugins" / "blender"
@@ -40,7 +39,7 @@ def bundled(python: str, archive: Path) -> dict[str, Any]:
     """What the zip with everything inside does in a Blender where nothing else is installed."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        write_texture(Texture(photographed_wall(160, seed=1)["flash"], "srgb"), folder / "flash.png")
+        write_texture(wall_photographs(160, seed=1)[0], folder / "flash.png")
         answer = folder / "answer.json"
         told = {"zip": str(archive), "worker": "", "answer": str(answer), "folder": place, "photographs": place}
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -20,10 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import command_line, report
-from matshot.cli.demo import photographed_wall
-from matshot.image.types import Texture
 from matshot.image.writer import write_texture
-from matshot.shading.procedural import brick_wall
+from matshot.shading.procedural import brick_wall, wall_photographs
 from matshot_host.jobs import Job, Jobs
 from matshot_host.location import WorkerCommand
 
@@ -96,8 +94,10 @@ def measure(options: argparse.Namespace) -> report.Section:
 
 def _cases(place: Path) -> list[Case]:
     texture = write_texture(brick_wall(_TEXTURE)["basecolor"], place / "wall.png")
-    pair = photographed_wall(_PHOTO, seed=7)
-    flash, ambient = (write_texture(Texture(pixels, "srgb"), place / f"{name}.png") for name, pixels in pair.items())
+    flash, ambient = (
+        write_texture(photograph, place / f"{name}.png")
+        for name, photograph in zip(("flash", "ambient"), wall_photographs(_PHOTO, seed=7), strict=True)
+    )
     return [
         Case("upscale", (texture,), {"scale": 4}),
         Case("oneshot", (flash,), {}),

@@ -95,14 +95,14 @@ def measure(options: argparse.Namespace) -> report.Section:
             verdict = "as wanted" if not outcome.lost and not outcome.partial else "MISSES"
             counts = [str(one) for one in (outcome.done, outcome.failed, outcome.lost, outcome.partial)]
             rows.append([title, outcome.told, *counts, f"{outcome.seconds:.1f}", verdict])
-    header = ["fault", "a client is told", "done", "failed with a sentence", "lost", "partial", "s until all ended", ""]
+    header = ["fault", "a client sees", "done", "failed with a sentence", "lost", "partial", "s until all ended", ""]
     wanted = (
         "Wanted: none lost, none partial. What was killed is started again; the time includes that. The jobs that fail "
         "on the full disk are those it has no room for; what is asked after room was made is done."
     )
     text = [
         report.conditions(report.command(NAME, options)),
-        report.table(header, rows, ["a client is told", ""]),
+        report.table(header, rows, ["a client sees", ""]),
         wanted,
     ]
     return report.Section(NAME, "The service under faults", "\n\n".join(text))

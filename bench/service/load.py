@@ -226,7 +226,7 @@ def _memory(folder: Path, options: argparse.Namespace) -> str:
     verdict = "as wanted" if growth <= _GROWTH and not lost else "MISSES"
     table = report.table(["jobs so far", "the service, MB", "with its workers, MB"], rows)
     return (
-        f"Memory (resident) of a service that is not started anew; {lost} jobs lost or mixed up, {100 * growth:+.1f} % "
+        f"Memory (resident) of a service that is not restarted; {lost} jobs lost or mixed up, {100 * growth:+.1f} % "
         f"from the second round to the last ({verdict}; at most {100 * _GROWTH:.0f} %):\n\n{table}"
     )
 

@@ -1,8 +1,8 @@
-"""Colour textures, four times larger: Matshot beside older methods and beside other people's networks.
+"""Color textures, four times larger: Matshot beside older methods and beside other people's networks.
 
     python -m bench.super_resolution.color --data DIR [--skip-slow] [--write]
 
-Prints one table over DIR/materials/val/*/basecolor.*; with --write it also makes docs/images/upscale_color.png.
+Prints one table over DIR/materials/val/*/basecolor.*; with --write it also makes docs/images/upscale_color.jpg.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def shrunk(truth: Image, scale: int = SCALE) -> Image:
 
 
 def scores(result: Image, truth: Image, scale: int = SCALE) -> tuple[float, ...]:
-    """PSNR-Y, SSIM, ST-LPIPS (NaN when it cannot be computed) and colour shift."""
+    """PSNR-Y, SSIM, ST-LPIPS (NaN when it cannot be computed) and color shift."""
     try:
         distance = measures.perceptual(result, truth)
     except ModuleNotFoundError:
@@ -68,7 +68,7 @@ def scores(result: Image, truth: Image, scale: int = SCALE) -> tuple[float, ...]
 
 
 def most_varied(truth: Image, side: int = DETAIL) -> tuple[slice, slice]:
-    """The window whose brightness varies most: chosen from the truth alone, so that no method is favoured."""
+    """The window whose brightness varies most: chosen from the truth alone, so that no method is favored."""
     luma = measures.luma(truth)
     step = side // 2
     corners = [
@@ -102,23 +102,23 @@ def measure(options: argparse.Namespace) -> report.Section:
     shown = [title for title in PICTURED if title in found]
     if options.write:
         sheet = images.contact_sheet([*shown, "truth"], pictures)
-        images.write_image(report.PICTURES / f"{NAME}.png", sheet)
+        images.write_picture(report.PICTURES / f"{NAME}.jpg", sheet)
     if np.isnan([score[2] for every in found.values() for score in every]).any():
         lines.append("ST-LPIPS is left out: pip install torch, pip install --no-deps stlpips-pytorch")
     report.say(f"{NAME}: times")
     text = [
         report.conditions(report.command(NAME, options), ["ncnn", *{peer.package: None for peer in peers.PEERS_X4}]),
-        f"{len(names)} held-out base-colour textures, {SIDE} px, shrunk by antialiased bicubic to 8 bit and enlarged "
-        f"x{SCALE}. PSNR and SSIM of Y, {SCALE} px cut; ST-LPIPS over VGG16, lower is better; colour shift is how far "
-        f"the mean colour moves, of 255. Seconds for one {contestants.TIMED_SIDE} px texture on {report.THREADS} "
+        f"{len(names)} held-out base-color textures, {SIDE} px, shrunk by antialiased bicubic to 8 bit and enlarged "
+        f"x{SCALE}. PSNR and SSIM of Y, {SCALE} px cut; ST-LPIPS over VGG16, lower is better; color shift is how far "
+        f"the mean color moves, of 255. Seconds for one {contestants.TIMED_SIDE} px texture on {report.THREADS} "
         f"threads: the network alone, and the whole call of the tool; x SPAN is the ratio to {peers.SPAN_X4.title}.",
         _table(field, found),
         _table_of_textures(names, {title: found[title] for title in shown}),
-        f"![{', '.join([*shown, 'truth'])}](docs/images/{NAME}.png)",
+        f"![{', '.join([*shown, 'truth'])}](docs/images/{NAME}.jpg)",
         f"Left to right: {', '.join([*shown, 'truth'])}; where each texture varies most.",
         *lines,
     ]
-    return report.Section(NAME, f"Colour, x{SCALE}", "\n\n".join(text))
+    return report.Section(NAME, f"Color, x{SCALE}", "\n\n".join(text))
 
 
 def _table(field: list[Contestant], found: dict[str, list[tuple[float, ...]]]) -> str:
@@ -128,7 +128,7 @@ def _table(field: list[Contestant], found: dict[str, list[tuple[float, ...]]]) -
         psnr, ssim, distance, shift = np.mean(found[one.title], axis=0)
         figures = [f"{psnr:.2f}", f"{ssim:.3f}", report.number(distance, 3), f"{shift:.2f}"]
         rows.append([one.title, *figures, *report.time_columns(one.title, peers.SPAN_X4.title, alone, whole)])
-    header = ["method", "PSNR-Y dB", "SSIM", "ST-LPIPS", "colour shift", "network s", "x SPAN", "call s", "x SPAN"]
+    header = ["method", "PSNR-Y dB", "SSIM", "ST-LPIPS", "color shift", "network s", "x SPAN", "call s", "x SPAN"]
     return report.table(header, rows)
 
 

@@ -30,7 +30,7 @@ NAME = "super_resolution.exactness"
 #: Largest difference that still counts as equal, of values in [0, 1].
 EQUAL = 1e-4
 
-#: How far the mean colour may move.
+#: How far the mean color may move.
 MEAN_COLOR = 0.5 / 255
 
 #: Height and width of the textures: more than one tile of 128, and not square.
@@ -96,7 +96,7 @@ def measure(options: argparse.Namespace) -> report.Section:
             "### Tiles and wrap",
             f"Largest difference, on periodic textures of {SIZE[1]} x {SIZE[0]} pixels with values in [0, 1] (normals: "
             "in [-1, 1]). *Tiles*: `tile=64` and `tile=128` against whole, without and with wrap. *Rolled*: the result "
-            "of a rolled texture against the rolled result. *3 x 3*: the centre of the result of the texture repeated "
+            "of a rolled texture against the rolled result. *3 x 3*: the center of the result of the texture repeated "
             f"three times each way against the result with `wrap=xy`. Bound: {EQUAL:g}.",
             _tiles_and_wrap(ways),
             "### Values",
@@ -150,9 +150,9 @@ def _tiles_and_wrap(ways: list[Way]) -> str:
 def _values(looks: list[Way], place: Path) -> str:
     checks: tuple[tuple[str, Callable[[Way], tuple[str, bool | None]]], ...] = (
         ("constant alpha of an RGBA texture: largest difference (bound 0)", _alpha),
-        ("mean colour moves by, of 255 (bound 0.5)", _mean_color),
+        ("mean color moves by, of 255 (bound 0.5)", _mean_color),
         ("result shrunk again against the input: mean difference of 255, PSNR", _consistency),
-        ("linear values up to 16: mean colour, display-encoded, moves by, of 255 (bound 0.5); brightest", _bright),
+        ("linear values up to 16: mean color, display-encoded, moves by, of 255 (bound 0.5); brightest", _bright),
         ("16-bit ramp through files: distinct values in a row of 1024 (8 bits hold 256)", lambda w: _ramp(w, place)[0]),
         ("16-bit ramp: largest deviation from the straight line, of 65535", lambda w: _ramp(w, place)[1]),
     )
@@ -193,7 +193,7 @@ def _consistency(way: Way) -> tuple[str, bool | None]:
 
 
 def _bright(way: Way) -> tuple[str, bool | None]:
-    """A high-range texture: the colours of the bricks with lamps 16 times as bright as white."""
+    """A high-range texture: the colors of the bricks with lamps 16 times as bright as white."""
     linear = images.tiled_texture(*SIZE).astype(np.float32) ** 2.2
     linear[80:100, 60:90] = 16
     texture = Texture(linear, "linear")
@@ -253,7 +253,7 @@ def _bad_input(place: Path) -> str:
     )
     truncated.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
     empty.write_bytes(b"")
-    text.write_text("This is no picture.\n" * 20, encoding="utf-8")
+    text.write_text("This is not a picture.\n" * 20, encoding="utf-8")
     images.write_image(dot, np.full((1, 1, 3), 0.5))
     images.write_image(wide, images.fractal_noise(2, 65535, 3, 1))
     values = images.fractal_noise(16, 16, 3, 1)
@@ -269,7 +269,7 @@ def _bad_input(place: Path) -> str:
         ("text named .png", text, out / "c.png", None),
         ("1 x 1 (may work)", dot, out / "d.png", (4, 4)),
         ("65535 x 2 (may work)", wide, out / "e.png", (262140, 8)),
-        ("65535 x 2 to JPEG, which ends at 65500", wide, out / "f.jpg", None),
+        ("65535 x 2 to JPEG, limited to 65500", wide, out / "f.jpg", None),
         ("EXR with NaN", broken, out / "g.exr", None),
         ("missing folder", folder / "missing", out / "h", None),
         ("unwritable: below a file", good, blocked / "i.png", None),

@@ -2,7 +2,7 @@
 
     python -m bench.super_resolution.progression --data DIR [--write]
 
-Prints one table over DIR/materials/val/*/basecolor.*; with --write it also makes docs/images/progression.png.
+Prints one table over DIR/materials/val/*/basecolor.*; with --write it also makes docs/images/progression.jpg.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def measure(options: argparse.Namespace) -> report.Section:
             pictures.append([result[window] for result in results.values()] + [truth[window]])
     columns = [*found, "truth"]
     if options.write:
-        images.write_image(report.PICTURES / f"{NAME}.png", images.contact_sheet(columns, pictures))
+        images.write_picture(report.PICTURES / f"{NAME}.jpg", images.contact_sheet(columns, pictures))
     rows = []
     for title, every in found.items():
         psnr, ssim, distance, shift = np.mean(every, axis=0)
@@ -57,8 +57,8 @@ def measure(options: argparse.Namespace) -> report.Section:
         report.conditions(report.command(NAME, options)),
         f"The same network and data, {len(found[field[0].title])} held-out textures, {SIDE} px, x{SCALE}, measured as "
         "by `upscale_color.py`. Each loss is added to those before it.",
-        report.table(["loss", "model", "PSNR-Y dB", "SSIM", "ST-LPIPS", "colour shift"], rows, words=("model",)),
-        f"![{', '.join(columns)}](docs/images/{NAME}.png)",
+        report.table(["loss", "model", "PSNR-Y dB", "SSIM", "ST-LPIPS", "color shift"], rows, words=("model",)),
+        f"![{', '.join(columns)}](docs/images/{NAME}.jpg)",
         f"Left to right: {', '.join(columns)}.",
         *lines,
     ]

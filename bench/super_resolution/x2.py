@@ -46,12 +46,12 @@ _MAKERS = [
 def _pictures(folder: Path, limit: int | None) -> list[Image]:
     paths = sorted(folder.glob("*.png"))[:limit]
     if not paths:
-        raise SystemExit(f"there are no images in {folder}")
+        raise SystemExit(f"{folder} holds no images")
     return [images.read_image(path) for path in paths]
 
 
 def _psnr(one: Contestant, picture: Image) -> float:
-    """PSNR-Y of one image; a grey one goes through as grey colour, as is customary for these sets."""
+    """PSNR-Y of one image; a gray one goes through as gray color, as is customary for these sets."""
     height, width = (size // SCALE * SCALE for size in picture.shape[:2])
     truth = images.as_rgb(picture)[:height, :width]
     low = measures.as_stored(measures.resized(truth, height // SCALE, width // SCALE))

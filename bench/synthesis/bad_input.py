@@ -93,9 +93,9 @@ def _cases(place: Path) -> Iterator[Case]:
     yield run("multiply", "good", good, *size, works=True, check=_sized(_MADE, _MADE))
     for title, path in bad.items():
         yield run(
-            "multiply", title, path, *size, works=None if path == dot else False, check=_grey if path == dot else None
+            "multiply", title, path, *size, works=None if path == dot else False, check=_gray if path == dot else None
         )
-    yield run("multiply", "constant colour", constant, *size, works=True, check=_constant)
+    yield run("multiply", "constant color", constant, *size, works=True, check=_constant)
     yield run("multiply", "2 x 4096 (may work)", narrow, *size, works=None, check=_sized(_MADE, _MADE))
     yield run("multiply", "larger than the size asked", good, "--size", "48x40", works=True, check=_sized(40, 48))
     yield run("multiply", "size of 1 x 1 (may work)", good, "--size", "1x1", works=None, check=_sized(1, 1))
@@ -116,8 +116,8 @@ def _cases(place: Path) -> Iterator[Case]:
 
     yield run("tile", "good", good, works=True)
     for title, path in bad.items():
-        yield run("tile", title, path, works=None if path == dot else False, check=_grey if path == dot else None)
-    yield run("tile", "constant colour", constant, works=True, check=_constant)
+        yield run("tile", title, path, works=None if path == dot else False, check=_gray if path == dot else None)
+    yield run("tile", "constant color", constant, works=True, check=_constant)
     yield run("tile", "wraps already", wraps, works=True, check=_same_as(wraps))
     yield run("tile", "--axes z", good, "--axes", "z")
 
@@ -125,7 +125,7 @@ def _cases(place: Path) -> Iterator[Case]:
     for title, path in bad.items():
         yield run("style", f"content {title}", path, good, works=None if path == dot else False)
         yield run("style", f"style {title}", good, path, works=None if path == dot else False)
-    yield run("style", "style of constant colour", good, constant, works=None, check=_sized(_SIDE, _SIDE - 9))
+    yield run("style", "style of constant color", good, constant, works=None, check=_sized(_SIDE, _SIDE - 9))
     yield run("style", "--strength 2", good, wraps, "--strength", "2")
     yield run("style", "missing both", missing, missing)
 
@@ -172,11 +172,11 @@ def _sized(height: int, width: int) -> Check:
 
 
 def _constant(result: Image) -> str:
-    return "" if np.abs(result[..., :3] - (0.2, 0.4, 0.6)).max() < 1 / 255 else "the result has another colour"
+    return "" if np.abs(result[..., :3] - (0.2, 0.4, 0.6)).max() < 1 / 255 else "the result has another color"
 
 
-def _grey(result: Image) -> str:
-    return "" if np.abs(result - 0.5).max() < 1 / 255 else "the result has another colour"
+def _gray(result: Image) -> str:
+    return "" if np.abs(result - 0.5).max() < 1 / 255 else "the result has another color"
 
 
 def _same_as(path: Path) -> Check:
@@ -203,7 +203,7 @@ def _with_nan(path: Path) -> Path:
 
 
 def _text(path: Path) -> Path:
-    path.write_text("This is no picture.\n" * 20, encoding="utf-8")
+    path.write_text("This is not a picture.\n" * 20, encoding="utf-8")
     return path
 
 

@@ -1,6 +1,6 @@
 """What texture synthesis is measured with, in plain NumPy and SciPy and on purpose without the code that it judges.
 
-Images are ``H x W x C`` float, colours display-encoded in [0, 1], unless a function says otherwise.
+Images are ``H x W x C`` float, colors display-encoded in [0, 1], unless a function says otherwise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.measures import Image
 
 #: Rows of patches, of all columns, that are projected at a time: bounds memory.
 _BAND = 32
-#: Side of the patches by which a copy is recognised, numbers that describe one, and pixels from one that is looked up
+#: Side of the patches by which a copy is recognized, numbers that describe one, and pixels from one that is looked up
 #: to the next: a copy as large as a patch and a step is always met.
 _COPY_PATCH, _COPY_NUMBERS, _COPY_STEP = 6, 10, 3
 #: Most offsets between result and source that are looked at in full.
@@ -73,7 +73,7 @@ class Seam:
     """How the step across a wrap edge compares to those inside.
 
     Attributes:
-        ratio: mean absolute step between the last column and the first, in parts of the mean over all neighbours.
+        ratio: mean absolute step between the last column and the first, in parts of the mean over all neighbors.
         spread: standard deviation of the same ratio of the columns inside.
         rank: part of the columns inside whose ratio is nearer to 1.
     """
@@ -234,7 +234,7 @@ class Correlations:
 
 
 def correlation_change(result: Mapping[str, Image], source: Mapping[str, Image]) -> Correlations:
-    """How far a result's maps went out of step; both as :func:`planes` takes them, of the same kinds."""
+    """How far a result's maps lost their alignment; both as :func:`planes` takes them, of the same kinds."""
     names, before = planes(source)
     _, after = planes(result)
     flat = [plane.reshape(-1, plane.shape[2]) for plane in (before, after)]

@@ -1,4 +1,4 @@
-"""The texture multiplier on held-out materials: quality and time beside peers, seams, maps in step, novelty.
+"""The texture multiplier on held-out materials: quality and time beside peers, seams, aligned maps, novelty.
 
     python -m bench.synthesis.multiply --data DIR [--gpdm DIR] [--out DIR] [--limit N] [--skip-slow] [--write]
 
@@ -28,8 +28,9 @@ from matshot.image.writer import write_texture
 from matshot.material.folder import load_material
 from matshot.material.resize import downsampled_material
 from matshot.material.types import Material
-from matshot.shading.preview import labeled_row, map_picture, sheet
+from matshot.shading.preview import map_picture
 from matshot.shading.procedural import brick_wall
+from matshot.shading.sheet import labeled_row, sheet
 from matshot.synthesis.multiply import MultiplyOptions, multiply
 
 NAME = "synthesis.multiply"
@@ -77,7 +78,7 @@ def measure(options: argparse.Namespace) -> report.Section:
         "line; neither peer's result tiles. *Source*: the source's left half against its right half, which says how "
         "far apart two pieces of the same texture are.",
         _beside_peers(options, engines),
-        "### Seams, and maps in step",
+        "### Seams, and aligned maps",
         f"Material folders averaged to {_LARGE} px, made into new ones of {_LARGE} x {_LARGE} px that tile. *Seam*: "
         "mean absolute step across the wrap edge in parts of the mean step inside; *inside*: the standard deviation of "
         "the same figure between the columns and rows inside, which is what an edge that is nothing special has. "
@@ -262,8 +263,8 @@ def _generated_picture() -> str:
         result = _multiplied(source, size=_SMALL, tileable=True)
         labels = [f"{name}: source, 3 x 3", "result, 3 x 3"]
         rows.append(labeled_row([_three_times(material) for material in (source, result)], labels))
-    target = report.PICTURES / "multiply.png"
-    write_texture(Texture(sheet(rows), "srgb"), target)
+    target = report.PICTURES / "multiply.jpg"
+    images.write_picture(target, sheet(rows))
     return f"![Source and result](docs/images/{target.name})"
 
 

@@ -26,7 +26,7 @@ from bench import report
 from bench.measures import Image
 from bench.peers import Missing
 
-#: Defaults of GPDM's command line, with which its README synthesises textures.
+#: Defaults of GPDM's command line, with which its README synthesizes textures.
 _PATCH, _PROJECTIONS, _COARSEST, _SHRINK, _STEPS, _RATE, _NOISE = 7, 64, 21, 0.85, 300, 0.01, 1.5
 
 
@@ -43,7 +43,7 @@ def quilted(
         height: of the result.
         width: of the result.
         block: side of the blocks in pixels.
-        overlap: of neighbouring blocks; a sixth of the block in the paper.
+        overlap: of neighboring blocks; a sixth of the block in the paper.
         tolerance: by how much the error of a block may exceed the best one's; 0.1 in the paper.
         seed: of the choice among them.
     """
@@ -97,7 +97,7 @@ def gpdm(checkout: Path | None, threads: int = report.THREADS) -> Callable[..., 
     with _stand_ins(), _first_on_path(checkout):
         theirs, distance, pyramid = (importlib.import_module(name) for name in _THEIR_MODULES)
 
-    def synthesised(source: Image, height: int, width: int, seed: int = 0) -> Image:
+    def synthesized(source: Image, height: int, width: int, seed: int = 0) -> Image:
         torch.set_num_threads(threads)
         torch.manual_seed(seed)
         planes = torch.from_numpy(source.transpose(2, 0, 1).astype(np.float32))[None] * 2 - 1
@@ -114,7 +114,7 @@ def gpdm(checkout: Path | None, threads: int = report.THREADS) -> Callable[..., 
         )
         return made[0].numpy().transpose(1, 2, 0).astype(np.float64) / 2 + 0.5
 
-    return synthesised
+    return synthesized
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -167,9 +167,9 @@ def gpdm_result(source: Image, name: str, options: argparse.Namespace) -> Made:
         kept = np.load(file)
         if np.array_equal(kept["source"], source):
             return Made(kept["result"], float(kept["seconds"]), float(kept["processor"]), int(kept["threads"]))
-    synthesised = gpdm(options.gpdm)
+    synthesized = gpdm(options.gpdm)
     report.say(f"GPDM: {name}, {source.shape[1]} x {source.shape[0]} px; takes many minutes")
-    made = timed(lambda: synthesised(source, *source.shape[:2]))
+    made = timed(lambda: synthesized(source, *source.shape[:2]))
     keep(file, source, made)
     return made
 

@@ -93,12 +93,10 @@ def _checked_by(tool: Tool) -> Callable[[_Function], _Function]:
     def decorate(function: _Function) -> _Function:
         @functools.wraps(function)
         def checking(*args: Any, **kwargs: Any) -> Any:
-            from .tools.run import checked
-
             values = {name: value for name, value in kwargs.items() if name in names}
             if isinstance(size := values.get("size"), tuple):
                 values["size"] = "x".join(map(str, size))
-            return function(*args, **{**kwargs, **checked(tool, values)})
+            return function(*args, **{**kwargs, **tool.check(values)})
 
         return cast("_Function", checking)
 

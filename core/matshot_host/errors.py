@@ -1,6 +1,13 @@
 """Errors as sentences for artists: what is wrong, with the value, and what to do."""
 
-from typing import Iterable
+import math
+import numbers
+from typing import Any, Iterable
+
+#: Integers from here on are described by their number of digits.
+_LARGE = 10**18
+#: Characters of a value that are quoted.
+_LONGEST = 60
 
 
 class MatshotError(Exception):
@@ -33,4 +40,17 @@ def unknown_choice(noun: str, value: object, choices: Iterable[object]) -> Matsh
         value: what was given.
         choices: what is accepted.
     """
-    return MatshotError(f"Unknown {noun} {value!r}. Choose from: {', '.join(map(str, choices))}.")
+    return MatshotError(f"Unknown {noun} {quoted(value)}. Choose from: {', '.join(map(str, choices))}.")
+
+
+def quoted(value: Any) -> str:
+    """A value as a sentence can hold it, on one line."""
+    if isinstance(value, int) and abs(value) >= _LARGE:
+        return f"a number of {int(value.bit_length() * math.log10(2)) + 1} digits"
+    if isinstance(value, numbers.Number) and not isinstance(value, bool):
+        return str(value)
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # an integer inside is too long to be written
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

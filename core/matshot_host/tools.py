@@ -1,10 +1,64 @@
 """The tool table: name, parameters, types, ranges, defaults and help, written once.
 
-Command-line options, worker schemas and host dialogs are made from it. Standard library only, Python 3.7 syntax,
-because hosts bring their own Python.
+Command-line options, worker schemas and host dialogs are made from it, and :meth:`Tool.check` is the only check of a
+parameter's value. Standard library only, Python 3.7 syntax, because hosts bring their own Python.
 """
 
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
+import numbers
+import re
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from .errors import MatshotError, quoted, unknown_choice
+
+#: Numbers from here on are refused before they are converted: no parameter is as large.
+_LARGE = 1e18
+#: Characters of a text without choices.
+LONGEST_TEXT = 200
+#: Texts that switch a parameter on or off on a command line.
+_SWITCHES = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+#: Choices whose label is not the choice in title case.
+_CHOICE_LABELS = {
+    "x": "X Axis",
+    "y": "Y Axis",
+    "xy": "Both Axes",
+    "gl": "OpenGL",
+    "dx": "DirectX",
+    "orm": "ORM",
+    "cpu": "CPU",
+    "cuda": "CUDA",
+    "srcae": "Auto-Encoder",
+    "lanczos_sharp": "Lanczos, Sharpened",
+    "uint8": "8-Bit",
+    "uint16": "16-Bit",
+    "half": "16-Bit Float",
+    "float": "32-Bit Float",
+    **{suffix: suffix.upper() for suffix in ("png", "jpg", "tif", "exr", "tga", "bmp", "hdr")},
+    "webp": "WebP",
+}
+
+
+class TextForm(NamedTuple):
+    """How a text parameter is written.
+
+    Attributes:
+        pattern: regular expression that the whole text matches, in the syntax that Python and JSON Schema share.
+        example: shown in errors.
+        low: least value of each whole number in the text, None for no bound.
+        high: greatest, None for no bound.
+        unit: of these numbers.
+    """
+
+    pattern: str
+    example: str
+    low: Optional[int] = None
+    high: Optional[int] = None
+    unit: str = ""
+
+
+#: Width and height, or one number for both.
+SIZE_FORM = TextForm(r" *[0-9]{1,9} *(?:[xX*\u00d7] *[0-9]{1,9} *)?", "1024x1024", 8, 32768, "px")
+#: An amount of memory above 0: ``2G``, ``800M``, ``1.5 GB`` or plain bytes.
+MEMORY_FORM = TextForm(r" *(?=[0-9.]*[1-9])[0-9]{1,15}(?:\.[0-9]{1,9})? *[KMGTkmgt]?(?:[iI]?[bB])? *", "4G")
 
 
 class Parameter(NamedTuple):
@@ -14,12 +68,15 @@ class Parameter(NamedTuple):
         name: as the tool's function takes it; ``--name`` on the command line.
         type: ``str``, ``int``, ``float``, ``bool``, or ``Tuple`` of numbers.
         default: also what an empty dialog shows.
-        help: one sentence for the artist.
+        help: what it does, then its default where that does not show.
         choices: allowed values; empty for any.
         advanced: whether a dialog hides it at first.
         low: least value that the tool takes, None for no bound.
         high: greatest, None for no bound.
-        title: what a dialog calls it, where the name does not tell.
+        title: label, where the name in title case does not do.
+        unit: of the number, such as ``px``.
+        gap: (least, most) between which values are refused, both exclusive: (0, 64) takes 0 and 64.
+        form: how a text is written, None for any.
     """
 
     name: str
@@ -31,11 +88,144 @@ class Parameter(NamedTuple):
     low: Optional[float] = None
     high: Optional[float] = None
     title: str = ""
+    unit: str = ""
+    gap: Optional[Tuple[float, float]] = None
+    form: Optional[TextForm] = None
 
     @property
     def label(self) -> str:
-        """What a dialog calls it."""
-        return self.title or self.name.replace("_", " ").capitalize()
+        """What a dialog and an error call it."""
+        return self.title or self.name.replace("_", " ").title()
+
+    def choice_label(self, choice: Any) -> str:
+        """What a dialog calls one of the choices."""
+        return _CHOICE_LABELS.get(choice) or str(choice).replace("_", " ").title()
+
+    @property
+    def parts(self) -> Tuple[Any, ...]:
+        """Types of the numbers of a tuple; empty for a single value."""
+        return tuple(getattr(self.type, "__args__", ()))
+
+    def check(self, value: Any) -> Any:
+        """The value in the parameter's type.
+
+        A whole float is taken for an integer, and an integer for a float.
+
+        Raises:
+            MatshotError: for a value of another type, out of range, or not among the choices.
+        """
+        if self.choices:
+            return self._choice(value)
+        if self.parts:
+            return self._numbers(value)
+        if self.type is bool:
+            if not isinstance(value, bool):
+                raise self._wrong(value)
+            return value
+        if self.type is str:
+            return self._text(value)
+        number = _number(value, self.type)
+        if number is None:
+            raise self._wrong(value)
+        if not self._is_in_range(number):
+            raise MatshotError(f"{self.label} must be {self._range()}, got {quoted(value)}.")
+        return number
+
+    def parse(self, text: str) -> Any:
+        """The value that a text of a command line stands for; the text itself where it stands for none."""
+        kind = type(self.choices[0]) if self.choices else self.type
+        text = text.strip()
+        if kind is bool:
+            return _SWITCHES.get(text.lower(), text)
+        if kind is str:
+            return text
+        try:
+            if self.parts:
+                words = text.replace(",", " ").split()
+                same = len(words) == len(self.parts)
+                return tuple(part(words[index]) for index, part in enumerate(self.parts)) if same else text
+            return kind(text)
+        except ValueError:
+            return text
+
+    def _choice(self, value: Any) -> Any:
+        for choice in self.choices:
+            if isinstance(value, (str, numbers.Real)) and not isinstance(value, bool) and value == choice:
+                return choice
+        raise unknown_choice(self.label.lower(), value, self.choices)
+
+    def _numbers(self, value: Any) -> Tuple[Any, ...]:
+        if not isinstance(value, (list, tuple)) or len(value) != len(self.parts):
+            raise self._wrong(value)
+        found = tuple(_number(value[index], part) for index, part in enumerate(self.parts))
+        if None in found:
+            raise self._wrong(value)
+        if not all(self._is_in_range(one) for one in found):
+            raise MatshotError(f"{self.label} must be {self._range()}, got {quoted(value)}.")
+        return found
+
+    def _text(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self._wrong(value)
+        if len(value) > LONGEST_TEXT:
+            raise MatshotError(f"{self.label} must be at most {LONGEST_TEXT} characters, got {len(value)}.")
+        if self.form is None or value == self.default:
+            return value
+        if re.fullmatch(self.form.pattern, value) is None:
+            raise self._wrong(value)
+        low, high = self.form.low, self.form.high
+        if low is not None and high is not None:
+            for number in re.findall("[0-9]+", value):
+                if not low <= int(number) <= high:
+                    unit = f" {self.form.unit}" if self.form.unit else ""
+                    raise MatshotError(f"{self.label} must be {low} to {high}{unit}, got {quoted(value)}.")
+        return value
+
+    def _is_in_range(self, number: float) -> bool:
+        if (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
+            return False
+        return self.gap is None or not self.gap[0] < number < self.gap[1]
+
+    def _range(self) -> str:
+        """The values that are taken: ``0 to 1``, ``0 or 64 to 8192 px``."""
+        spans = [(self.low, self.high)]
+        if self.gap is not None:
+            spans = [(self.low, self.gap[0]), (self.gap[1], self.high)]
+        words = []
+        for low, high in spans:
+            if low == high:
+                words.append(f"{low:.15g}")
+            elif low is None:
+                words.append(f"at most {high:.15g}")
+            elif high is None:
+                words.append(f"at least {low:.15g}")
+            else:
+                words.append(f"{low:.15g} to {high:.15g}")
+        # Degrees follow their number at once.
+        return " or ".join(words) + (self.unit if self.unit in ("", "\u00b0") else f" {self.unit}")
+
+    def _wrong(self, value: Any) -> MatshotError:
+        """The error for a value of another type."""
+        if self.parts:
+            kind = f"{len(self.parts)} {'whole ' if self.parts[0] is int else ''}numbers"
+        else:
+            kind = {str: "text", bool: "on or off", int: "a whole number", float: "a number"}[self.type]
+            if self.form is not None:
+                kind += f" such as {self.form.example}"
+            elif self.low is not None or self.high is not None:
+                kind += f" from {self._range()}"
+        return MatshotError(f"{self.label} must be {kind}, got {quoted(value)}.")
+
+
+def _number(value: Any, kind: Any) -> Any:
+    """A number as ``int`` or ``float``; None for what is not one, not finite, or far too large."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    # Compared before the conversion, which fails for integers of hundreds of digits.
+    if not is_number or not -_LARGE < value < _LARGE:
+        return None
+    if kind is int:
+        return int(value) if value == int(value) else None
+    return float(value)
 
 
 class Input(NamedTuple):
@@ -79,15 +269,96 @@ class Tool(NamedTuple):
         """Those of many values that are parameters of this tool."""
         return {parameter.name: values[parameter.name] for parameter in self.parameters if parameter.name in values}
 
+    def parameter(self, name: str) -> Parameter:
+        """The parameter of that name.
 
-#: What a network runs with; every tool that has networks takes them.
-_ENGINE: Tuple[Parameter, ...] = (
-    Parameter("memory", str, "", "Bound on memory, such as 2G; by default a share of what is free.", (), True),
-    Parameter(
-        "device", str, "auto", "Where networks run; auto takes the GPU where it works.", ("auto", "cpu", "cuda"), True
-    ),
-    Parameter("threads", int, 0, "CPU threads; 0 takes all.", (), True, 0, 1024),
+        Raises:
+            MatshotError: for a name that the tool does not have.
+        """
+        for candidate in self.parameters:
+            if candidate.name == name:
+                return candidate
+        raise unknown_choice(f"{self.title} parameter", name, [one.name for one in self.parameters])
+
+    def has(self, name: str) -> bool:
+        """Whether the tool has a parameter of that name."""
+        return any(candidate.name == name for candidate in self.parameters)
+
+    @property
+    def defaults(self) -> Dict[str, Any]:
+        """Every parameter's default, by name."""
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
+    def check(self, values: Mapping[str, Any]) -> Dict[str, Any]:
+        """The values in their parameters' types; what is left out stays left out.
+
+        This is the only check of types, ranges, choices and forms: command line, worker, service, farm, dialogs and
+        Python functions call it.
+
+        Args:
+            values: by the names of parameters.
+
+        Raises:
+            MatshotError: for an unknown name, and for a value of another type, out of range or not among the choices.
+        """
+        return {name: self.parameter(name).check(value) for name, value in values.items()}
+
+    def parse(self, settings: Sequence[str]) -> Dict[str, Any]:
+        """Checked values from texts such as ``scale=2``; dashes in names read as underscores.
+
+        Raises:
+            MatshotError: as :meth:`check`, and for a text without ``=``.
+        """
+        values = {}
+        for setting in settings:
+            name, equals, text = setting.partition("=")
+            name = name.strip().replace("-", "_")
+            if not equals:
+                raise MatshotError(f"Setting {quoted(setting)} has no value. Write NAME=VALUE, such as scale=2.")
+            values[name] = self.parameter(name).parse(text)
+        return self.check(values)
+
+
+#: Where networks run.
+DEVICE = Parameter(
+    "device", str, "auto", "Where networks run. Auto: the GPU if it works.", ("auto", "cpu", "cuda"), True
 )
+
+#: Every tool with networks takes these.
+_ENGINE: Tuple[Parameter, ...] = (
+    Parameter(
+        "memory",
+        str,
+        "",
+        "Memory limit, such as 4G. Default: a share of the free memory.",
+        advanced=True,
+        title="Memory Limit",
+        form=MEMORY_FORM,
+    ),
+    DEVICE,
+    Parameter("threads", int, 0, "CPU threads. Default: all.", advanced=True, low=0, high=1024, title="CPU Threads"),
+)
+
+#: How an image is read; Auto goes by the name.
+_KIND = Parameter(
+    "kind",
+    str,
+    "auto",
+    "What an image holds. Auto: from its file name (brick_n.png is a normal map).",
+    ("auto", "color", "normal", "data"),
+    title="Map Type",
+)
+_NORMAL = Parameter(
+    "normal",
+    str,
+    "auto",
+    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name.",
+    ("auto", "gl", "dx"),
+    title="Normal Convention",
+)
+_WRAPS = ("auto", "none", "x", "y", "xy")
+_SEED = Parameter("seed", int, 0, "The same seed always gives the same result.", low=0, high=2147483647)
+_ADVANCED_SEED = _SEED._replace(advanced=True)
 
 
 UPSCALE = Tool(
@@ -95,134 +366,140 @@ UPSCALE = Tool(
     "Upscale",
     "Enlarge textures and whole materials; tiling, alpha, normals and bit depth are kept.",
     (
-        Parameter("scale", int, 4, "How many times larger on each side; 8 is a cascade.", (2, 4, 8)),
+        Parameter("scale", int, 4, "Enlargement of each side. 8 enlarges by 4, then by 2.", (2, 4, 8)),
         Parameter(
             "look",
             str,
             "fidelity",
-            "fidelity stays closest to the truth; detail adds plausible texture and cleans compression.",
+            "fidelity stays closest to the input; detail adds plausible texture and removes compression artifacts.",
             ("fidelity", "detail"),
         ),
-        Parameter(
-            "wrap",
-            str,
-            "auto",
-            "Axes on which the texture repeats; auto measures it.",
-            ("auto", "none", "x", "y", "xy"),
-        ),
+        Parameter("wrap", str, "auto", "Axes on which the texture tiles. Auto: measured.", _WRAPS),
         Parameter(
             "method",
             str,
             "network",
-            "network, or one of the older ways to compare with.",
+            "How pixels are enlarged: by the network, or by an older method for comparison.",
             ("network", "srcae", "sparse_coding", "lanczos_sharp", "lanczos", "bicubic", "nearest"),
             True,
         ),
+        _KIND,
+        _NORMAL,
         Parameter(
-            "kind",
+            "colorspace",
             str,
-            "auto",
-            "What the map holds; auto goes by its name (brick_n.png is a normal map).",
-            ("auto", "color", "normal", "data"),
+            "",
+            "OCIO color space of the files, such as ACEScg. Default: sRGB; linear Rec. 709 for float files.",
+            advanced=True,
+            title="Color Space",
         ),
-        Parameter(
-            "normal",
-            str,
-            "auto",
-            "Green channel of normal maps: gl is +Y up, dx is +Y down; auto goes by the name.",
-            ("auto", "gl", "dx"),
-            title="Normal convention",
-        ),
-        Parameter("colorspace", str, "", "OCIO name of the files' colour space, such as ACEScg.", (), True),
         Parameter(
             "format",
             str,
             "same",
-            "Format of the results.",
+            "File format of the output; same keeps that of the input.",
             ("same", "png", "jpg", "tif", "exr", "tga", "bmp", "webp", "hdr"),
         ),
         Parameter(
-            "depth", str, "same", "Bits per sample of the results.", ("same", "uint8", "uint16", "half", "float"), True
+            "depth",
+            str,
+            "same",
+            "Bits per channel of the output; same keeps those of the input.",
+            ("same", "uint8", "uint16", "half", "float"),
+            True,
+            title="Bit Depth",
         ),
         *_ENGINE,
         Parameter(
             "tile",
             int,
             0,
-            "Side of the tiles in input pixels; 0 takes what memory allows.",
-            (),
-            True,
-            0,
-            16384,
-            "Tile side",
+            "Side of the processing tiles in input pixels. Default: the largest that memory allows.",
+            advanced=True,
+            low=0,
+            high=16384,
+            title="Tile Size",
+            unit="px",
         ),
     ),
     (Input("in", "Textures", "Images, material folders, or name.<UDIM>.exr.", "asset", True),),
     "same",
 )
 
-#: What photographs are, and what an artist changes in the maps; both capture tools take them.
+#: About the photographs, and adjustments of the maps; both capture tools take them.
 _CAPTURE: Tuple[Parameter, ...] = (
     Parameter(
         "fov",
         float,
         0.0,
-        "Degrees across the photograph's longer side; 0 takes EXIF's, else 60.",
+        "Field of view across the longer side of the photograph, in degrees. Default: from EXIF, or 60 if missing.",
         low=0.0,
         high=150.0,
-        title="Field of view",
+        title="Field of View",
+        unit="\u00b0",
+        gap=(0, 5),
     ),
     Parameter(
         "size",
         int,
         0,
-        "Longer side of the photograph as it is worked on, in pixels; 0 keeps it, up to 2048.",
+        "Longer side of the photograph as processed, in pixels. Default: its own, at most 2048.",
         low=0,
         high=8192,
+        unit="px",
+        gap=(0, 64),
     ),
     Parameter(
         "width",
         float,
         0.0,
-        "Metres that the photograph's longer side shows; 0 for unknown.",
-        (),
-        True,
-        0.0,
-        1000.0,
-        title="Real width",
+        "Real width of what the longer side of the photograph shows, in meters. Default: unknown.",
+        advanced=True,
+        low=0.0,
+        high=1000.0,
+        title="Real Width",
+        unit="m",
     ),
     Parameter(
         "roughness",
         float,
         0.0,
-        "Shifts roughness, -1 to 1: down is smoother, up is rougher.",
-        (),
-        False,
-        -1.0,
-        1.0,
-        "Roughness shift",
+        "Shift of the roughness: negative is smoother, positive is rougher.",
+        low=-1.0,
+        high=1.0,
+        title="Roughness Shift",
     ),
-    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0, title="Normal strength"),
-    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0, title="Height strength"),
-    Parameter("metal", str, "auto", "Whether the surface is metal; auto leaves it as found.", ("auto", "on", "off")),
+    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0, title="Normal Strength"),
+    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0, title="Height Strength"),
+    Parameter(
+        "metal", str, "auto", "Whether the surface is metal. Auto: as detected for each pixel.", ("auto", "on", "off")
+    ),
     *_ENGINE,
 )
+
+_SEAMLESS_AXES = ("none", "x", "y", "xy")
 
 ONESHOT = Tool(
     "oneshot",
     "Photo to Material",
-    "A material from one photograph of a flat surface, taken with flash or in even light.",
+    "Make a material from one photograph of a flat surface, taken with flash or in even light.",
     (
-        Parameter("light", str, "flash", "How the photograph was lit; even also suits textures.", ("flash", "even")),
-        Parameter("refine", bool, False, "Make the lit maps match the photograph's texture; takes a minute longer."),
-        Parameter("seamless", str, "none", "Axes on which the maps are made to repeat.", ("none", "x", "y", "xy")),
         Parameter(
-            "wrap",
+            "light",
             str,
-            "auto",
-            "Axes on which an evenly lit texture repeats already; auto measures it.",
-            ("auto", "none", "x", "y", "xy"),
-            True,
+            "flash",
+            "How the photograph was lit: by the camera's flash, or evenly. even also suits textures.",
+            ("flash", "even"),
+        ),
+        Parameter(
+            "refine",
+            bool,
+            False,
+            "Optimize the maps until they look like the photograph when lit; takes about a minute.",
+        ),
+        Parameter("seamless", str, "none", "Axes to make tileable.", _SEAMLESS_AXES),
+        Parameter(
+            "wrap", str, "auto", "Axes on which an evenly lit texture already tiles. Auto: measured.", _WRAPS, True
         ),
         *_CAPTURE,
     ),
@@ -233,53 +510,32 @@ ONESHOT = Tool(
 TWOSHOT = Tool(
     "twoshot",
     "Two-Shot Material",
-    "A material from two photographs of a flat, repetitive surface: one with flash, one without.",
+    "Make a material from two photographs of a flat, repetitive surface: one with flash, one without.",
     (
-        Parameter("full", bool, False, "Maps of the whole photograph instead of a tile.", title="Whole photograph"),
+        Parameter("full", bool, False, "Map the whole photograph instead of a tile.", title="Whole Photograph"),
         Parameter(
             "tile",
             Tuple[int, int],
             (-1, -1),
-            "Middle of the tile in the photograph, in pixels; else chosen.",
-            title="Middle of the tile",
+            "Center of the tile in the photograph: column and row in pixels. Default: chosen automatically.",
+            title="Tile Center",
+            unit="px",
         ),
-        Parameter("seamless", str, "xy", "Axes on which the tile is made to repeat.", ("none", "x", "y", "xy")),
+        Parameter("seamless", str, "xy", "Axes to make tileable.", _SEAMLESS_AXES),
         *_CAPTURE,
     ),
     (
-        Input("flash", "Flash photograph", "The photograph with flash, straight from above.", "photo"),
-        Input("ambient", "Photograph without flash", "The same place without flash.", "photo"),
+        Input("flash", "Flash Photograph", "The photograph with flash, straight from above.", "photo"),
+        Input("ambient", "Photograph without Flash", "The same place without flash.", "photo"),
     ),
     "material",
 )
 
-#: How an image is read that synthesis starts from.
+#: How the input of a synthesis tool is read.
 _SOURCE: Tuple[Parameter, ...] = (
-    Parameter(
-        "wrap",
-        str,
-        "auto",
-        "Axes on which the source repeats already; auto measures it.",
-        ("auto", "none", "x", "y", "xy"),
-        True,
-    ),
-    Parameter(
-        "kind",
-        str,
-        "auto",
-        "What an image holds; auto goes by its name (brick_n.png is a normal map).",
-        ("auto", "color", "normal", "data"),
-        True,
-    ),
-    Parameter(
-        "normal",
-        str,
-        "auto",
-        "Green channel of a normal map that is an image.",
-        ("auto", "gl", "dx"),
-        True,
-        title="Normal convention",
-    ),
+    Parameter("wrap", str, "auto", "Axes on which the input already tiles. Auto: measured.", _WRAPS, True),
+    _KIND._replace(advanced=True),
+    _NORMAL._replace(advanced=True),
 )
 
 _SOURCE_INPUT = Input("in", "Texture", "An image or a material folder.", "asset")
@@ -287,19 +543,23 @@ _SOURCE_INPUT = Input("in", "Texture", "An image or a material folder.", "asset"
 MULTIPLY = Tool(
     "multiply",
     "Multiply",
-    "New textures or materials like a given one, of any size, all maps in step.",
+    "Make new textures or materials like the input, at any size; all maps stay aligned.",
     (
-        Parameter("size", str, "", "Pixels of a result, such as 1024x1024; by default twice the source's sides."),
         Parameter(
-            "seed", int, 0, "Another seed is another result; the same one is the same, always.", low=0, high=2147483647
+            "size",
+            str,
+            "",
+            "Width and height of the output in pixels, such as 1024x1024. Default: twice the input.",
+            form=SIZE_FORM,
         ),
-        Parameter("tileable", bool, False, "Make results that repeat on both axes."),
-        Parameter("count", int, 1, "How many results, with seeds from the given one on.", low=1, high=1000),
+        _SEED,
+        Parameter("tileable", bool, False, "Make the output tileable on both axes."),
+        Parameter("count", int, 1, "Number of outputs; each has the next seed.", low=1, high=1000),
         Parameter(
             "variety",
             float,
             0.5,
-            "0 keeps large pieces of the source together, 1 mixes as much as it can.",
+            "How much is rearranged: 0 keeps large pieces of the input together, 1 mixes as much as possible.",
             low=0.0,
             high=1.0,
         ),
@@ -307,7 +567,7 @@ MULTIPLY = Tool(
             "engine",
             str,
             "auto",
-            "patch arranges pixels of the source; neural makes new ones; auto takes what keeps its structure.",
+            "patch rearranges pixels of the input; neural makes new ones. Auto: whichever keeps the structure.",
             ("auto", "patch", "neural"),
             True,
         ),
@@ -321,32 +581,33 @@ MULTIPLY = Tool(
 TILE = Tool(
     "tile",
     "Make Seamless",
-    "Make a texture or a material repeat, changing as little of it as possible.",
+    "Make a texture or a material tileable, changing as little of it as possible.",
     (
-        Parameter("axes", str, "xy", "Axes along which it shall repeat.", ("x", "y", "xy")),
+        Parameter("axes", str, "xy", "Axes to make tileable.", ("x", "y", "xy")),
         Parameter(
             "size",
             str,
             "same",
-            "same keeps the size, unless whole repeats ask for a crop; crop lays the borders over each other.",
+            "same keeps the size, unless a repeating pattern needs a crop; crop overlaps the borders.",
             ("same", "crop"),
         ),
         Parameter(
             "band",
             float,
             0.08,
-            "Width of the strip that may change: a part of the shorter side, or pixels.",
-            low=0.0,
+            "Width of the border that may change: a fraction of the shorter side up to 0.5, or pixels from 8.",
+            low=0.001,
             high=4096.0,
+            gap=(0.5, 8),
         ),
         Parameter(
             "even",
             bool,
             True,
-            "Take uneven light off the colour, and a steady climb off the height.",
-            title="Even out light",
+            "Remove uneven lighting from color and tilt from height.",
+            title="Even Out Lighting",
         ),
-        Parameter("seed", int, 0, "Of what is filled anew along the seam.", (), True, 0, 2147483647),
+        _ADVANCED_SEED,
         *_SOURCE,
     ),
     (_SOURCE_INPUT,),
@@ -356,17 +617,24 @@ TILE = Tool(
 STYLE = Tool(
     "style",
     "Style",
-    "Give a texture or a material the look of another; what it shows stays.",
+    "Give a texture or a material the look of another; its content stays.",
     (
-        Parameter("strength", float, 0.7, "0 leaves it as it is, 1 takes over all of the look.", low=0.0, high=1.0),
-        Parameter("keep_color", bool, False, "Keep the colours and take over only what is light and dark."),
-        Parameter("seed", int, 0, "Another seed is another result.", (), True, 0, 2147483647),
+        Parameter(
+            "strength",
+            float,
+            0.7,
+            "How much of the look is applied: 0 changes nothing, 1 applies all of it.",
+            low=0.0,
+            high=1.0,
+        ),
+        Parameter("keep_color", bool, False, "Keep the colors and transfer lightness only."),
+        _ADVANCED_SEED,
         *_SOURCE,
         *_ENGINE,
     ),
     (
-        Input("content", "Content", "What is shown: an image or a material folder.", "asset"),
-        Input("style", "Look", "Whose look it gets: an image or a material folder.", "asset"),
+        Input("content", "Content", "Image or material folder that is changed.", "asset"),
+        Input("style", "Look", "Image or material folder whose look is applied.", "asset"),
     ),
     "same",
 )
@@ -374,33 +642,33 @@ STYLE = Tool(
 PREVIEW = Tool(
     "preview",
     "Preview",
-    "A picture of a material: a lit plane, a sphere and its maps; of several materials, a sheet to compare them on.",
+    "Render a material as a lit plane, a sphere and its maps, or several materials on one sheet for comparison.",
     (
-        Parameter("size", int, 512, "Side of each picture in pixels.", low=16, high=8192),
+        Parameter("size", int, 512, "Side of each picture in pixels.", low=128, high=4096, unit="px"),
         Parameter(
             "view",
             str,
             "material",
-            "tiled shows the material 3 x 3 beside itself, lit and unlit.",
+            "tiled shows the material repeated 3 x 3, lit and unlit.",
             ("material", "tiled"),
         ),
     ),
-    (Input("dir", "Materials", "A material folder or an image; several to compare them.", "asset", True),),
+    (Input("dir", "Materials", "A material folder or an image; several for comparison.", "asset", True),),
     "picture",
 )
 
 CONVERT = Tool(
     "convert",
     "Convert",
-    "Write a material as another program wants it: normal convention, packed channels, format, depth and size.",
+    "Rewrite a material for another program: normal convention, packed channels, file format, bit depth and size.",
     (
         Parameter(
             "normal",
             str,
             "gl",
-            "Green channel of the normal map: gl is +Y up, dx is +Y down.",
+            "Green channel of the normal map: gl (OpenGL) is +Y up, dx (DirectX) is +Y down.",
             ("gl", "dx"),
-            title="Normal convention",
+            title="Normal Convention",
         ),
         Parameter(
             "pack",
@@ -408,10 +676,34 @@ CONVERT = Tool(
             "none",
             "orm packs ambient occlusion, roughness and metallic into one map; none unpacks them.",
             ("none", "orm"),
+            title="Channel Packing",
         ),
-        Parameter("size", int, 0, "Longer side at most, in pixels; 0 keeps it.", low=0, high=32768),
-        Parameter("format", str, "same", "Format of the maps.", ("same", "png", "tif", "exr", "tga", "jpg")),
-        Parameter("depth", str, "same", "Bits per sample.", ("same", "uint8", "uint16", "half", "float"), True),
+        Parameter(
+            "size",
+            int,
+            0,
+            "Longest side in pixels; larger maps are reduced. Default: unchanged.",
+            low=0,
+            high=32768,
+            title="Maximum Size",
+            unit="px",
+        ),
+        Parameter(
+            "format",
+            str,
+            "same",
+            "File format of the maps; same keeps theirs.",
+            ("same", "png", "tif", "exr", "tga", "jpg"),
+        ),
+        Parameter(
+            "depth",
+            str,
+            "same",
+            "Bits per channel; same keeps those of each map.",
+            ("same", "uint8", "uint16", "half", "float"),
+            True,
+            title="Bit Depth",
+        ),
     ),
     (Input("dir", "Material", "A material folder.", "material"),),
     "material",
@@ -424,9 +716,9 @@ def tool(name: str) -> Tool:
     """The tool of that name.
 
     Raises:
-        KeyError: when there is none.
+        MatshotError: for an unknown name.
     """
     for candidate in TOOLS:
         if candidate.name == name:
             return candidate
-    raise KeyError(name)
+    raise unknown_choice("tool", name, [one.name for one in TOOLS])

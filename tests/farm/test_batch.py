@@ -19,7 +19,7 @@ pytest.importorskip("distributed")
 
 from bench.farm.clusters import DaskCluster, until, workers_below
 from matshot.errors import MatshotError
-from matshot.farm.batch import Batch, Outcome, parameters_from, run_batch, target_of
+from matshot.farm.batch import Batch, Outcome, library_of, run_batch, target_of
 from matshot.farm.manifest import MEMORY, Manifest
 from matshot.image.reader import read_texture
 from matshot.image.types import Texture
@@ -27,7 +27,7 @@ from matshot.image.writer import write_texture
 from matshot.material.folder import load_material, save_material
 from matshot.material.types import Material
 from matshot.shading.procedural import brick_wall
-from matshot.tools.run import tool_of
+from matshot_host.tools import tool as table_of
 
 QUICK = {"scale": 2, "method": "bicubic"}
 Do = Callable[..., Outcome]
@@ -265,18 +265,17 @@ def test_pairs_of_photographs_and_looks(tmp_path: Path) -> None:
     picture(library / "wall_ambient.png")
     picture(library / "lonely_flash.png")
     picture(library / "other.png")
-    from matshot.farm.batch import library_of
 
-    found = library_of(Batch([library], output, tool="twoshot"), tool_of("twoshot"))
+    found = library_of(Batch([library], output, tool="twoshot"), table_of("twoshot"))
     (unit,) = found.units
     assert [Path(one).name for one in unit.inputs] == ["wall_flash.png", "wall_ambient.png"]
     assert len(found.left_out) == 2
-    styled = library_of(Batch([library], output, tool="style", look=library / "other.png"), tool_of("style"))
+    styled = library_of(Batch([library], output, tool="style", look=library / "other.png"), table_of("style"))
     assert len(styled.units) == 4
     assert all(Path(unit.inputs[1]).name == "other.png" for unit in styled.units)
     assert "look:other.png" in styled.units[0].files
     with pytest.raises(MatshotError, match="--look"):
-        library_of(Batch([library], output, tool="style"), tool_of("style"))
+        library_of(Batch([library], output, tool="style"), table_of("style"))
 
 
 def test_a_material_is_converted_and_images_left_out(done: Do, library: Path, tmp_path: Path) -> None:
@@ -289,24 +288,16 @@ def test_a_material_is_converted_and_images_left_out(done: Do, library: Path, tm
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        (["scale=3"], "one of 2, 4, 8"),
-        (["scale=two"], "whole number"),
-        (["size=3"], "no parameter 'size'"),
-        (["scale"], "says no value"),
-        (["threads=-1"], "between 0 and"),
+        (["scale=3"], "Unknown scale 3. Choose from: 2, 4, 8"),
+        (["scale=two"], "Unknown scale 'two'"),
+        (["size=3"], "Unknown Upscale parameter 'size'"),
+        (["scale"], "has no value"),
+        (["threads=-1"], "CPU Threads must be 0 to 1024, got -1"),
     ],
 )
 def test_parameters_are_refused_once(settings: list[str], sentence: str) -> None:
     with pytest.raises(MatshotError, match=sentence):
-        parameters_from(tool_of("upscale"), settings)
-
-
-def test_parameters_have_their_types() -> None:
-    assert parameters_from(tool_of("twoshot"), ["full=on", "tile=3,4", "fov=50"]) == {
-        "full": True,
-        "tile": (3, 4),
-        "fov": 50.0,
-    }
+        table_of("upscale").parse(settings)
 
 
 def test_an_empty_library_and_one_within_its_output_are_refused(done: Do, tmp_path: Path) -> None:

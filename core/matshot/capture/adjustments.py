@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import MatshotError
+from matshot_host.tools import ONESHOT
+
 from ..image.color import Pixels
 from ..image.normals import unit_normals
 from ..shading.surface import Surface
@@ -18,8 +19,6 @@ Metal = Literal["auto", "on", "off"]
 _ODDS = 8.0
 #: How far from 0 and 1 roughness moves at the slider's ends, where there are no odds to change.
 _ENDS = 0.02
-#: Strongest normals and height.
-STRONGEST = 4.0
 #: Reflectance at normal incidence of a dielectric whose specular is 1.
 _SPECULAR = 0.08
 
@@ -46,10 +45,7 @@ def adjusted(
     Raises:
         MatshotError: for a slider that is out of its range.
     """
-    _require("roughness", roughness, -1, 1)
-    _require("strength of the normals", normal_strength, 0, STRONGEST)
-    if metal not in ("auto", "on", "off"):
-        raise MatshotError(f"Metal is auto, on or off, not {metal!r}.")
+    ONESHOT.check({"roughness": roughness, "normal": normal_strength, "metal": metal})
     result = surface
     if roughness != 0:
         result = replace(result, roughness=_with_odds(result.roughness, roughness))
@@ -59,11 +55,6 @@ def adjusted(
     if metal != "auto":
         result = _as_metal(result) if metal == "on" else _as_dielectric(result)
     return result
-
-
-def _require(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise MatshotError(f"The {name} is between {least:g} and {most:g}, not {value:g}.")
 
 
 def _with_odds(roughness: Pixels, slider: float) -> Pixels:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..errors import MatshotError
 from ..image.types import Texture, Wrap
 from ..material.types import Material
+from ..options import ToolOptions
 from ..progress import Progress
 from ..shading.surface import Surface
 from ..synthesis.seams import seamless_surface
-from .adjustments import STRONGEST, Metal, adjusted
+from .adjustments import Metal, adjusted
 from .relief import height_and_occlusion
 
 #: Relief larger than this, in longer sides, is taken for the sum of small errors; see ``height_and_occlusion``.
@@ -21,8 +21,8 @@ LARGEST = 2048
 
 
 @dataclass(frozen=True)
-class CaptureOptions:
-    """What both tools ask.
+class CaptureOptions(ToolOptions):
+    """Parameters that both capture tools share.
 
     Attributes:
         seamless: axes on which the maps are made to repeat.
@@ -49,28 +49,6 @@ class CaptureOptions:
     memory: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what does not exist, in one sentence."""
-        for name, value, offered in (
-            ("metal", self.metal, ("auto", "on", "off")),
-            ("seamless", self.seamless, ("none", "x", "y", "xy")),
-        ):
-            if value not in offered:
-                raise MatshotError(f"There is no {name} {value!r}; there are {', '.join(offered)}.")
-        if self.fov and not 5 <= self.fov <= 150:
-            raise MatshotError(f"A field of view lies between 5 and 150 degrees, not at {self.fov:g}.")
-        if self.size and self.size < 64:
-            raise MatshotError("Maps are at least 64 pixels large.")
-        for slider, position, least, most in (
-            ("shift of roughness", self.roughness, -1, 1),
-            ("strength of the normals", self.normal, 0, STRONGEST),
-            ("strength of the height", self.height, 0, STRONGEST),
-        ):
-            if not least <= position <= most:
-                raise MatshotError(f"The {slider} is between {least:g} and {most:g}, not {position:g}.")
-        if min(self.width, self.threads) < 0:
-            raise MatshotError("Width and threads are 0 or more.")
 
 
 def captured_material(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
+
+from matshot_host.tools import ONESHOT
 
 from ..errors import MatshotError
 from ..image.types import Texture, Wrap
@@ -31,19 +33,17 @@ class OneShotOptions(CaptureOptions):
         wrap: axes on which an evenly lit texture repeats already; ``auto`` measures it.
     """
 
+    table: ClassVar = ONESHOT
+
     light: Literal["flash", "even"] = "flash"
     refine: bool = False
     wrap: Wrap | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        """Refuse what does not exist, in one sentence."""
+        """Check the values, and that they go together."""
         super().__post_init__()
-        if self.light not in ("flash", "even"):
-            raise MatshotError(f"There is no light {self.light!r}; there are flash, even.")
-        if self.wrap not in ("auto", "none", "x", "y", "xy"):
-            raise MatshotError(f"There is no wrap {self.wrap!r}; there are auto, none, x, y, xy.")
         if self.refine and self.light != "flash":
-            raise MatshotError("Only a flash photograph can be refined: of an even one it is not known how it was lit.")
+            raise MatshotError("Only a flash photograph can be refined. Turn off Refine, or set Light to flash.")
 
 
 def oneshot(

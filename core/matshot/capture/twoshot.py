@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, fields, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from matshot_host.tools import TWOSHOT
 
 from ..errors import MatshotError
 from ..image.color import Pixels
@@ -50,6 +53,8 @@ class TwoShotOptions(CaptureOptions):
         statistics: whether transported pictures get their tile's statistics.
         priors: whether parameters are expected to be smooth, alike and integrable.
     """
+
+    table: ClassVar = TWOSHOT
 
     seamless: Wrap = "xy"
     full: bool = False

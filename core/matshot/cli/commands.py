@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -17,7 +18,8 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from matshot_host.tools import CONVERT, MULTIPLY, ONESHOT, PREVIEW, STYLE, TILE, TWOSHOT, UPSCALE, Tool
+from matshot_host.tools import CONVERT, MULTIPLY, ONESHOT, PREVIEW, STYLE, TILE, TWOSHOT, UPSCALE, Parameter, Tool
+from matshot_host.tools import tool as table_of
 
 from .. import __version__
 from ..errors import Cancelled, MatshotError
@@ -35,8 +37,8 @@ app = typer.Typer(
 
 FAILED, CANCELLED = 1, 130
 
-#: What the help writes for values that are more than one word.
-_METAVARS = {"tile": "X Y"}
+#: What the help writes for a value of each type.
+_METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder that the material goes into.")]
 Result = Annotated[Path, typer.Option("--output", "-o", help="A file for an image, else the folder for results.")]
@@ -88,35 +90,59 @@ def _all_commands(
 def options_of(table: Tool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of a tool's table.
 
-    The decorated function takes its own parameters by name and the table's as ``**chosen``.
+    The decorated function takes its own parameters by name and the table's, checked by it, as ``**chosen``.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind != p.VAR_KEYWORD]
-        added = [
-            inspect.Parameter(
-                parameter.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=parameter.default,
-                annotation=Annotated[
-                    parameter.type,
-                    typer.Option(
-                        f"--{parameter.name}",
-                        help=parameter.help,
-                        show_default=bool(parameter.default) and not isinstance(parameter.default, tuple),
-                        metavar="|".join(map(str, parameter.choices)) or _METAVARS.get(parameter.name),
-                        rich_help_panel="Seldom needed" if parameter.advanced else "Options",
-                    ),
-                ],
-            )
-            for parameter in table.parameters
-        ]
-        command.__signature__ = inspect.Signature(own + added)  # type: ignore[attr-defined]
-        command.__annotations__ = {p.name: p.annotation for p in own + added}
-        command.__doc__ = table.help
-        return command
+        added = [_option(parameter) for parameter in table.parameters]
+
+        def called(**values: Any) -> None:
+            chosen = {parameter.name: _typed(parameter, values.pop(parameter.name)) for parameter in table.parameters}
+            command(**values, **table.check(chosen))
+
+        called.__signature__ = inspect.Signature(own + added)  # type: ignore[attr-defined]
+        called.__annotations__ = {p.name: p.annotation for p in own + added}
+        called.__name__, called.__doc__ = table.name, table.help
+        return called
 
     return decorate
+
+
+def _option(parameter: Parameter) -> inspect.Parameter:
+    """The option of a parameter. Values stay texts, so that what is wrong with them is said by the tool table."""
+    count = len(parameter.parts)
+    kind: Any = bool if parameter.type is bool else str
+    if count:
+        kind = types.GenericAlias(tuple, (str,) * count)
+    default = parameter.default
+    if count:
+        default = tuple(map(str, default))
+    elif kind is str:
+        default = str(default)
+    metavar = "|".join(map(str, parameter.choices)) or _METAVARS.get(parameter.type) or " ".join(["N"] * count)
+    return inspect.Parameter(
+        parameter.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[
+            kind,
+            typer.Option(
+                f"--{parameter.name}",
+                help=parameter.help,
+                show_default=bool(parameter.default) and not count,
+                metavar=metavar if kind is not bool else None,
+                rich_help_panel="Advanced" if parameter.advanced else "Options",
+            ),
+        ],
+    )
+
+
+def _typed(parameter: Parameter, value: Any) -> Any:
+    """What an option's texts stand for."""
+    if isinstance(value, str):
+        return parameter.parse(value)
+    return parameter.parse(",".join(value)) if parameter.parts else value
 
 
 @app.command()
@@ -335,13 +361,12 @@ def batch(
     quiet: Quiet = False,
 ) -> None:
     """Whole libraries through one tool, on this machine or a cluster; run again, it goes on where it was."""
-    from ..farm.batch import Batch, parameters_from, run_batch, target_of
+    from ..farm.batch import Batch, run_batch, target_of
     from ..farm.openjd import write_template
     from ..farm.units import slices
-    from ..tools.run import tool_of
     from .batch_reporter import BatchReporter
 
-    parameters = parameters_from(tool_of(tool), settings or [])
+    parameters = table_of(tool).parse(settings or [])
     if output is None:
         *inputs, output = target_of(inputs)
     asked = Batch(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import json
-import math
 import os
 import queue
 import shutil
@@ -16,15 +15,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, get_args, get_origin
+from typing import Any, Protocol
 
-from matshot_host.tools import Parameter, Tool
+from matshot_host.tools import Tool, tool
 
 from .. import __version__
 from ..errors import Cancelled, MatshotError
 from ..files import atomic_write
 from ..tools.assets import check_folder
-from ..tools.run import Run, checked, tool_of
+from ..tools.run import Run
 from .contact_sheet import Shown, Thumbnails, write_sheets
 from .engine import Engine, Told
 from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped
@@ -39,8 +38,6 @@ _READERS, _AHEAD = 4, 32
 _PACE = 0.2
 #: Free bytes below which a failure is taken for that of a full disk.
 _FULL = 4 << 20
-#: How a parameter is written that is on or off.
-_SWITCHED = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 #: Parameters that do not change results.
 _INDIFFERENT = ("memory", "threads")
 
@@ -119,7 +116,7 @@ def run_batch(asked: Batch, listener: Listener) -> Outcome:
         MatshotError: when nothing can be done at all, or the disk is full.
         Cancelled: on Ctrl-C and SIGTERM; what was done stays, and the same command goes on.
     """
-    table = tool_of(asked.tool)
+    table = tool(asked.tool)
     check_folder(asked.output)
     library = library_of(asked, table)
     with Manifest(asked.output, _part_name(asked, "all")) as manifest, _stoppable():
@@ -150,7 +147,7 @@ def library_of(asked: Batch, table: Tool) -> Library:
     Raises:
         MatshotError: for parameters and inputs that the tool does not take.
     """
-    check_parameters(table, asked.parameters)
+    table.check(asked.parameters)
     if (asked.look is not None) != (asked.tool == "style"):
         raise MatshotError("Style needs --look, whose look is taken over; no other tool does.")
     library = listed(
@@ -161,58 +158,6 @@ def library_of(asked: Batch, table: Tool) -> Library:
     return library
 
 
-def parameters_from(table: Tool, settings: Sequence[str]) -> dict[str, Any]:
-    """Parameters of a tool from ``name=value``.
-
-    Raises:
-        MatshotError: for what the tool does not take.
-    """
-    known = {parameter.name: parameter for parameter in table.parameters}
-    parameters: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals:
-            raise MatshotError(f"{setting!r} says no value; write for example --set scale=2.")
-        parameters[name] = _value(known[name], text.strip()) if name in known else text
-    check_parameters(table, parameters)
-    return parameters
-
-
-def _value(parameter: Parameter, text: str) -> Any:
-    """A text as a parameter's type has it, or as it is, which is refused later."""
-    wanted = parameter.type
-    if wanted is bool:
-        return _SWITCHED.get(text.lower(), text)
-    if wanted is str:
-        return text
-    try:
-        if get_origin(wanted) is tuple:
-            return tuple(part(one) for part, one in zip(get_args(wanted), text.split(","), strict=True))
-        return wanted(text)
-    except ValueError:
-        return text
-
-
-def check_parameters(table: Tool, parameters: Mapping[str, Any]) -> None:
-    """Refuse once what every unit would refuse.
-
-    Raises:
-        MatshotError: for what the tool does not take.
-    """
-    known = {parameter.name: parameter for parameter in table.parameters}
-    for name, value in checked(table, parameters).items():
-        parameter = known[name]
-        if parameter.choices and value not in parameter.choices:
-            offered = ", ".join(map(str, parameter.choices))
-            raise MatshotError(f"{parameter.label} is one of {offered}, not {value}.")
-        if isinstance(value, int | float):
-            low = -math.inf if parameter.low is None else parameter.low
-            high = math.inf if parameter.high is None else parameter.high
-            if not low <= value <= high:
-                raise MatshotError(f"{parameter.label} is between {low:g} and {high:g}, not {value}.")
-
-
 def _part_name(asked: Batch, whole: str) -> str:
     number, count = asked.part
     return f"{number}-of-{count}" if count > 1 else whole
@@ -220,9 +165,9 @@ def _part_name(asked: Batch, whole: str) -> str:
 
 def work_of(asked: Batch, table: Tool) -> str:
     """Hash of all that a result depends on but its inputs: tool, parameters, Matshot, models."""
-    parameters = {one.name: one.default for one in table.parameters} | dict(asked.parameters)
+    parameters = table.defaults | dict(asked.parameters)
     models: dict[str, str] = {}
-    if any(parameter.name == "device" for parameter in table.parameters):
+    if table.has("device"):
         from ..inference.cards import installed_models
 
         models = {card.name: card.sha256 for card in installed_models()}

@@ -14,7 +14,7 @@ from ..image.color import Pixels, srgb_from_linear
 from ..image.reader import read_texture
 from ..image.types import Texture
 from ..image.writer import write_texture
-from ..shading.preview import fitted_picture, labeled_row, sheet
+from ..shading.sheet import fitted_picture, labeled_row, sheet
 from ..shading.thumbnail import write_picture
 
 #: Side of a picture, pictures in a row, and rows on a sheet.

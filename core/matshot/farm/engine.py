@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from matshot_host.tools import TOOLS
+from matshot_host.tools import tool
 
 from .. import __version__
 from ..errors import MatshotError
@@ -552,8 +552,7 @@ def _forget_names() -> None:
 
 def _wants_gpu(asked: Run) -> bool:
     """Whether a tool has networks that may run on a GPU."""
-    names = {parameter.name for tool in TOOLS if tool.name == asked.tool for parameter in tool.parameters}
-    return "device" in names and asked.parameters.get("device", "auto") != "cpu"
+    return tool(asked.tool).has("device") and asked.parameters.get("device", "auto") != "cpu"
 
 
 def _dashboard(client: Client, own: LocalCluster | None) -> str:

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from matshot_host.tools import tool
+
 from ..errors import MatshotError
 from ..files import atomic_write
-from ..tools.run import tool_of
 from .batch import Batch, library_of
 
 #: Units of one task, unless told otherwise: some minutes of work, which a farm may lose.
@@ -36,7 +37,7 @@ def write_template(asked: Batch, path: Path, chunk: int = CHUNK) -> tuple[int, d
     """
     if chunk < 1:
         raise MatshotError(f"A task has at least one unit, not {chunk}.")
-    units = len(library_of(asked, tool_of(asked.tool)).units)
+    units = len(library_of(asked, tool(asked.tool)).units)
     tasks = -(-units // chunk)
     template = _template(asked, tasks, path.absolute().parent)
     atomic_write(path, json.dumps(template, indent=2) + "\n")

@@ -208,7 +208,7 @@ def _own_files(material: MaterialFolder) -> list[Path]:
 
 def _is_picture_of(image: Path, material: MaterialFolder) -> bool:
     """Whether an image only shows a material, or doubles one of its maps."""
-    return image.name == PREVIEW or any(said.startswith(f"{image.name}:") for said in material.left_out)
+    return image.name == PREVIEW or any(said.startswith(f"{image.name}:") for said in material.ignored)
 
 
 def _apart(units: list[Unit], tool: Tool, form: str) -> Iterator[Unit]:

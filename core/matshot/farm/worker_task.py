@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from matshot_host.client import Event, WorkerClient
 from matshot_host.location import WorkerCommand
-from matshot_host.tools import TOOLS
+from matshot_host.tools import tool
 
 from .. import __version__
 from ..files import os_reason
@@ -266,10 +266,10 @@ class _Attempt:
     def _parameters(self) -> dict[str, Any]:
         """The order's, with this machine's share where the order leaves it open."""
         parameters = dict(self._order.parameters)
-        names = {parameter.name for tool in TOOLS if tool.name == self._order.tool for parameter in tool.parameters}
-        if "memory" in names and self._memory and not parameters.get("memory"):
+        table = tool(self._order.tool)
+        if table.has("memory") and self._memory and not parameters.get("memory"):
             parameters["memory"] = str(int(_PLANNED * self._memory))
-        if "threads" in names and self._order.threads and not parameters.get("threads"):
+        if table.has("threads") and self._order.threads and not parameters.get("threads"):
             parameters["threads"] = self._order.threads
         return parameters
 

@@ -7,12 +7,22 @@ from pathlib import Path
 from ..errors import MatshotError, unknown_choice
 from .types import DEPTHS, Depth
 
-#: Suffixes that are read, and those that are written too.
+#: Suffixes of the formats that are written.
 WRITABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp", ".hdr")
 
+#: Suffixes of the formats that are read.
 READABLE = (*WRITABLE, ".dds")
 
-#: Bit depths that a format can hold, best last, and the longest side that it can describe.
+#: Formats without an alpha channel.
+NO_ALPHA = (".jpg", ".jpeg", ".bmp", ".hdr")
+
+#: Formats without single-channel images.
+COLOR_ONLY = (".webp", ".hdr", ".bmp")
+
+#: Longest side in pixels that a format can describe; that of PNG is libpng's own limit.
+LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".tga": 65535, ".webp": 16383, ".hdr": 65535, ".png": 1_000_000}
+
+#: Bit depths that a format can hold, the deepest last.
 _DEPTHS_OF: dict[str, tuple[Depth, ...]] = {
     ".png": ("uint8", "uint16"),
     ".jpg": ("uint8",),
@@ -26,39 +36,34 @@ _DEPTHS_OF: dict[str, tuple[Depth, ...]] = {
     ".hdr": ("float",),
 }
 
-LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".tga": 65535, ".webp": 16383, ".hdr": 65535, ".png": 1_000_000}
-
-NO_ALPHA = (".jpg", ".jpeg", ".bmp", ".hdr")
-
-COLOR_ONLY = (".webp", ".hdr", ".bmp")
-
 
 def check_target(path: Path, width: int, height: int) -> None:
-    """Refuse, before any work, a file that could not hold the result.
+    """Check, before any work, that a file can hold the result.
 
     Raises:
         MatshotError: unknown suffix, or sides too long for the format.
     """
     suffix = path.suffix.lower()
     if suffix not in WRITABLE:
-        raise MatshotError(f"{path.name}: Matshot writes {', '.join(s[1:] for s in WRITABLE)}, not {suffix or 'this'}.")
+        formats = ", ".join(known[1:] for known in WRITABLE)
+        raise MatshotError(f"{path.name} cannot be written: unknown format {suffix[1:]!r}. Choose from: {formats}.")
     longest = LONGEST_SIDE.get(suffix)
     if longest and max(width, height) > longest:
         raise MatshotError(
-            f"{path.name} would be {width} x {height} pixels and {suffix[1:].upper()} ends at {longest} a side; "
-            "choose .tif or .exr."
+            f"{path.name} would be {width} x {height} pixels, but {suffix[1:].upper()} is limited to {longest:,} "
+            "pixels per side; choose .tif or .exr."
         )
 
 
-def stored_depth(path: Path, wanted: Depth) -> Depth:
-    """The wanted depth, or the closest one that the format of ``path`` can hold.
+def stored_depth(path: Path, depth: Depth) -> Depth:
+    """The given depth, or the closest one that the format of ``path`` can hold.
 
     Raises:
-        MatshotError: for a depth that does not exist.
+        MatshotError: for an unknown depth.
     """
-    if wanted not in DEPTHS:
-        raise unknown_choice("depth", wanted, DEPTHS)
+    if depth not in DEPTHS:
+        raise unknown_choice("depth", depth, DEPTHS)
     offered = _DEPTHS_OF[path.suffix.lower()]
-    if wanted in offered:
-        return wanted
-    return offered[-1] if DEPTHS.index(wanted) > DEPTHS.index(offered[-1]) else offered[0]
+    if depth in offered:
+        return depth
+    return offered[-1] if DEPTHS.index(depth) > DEPTHS.index(offered[-1]) else offered[0]

@@ -1,4 +1,4 @@
-"""Tangent-space normal maps: what files hold, unit vectors, and the way between normals and height.
+"""Tangent-space normal maps: their encodings in files, unit vectors, conversion from and to height.
 
 In memory a normal is a unit vector with +X right, +Y up and +Z out of the surface, though rows count downward. A
 surface ``z(column, row)`` in pixels thus has the normal ``(-dz/dcolumn, dz/drow, 1)``, made unit.
@@ -50,7 +50,7 @@ def decoded_normals(values: Pixels, convention: Convention, signed: bool) -> Pix
     """
     channels = values.shape[2]
     if channels < 2:
-        raise MatshotError("A normal map has 2 to 4 channels; this image has one, so it may be a height map instead.")
+        raise MatshotError("A normal map has 2 to 4 channels, got 1; this image may be a height map.")
     vectors = np.array(values, dtype=np.float32)
     if not signed:
         vectors[..., :3] = vectors[..., :3] * 2 - 1
@@ -77,7 +77,7 @@ def encoded_normals(normals: Pixels, convention: Convention, *, signed: bool = F
         MatshotError: for less than 3 channels.
     """
     if normals.shape[2] < 3:
-        raise MatshotError(f"A normal map in memory has 3 components, not {normals.shape[2]}.")
+        raise MatshotError(f"Normals in memory have 3 or 4 channels, got {normals.shape[2]}.")
     values = np.array(normals, dtype=np.float32)
     if convention == "dx":
         values[..., 1] = -values[..., 1]
@@ -120,10 +120,10 @@ def normal_from_height(
         ``H x W x 3`` unit vectors, +X right, +Y up.
 
     Raises:
-        MatshotError: for more than one channel, or an unknown derivative.
+        MatshotError: for more than one channel or an unknown derivative.
     """
     if height.ndim == 3 and height.shape[2] != 1:
-        raise MatshotError(f"A height map has one channel, not {height.shape[2]}.")
+        raise MatshotError(f"A height map has one channel, got {height.shape[2]}.")
     if derivative not in ("spectral", "central"):
         raise unknown_choice("derivative", derivative, ("spectral", "central"))
     surface = height.reshape(height.shape[:2])
@@ -165,7 +165,7 @@ def height_from_normal(normals: Pixels, wrap: Wrap) -> Pixels:
         MatshotError: for less than 3 channels.
     """
     if normals.ndim != 3 or normals.shape[2] < 3:
-        raise MatshotError("Height is found from normals with 3 components.")
+        raise MatshotError("Height can be integrated only from normals with 3 or 4 channels.")
     rows, columns = normals.shape[:2]
     facing = np.maximum(normals[..., 2], np.float32(_LEAST_NZ))
     bases = (_Basis(rows, "y" in wrap, 0, halved="x" not in wrap), _Basis(columns, "x" in wrap, 1, halved=True))

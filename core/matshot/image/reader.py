@@ -17,7 +17,8 @@ from .normals import decoded_normals
 from .ocio import colorspace_conversion, linear_rec709
 from .types import Convention, Depth, Encoding, FileSource, Texture, Wrap
 
-_RIGHT_WAY_UP = 1
+#: EXIF orientation of pictures that are stored as they are seen.
+_UPRIGHT = 1
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -57,7 +58,7 @@ def read_texture(
     pixels, spec = _read_pixels(path)
     depth = _depth_of(spec)
     if not np.isfinite(pixels).all():
-        raise MatshotError(f"{path.name} holds NaN or infinite values; repair it in the program that rendered it.")
+        raise MatshotError(f"{path.name} contains NaN or infinite values; fix it in the program that rendered it.")
     if encoding == "auto":
         encoding = "srgb" if depth in ("uint8", "uint16") else "linear"
     signed = False
@@ -85,7 +86,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int, int]:
 
 
 def open_image(path: Path) -> Any:
-    """An image file opened for reading, after all that a sentence can say of it.
+    """Open an image file, after every check for which there is a better error than the library's.
 
     Raises:
         MatshotError: as :func:`read_texture`.
@@ -95,14 +96,14 @@ def open_image(path: Path) -> Any:
     if path.is_dir():
         raise MatshotError(f"{path} is a folder, not an image.")
     if path.suffix.lower() not in READABLE:
-        raise MatshotError(f"{path.name} is not an image that Matshot reads ({', '.join(s[1:] for s in READABLE)}).")
+        raise MatshotError(f"{path.name} is not an image of a supported format ({', '.join(s[1:] for s in READABLE)}).")
     if not os.access(path, os.R_OK):
-        raise MatshotError(f"{path.name} may not be read by this user.")
+        raise MatshotError(f"{path.name} cannot be read: permission denied.")
     if path.stat().st_size == 0:
         raise MatshotError(f"{path.name} is empty (0 bytes).")
     with path.open("rb") as file:
-        # libpng would tell it to the terminal, past the one sentence that an artist should get.
-        if file.read(8) == PNG_SIGNATURE and not png_ends(file):
+        # libpng would print this to the terminal, past the error that an artist should see.
+        if file.read(8) == PNG_SIGNATURE and not png_is_complete(file):
             raise MatshotError(f"{path.name} is damaged: it ends early.")
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
@@ -116,28 +117,28 @@ def open_image(path: Path) -> Any:
 def _read_pixels(path: Path) -> tuple[Pixels, oiio.ImageSpec]:
     with contextlib.closing(open_image(path)) as image:
         spec = image.spec()
-        _refuse_odd_kinds(path, spec)
+        _check_supported(path, spec)
         first, last = _channels(path, spec)
         values = image.read_image(0, 0, first, last, oiio.FLOAT)
-        said = image.geterror()
-    if values is None or said:
-        raise MatshotError(f"{path.name} is damaged: it ends early or its data is broken.", said)
+        message = image.geterror()
+    if values is None or message:
+        raise MatshotError(f"{path.name} is damaged: it ends early, or its data is corrupt.", message)
     pixels = np.asarray(values, dtype=np.float32).reshape(spec.height, spec.width, last - first)
-    orientation = spec.get_int_attribute("Orientation", _RIGHT_WAY_UP)
-    if orientation != _RIGHT_WAY_UP:
+    orientation = spec.get_int_attribute("Orientation", _UPRIGHT)
+    if orientation != _UPRIGHT:
         pixels = _upright(pixels, orientation)
     return pixels, spec
 
 
-def _refuse_odd_kinds(path: Path, spec: oiio.ImageSpec) -> None:
+def _check_supported(path: Path, spec: oiio.ImageSpec) -> None:
     spaces = (spec.get_string_attribute("jpeg:ColorSpace"), spec.get_string_attribute("tiff:ColorSpace"))
     if any(space in ("CMYK", "YCCK", "CIELAB") for space in spaces):
         kind = next(space for space in spaces if space)
         raise MatshotError(f"{path.name} is {kind}, a print color space; convert it to RGB first.")
     if spec.depth > 1:
-        raise MatshotError(f"{path.name} is a volume texture, which Matshot does not read.")
+        raise MatshotError(f"{path.name} is a volume texture, which is not supported.")
     if spec.get_string_attribute("textureformat").startswith("CubeFace"):
-        raise MatshotError(f"{path.name} is a cube map, which Matshot does not read.")
+        raise MatshotError(f"{path.name} is a cube map, which is not supported.")
 
 
 def _channels(path: Path, spec: oiio.ImageSpec) -> tuple[int, int]:
@@ -145,11 +146,11 @@ def _channels(path: Path, spec: oiio.ImageSpec) -> tuple[int, int]:
     names = [name.upper() for name in spec.channelnames]
     if spec.nchannels <= 4:
         return 0, spec.nchannels
-    for wanted in (["R", "G", "B", "A"], ["R", "G", "B"]):
-        for start in range(len(names) - len(wanted) + 1):
-            if names[start : start + len(wanted)] == wanted:
-                return start, start + len(wanted)
-    raise MatshotError(f"{path.name} has {spec.nchannels} channels and no RGB among them; Matshot takes 1 to 4.")
+    for layer in (["R", "G", "B", "A"], ["R", "G", "B"]):
+        for start in range(len(names) - len(layer) + 1):
+            if names[start : start + len(layer)] == layer:
+                return start, start + len(layer)
+    raise MatshotError(f"{path.name} has {spec.nchannels} channels without RGB among them; 1 to 4 are supported.")
 
 
 def _depth_of(spec: oiio.ImageSpec) -> Depth:
@@ -178,14 +179,14 @@ def has_associated_alpha(spec: oiio.ImageSpec) -> bool:
 
 
 def _unassociated(pixels: Pixels) -> Pixels:
-    """Divide color by alpha; where alpha is 0 nothing can be said and color stays."""
+    """Color divided by alpha; where alpha is 0 it is unknown, and the stored color stays."""
     alpha = pixels[..., -1:]
     divisor = np.where(alpha > 0, alpha, 1)
     return np.concatenate([pixels[..., :-1] / divisor, alpha], axis=2).astype(np.float32)
 
 
-def png_ends(file: IO[bytes]) -> bool:
-    """Follow the chunks of a PNG, whose signature has been read, to its IEND."""
+def png_is_complete(file: IO[bytes]) -> bool:
+    """Whether the chunks of a PNG, whose signature has been read, lead to its end."""
     while len(head := file.read(8)) == 8:
         if head[4:] == b"IEND":
             return len(file.read(4)) == 4

@@ -12,12 +12,16 @@ import OpenImageIO as oiio
 from ..errors import MatshotError, unknown_choice
 from .color import Pixels
 
+#: What the numbers of a texture mean, see :class:`Texture`.
 Encoding = Literal["srgb", "linear", "normal", "data"]
 
+#: Axes on which a texture repeats.
 Wrap = Literal["none", "x", "y", "xy"]
 
+#: Bits of a sample in a file.
 Depth = Literal["uint8", "uint16", "half", "float"]
 
+#: Green of a normal map in a file: +Y up as in OpenGL, or down as in DirectX.
 Convention = Literal["gl", "dx"]
 
 ENCODINGS: tuple[str, ...] = get_args(Encoding)
@@ -29,13 +33,13 @@ DEPTHS: tuple[str, ...] = get_args(Depth)
 
 @dataclass(frozen=True)
 class FileSource:
-    """What a file said besides its pixels, so that a result can be stored alike.
+    """What a file holds besides its pixels, so that a result can be stored alike.
 
     Attributes:
         path: where it came from.
         depth: bits per sample.
         attributes: metadata (ICC profile, EXIF, XMP, resolution ...) as OpenImageIO keeps it.
-        colorspace: OCIO name of the file's color space when one was asked for, else empty.
+        colorspace: OCIO name of the file's color space if it was given, else empty.
         convention: of a normal map's green channel.
         signed: whether normals are stored in [-1, 1] instead of [0, 1].
     """
@@ -78,7 +82,7 @@ class Texture:
     source: FileSource | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Check the contract once, where a texture is made."""
+        """Check the contract."""
         if self.pixels.ndim != 3 or not 1 <= self.pixels.shape[2] <= 4 or 0 in self.pixels.shape:
             raise MatshotError(f"A texture has 1 to 4 channels and at least one pixel, not shape {self.pixels.shape}.")
         if self.pixels.dtype != np.float32:

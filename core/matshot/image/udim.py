@@ -16,7 +16,9 @@ from ..errors import MatshotError
 from .color import Pixels
 from .reader import read_texture
 
+#: A file name with the number of a tile.
 _NUMBER = re.compile(r"(?P<head>.+[._])(?P<tile>1\d{3})(?P<tail>\.[^.]+)$")
+#: Stands for the number in a pattern.
 TOKEN = "<UDIM>"
 
 
@@ -34,7 +36,7 @@ class UdimSet:
 
 
 def udim_sets(paths: Iterable[Path]) -> tuple[list[UdimSet], list[Path]]:
-    """Sort files into UDIM sets of two tiles and more, and files that stand alone."""
+    """UDIM sets of two tiles and more among files, and the files that stand alone."""
     found: dict[Path, dict[int, Path]] = {}
     alone = []
     for path in paths:

@@ -1,4 +1,4 @@
-"""Does a texture wrap? Measured at its edges."""
+"""Detection of the axes on which a texture wraps."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def measured_wrap(pixels: Pixels) -> Wrap:
 
     The step across the edge (last row to first) of a texture that wraps is like its steps inside; that of one that
     does not is like the difference of two rows far apart. So it may be a little rougher than 98 % of the steps inside,
-    or as rough as the roughest, for the edge may lie on a joint between bricks. On noise nothing can be told, and
-    nothing is lost by taking it to wrap.
+    or as rough as the roughest, for the edge may lie on a joint between bricks. Noise tells nothing either
+    way, and nothing is lost by treating it as wrapping.
 
     Args:
         pixels: ``H x W x C``, any encoding.

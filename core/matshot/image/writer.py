@@ -20,16 +20,18 @@ from .color import Pixels, linear_from_srgb, srgb_from_linear
 from .formats import COLOR_ONLY, NO_ALPHA, check_target, stored_depth
 from .normals import encoded_normals
 from .ocio import colorspace_conversion, linear_rec709
-from .reader import PNG_SIGNATURE, has_associated_alpha, open_image, png_ends
+from .reader import PNG_SIGNATURE, has_associated_alpha, open_image, png_is_complete
 from .types import Depth, Texture
 
-#: Their libraries do not survive a full disk: libjpeg ends the process, libwebp never returns. Room for the largest
-#: file that can come of it is therefore proven first: noise takes 1.14 bytes a sample, and metadata comes on top.
+#: Formats whose libraries do not survive a full disk: libjpeg ends the process, libwebp never returns. Space for the
+#: largest possible file is therefore reserved first.
 _FATAL_WHEN_FULL = (".jpg", ".jpeg", ".webp")
 
-_MOST_BYTES_PER_SAMPLE = 1.5
+#: Bytes of a compressed sample at most; noise takes 1.14.
+_MAX_BYTES_PER_SAMPLE = 1.5
 
-_MOST_METADATA = 1 << 20
+#: Bytes of metadata at most.
+_MAX_METADATA = 1 << 20
 
 #: Attributes that describe the old pixels, not the picture, and would lie in a new file.
 _STALE = (
@@ -68,8 +70,8 @@ _STALE = (
     "fovcot",
 )
 
-#: What OpenImageIO says when it closes a sound TIFF that has no EXIF.
-_EXIF_NONSENSE = "failed TIFFWriteCustomDirectory() of the Exif data"
+#: What OpenImageIO reports when it closes a valid TIFF that has no EXIF.
+_FALSE_ALARM = "failed TIFFWriteCustomDirectory() of the Exif data"
 
 _OIIO_DEPTH = {"uint8": oiio.UINT8, "uint16": oiio.UINT16, "half": oiio.HALF, "float": oiio.FLOAT}
 
@@ -129,7 +131,7 @@ class TextureWriter:
         check_target(self.path, width, height)
         self.depth = stored_depth(self.path, depth or (like.source.depth if like.source else "uint8"))
         if channels in (2, 4) and suffix in NO_ALPHA:
-            raise MatshotError(f"{suffix[1:].upper()} files hold no alpha; choose .png, .tif, .tga or .exr.")
+            raise MatshotError(f"{suffix[1:].upper()} files have no alpha channel; choose .png, .tif, .tga or .exr.")
         if channels == 4 and suffix == ".webp" and like.encoding in ("data", "normal"):
             raise MatshotError("WebP files lose three channels wherever the fourth is 0; choose .png, .tif or .tga.")
         self._gray_to_rgb = channels < 3 and suffix in COLOR_ONLY
@@ -142,15 +144,15 @@ class TextureWriter:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise MatshotError(f"The folder {self.path.parent} cannot be made: {os_reason(error)}.") from error
+            raise MatshotError(f"The folder {self.path.parent} cannot be created: {os_reason(error)}.") from error
         if not os.access(self.path.parent, os.W_OK):
-            raise MatshotError(f"The folder {self.path.parent} cannot be written to.")
+            raise MatshotError(f"The folder {self.path.parent} cannot be written: permission denied.")
         if self.path.is_dir():
             raise MatshotError(f"{self.path} is a folder; give the result another name.")
         if self.path.exists() and not os.access(self.path, os.W_OK):
-            raise MatshotError(f"{self.path.name} is read-only and stays as it is.")
+            raise MatshotError(f"{self.path.name} is read-only; make it writable, or choose another name.")
         if self.path.suffix.lower() in _FATAL_WHEN_FULL:
-            self._prove_room()
+            self._reserve_space()
         self._output = oiio.ImageOutput.create(str(self._temporary))
         if self._output is None or not self._output.open(str(self._temporary), self._spec()):
             self._fail()
@@ -165,13 +167,13 @@ class TextureWriter:
             return
         if self._rows != self.height:
             self._discard()
-            raise MatshotError(f"{self.path.name} was not finished: {self._rows} of {self.height} rows were made.")
-        if not self._output.close() or (self._output.has_error and _EXIF_NONSENSE not in self._output.geterror(False)):
+            raise MatshotError(f"{self.path.name} was not finished: {self._rows} of {self.height} rows were written.")
+        if not self._output.close() or (self._output.has_error and _FALSE_ALARM not in self._output.geterror(False)):
             self._fail()
         self._output = None
         try:
             flush(self._temporary)
-            if not _is_whole(self._temporary):
+            if not _is_complete(self._temporary):
                 self._fail()
             self._temporary.replace(self.path)
         except OSError as problem:
@@ -182,7 +184,7 @@ class TextureWriter:
         """Add rows ``n x W x C`` below those written so far, in the texture's own encoding."""
         values = self._stored(rows)
         start = self._rows
-        if self.path.suffix.lower() in _FATAL_WHEN_FULL and self._free() < self._most_bytes(self.height - start):
+        if self.path.suffix.lower() in _FATAL_WHEN_FULL and self._free() < self._max_bytes(self.height - start):
             self._fail()
         if not self._output.write_scanlines(start, start + len(values), 0, values):
             self._fail()
@@ -223,19 +225,19 @@ class TextureWriter:
     def _stored(self, rows: Pixels) -> NDArray[Any]:
         texture, source = self.like, self.like.source
         values = rows
-        whole = self.depth in ("uint8", "uint16")
+        integer = self.depth in ("uint8", "uint16")
         if texture.encoding == "normal":
             convention = source.convention if source else "gl"
-            values = encoded_normals(values, convention, signed=bool(source and source.signed and not whole))
+            values = encoded_normals(values, convention, signed=bool(source and source.signed and not integer))
         elif texture.encoding in ("srgb", "linear"):
-            values = self._stored_color(values, whole)
+            values = self._stored_color(values, integer)
         if self.path.suffix.lower() == ".exr" and texture.alpha is not None and texture.encoding in ("srgb", "linear"):
             values = self._associated(values)
         if self._gray_to_rgb:
             values = np.concatenate([np.repeat(values[..., :1], 3, axis=2), values[..., 1:]], axis=2)
         if self.path.suffix.lower() == ".hdr":
-            values = _evened_rgbe(values)
-        if whole:
+            values = _rounded_rgbe(values)
+        if integer:
             top = 255 if self.depth == "uint8" else 65535
             values = np.rint(values.clip(0, 1) * np.float32(top)).astype(self.depth)
         elif self.depth == "half":
@@ -245,25 +247,27 @@ class TextureWriter:
     def _associated(self, values: Pixels) -> Pixels:
         """Color times alpha. Light without coverage, as of a flame, goes back as it came from such a file."""
         source, alpha = self.like.source, values[..., -1:]
-        came_so = source is not None and source.attributes is not None and has_associated_alpha(source.attributes)
-        factor = np.where(alpha > 0, alpha, 1) if came_so else alpha
+        was_associated = (
+            source is not None and source.attributes is not None and has_associated_alpha(source.attributes)
+        )
+        factor = np.where(alpha > 0, alpha, 1) if was_associated else alpha
         return np.concatenate([values[..., :-1] * factor, alpha], axis=2)
 
-    def _stored_color(self, values: Pixels, whole: bool) -> Pixels:
+    def _stored_color(self, values: Pixels, integer: bool) -> Pixels:
         texture, source = self.like, self.like.source
         channels = values.shape[2] - (values.shape[2] in (2, 4))
         color, alpha = values[..., :channels], values[..., channels:]
-        same_depth = source is not None and (source.depth in ("uint8", "uint16")) == whole
+        same_depth = source is not None and (source.depth in ("uint8", "uint16")) == integer
         if source is not None and source.colorspace and texture.encoding == "linear":
             return colorspace_conversion(values, linear_rec709(), source.colorspace)
-        if texture.encoding == "linear" and whole and not (source and same_depth):
+        if texture.encoding == "linear" and integer and not (source and same_depth):
             color = srgb_from_linear(color)
-        elif texture.encoding == "srgb" and not whole and not (source and same_depth):
+        elif texture.encoding == "srgb" and not integer and not (source and same_depth):
             color = linear_from_srgb(color)
         return np.concatenate([color, alpha], axis=2) if alpha.shape[2] else color
 
-    def _most_bytes(self, rows: int) -> int:
-        return int(rows * self.width * 4 * _MOST_BYTES_PER_SAMPLE) + _MOST_METADATA
+    def _max_bytes(self, rows: int) -> int:
+        return int(rows * self.width * 4 * _MAX_BYTES_PER_SAMPLE) + _MAX_METADATA
 
     def _free(self) -> int:
         try:
@@ -271,9 +275,9 @@ class TextureWriter:
         except OSError:  # a share that went away; what fails then is the writing itself
             return sys.maxsize
 
-    def _prove_room(self) -> None:
-        """Make the temporary file as large as the result can become; the library begins it anew."""
-        most = self._most_bytes(self.height)
+    def _reserve_space(self) -> None:
+        """Make the temporary file as large as the result can become; the library starts it over."""
+        most = self._max_bytes(self.height)
         if self._free() < most:
             self._fail()
         try:
@@ -287,16 +291,16 @@ class TextureWriter:
             raise MatshotError(f"{self.path.name} could not be written: {os_reason(error)}.") from error
 
     def _fail(self) -> None:
-        said = ((self._output.geterror() if self._output is not None else "") or oiio.geterror()).strip()
+        message = ((self._output.geterror() if self._output is not None else "") or oiio.geterror()).strip()
         free = self._free()
         self._discard()
-        if "No space left" in said or free < _MOST_METADATA:
+        if "No space left" in message or free < _MAX_METADATA:
             reason = "the disk is full"
-        elif self.path.suffix.lower() in _FATAL_WHEN_FULL and free < self._most_bytes(self.height):
-            reason = "there is not enough room on the disk"
+        elif self.path.suffix.lower() in _FATAL_WHEN_FULL and free < self._max_bytes(self.height):
+            reason = "there is not enough space on the disk"
         else:
-            reason = "the disk took only a part of it" if self._opened else "the file cannot be made there"
-        raise MatshotError(f"{self.path.name} could not be written: {reason}.", said)
+            reason = "only a part of it could be stored" if self._opened else "the file cannot be created"
+        raise MatshotError(f"{self.path.name} could not be written: {reason}.", message)
 
     def _discard(self) -> None:
         if self._output is not None:
@@ -305,8 +309,8 @@ class TextureWriter:
         self._temporary.unlink(missing_ok=True)
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether a file that was just written has its end.
+def _is_complete(path: Path) -> bool:
+    """Whether a file that was just written is complete.
 
     What a library still holds when it closes a file is lost in silence on a full disk, and for PNG, TGA, BMP and HDR
     so is most of what came before. Looking at the end of the structure, or at the outermost rows, is enough: bytes
@@ -316,7 +320,7 @@ def _is_whole(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(8)
         if suffix == ".png":
-            return head == PNG_SIGNATURE and png_ends(file)
+            return head == PNG_SIGNATURE and png_is_complete(file)
         if suffix == ".webp":
             return size == int.from_bytes(head[4:], "little") + 8
         end = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".tga": b"TRUEVISION-XFILE.\0"}.get(suffix, b"")
@@ -334,8 +338,8 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
-def _evened_rgbe(values: Pixels) -> Pixels:
-    """Half a step more: the writer of Radiance files (RGBE, Ward 1991) cuts mantissas off, and so rounds them."""
+def _rounded_rgbe(values: Pixels) -> Pixels:
+    """Half a step more, so that truncation by the writer of Radiance files (RGBE, Ward 1991) is rounding."""
     brightest = values.max(axis=2, keepdims=True)
     _, exponent = np.frexp(brightest)
     half_step = np.where(brightest > 1e-30, np.ldexp(np.float32(0.5), exponent - 8), 0)

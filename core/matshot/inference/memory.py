@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from matshot_host.tools import MEMORY_FORM
+
 from ..errors import MatshotError
 from .tiling import SMALLEST_TILE, Operator
 
@@ -33,10 +35,10 @@ def bytes_from_text(text: str) -> int:
     Raises:
         MatshotError: for anything else.
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
-    if match is None or float(match[1]) <= 0:
-        raise MatshotError(f"{text!r} is not an amount of memory; write for example 2G or 800M.")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    if re.fullmatch(MEMORY_FORM.pattern, text) is None:
+        raise MatshotError(f"{text!r} is not an amount of memory. Write it as 2G or 800M.")
+    (number, unit), *_ = re.findall("([0-9.]+) *([KMGT]?)", text.upper())
+    return int(float(number) * _UNITS[unit])
 
 
 def memory_budget(text: str = "") -> int:

@@ -11,17 +11,18 @@ import io
 import logging
 import os
 from functools import cache, lru_cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import DEVICE
+
+from ..errors import MatshotError
 from .cards import Card
 from .gpu import nvidia_gpus
 
 Device = Literal["auto", "cpu", "cuda"]
-DEVICES: tuple[str, ...] = get_args(Device)
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 INSTALL_CUDA = "pip install 'matshot[cuda]'"
@@ -141,8 +142,7 @@ def usable_threads() -> int:
 
 
 def _session(card: Card, device: Device, threads: int) -> tuple[Any, bool]:
-    if device not in DEVICES:
-        raise unknown_choice("device", device, DEVICES)
+    DEVICE.check(device)
     ort = onnxruntime()
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL

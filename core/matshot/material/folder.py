@@ -1,4 +1,4 @@
-"""Materials: named maps that describe one surface, pixel for pixel, and the folders they live in.
+"""Material folders: found, read and written.
 
 A folder is read by its ``material.json`` or, if it has none, by the names of its files: ambientCG, Poly Haven,
 Substance and the suffixes of game engines are known. :meth:`MaterialFolder.explanation` says what was guessed.
@@ -26,11 +26,21 @@ from .map_names import BREAK, STORAGE, MapGuess, guess_map
 from .record import RECORD, description_of, with_convention, write_record
 from .types import MAP_KINDS, SCALARS, MapKind, Material, map_encoding, map_kind, map_stem
 
-#: Eight bits of height are terraces, and eight bits of a normal map are visible in reflections.
-_FINE = ("height", "normal")
+#: Maps that are stored with 16 bits: 8 bits of height are terraces, and those of a normal map show in reflections.
+_SIXTEEN_BIT = ("height", "normal")
 
 #: Largest difference of R, G and B in a gray picture that was stored as a color JPEG.
-_GREY = 3 / 255
+_GRAY = 3 / 255
+
+
+#: Conventions as people call them.
+_CONVENTION_NAMES: dict[Convention, str] = {"gl": "OpenGL (+Y up)", "dx": "DirectX (+Y down)"}
+
+#: Last words in the names of renderings that lie beside the maps.
+_PICTURES = ("preview", "thumbnail", "thumb", "render", "cover")
+
+#: Which of two files with the same map is read: the one that can hold more.
+_SUFFIX_RANK = {suffix: rank for rank, suffix in enumerate((".exr", ".tif", ".tiff", ".png"))}
 
 
 @dataclass(frozen=True)
@@ -63,35 +73,26 @@ class MaterialFolder:
         name: of the material.
         entries: its maps, one of each kind.
         description: contents of ``material.json``, or empty.
-        left_out: sentences about files that are not read.
+        ignored: a sentence for each file that is not read.
     """
 
     path: Path
     name: str
     entries: tuple[MapEntry, ...]
     description: Mapping[str, Any] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     def explanation(self) -> list[str]:
-        """What each file was taken for and why, a line each."""
-        return [f"{entry.path.name}: {entry.kind}, {entry.reason}" for entry in self.entries] + list(self.left_out)
-
-
-_CONVENTION_NAMES: dict[Convention, str] = {"gl": "OpenGL (+Y up)", "dx": "DirectX (+Y down)"}
-
-#: Names of renderings that lie beside the maps.
-_PICTURES = ("preview", "thumbnail", "thumb", "render", "cover")
-
-#: Which of two files with the same map is read: the one that can hold more.
-_SUFFIX_RANK = {suffix: rank for rank, suffix in enumerate((".exr", ".tif", ".tiff", ".png"))}
+        """Which map each file holds and how this is known, a line each."""
+        return [f"{entry.path.name}: {entry.kind}, {entry.reason}" for entry in self.entries] + list(self.ignored)
 
 
 def find_material(folder: str | os.PathLike[str]) -> MaterialFolder | None:
-    """The material that a folder holds, None if it is not a material folder.
+    """The material in a folder, None if it is not a material folder.
 
-    It is one if it has a ``material.json``, or at least two images whose names say that they are different maps with
-    the same base. It is none if a second base or any other picture lies there, save a preview. Of several files with
-    the same map, an OpenGL normal comes before a DirectX one, then the deeper format, then the larger file.
+    A folder is one if it has a ``material.json``, or at least two images whose names say that they are different maps
+    with the same base; a second base or any other picture, except a preview, makes it an ordinary folder. Of several
+    files with the same map, an OpenGL normal comes before a DirectX one, then the deeper format, then the larger file.
 
     Raises:
         MatshotError: if ``material.json`` is damaged or names files that are not there.
@@ -112,7 +113,7 @@ def load_material(folder: str | os.PathLike[str] | MaterialFolder, *, wrap: Wrap
     :meth:`Material.unpacked`.
 
     Args:
-        folder: its path, or what :func:`find_material` found.
+        folder: its path, or the result of :func:`find_material`.
         wrap: axes on which the maps repeat, if known; else what ``material.json`` says, else ``none``.
 
     Raises:
@@ -158,12 +159,12 @@ def save_material(
 ) -> Path:
     """Write a material folder: its maps under Matshot's names, ``material.mtlx`` and ``material.json``.
 
-    Everything is written aside first and then moved in, the description last; when something fails, what was in the
-    folder is still there and still fits together.
+    Everything is staged first and then moved in, the description last; when something fails, the folder's previous
+    contents are still there and still consistent.
 
     Args:
         material: to write.
-        folder: target, made if it does not exist.
+        folder: target, created if it does not exist.
         suffix: format of the maps; None for that of each map's source, and PNG without one.
         depth: bits of all maps; else each map keeps those of its source, and new maps get 8, heights and normals 16.
         convention: of the normal map: ``gl`` (+Y up) or ``dx`` (+Y down).
@@ -183,7 +184,7 @@ def save_material(
     with staging_folder(folder) as aside:
         for kind, texture in material.maps.items():
             stored = with_convention(texture, convention) if kind == "normal" else texture
-            fallback: Depth = "uint16" if kind in _FINE else "uint8"
+            fallback: Depth = "uint16" if kind in _SIXTEEN_BIT else "uint8"
             write_texture(stored, aside / files[kind], depth=depth or (None if texture.source else fallback))
         write_record(description_of(material, files, convention, depth), aside, folder)
         move_files((*files.values(), *RECORD), aside, folder)
@@ -209,25 +210,27 @@ def _guessed(folder: Path, images: list[Path], description: Mapping[str, Any]) -
     base = bases.pop()
     if not all(_is_preview(other, base) for other in others):
         return None
-    left_out = [f"{other.name}: left out, a picture of the material" for other in others]
+    ignored = [f"{other.name}: ignored, a picture of the material" for other in others]
     entries: dict[MapKind, MapEntry] = {}
     for path, guess in sorted(guesses, key=_preference):
         if guess.kind in entries:
-            left_out.append(f"{path.name}: left out, {entries[guess.kind].path.name} holds the same map")
+            ignored.append(f"{path.name}: ignored, {entries[guess.kind].path.name} holds the same map")
         else:
             entries[guess.kind] = _entry(path, guess)
     ordered = tuple(sorted(entries.values(), key=lambda entry: MAP_KINDS.index(entry.kind)))
-    return MaterialFolder(folder, _name(guesses, base) or folder.resolve().name, ordered, description, tuple(left_out))
+    return MaterialFolder(
+        folder, _material_name(guesses, base) or folder.resolve().name, ordered, description, tuple(ignored)
+    )
 
 
-def _name(guesses: list[tuple[Path, MapGuess]], base: str) -> str:
-    """The base as the files spell it."""
+def _material_name(guesses: list[tuple[Path, MapGuess]], base: str) -> str:
+    """The material's name: the base, as the files spell it."""
     stem = guesses[0][0].stem
     return stem[: len(base)] if stem.lower().startswith(base) else base
 
 
-def _preference(guessed: tuple[Path, MapGuess]) -> tuple[bool, int, int, str]:
-    path, guess = guessed
+def _preference(candidate: tuple[Path, MapGuess]) -> tuple[bool, int, int, str]:
+    path, guess = candidate
     rank = _SUFFIX_RANK.get(path.suffix.lower(), len(_SUFFIX_RANK))
     return guess.stated and guess.convention == "dx", rank, -path.stat().st_size, path.name
 
@@ -236,7 +239,7 @@ def _entry(path: Path, guess: MapGuess) -> MapEntry:
     reason = f"by its {guess.scheme} name" if guess.scheme != "plain" else "by its name"
     if guess.kind == "normal":
         way = _CONVENTION_NAMES[guess.convention]
-        reason += f", {way}" if guess.stated else f", taken as {way} since the name does not say"
+        reason += f", {way}" if guess.stated else f", assumed {way}, since the name does not say"
     return MapEntry(path, guess.kind, guess.encoding, guess.convention, reason)
 
 
@@ -246,7 +249,7 @@ def _is_preview(image: Path, base: str) -> bool:
 
 
 def _described(folder: Path) -> MaterialFolder:
-    """A folder by its ``material.json``; one that lists no maps is read by the names of the files."""
+    """A folder by its ``material.json``; if that lists no maps, by the names of the files."""
     file = folder / DESCRIPTION
     description = read_description(str(folder))
     maps = described_maps(description, str(folder))
@@ -254,18 +257,18 @@ def _described(folder: Path) -> MaterialFolder:
         images = sorted(image for image in folder.iterdir() if _is_image(image))
         found = _guessed(folder, images, description)
         if found is None:
-            raise MatshotError(f"{file} lists no maps, and the names of the files beside it do not tell them.")
+            raise MatshotError(f"{file} lists no maps, and the names of the files beside it do not identify any.")
         return replace(found, name=description.get("name") or found.name)
     check_files(maps, str(folder))
     entries = []
-    for name, said in maps.items():
+    for name, stored in maps.items():
         kind = map_kind(name)
-        convention: Convention = "dx" if said.convention == "dx" else "gl"
+        convention: Convention = "dx" if stored.convention == "dx" else "gl"
         reason = f"by {DESCRIPTION}"
         if kind == "normal":
             reason += f", {_CONVENTION_NAMES[convention]}"
         path = folder / description["maps"][name]["file"]
-        entries.append(MapEntry(path, kind, map_encoding(kind), convention, reason, said.colorspace))
+        entries.append(MapEntry(path, kind, map_encoding(kind), convention, reason, stored.colorspace))
     return MaterialFolder(folder, description.get("name") or folder.resolve().name, tuple(entries), description)
 
 
@@ -281,11 +284,11 @@ def _read_map(entry: MapEntry, wrap: Wrap) -> Texture:
 
 
 def _scalar(texture: Texture) -> Texture:
-    """One channel: gray as it is, of different channels their mean; alpha says nothing in such a map."""
+    """One channel: that of a gray picture, else the mean of the channels; alpha has no meaning in such a map."""
     color = texture.color
     if color.shape[2] == 1:
         return texture.with_pixels(np.ascontiguousarray(color))
-    alike = float(np.ptp(color, axis=2).max()) <= _GREY
+    alike = float(np.ptp(color, axis=2).max()) <= _GRAY
     # Green carries the most of a JPEG's luma; of equal channels any will do, and exactly.
     one = color[..., 1:2] if alike else color.mean(axis=2, keepdims=True)
     return texture.with_pixels(np.ascontiguousarray(one, dtype=np.float32))

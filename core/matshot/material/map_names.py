@@ -1,4 +1,4 @@
-"""What a file name says about a map."""
+"""Maps by their file names: the naming schemes of texture libraries, tools and engines."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .types import MapKind, map_encoding
 
 @dataclass(frozen=True)
 class MapGuess:
-    """What a file name says about a map.
+    """The map that a file name indicates.
 
     Attributes:
         kind: of the map.
         convention: of a normal map's green channel.
-        stated: whether the name states the convention; else it is what the scheme's users mostly mean.
+        stated: whether the name states the convention; else it is the scheme's usual one.
         scheme: naming scheme that the name follows.
         base: what remains of the name, in lower case; the same for all maps of a material.
         sure: False where the last word also ends ordinary names (``rusty_metal``, ``door_r``), so that a single image
-            is better taken as a color one.
+            is better treated as a color one.
     """
 
     kind: MapKind
@@ -37,12 +37,14 @@ class MapGuess:
 
     @property
     def encoding(self) -> Encoding:
-        """That the pixels get; see :func:`map_encoding`."""
+        """Of the pixels; see :func:`map_encoding`."""
         return map_encoding(self.kind)
 
 
+#: Words for a normal map.
 _NORMAL_WORDS = ("normal", "normals", "normalmap", "nor", "norm", "nrm", "nml", "n")
 
+#: Words for its convention, alone or at the end of those.
 _CONVENTION_WORDS: dict[str, Convention] = {
     "gl": "gl",
     "ogl": "gl",
@@ -70,31 +72,37 @@ _WORDS: dict[str, MapKind] = {
     **dict.fromkeys(("orm", "arm", "occlusionroughnessmetallic"), "orm"),
 }
 
-#: Packed in an order that is not read; without this the last word alone would be taken for the map.
-_FOREIGN = ("metallicroughness", "roughnessmetallic", "metalrough", "metallicsmoothness")
+#: Maps packed in an order that is not supported; otherwise the last word alone would name the map.
+_UNSUPPORTED = ("metallicroughness", "roughnessmetallic", "metalrough", "metallicsmoothness")
 
 #: Words that end the names of ordinary pictures too.
-_DOUBTFUL = (
+_AMBIGUOUS = (
     *("d", "n", "r", "m", "h", "e"),
     *("col", "color", "colour", "diff", "metal", "rough", "bump", "alpha", "cutout", "reflection", "arm", "occlusion"),
 )
 
-#: Words that say how a map is stored, not which it is.
+#: Words for how a map is stored, not for which it is.
 STORAGE = re.compile(
     r"\d{1,2}k|jpe?g|png|exr|tiff?|tga|bmp|webp|hdr|dds|(8|16|32)-?bit|256|512|1024|2048|4096|8192|16384"
     r"|\d+x\d+|srgb|raw|linear"
 )
 
+#: The number of a UDIM tile, which is neither a size nor part of a date.
 _UDIM = re.compile(r"(\.1\d{3}|_1(?!024$)[0-9]{3})$")
 
+#: Between words.
 BREAK = re.compile(r"[\s._-]+")
 
+#: ``Bricks001_2K-JPG_Color``.
 _AMBIENTCG = re.compile(r".+_\d+K(-[A-Z]+)?_[A-Za-z]+")
 
+#: ``rock_face_diff_2k``.
 _POLYHAVEN = re.compile(r".+_\d+k")
 
+#: ``T_Wall_N``.
 _UNREAL = re.compile(r"T_.+", re.IGNORECASE)
 
+#: ``Wall_BaseColor``.
 _SUBSTANCE = re.compile(
     r".+_(BaseColor|Base_Color|Normal|Normal_OpenGL|Normal_DirectX|Roughness|Metallic|Height|AmbientOcclusion"
     r"|Ambient_Occlusion|Mixed_AO|Emissive|Opacity|OcclusionRoughnessMetallic|Specular|Glossiness|Diffuse)"
@@ -102,10 +110,10 @@ _SUBSTANCE = re.compile(
 
 
 def guess_map(path: str | os.PathLike[str]) -> MapGuess | None:
-    """What a file name says about a map, None if nothing. The file need not exist.
+    """The map that a file name indicates, None if it indicates none. The file need not exist.
 
-    Words are parted by ``_``, ``-``, ``.`` or spaces; upper and lower case are alike. Words about storage (``2K``,
-    ``JPG``, ``16bit``) are passed over, and a UDIM number (``.1001``) becomes part of the base.
+    Words are separated by ``_``, ``-``, ``.`` or spaces; upper and lower case are alike. Words about storage (``2K``,
+    ``JPG``, ``16bit``) are skipped, and a UDIM number (``.1001``) becomes part of the base.
     """
     path = Path(path)
     if path.suffix.lower() not in READABLE:
@@ -117,16 +125,16 @@ def guess_map(path: str | os.PathLike[str]) -> MapGuess | None:
     meaning = [word for word in words if word and not STORAGE.fullmatch(word)]
     for count in (3, 2, 1):
         joined = "".join(meaning[-count:])
-        if len(meaning) < count or joined in _FOREIGN:
+        if len(meaning) < count or joined in _UNSUPPORTED:
             continue
         kind = _WORDS.get(joined)
         base = "_".join(meaning[:-count])
         if kind is None or (len(joined) == 1 and not base):
             continue
-        if count == 1 and "".join(meaning[-2:]) in _FOREIGN:
+        if count == 1 and "".join(meaning[-2:]) in _UNSUPPORTED:
             return None
         scheme = _scheme(stem, base)
-        sure = joined not in _DOUBTFUL or scheme in ("ambientCG", "Poly Haven", "Unreal")
+        sure = joined not in _AMBIGUOUS or scheme in ("ambientCG", "Poly Haven", "Unreal")
         stated = _convention(joined)
         # Unreal's own naming means files made for Unreal, which reads DirectX normals.
         convention = stated or ("dx" if kind == "normal" and scheme == "Unreal" else "gl")

@@ -29,9 +29,11 @@ from matshot_host.graph import (
     Turn,
 )
 
+#: Of MaterialX.
 _VERSION = "1.39"
-#: What the document calls linear color, which it computes in, color encoded for display, and what is no color.
+#: The color space that the document computes in.
 _LINEAR = "lin_rec709"
+#: Color spaces of files, by encoding.
 _COLORSPACES = {"linear": _LINEAR, "srgb": "srgb_texture", "data": "none"}
 
 #: A dielectric's reflectance at normal incidence for each unit of specular.
@@ -57,6 +59,7 @@ class _Shader:
     squares: float
 
 
+#: The shaders that a document describes the material for.
 _SHADERS = (
     _Shader(
         "open_pbr_surface",
@@ -107,7 +110,9 @@ class _Port:
     kind: str
 
 
+#: What an input can be.
 _Value = _Port | int | float | str | tuple[float, ...]
+#: MaterialX types of Python's.
 _KINDS = {int: "integer", float: "float", str: "string"}
 
 
@@ -134,22 +139,22 @@ def material_document(graph: MaterialGraph, folder: str | os.PathLike[str]) -> s
     """
     name = _name(graph.name)
     root = ET.Element("materialx", version=_VERSION, colorspace=_LINEAR)
-    written = _Graph(root, f"NG_{name}", graph.mapping.tiling)
+    node_graph = _Graph(root, f"NG_{name}", graph.mapping.tiling)
     ports: dict[str, _Port] = {}
     for node in graph.nodes:
-        ports[node.name] = _written(written, node, ports, Path(folder))
-    displacement = _displacement(root, written, ports, graph.displacement, name)
+        ports[node.name] = _document_node(node_graph, node, ports, Path(folder))
+    displacement = _displacement(root, node_graph, ports, graph.displacement, name)
     if graph.occlusion:
-        written.output("ambient_occlusion", ports[graph.occlusion])
+        node_graph.output("ambient_occlusion", ports[graph.occlusion])
     for shader in _SHADERS:
         shading = ET.SubElement(root, shader.node, name=f"SR_{name}{shader.suffix}", type="surfaceshader")
-        for meaning, value in _shader_inputs(written, graph, ports, shader).items():
-            _add_input(shading, shader.inputs[meaning], value, written)
-        made = ET.SubElement(root, "surfacematerial", name=f"{name}{shader.suffix}", type="material")
-        _add_input(made, "surfaceshader", _Port(shading.attrib["name"], "surfaceshader"))
+        for meaning, value in _shader_inputs(node_graph, graph, ports, shader).items():
+            _add_input(shading, shader.inputs[meaning], value, node_graph)
+        surface_material = ET.SubElement(root, "surfacematerial", name=f"{name}{shader.suffix}", type="material")
+        _add_input(surface_material, "surfaceshader", _Port(shading.attrib["name"], "surfaceshader"))
         if displacement is not None:
-            _add_input(made, "displacementshader", displacement)
-    written.finish()
+            _add_input(surface_material, "displacementshader", displacement)
+    node_graph.finish()
     ET.indent(root)
     return '<?xml version="1.0"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -217,7 +222,7 @@ def _name(name: str) -> str:
     return words if words and not words[0].isdigit() else f"material_{words}".rstrip("_")
 
 
-def _written(graph: _Graph, node: Node, ports: Mapping[str, _Port], folder: Path) -> _Port:
+def _document_node(graph: _Graph, node: Node, ports: Mapping[str, _Port], folder: Path) -> _Port:
     """A node of the material's graph in the document."""
     if isinstance(node, Image):
         return _image(graph, node, folder)
@@ -276,25 +281,25 @@ def _tangent(graph: _Graph, node: Turn, turns: _Port) -> _Port:
 
 
 def _shader_inputs(
-    written: _Graph, graph: MaterialGraph, ports: Mapping[str, _Port], shader: _Shader
+    node_graph: _Graph, graph: MaterialGraph, ports: Mapping[str, _Port], shader: _Shader
 ) -> dict[str, _Value]:
     """What a shader gets, by OpenPBR's names."""
     inputs: dict[str, _Value] = {"base_weight": 1.0}
-    for name, given in graph.surface.items():
-        inputs[name] = ports[given] if isinstance(given, str) else given
+    for name, source in graph.surface.items():
+        inputs[name] = ports[source] if isinstance(source, str) else source
     if "specular_roughness_anisotropy" in graph.surface:
         raw = ports[_anisotropy(graph).source]
         part = f"{shader.node}_roughness"
-        square = written.node("multiply", f"{part}_square", "float", in1=raw, in2=raw)
-        signed = written.node("multiply", f"{part}_signed", "float", in1=square, in2=shader.squares)
-        above = written.node("add", f"{part}_sum", "float", in1=signed, in2=1.0)
-        factor = written.node("power", f"{part}_factor", "float", in1=above, in2=0.25)
-        inputs["specular_roughness"] = written.node(
+        square = node_graph.node("multiply", f"{part}_square", "float", in1=raw, in2=raw)
+        signed = node_graph.node("multiply", f"{part}_signed", "float", in1=square, in2=shader.squares)
+        above = node_graph.node("add", f"{part}_sum", "float", in1=signed, in2=1.0)
+        factor = node_graph.node("power", f"{part}_factor", "float", in1=above, in2=0.25)
+        inputs["specular_roughness"] = node_graph.node(
             "multiply", part, "float", in1=factor, in2=inputs["specular_roughness"]
         )
-    covered = inputs.get("geometry_opacity")
-    if isinstance(covered, _Port) and covered.kind != shader.opacity:
-        inputs["geometry_opacity"] = written.node("convert", f"{shader.node}_opacity", shader.opacity, in_=covered)
+    opacity = inputs.get("geometry_opacity")
+    if isinstance(opacity, _Port) and opacity.kind != shader.opacity:
+        inputs["geometry_opacity"] = node_graph.node("convert", f"{shader.node}_opacity", shader.opacity, in_=opacity)
     return inputs
 
 
@@ -303,18 +308,18 @@ def _anisotropy(graph: MaterialGraph) -> Anisotropy:
 
 
 def _displacement(
-    document: ET.Element, written: _Graph, ports: Mapping[str, _Port], displacement: Displacement | None, name: str
+    document: ET.Element, node_graph: _Graph, ports: Mapping[str, _Port], displacement: Displacement | None, name: str
 ) -> _Port | None:
     """A displacement along the normal; without a scale the height is only given out."""
     if displacement is None:
         return None
     height = ports[displacement.source]
-    written.output(f"{height.node}_out", height)
+    node_graph.output(f"{height.node}_out", height)
     if displacement.scale is None:
         return None
-    raised = written.node("subtract", f"{height.node}_raised", "float", in1=height, in2=displacement.level)
-    moved = ET.SubElement(document, "displacement", name=f"DR_{name}", type="displacementshader")
-    _add_input(moved, "displacement", raised, written)
+    raised = node_graph.node("subtract", f"{height.node}_raised", "float", in1=height, in2=displacement.level)
+    shader = ET.SubElement(document, "displacement", name=f"DR_{name}", type="displacementshader")
+    _add_input(shader, "displacement", raised, node_graph)
     meters = str(displacement.scale)
-    ET.SubElement(moved, "input", name="scale", type="float", value=meters, unittype="distance", unit="meter")
-    return _Port(moved.attrib["name"], "displacementshader")
+    ET.SubElement(shader, "input", name="scale", type="float", value=meters, unittype="distance", unit="meter")
+    return _Port(shader.attrib["name"], "displacementshader")

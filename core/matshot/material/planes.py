@@ -1,4 +1,4 @@
-"""A material's maps side by side, in encodings in which differences and means of pixels mean something."""
+"""A material's maps side by side, in encodings in which differences and means of pixels are meaningful."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from ..image.normals import unit_normals
 from ..image.types import Texture, Wrap
 from .types import MapKind, Material
 
-#: Least n_z that a slope is divided by: 84 degrees. One vector near the horizon would else outweigh all others.
+#: Least n_z that a slope is divided by: 84 degrees. One vector near the horizon would otherwise outweigh all others.
 _LEAST_NZ = np.float32(0.1)
 
-#: How much the squared difference of a map's planes counts where maps are compared; 1 where nothing else is said.
+#: Weights of a map's squared differences where maps are compared; 1 for all others.
 _WEIGHTS: dict[MapKind, float] = {"roughness": 0.5, "gloss": 0.5, "metallic": 0.5, "specular": 0.5, "ao": 0.5}
-#: How much of what tells pieces of a material apart comes from a map, however large its contrast is.
+#: Shares of maps in what tells pieces of a material apart, whatever their contrast.
 _SHARES: dict[MapKind, float] = {"basecolor": 1.0, "normal": 0.5, "height": 0.5, "ao": 0.15}
+#: Share of every other map.
 _OTHER_SHARE = 0.25
-#: Least variance that a map is stretched from: of deviations of 1 %, which hardly show.
+#: Least variance that a map is normalized by: that of deviations of 1 %, which hardly show.
 _LEAST_VARIANCE = 1e-4
 
 

@@ -22,16 +22,17 @@ from .materialx import material_document
 if TYPE_CHECKING:
     from .types import MapKind, Material
 
-#: The files beside the maps, in the order in which they take their places: the description says that all is there.
+#: The files beside the maps, in the order in which they take their places; the description marks completeness.
 RECORD = (DOCUMENT, DESCRIPTION)
 
-_DESCRIPTION_VERSION = 1
+#: Version of the layout of ``material.json``.
+_FORMAT_VERSION = 1
 
 
 def description_of(
     material: Material, files: Mapping[MapKind, str], convention: Convention = "gl", depth: Depth | None = None
 ) -> dict[str, Any]:
-    """What a material's ``material.json`` says.
+    """The contents of a material's ``material.json``.
 
     Args:
         material: whose maps the files hold.
@@ -48,7 +49,7 @@ def description_of(
         encoding = "srgb" if texture.encoding == "linear" else texture.encoding
         maps[kind] = {"file": name, "encoding": encoding, **storage_of(texture, stored)}
     return {
-        "matshot": _DESCRIPTION_VERSION,
+        "matshot": _FORMAT_VERSION,
         "name": material.name,
         "size": [material.width, material.height],
         "wrap": material.wrap,
@@ -61,7 +62,7 @@ def description_of(
 
 
 def storage_of(texture: Texture, depth: Depth) -> dict[str, Any]:
-    """How :class:`~matshot.image.writer.TextureWriter` stores a texture at a depth, as ``material.json`` says it."""
+    """How :class:`~matshot.image.writer.TextureWriter` stores a texture at a depth, in ``material.json``'s words."""
     source, whole = texture.source, depth in ("uint8", "uint16")
     if texture.encoding == "normal":
         signed = source is not None and source.signed and not whole
@@ -76,7 +77,7 @@ def storage_of(texture: Texture, depth: Depth) -> dict[str, Any]:
 
 
 def with_convention(texture: Texture, convention: Convention) -> Texture:
-    """A normal map that is written in a convention."""
+    """A normal map that will be written in a convention."""
     source = texture.source or FileSource(Path(), "uint16")
     return replace(texture, source=replace(source, convention=convention))
 
@@ -93,7 +94,7 @@ def write_record(description: Mapping[str, Any], into: Path, folder: Path) -> No
         MatshotError: when they cannot be written.
     """
     document = material_document(graph_of(description, str(folder)), folder)
-    contents = json.dumps(description, indent=2, ensure_ascii=False, default=_plain) + "\n"
+    contents = json.dumps(description, indent=2, ensure_ascii=False, default=_json_value) + "\n"
     try:
         (into / DOCUMENT).write_text(document, encoding="utf-8")
         (into / DESCRIPTION).write_text(contents, encoding="utf-8")
@@ -113,6 +114,6 @@ def replace_record(description: Mapping[str, Any], folder: Path) -> None:
         move_files(RECORD, aside, folder)
 
 
-def _plain(value: object) -> object:
-    """What JSON does not know: NumPy's numbers and arrays as theirs, anything else (a path) as its text."""
+def _json_value(value: object) -> object:
+    """NumPy's numbers and arrays as Python's, anything else that JSON does not know (a path) as its text."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)

@@ -1,6 +1,6 @@
-"""Materials made smaller: every pixel becomes the mean of the area that it covers.
+"""Downsampling of materials: every pixel becomes the mean of the area that it covers.
 
-That area ends with the pixel, so it never reaches over a border, and what repeats goes on repeating.
+That area ends with the pixel, so it never reaches over a border, and maps that repeat still do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .types import MapKind, Material
 
 
 def downsampled_material(material: Material, longest: int) -> Material:
-    """A material whose longer side is at most ``longest`` pixels; a smaller one comes back as it is.
+    """A material whose longer side is at most ``longest`` pixels; a smaller one is returned as it is.
 
     Colors are averaged as light, and by their alpha; normals stay unit vectors. Directions of anisotropy cancel out
     where they are opposed, which leaves less of it.
@@ -41,7 +41,7 @@ def _averaged_light(texture: Texture, size: tuple[int, int]) -> Pixels:
     small = _mean(light, size)
     if texture.alpha is not None:
         covered = _mean(texture.alpha, size)
-        # Where nothing is covered, color says nothing, and stays for whoever looks at it without alpha.
+        # Where nothing is covered, color has no meaning; it stays for whoever ignores alpha.
         seen = _mean(light * texture.alpha, size) / np.where(covered > 0, covered, 1)
         small = np.where(covered > 0, seen, small)
     color = srgb_from_linear(small) if texture.encoding == "srgb" else small

@@ -13,6 +13,7 @@ from matshot_host.description import DESCRIPTION as DESCRIPTION
 from ..errors import MatshotError, unknown_choice
 from ..image.types import Convention, Encoding, Texture, Wrap
 
+#: Every kind of map.
 MapKind = Literal[
     "basecolor",
     "normal",
@@ -31,12 +32,13 @@ MapKind = Literal[
 
 MAP_KINDS: tuple[str, ...] = get_args(MapKind)
 
+#: Maps of color.
 _COLORS = ("basecolor", "emission")
 
-#: Maps of one number per pixel. A specular map may be a color, and so stays as it is.
+#: Maps of one number per pixel. A specular map may be a color and is not among them.
 SCALARS = ("roughness", "metallic", "height", "ao", "anisotropy", "anisotropy_angle", "opacity", "gloss")
 
-#: Channels of a packed map, and what stands there without a map: open, and not a metal.
+#: Channels of a packed map, and their values without a map: no occlusion, medium roughness, no metal.
 _PACKED: tuple[tuple[MapKind, float], ...] = (("ao", 1.0), ("roughness", 0.5), ("metallic", 0.0))
 
 
@@ -48,7 +50,7 @@ class Material:
         maps: by kind. ``basecolor`` and ``emission`` are colors (``srgb`` or ``linear``), ``normal`` holds unit
             vectors (+X right, +Y up), the others are ``data``; roughness is perceptual. ``orm`` is ambient occlusion,
             roughness and metallic in R, G and B; ``gloss`` is what older workflows have instead of roughness and
-            stays as it is.
+            is kept as it is.
         name: of the material.
         physical_size: meters that width and height of the maps span, if known.
         height_scale: meters that one unit of the height map stands for, if known.
@@ -75,9 +77,9 @@ class Material:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check once, where a material is made, that its maps belong together."""
+        """Check that the maps belong together."""
         if not self.maps:
-            raise MatshotError(f"The material {self.name} has no map.")
+            raise MatshotError(f"The material {self.name} has no maps.")
         for kind, texture in self.maps.items():
             _check_map(self.name, kind, texture)
         sizes = {kind: f"{texture.width} x {texture.height}" for kind, texture in self.maps.items()}
@@ -86,7 +88,7 @@ class Material:
             raise MatshotError(f"The maps of {self.name} differ in size: {listed}.")
         if len({texture.wrap for texture in self.maps.values()}) > 1:
             listed = ", ".join(f"{kind} {texture.wrap}" for kind, texture in self.maps.items())
-            raise MatshotError(f"The maps of {self.name} do not wrap on the same axes: {listed}.")
+            raise MatshotError(f"The maps of {self.name} wrap on different axes: {listed}.")
 
     @property
     def width(self) -> int:
@@ -112,7 +114,7 @@ class Material:
         return self.with_maps({kind: replace(texture, wrap=wrap) for kind, texture in self.maps.items()})
 
     def unpacked(self) -> Material:
-        """With ``orm`` split into its three maps; maps that were there separately win over the packed ones."""
+        """The same material with ``orm`` split into its three maps; separate maps take precedence over packed ones."""
         if "orm" not in self.maps:
             return self
         maps = {**unpack_orm(self.maps["orm"]), **self.maps}
@@ -144,7 +146,7 @@ def pack_orm(material: Material) -> Texture:
         MatshotError: without a roughness map.
     """
     if "roughness" not in material.maps:
-        raise MatshotError(f"{material.name} has no roughness map, without which there is nothing to pack.")
+        raise MatshotError(f"{material.name} has no roughness map to pack.")
     roughness = material.maps["roughness"]
     planes = []
     for kind, missing in _PACKED:
@@ -160,7 +162,7 @@ def unpack_orm(orm: Texture) -> dict[MapKind, Texture]:
         MatshotError: for less than 3 channels.
     """
     if orm.pixels.shape[2] < 3:
-        raise MatshotError(f"A packed occlusion, roughness and metallic map has 3 channels, not {orm.pixels.shape[2]}.")
+        raise MatshotError(f"A packed map has 3 channels (occlusion, roughness, metallic), got {orm.pixels.shape[2]}.")
     return {
         kind: orm.with_pixels(np.ascontiguousarray(orm.pixels[..., channel : channel + 1]))
         for channel, (kind, _) in enumerate(_PACKED)
@@ -172,18 +174,18 @@ def _check_map(name: str, kind: str, texture: Texture) -> None:
     channels = texture.pixels.shape[2]
     allowed = ("srgb", "linear") if encoding == "srgb" else (encoding,)
     if texture.encoding not in allowed:
-        raise MatshotError(f"The {kind} map of {name} is {' or '.join(allowed)}, not {texture.encoding}.")
+        raise MatshotError(f"The {kind} map of {name} must be {' or '.join(allowed)}, got {texture.encoding}.")
     if kind in SCALARS and channels != 1:
-        raise MatshotError(f"The {kind} map of {name} has one channel, not {channels}.")
+        raise MatshotError(f"The {kind} map of {name} must have one channel, got {channels}.")
     if kind in ("normal", "orm") and channels < 3:
-        raise MatshotError(f"The {kind} map of {name} has 3 channels, not {channels}.")
+        raise MatshotError(f"The {kind} map of {name} must have 3 channels, got {channels}.")
 
 
 def map_kind(name: str) -> MapKind:
     """A name as a map kind.
 
     Raises:
-        MatshotError: for a name that is none.
+        MatshotError: for an unknown name.
     """
     for kind in get_args(MapKind):
         if kind == name:

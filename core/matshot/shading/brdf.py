@@ -36,11 +36,11 @@ NARROWEST = 1e-3
 #: Reflectance at normal incidence of a dielectric whose specular is 1.
 MOST_DIELECTRIC = 0.08
 
-#: Cosines and the like are divided by no less than this.
+#: Cosines and lengths are divided by no less than this.
 _LEAST = 1e-6
-#: Points that are computed at once.
-_BAND = 1 << 13
-#: Squares below this are 0 to divisions and logarithms.
+#: Points that are computed at once: few enough for their intermediate planes to stay in the processor's cache.
+_BAND_POINTS = 1 << 13
+#: Squares are divided by no less than this.
 _NOTHING = 1e-24
 
 
@@ -182,7 +182,7 @@ def _bands(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
     waiting = [whole]
     while waiting:
         band = waiting.pop()
-        if math.prod(map(len, band)) <= _BAND:
+        if math.prod(map(len, band)) <= _BAND_POINTS:
             yield tuple(slice(part.start, part.stop) for part in band)
             continue
         axis = max(range(len(band)), key=lambda index: len(band[index]))
@@ -466,7 +466,7 @@ def _scalar(value: Values | float, dtype: np.dtype[Any]) -> Values:
     """
     array = np.asarray(value, dtype=dtype)
     if array.ndim and array.shape[-1] != 1:
-        raise MatshotError(f"A map of single values has one channel, not {array.shape[-1]}.")
+        raise MatshotError(f"Roughness, metallic and other scalars must have one channel, got {array.shape[-1]}.")
     return array
 
 

@@ -1,6 +1,6 @@
-"""Pictures of materials for people: lit, map by map, beside themselves and beside each other, on one sheet.
+"""Pictures of materials for people: lit, map by map, beside themselves and beside each other.
 
-Pictures here are display-encoded (sRGB) ``H x W x 3`` in [0, 1].
+Pictures are display-encoded (sRGB) ``H x W x 3`` in [0, 1].
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Literal, get_args
 
-import cv2
 import numpy as np
-import OpenImageIO as oiio
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import PREVIEW
+
+from ..errors import MatshotError
 from ..image.color import Pixels, srgb_from_linear
 from ..image.normals import encoded_normals
 from ..image.types import Texture, Wrap
@@ -21,46 +21,38 @@ from ..material.resize import downsampled_material
 from ..material.types import MapKind, Material
 from ..progress import Listener, Progress
 from .render import Camera, Environment, Light, SoftLight, display_picture, exposure, flash, render, rendered_sphere
+from .sheet import GUTTER, as_rgb, centered_picture, fitted_picture, labeled_row, scaled_picture, sheet
 from .surface import Surface, surface_of
 
-#: A sheet of a material, or the material beside itself.
+#: What a preview shows: a sheet of a material, or the material beside itself.
 View = Literal["material", "tiled"]
 
 #: How often a tiled view repeats a material on each axis.
 REPEATS = 3
-
-_MOST_REPEATS = 16
+#: How often it can.
+_MAX_REPEATS = 16
 
 #: Least part of its box that a variation fills, however small it is beside the others.
-_LEAST_SHARE = 0.25
+_MIN_SHARE = 0.25
 
-#: Gray of the sheet, and of what is written on it.
-_GROUND, _INK, _FAINT_INK = 0.125, 0.82, 0.55
+#: Width in pixels of a map's picture at least, which its label needs.
+_MIN_MAP_WIDTH = 190
 
-#: Pixels between pictures and around all of them.
-_GUTTER, _MARGIN = 12, 24
-
-#: Sizes of letters, and heights of their lines.
-_LABEL, _LINE, _TITLE, _HEADING = 13, 26, 20, 28
-
-#: Narrowest picture of a map, which its label needs.
-_LEAST_MAP = 190
-
-#: What maps are called where their kind is not a word.
-_NAMES: dict[MapKind, str] = {
+#: Names of maps whose kind is not a word.
+_MAP_NAMES: dict[MapKind, str] = {
     "basecolor": "base color",
     "ao": "ambient occlusion",
     "anisotropy_angle": "anisotropy angle",
     "orm": "ao, roughness, metallic",
 }
 
-#: Where the flash of the lit plane is beside the lens, in sides of the plane: far enough for relief to show.
-_BESIDE = (-0.30, 0.34)
+#: Offset of the flash of the lit plane from the lens, in sides of the plane: far enough for relief to show.
+_FLASH_OFFSET = (-0.30, 0.34)
 
-#: Most exposure of the lit plane, in that which shows matte white below the flash as white: dark materials stay dark.
-_MOST_EXPOSURE = 1.4
+#: Exposure of the lit plane at most, where 1 shows matte white below the flash as white: dark materials stay dark.
+_MAX_EXPOSURE = 1.4
 
-#: Little light from everywhere, without which a smooth metal under a flash is black beside its highlight.
+#: Faint light from everywhere, without which a smooth metal under a flash is black beside its highlight.
 _ROOM = Environment((0.06, 0.06, 0.06), (0.1, 0.1, 0.1), (0.0, 0.0, 0.0))
 
 #: A gray studio, a large softbox at the upper left and a narrow one behind on the right.
@@ -83,16 +75,16 @@ def preview(
         material: with a base color. Maps that are larger than they are shown are averaged first.
         size: pixels a side of the two large pictures, 128 to 4096.
         view: ``tiled`` for :func:`tiled_view` instead.
-        progress: told what is being drawn.
+        progress: called with what is being drawn.
 
     Returns:
         The sheet, ``srgb``.
 
     Raises:
-        MatshotError: without a base color, for a size out of range, or for a view that there is not.
+        MatshotError: without a base color, for a size out of range, or for an unknown view.
         Cancelled: when the listener says so.
     """
-    _check(size, view)
+    PREVIEW.check({"size": size, "view": view})
     if view == "tiled":
         return tiled_view(material, size=size, progress=progress)
     whole = Progress(progress)
@@ -125,7 +117,7 @@ def tiled_view(
         material: with a base color.
         repeats: on each axis, 1 to 16.
         size: pixels of the longer side of each of the two pictures, 128 to 4096.
-        progress: told what is being drawn.
+        progress: called with what is being drawn.
 
     Returns:
         The sheet, ``srgb``.
@@ -134,9 +126,9 @@ def tiled_view(
         MatshotError: without a base color, or for a size or a number of repeats out of range.
         Cancelled: when the listener says so.
     """
-    _check(size)
-    if not 1 <= repeats <= _MOST_REPEATS:
-        raise MatshotError(f"A tiled view repeats a material 1 to {_MOST_REPEATS} times, not {repeats}.")
+    PREVIEW.check({"size": size})
+    if not 1 <= repeats <= _MAX_REPEATS:
+        raise MatshotError(f"A tiled view repeats a material 1 to {_MAX_REPEATS} times, got {repeats}.")
     whole = Progress(progress)
     whole(0, "shrinking")
     # Whole pixels for each repeat, so that all repeats are alike.
@@ -144,7 +136,7 @@ def tiled_view(
     surface = _tiled(surface_of(small), repeats, repeats)
     plane = _lit_plane(surface, whole.part(0.1, 0.9, "lighting"))
     color = np.tile(map_picture("basecolor", small.maps["basecolor"]), (repeats, repeats, 1))
-    pictures = [_scaled(picture, repeats * (size // repeats)) for picture in (plane, color)]
+    pictures = [scaled_picture(picture, repeats * (size // repeats)) for picture in (plane, color)]
     whole(0.9, "drawing")
     often = f"{repeats} x {repeats}"
     row = labeled_row(pictures, [f"plane, {often}: flash", f"base color, {often}"])
@@ -171,7 +163,7 @@ def variations_sheet(
         titles: one for each, or empty for the seeds that their makers recorded and, without one, their names.
         size: pixels a side of each box, 128 to 4096.
         view: ``tiled`` shows each repeated three times on both axes.
-        progress: told what is being drawn.
+        progress: called with what is being drawn.
 
     Returns:
         The sheet, ``srgb``.
@@ -180,20 +172,20 @@ def variations_sheet(
         MatshotError: for no material, titles that are not as many, or as :func:`preview` does.
         Cancelled: when the listener says so.
     """
-    _check(size, view)
+    PREVIEW.check({"size": size, "view": view})
     if not materials:
-        raise MatshotError("There is no material to show.")
+        raise MatshotError("A sheet of variations needs at least one material.")
     if titles and len(titles) != len(materials):
-        raise MatshotError(f"There are {len(materials)} materials, but {len(titles)} titles.")
+        raise MatshotError(f"A sheet of {len(materials)} materials needs as many titles, got {len(titles)}.")
     names = list(titles) or [variation_title(material) for material in materials]
     whole = Progress(progress)
     repeats = REPEATS if view == "tiled" else 1
     largest = max(max(material.width, material.height) for material in materials)
     pictures = []
     for number, material in enumerate(materials):
-        share = max(max(material.width, material.height) / largest, _LEAST_SHARE)
+        share = max(max(material.width, material.height) / largest, _MIN_SHARE)
         part = whole.part(number / len(materials), (number + 1) / len(materials), "drawing")
-        pictures.append(_boxed(variation_picture(material, round(share * size), repeats, part), size, size))
+        pictures.append(centered_picture(variation_picture(material, round(share * size), repeats, part), size, size))
     columns = min(len(pictures), max(2, round(np.sqrt(1.5 * len(pictures)))))
     rows = [
         labeled_row(pictures[first : first + columns], names[first : first + columns])
@@ -202,6 +194,18 @@ def variations_sheet(
     picture = sheet(rows)
     whole(1)
     return Texture(picture, "srgb")
+
+
+def variation_picture(material: Material, longest: int, repeats: int, progress: Progress) -> Pixels:
+    """A material's base color, or the material lit where there is more to it, repeated, in whole pixels a repeat."""
+    small = downsampled_material(material.unpacked(), max(1, longest // repeats))
+    if len(small.maps) > 1:
+        picture = _lit_plane(_tiled(surface_of(small), repeats, repeats), progress)
+    else:
+        kind, texture = next(iter(small.maps.items()))
+        picture = np.tile(map_picture(kind, texture), (repeats, repeats, 1))
+        progress(1)
+    return scaled_picture(picture, repeats * max(1, longest // repeats))
 
 
 def variation_title(material: Material) -> str:
@@ -228,77 +232,11 @@ def map_picture(kind: MapKind, texture: Texture) -> Pixels:
     return as_rgb(pixels)
 
 
-def fitted_picture(picture: Pixels, width: int, height: int) -> Pixels:
-    """A picture of any size, as large as it can be in the middle of a box of the sheet's gray."""
-    scale = min(width / picture.shape[1], height / picture.shape[0])
-    inner = _resized(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    return _boxed(inner, width, height)
-
-
-def labeled_row(pictures: Sequence[Pixels], labels: Sequence[str]) -> Pixels:
-    """Pictures side by side, each above its label.
-
-    Args:
-        pictures: of equal height.
-        labels: one for each, or empty.
-    """
-    height = pictures[0].shape[0]
-    width = sum(picture.shape[1] for picture in pictures) + _GUTTER * (len(pictures) - 1)
-    row = np.full((height + _LINE, width, 3), _GROUND, dtype=np.float32)
-    left = 0
-    for picture, label in zip(pictures, labels, strict=True):
-        row[:height, left : left + picture.shape[1]] = np.clip(as_rgb(picture), 0, 1)
-        _write(row[height:, left : left + picture.shape[1]], label, _LABEL, _INK)
-        left += picture.shape[1] + _GUTTER
-    return row
-
-
-def sheet(rows: Sequence[Pixels], title: str = "", facts: str = "") -> Pixels:
-    """Rows under each other on a dark neutral ground.
-
-    Args:
-        rows: pictures of any width, such as those of :func:`labeled_row`.
-        title: of the sheet.
-        facts: in small letters under the title.
-    """
-    header = (_HEADING if title else 0) + (_LINE if facts else 0) + (_GUTTER if title or facts else 0)
-    width = max(row.shape[1] for row in rows) + 2 * _MARGIN
-    height = header + sum(row.shape[0] for row in rows) + _GUTTER * (len(rows) - 1) + 2 * _MARGIN
-    picture = np.full((height, width, 3), _GROUND, dtype=np.float32)
-    top = _MARGIN + header
-    below = top - _GUTTER
-    _write(picture[_MARGIN : below - (_LINE if facts else 0), _MARGIN:-_MARGIN], title, _TITLE, _INK)
-    _write(picture[below - _LINE : below, _MARGIN:-_MARGIN], facts, _LABEL, _FAINT_INK)
-    for row in rows:
-        picture[top : top + row.shape[0], _MARGIN : _MARGIN + row.shape[1]] = row
-        top += row.shape[0] + _GUTTER
-    return picture
-
-
-def _check(size: int, view: View = "material") -> None:
-    if not 128 <= size <= 4096:
-        raise MatshotError(f"A preview has 128 to 4096 pixels a side, not {size}.")
-    if view not in get_args(View):
-        raise unknown_choice("view", view, get_args(View))
-
-
 def _lit_plane(surface: Surface, progress: Progress) -> Pixels:
     """A surface under a flash beside the lens, as a picture."""
     camera = Camera(surface.width, surface.height)
-    plane = render(surface, camera, [flash(camera, _BESIDE), _ROOM], progress)
-    return display_picture(plane, min(exposure(plane), _MOST_EXPOSURE * np.pi * camera.distance**2))
-
-
-def variation_picture(material: Material, longest: int, repeats: int, progress: Progress) -> Pixels:
-    """A material's base color, or the material lit where there is more to it, repeated, in whole pixels a repeat."""
-    small = downsampled_material(material.unpacked(), max(1, longest // repeats))
-    if len(small.maps) > 1:
-        picture = _lit_plane(_tiled(surface_of(small), repeats, repeats), progress)
-    else:
-        kind, texture = next(iter(small.maps.items()))
-        picture = np.tile(map_picture(kind, texture), (repeats, repeats, 1))
-        progress(1)
-    return _scaled(picture, repeats * max(1, longest // repeats))
+    plane = render(surface, camera, [flash(camera, _FLASH_OFFSET), _ROOM], progress)
+    return display_picture(plane, min(exposure(plane), _MAX_EXPOSURE * np.pi * camera.distance**2))
 
 
 def _repeated(surface: Surface, wrap: Wrap) -> Surface:
@@ -317,9 +255,9 @@ def _tiled(surface: Surface, down: int, across: int) -> Surface:
 def _map_rows(maps: Mapping[MapKind, Texture], width: int) -> list[Pixels]:
     """Every map above its name, in as few even rows as wide maps allow, each as wide as what is above."""
     kinds: list[MapKind] = [kind for kind in get_args(MapKind) if kind in maps]
-    down = -(-len(kinds) // max(2, width // _LEAST_MAP))
+    down = -(-len(kinds) // max(2, width // _MIN_MAP_WIDTH))
     columns = max(2, -(-len(kinds) // down))
-    sides = [(width - _GUTTER * (columns - 1) + place) // columns for place in range(columns)]
+    sides = [(width - GUTTER * (columns - 1) + place) // columns for place in range(columns)]
     shape = maps[kinds[0]].pixels.shape
     height = min(sides[0], round(sides[0] * shape[0] / shape[1]))
     rows = []
@@ -334,7 +272,7 @@ def _map_rows(maps: Mapping[MapKind, Texture], width: int) -> list[Pixels]:
 
 def _label(kind: MapKind, texture: Texture) -> str:
     """Name of a map, and what its numbers span."""
-    name = _NAMES.get(kind, kind)
+    name = _MAP_NAMES.get(kind, kind)
     if texture.encoding != "data" or texture.pixels.shape[2] > 1:
         return name
     lowest, highest = np.percentile(texture.pixels, (1, 99))
@@ -356,43 +294,3 @@ def _on_backdrop(sphere: Pixels) -> Pixels:
     backdrop = (np.float32(0.018) + np.float32(0.05) * np.exp(-1.1 * away))[..., np.newaxis]
     covered = sphere[..., 3:]
     return display_picture(sphere[..., :3] * covered + backdrop * (1 - covered), 1.0)
-
-
-def _boxed(picture: Pixels, width: int, height: int) -> Pixels:
-    """A picture in the middle of a box of the sheet's gray."""
-    top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
-    box = np.full((height, width, 3), _GROUND, dtype=np.float32)
-    box[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return box
-
-
-def _scaled(picture: Pixels, longest: int) -> Pixels:
-    """A picture whose longer side has that many pixels."""
-    scale = longest / max(picture.shape[:2])
-    return _resized(picture, *(max(1, round(side * scale)) for side in picture.shape[1::-1]))
-
-
-def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Mean of the area that a pixel covers, or cubic when it grows."""
-    grows = width * height > pixels.shape[0] * pixels.shape[1]
-    how = cv2.INTER_CUBIC if grows else cv2.INTER_AREA
-    resized = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=how)
-    return np.asarray(resized, dtype=np.float32).reshape(height, width, pixels.shape[2])
-
-
-def as_rgb(pixels: Pixels) -> Pixels:
-    """Three channels: gray repeated, alpha left out."""
-    return np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
-
-
-def _write(strip: Pixels, text: str, size: int, gray: float) -> None:
-    """Put a line of text into a strip of the sheet; what does not fit is cut off."""
-    if not text:
-        return
-    canvas = oiio.ImageBuf(np.ascontiguousarray(strip))
-    baseline = (strip.shape[0] + size) // 2 - 1
-    # Without a font, which some builds of OpenImageIO do not bring, the sheet stays without words.
-    if oiio.ImageBufAlgo.render_text(canvas, 0, baseline, text, size, textcolor=(gray, gray, gray)):
-        strip[...] = np.asarray(canvas.get_pixels(oiio.FLOAT))[: strip.shape[0], : strip.shape[1], :3]
-    else:
-        canvas.geterror()

@@ -14,7 +14,9 @@ from ..material.types import MapKind, Material
 from .render import Camera, Environment, SoftLight, exposure, flash, render
 from .surface import surface_of
 
+#: Display-encoded colors of bricks.
 _FIRED = np.array([[0.56, 0.27, 0.19], [0.64, 0.36, 0.25], [0.45, 0.22, 0.17], [0.70, 0.45, 0.33]])
+#: Display-encoded color of mortar.
 _MORTAR = np.array([0.62, 0.60, 0.56])
 
 #: How often the wall repeats on each axis of a photograph of it.

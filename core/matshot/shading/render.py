@@ -29,7 +29,7 @@ from .surface import Surface
 Vector: TypeAlias = tuple[float, float, float]
 
 #: Pixels that are shaded at once: few enough for their dozens of intermediate planes to stay in the processor's cache.
-_BAND = 1 << 15
+_BAND_PIXELS = 1 << 15
 
 #: Diameter of the sphere in the picture's side.
 SPHERE_SHARE = 0.94
@@ -57,15 +57,15 @@ class Camera:
     corner: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
-        """Check once that there is something to see.
+        """Check the contract.
 
         Raises:
             MatshotError: without pixels, or with a field of view that no pinhole camera has.
         """
         if min(self.width, self.height) < 1:
-            raise MatshotError(f"A photograph has at least one pixel, not {self.width} x {self.height}.")
+            raise MatshotError(f"A photograph needs at least one pixel, got {self.width} x {self.height}.")
         if not 0 < self.fov < 180:
-            raise MatshotError(f"A field of view lies between 0 and 180 degrees, not at {self.fov:g}.")
+            raise MatshotError(f"Field of view must be between 0 and 180 degrees, got {self.fov:g}.")
 
     @property
     def distance(self) -> float:
@@ -266,7 +266,7 @@ def rendered_sphere(
 
 
 def exposure(radiance: Pixels, level: float = 0.9, percentile: float = 99.0) -> float:
-    """The factor that brings the brightest parts of a picture, save its highlights, to a level.
+    """The factor that brings the brightest parts of a picture, except its highlights, to a level.
 
     Args:
         radiance: ``H x W x 3``, scene-linear.
@@ -281,7 +281,7 @@ def exposure(radiance: Pixels, level: float = 0.9, percentile: float = 99.0) -> 
 
 
 def display_picture(radiance: Pixels, factor: float | None = None) -> Pixels:
-    """A picture for the screen.
+    """Radiance as a picture for the screen.
 
     Args:
         radiance: ``H x W x 3``, scene-linear.
@@ -294,7 +294,7 @@ def display_picture(radiance: Pixels, factor: float | None = None) -> Pixels:
     return srgb_from_linear(np.clip(radiance * scale, 0, 1))
 
 
-#: Turns world directions ``... x 3`` into the tangent frame of each pixel.
+#: Rotates world directions ``... x 3`` into the tangent frame of each pixel.
 _Local: TypeAlias = Callable[[Values], Values]
 
 
@@ -489,7 +489,7 @@ def _constant(value: float | Vector) -> Values:
 
 
 def _bands(rows: int, pixels_per_row: int) -> Iterator[slice]:
-    step = max(1, _BAND // pixels_per_row)
+    step = max(1, _BAND_PIXELS // pixels_per_row)
     return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
 
 

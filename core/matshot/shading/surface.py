@@ -11,9 +11,9 @@ from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.types import Texture, Wrap
 from ..material.types import MapKind, Material
 
-#: Maps that are taken as they are.
-MAPPED: tuple[MapKind, ...] = ("metallic", "specular", "anisotropy")
-#: Specular that dielectrics have without a map: 4 % at normal incidence.
+#: Maps whose values a surface takes as they are.
+_SAME_VALUES: tuple[MapKind, ...] = ("metallic", "specular", "anisotropy")
+#: Specular of dielectrics without a map: 4 % reflectance at normal incidence.
 DIELECTRIC = 0.5
 
 
@@ -55,8 +55,8 @@ class Surface:
             normal = np.broadcast_to(np.array([0, 0, 1], dtype=np.float32), (*shape, 3))
 
         def plane(value: Pixels | float) -> Pixels:
-            given = np.asarray(value, dtype=np.float32)
-            return np.ascontiguousarray(np.broadcast_to(given.reshape(*shape, 1) if given.ndim else given, (*shape, 1)))
+            array = np.asarray(value, dtype=np.float32)
+            return np.ascontiguousarray(np.broadcast_to(array.reshape(*shape, 1) if array.ndim else array, (*shape, 1)))
 
         return Surface(
             np.ascontiguousarray(base_color, dtype=np.float32),
@@ -83,20 +83,20 @@ class Surface:
         return replace(self, **{f.name: getattr(self, f.name)[rows, columns] for f in fields(self)})
 
     def textures(self, wrap: Wrap) -> dict[MapKind, Texture]:
-        """Base color (display-encoded), normal, roughness and metallic, and the others where they say something."""
-        made: dict[MapKind, Texture] = {
+        """Base color (display-encoded), normal, roughness and metallic; others where they are not their defaults."""
+        maps: dict[MapKind, Texture] = {
             "basecolor": Texture(srgb_from_linear(self.base_color), "srgb", wrap),
             "normal": Texture(self.normal, "normal", wrap),
             "roughness": Texture(self.roughness, "data", wrap),
             "metallic": Texture(self.metallic, "data", wrap),
         }
         if np.ptp(self.specular) > 0 or abs(float(self.specular.flat[0]) - DIELECTRIC) > 1e-3:
-            made["specular"] = Texture(self.specular, "data", wrap)
+            maps["specular"] = Texture(self.specular, "data", wrap)
         if np.abs(self.anisotropy).max() > 0:
             turns = np.mod(self.anisotropy_angle / (2 * np.pi), 1).astype(np.float32)
-            made["anisotropy"] = Texture(self.anisotropy, "data", wrap)
-            made["anisotropy_angle"] = Texture(turns, "data", wrap)
-        return made
+            maps["anisotropy"] = Texture(self.anisotropy, "data", wrap)
+            maps["anisotropy_angle"] = Texture(turns, "data", wrap)
+        return maps
 
 
 def surface_of(material: Material) -> Surface:
@@ -107,7 +107,7 @@ def surface_of(material: Material) -> Surface:
     """
     maps = material.unpacked().maps
     if "basecolor" not in maps:
-        raise MatshotError(f"{material.name} has no base color, without which there is nothing to light.")
+        raise MatshotError(f"{material.name} has no base color map, which lighting needs.")
     color = maps["basecolor"]
     pixels = np.repeat(color.color, 3, axis=2) if color.color.shape[2] == 1 else color.color
     if color.encoding == "srgb":
@@ -117,7 +117,7 @@ def surface_of(material: Material) -> Surface:
         roughness = maps["roughness"].pixels
     elif "gloss" in maps:
         roughness = 1 - maps["gloss"].pixels
-    others: dict[str, Pixels] = {kind: maps[kind].pixels[..., :1] for kind in MAPPED if kind in maps}
+    others: dict[str, Pixels] = {kind: maps[kind].pixels[..., :1] for kind in _SAME_VALUES if kind in maps}
     if "anisotropy_angle" in maps:
         others["anisotropy_angle"] = 2 * np.pi * maps["anisotropy_angle"].pixels
     normal = maps["normal"].pixels[..., :3] if "normal" in maps else None

@@ -18,13 +18,14 @@ from ..image.types import Texture
 from ..material.resize import downsampled_material
 from ..material.types import Material
 from ..progress import Progress
-from .preview import as_rgb, variation_picture
+from .preview import variation_picture
+from .sheet import as_rgb
 
 #: Longest side of a small picture, in pixels.
 THUMBNAIL = 512
 
-#: Largest numbers of the files whose numbers are averaged as they are.
-_WHOLE = {oiio.UINT8: 255, oiio.UINT16: 65535}
+#: Largest values of integer files, which are averaged as they are.
+_INTEGER_MAX = {oiio.UINT8: 255, oiio.UINT16: 65535}
 
 
 def thumbnail(material: Material, longest: int = THUMBNAIL) -> Texture:
@@ -57,11 +58,11 @@ def file_thumbnail(path: Path, longest: int = THUMBNAIL) -> Texture:
     width, height, channels = image_size(path)
     with _opened(path) as image:
         kind = image.spec().format.basetype
-        whole = _WHOLE.get(kind)
+        whole = _INTEGER_MAX.get(kind)
         pixels = image.read_image(0, 0, 0, 3 if channels >= 3 else 1, kind if whole else oiio.FLOAT)
-        said = image.geterror()
+        message = image.geterror()
     if pixels is None:
-        raise MatshotError(f"{path.name} cannot be read as a picture.", said)
+        raise MatshotError(f"{path.name} cannot be read as an image.", message)
     scale = longest / max(width, height)
     if scale < 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -87,23 +88,23 @@ def is_thumbnail(path: Path) -> bool:
 def _opened(path: Path) -> contextlib.closing[oiio.ImageInput]:
     image = oiio.ImageInput.open(str(path))
     if image is None:
-        raise MatshotError(f"{path.name} cannot be read as a picture.", oiio.geterror())
+        raise MatshotError(f"{path.name} cannot be read as an image.", oiio.geterror())
     return contextlib.closing(image)
 
 
-def write_picture(shown: Texture, path: Path) -> Path:
-    """Write a picture that is only looked at as PNG of 8 bits: sooner than results are written, and a little larger.
+def write_picture(picture: Texture, path: Path) -> Path:
+    """Write a picture for viewing as 8-bit PNG: faster than results are written, and a little larger.
 
     Args:
-        shown: of any encoding; normals become colors, linear light becomes sRGB.
+        picture: of any encoding; normals become colors, linear light becomes sRGB.
         path: of the file, which appears when it is whole.
 
     Raises:
         MatshotError: when it cannot be written; nothing is left behind then.
     """
-    pixels = as_rgb(shown.pixels)
-    if shown.encoding in ("linear", "normal"):
-        pixels = srgb_from_linear(pixels) if shown.encoding == "linear" else encoded_normals(pixels, "gl")
+    pixels = as_rgb(picture.pixels)
+    if picture.encoding in ("linear", "normal"):
+        pixels = srgb_from_linear(pixels) if picture.encoding == "linear" else encoded_normals(pixels, "gl")
     stored = np.rint(pixels[..., ::-1].clip(0, 1) * np.float32(255)).astype(np.uint8)
     _, coded = cv2.imencode(".png", stored, (cv2.IMWRITE_PNG_COMPRESSION, 1))
     try:

@@ -7,6 +7,6 @@
 from .batch import Outcome, upscale_all
 from .files import upscale_file
 from .methods import METHODS
-from .upscale import LOOKS, SCALES, UpscaleOptions, upscale
+from .upscale import UpscaleOptions, upscale
 
-__all__ = ["LOOKS", "METHODS", "SCALES", "Outcome", "UpscaleOptions", "upscale", "upscale_all", "upscale_file"]
+__all__ = ["METHODS", "Outcome", "UpscaleOptions", "upscale", "upscale_all", "upscale_file"]

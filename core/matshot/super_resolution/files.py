@@ -7,9 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import UPSCALE
+
+from ..errors import MatshotError
 from ..image.formats import WRITABLE, check_target
 from ..image.reader import image_size, read_texture
 from ..image.types import Convention, Depth, Encoding
@@ -18,17 +20,16 @@ from ..image.writer import TextureWriter
 from ..inference.tiling import bands
 from ..material.map_names import guess_map
 from ..material.record import storage_of
+from ..options import ToolOptions
 from ..progress import Progress
 from .upscale import CHUNK, UpscaleOptions, upscaled_rows
 
 Kind = Literal["auto", "color", "normal", "data"]
-KINDS: tuple[str, ...] = get_args(Kind)
 NormalConvention = Literal["auto", "gl", "dx"]
-FORMATS = ("same", *(suffix[1:] for suffix in WRITABLE if suffix not in (".jpeg", ".tiff")))
 
 
 @dataclass(frozen=True)
-class FileOptions:
+class FileOptions(ToolOptions):
     """How files are read and stored, beside what the tool does.
 
     Attributes:
@@ -39,22 +40,13 @@ class FileOptions:
         depth: bits of the result, ``same`` for those of the source.
     """
 
+    table: ClassVar = UPSCALE
+
     kind: Kind = "auto"
     normal: NormalConvention = "auto"
     colorspace: str = ""
     format: str = "same"
     depth: Depth | Literal["same"] = "same"
-
-    def __post_init__(self) -> None:
-        """Refuse what does not exist."""
-        for name, value, offered in (
-            ("kind", self.kind, KINDS),
-            ("normal convention", self.normal, ("auto", "gl", "dx")),
-            ("format", self.format, FORMATS),
-            ("depth", self.depth, ("same", "uint8", "uint16", "half", "float")),
-        ):
-            if value not in offered:
-                raise unknown_choice(name, value, offered)
 
 
 @dataclass(frozen=True)

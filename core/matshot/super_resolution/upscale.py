@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import UPSCALE
+
+from ..errors import MatshotError
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
-from ..image.types import WRAPS, Encoding, Texture, Wrap
+from ..image.types import Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
 from ..inference.session import Device
 from ..inference.tiling import ArrayRows, Operator, Rows, TiledRows
+from ..options import ToolOptions
 from ..progress import Listener, Progress
-from .methods import METHODS, operators
+from .methods import operators
 from .transparency import bled_color, is_constant
-
-SCALES = (2, 4, 8)
-LOOKS = ("fidelity", "detail")
 
 
 @dataclass(frozen=True)
-class UpscaleOptions:
+class UpscaleOptions(ToolOptions):
     """Parameters of the tool; names, defaults and meaning are the same in every face.
 
     Attributes:
@@ -37,6 +37,8 @@ class UpscaleOptions:
         tile: side of the tiles in pixels of the input; 0 for the largest that memory allows.
     """
 
+    table: ClassVar = UPSCALE
+
     scale: int = 4
     look: str = "fidelity"
     method: str = "network"
@@ -45,20 +47,6 @@ class UpscaleOptions:
     device: Device = "auto"
     threads: int = 0
     tile: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what does not exist, in one sentence."""
-        _require("scale", self.scale, SCALES)
-        _require("look", self.look, LOOKS)
-        _require("method", self.method, METHODS)
-        _require("wrap", self.wrap, ("auto", *WRAPS))
-        if self.tile < 0 or self.threads < 0:
-            raise MatshotError("Tile and threads are 0 (automatic) or more.")
-
-
-def _require(name: str, value: object, offered: tuple[object, ...]) -> None:
-    if value not in offered:
-        raise unknown_choice(name, value, offered)
 
 
 def upscale(texture: Texture, *, progress: Listener | None = None, **options: Any) -> Texture:

@@ -5,36 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import cv2
 import numpy as np
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import MULTIPLY
+
+from ..errors import MatshotError
 from ..image.color import Pixels
 from ..image.normals import unit_normals
-from ..image.types import WRAPS, Texture, Wrap
+from ..image.types import Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import Device, usable_threads
 from ..material.planes import Planes, anisotropy_of_directions, directions, planes_of
 from ..material.types import MapKind, Material
+from ..options import ToolOptions
 from ..progress import Listener, Progress
-from .correspondence import PATCH, Transfer
+from .correspondence import Transfer
 from .patches import matched, synthesized
 from .periodicity import regularity
 
 Engine = Literal["auto", "patch", "neural"]
-ENGINES = ("auto", "patch", "neural")
 
-#: Longest side of a result, and most of them.
-_LONGEST, _MOST = 32768, 1000
 #: Bytes of the engine's own for each pixel of a result, and of a source.
 _BYTES, _SOURCE_BYTES = 12, 400
 
 
 @dataclass(frozen=True)
-class MultiplyOptions:
+class MultiplyOptions(ToolOptions):
     """Parameters of the tool; names, defaults and meaning are the same in every face.
 
     Attributes:
@@ -50,6 +50,8 @@ class MultiplyOptions:
         threads: 0 for all.
     """
 
+    table: ClassVar = MULTIPLY
+
     size: str | tuple[int, int] = ""
     seed: int = 0
     tileable: bool = False
@@ -62,37 +64,26 @@ class MultiplyOptions:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what does not exist, in one sentence."""
-        self.sides(PATCH, PATCH)
-        if self.engine not in ENGINES:
-            raise unknown_choice("engine", self.engine, ENGINES)
-        if self.wrap not in ("auto", *WRAPS):
-            raise unknown_choice("wrap", self.wrap, ("auto", *WRAPS))
-        if not 0 <= self.variety <= 1:
-            raise MatshotError(f"Variety is between 0 and 1, not {self.variety:g}.")
-        if not 1 <= self.count <= _MOST:
-            raise MatshotError(f"There are 1 to {_MOST} results, not {self.count}.")
-        if min(self.seed, self.threads) < 0:
-            raise MatshotError("Seed and threads are 0 or more.")
-
-    def sides(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of the results, given those of the source.
+        """Check the values; two numbers are a size, too.
 
         Raises:
-            MatshotError: for a size that is none, or out of range.
+            MatshotError: for a value that the tool table refuses.
         """
-        if self.size == "":
+        size = self.size
+        if isinstance(size, list | tuple) and len(size) == 2:
+            object.__setattr__(self, "size", "x".join(map(str, size)))
+        super().__post_init__()
+        if not isinstance(size, str):
+            object.__setattr__(self, "size", tuple(size))
+
+    def sides(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of the outputs, given those of the source."""
+        if not self.size:
             return 2 * width, 2 * height
         if isinstance(self.size, str):
-            found = re.fullmatch(r"\s*(\d{1,9})\s*(?:[xX*\u00d7]\s*(\d{1,9})\s*)?", self.size)
-            if found is None:
-                raise MatshotError(f"{self.size!r} is not a size; write for example 1024x1024.")
-            across, down = int(found[1]), int(found[2] or found[1])
-        else:
-            across, down = self.size
-        if not (PATCH <= across <= _LONGEST and PATCH <= down <= _LONGEST):
-            raise MatshotError(f"A result has {PATCH} to {_LONGEST} pixels a side, not {across} x {down}.")
-        return across, down
+            numbers = [int(number) for number in re.findall("[0-9]+", self.size)]
+            return numbers[0], numbers[-1]
+        return self.size
 
 
 def multiply(

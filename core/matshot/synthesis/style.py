@@ -10,16 +10,20 @@ belongs where.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from typing import ClassVar
 
 import cv2
 import numpy as np
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import STYLE
+
+from ..errors import MatshotError
 from ..image.color import Pixels, linear_from_srgb, luma, srgb_from_linear
 from ..image.types import Texture, Wrap
 from ..inference.cards import Registry
-from ..inference.session import DEVICES, Device, usable_threads
+from ..inference.session import Device, usable_threads
 from ..material.types import Material
+from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .neural import SMALLEST, doubled, halved
 from .patches import matched
@@ -42,7 +46,7 @@ _LEAST_GAIN, _MOST_GAIN = 0.25, 4.0
 
 
 @dataclass(frozen=True)
-class StyleOptions:
+class StyleOptions(ToolOptions):
     """Parameters of the tool; names, defaults and meaning are the same in every face.
 
     Attributes:
@@ -54,21 +58,14 @@ class StyleOptions:
         threads: of the CPU; 0 for all.
     """
 
+    table: ClassVar = STYLE
+
     strength: float = 0.7
     keep_color: bool = False
     seed: int = 0
     memory: str = ""
     device: Device = "auto"
     threads: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what does not exist, in one sentence."""
-        if not 0 <= self.strength <= 1:
-            raise MatshotError(f"The strength is between 0 and 1, not {self.strength:g}.")
-        if self.device not in DEVICES:
-            raise unknown_choice("device", self.device, DEVICES)
-        if self.seed < 0 or self.threads < 0:
-            raise MatshotError("Seed and threads are 0 or more.")
 
 
 def style(

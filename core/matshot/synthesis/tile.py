@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from ..errors import MatshotError, unknown_choice
+from matshot_host.tools import TILE
+
+from ..errors import MatshotError
 from ..image.color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
-from ..image.types import WRAPS, Texture, Wrap
+from ..image.types import Texture, Wrap
 from ..image.wrap import TOLERANCE
 from ..material.planes import Planes, normals_of_slopes, planes_of, slopes
 from ..material.types import MapKind, Material
+from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .delight import evened_color, leveled
 from .patches import refilled
@@ -66,7 +69,7 @@ _AXES: dict[str, Wrap] = {"": "none", "x": "x", "y": "y", "xy": "xy"}
 
 
 @dataclass(frozen=True)
-class TileOptions:
+class TileOptions(ToolOptions):
     """Parameters of the tool; names, defaults and meaning are the same in every face.
 
     Attributes:
@@ -81,28 +84,14 @@ class TileOptions:
         wrap: axes on which it repeats already; ``auto`` takes what the material says, else measures it.
     """
 
+    table: ClassVar = TILE
+
     axes: Literal["x", "y", "xy"] = "xy"
     size: Literal["same", "crop"] = "same"
     band: float = 0.08
     even: bool = True
     seed: int = 0
     wrap: Wrap | Literal["auto"] = "auto"
-
-    def __post_init__(self) -> None:
-        """Refuse what does not exist, in one sentence."""
-        if self.wrap not in ("auto", *WRAPS):
-            raise unknown_choice("wrap", self.wrap, ("auto", *WRAPS))
-        if self.axes not in ("x", "y", "xy"):
-            raise unknown_choice("axes", self.axes, ("x", "y", "xy"))
-        if self.size not in ("same", "crop"):
-            raise unknown_choice("size", self.size, ("same", "crop"))
-        if not (0 < self.band <= 0.5 or self.band >= 2 * _NARROWEST):
-            raise MatshotError(
-                f"The band along a seam is a part of the shorter side up to 0.5, or {2 * _NARROWEST} pixels and more, "
-                f"not {self.band:g}."
-            )
-        if self.seed < 0:
-            raise MatshotError(f"A seed is 0 or more, not {self.seed}.")
 
 
 def tile(material: Material, options: TileOptions | None = None, *, progress: Listener | None = None) -> Material:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from matshot_host.graph import ROUGHNESS
+from matshot_host.tools import CONVERT
 
-from ..errors import MatshotError
-from ..image.types import DEPTHS, Convention, Depth, Texture
+from ..image.types import Convention, Depth, Texture
 from ..material.resize import downsampled_material
 from ..material.types import MapKind, Material, pack_orm
+from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .assets import delivered
 
@@ -22,12 +23,10 @@ Format = Literal["same", "png", "tif", "exr", "tga", "jpg"]
 
 #: Maps that a packed one takes in.
 _TAKEN_IN: tuple[MapKind, ...] = ("ao", "roughness", "metallic", "gloss")
-#: Longest side that can be asked for.
-_LONGEST = 32768
 
 
 @dataclass(frozen=True)
-class ConvertOptions:
+class ConvertOptions(ToolOptions):
     """Parameters of the tool; names, defaults and meaning are the same in every face.
 
     Attributes:
@@ -39,24 +38,13 @@ class ConvertOptions:
         depth: bits of all maps; ``same`` keeps those of each, or the closest that the format holds.
     """
 
+    table: ClassVar = CONVERT
+
     normal: Convention = "gl"
     pack: Packing = "none"
     size: int = 0
     format: Format = "same"
     depth: Depth | Literal["same"] = "same"
-
-    def __post_init__(self) -> None:
-        """Refuse what does not exist, in one sentence."""
-        for name, value, offered in (
-            ("normal convention", self.normal, get_args(Convention)),
-            ("packing", self.pack, get_args(Packing)),
-            ("format", self.format, get_args(Format)),
-            ("depth", self.depth, ("same", *DEPTHS)),
-        ):
-            if value not in offered:
-                raise MatshotError(f"There is no {name} {value!r}; there are {', '.join(offered)}.")
-        if not 0 <= self.size <= _LONGEST:
-            raise MatshotError(f"The size is 1 to {_LONGEST} pixels, or 0 to keep it, not {self.size}.")
 
 
 def convert(material: Material, options: ConvertOptions | None = None, *, progress: Listener | None = None) -> Material:

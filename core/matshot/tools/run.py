@@ -14,9 +14,9 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
-from matshot_host.tools import TOOLS, Parameter, Tool
+from matshot_host.tools import CONVERT, Tool, tool
 
 from ..errors import MatshotError
 from ..files import os_reason
@@ -35,8 +35,6 @@ Pictured = Callable[[Path], None]
 
 #: Parameters that say how a source is read, not what is done to it.
 _READING = {"multiply": ("kind", "normal"), "tile": ("kind", "normal"), "style": ("wrap", "kind", "normal")}
-#: No parameter is as large, and no value is quoted beyond so many characters.
-_LARGE, _LONGEST = 1e18, 60
 #: Suffix of what is being moved.
 _PARTIAL = ".partial"
 
@@ -116,8 +114,8 @@ def run(asked: Run, *, progress: Listener | None = None, pictured: Pictured | No
         MatshotError: for what the tool refuses, and when results cannot be written.
         Cancelled: when the listener says so.
     """
-    table = tool_of(asked.tool)
-    parameters = checked(table, asked.parameters)
+    table = tool(asked.tool)
+    parameters = table.check(asked.parameters)
     paths = _paths(table, asked.inputs)
     whole = Progress(progress)
     results = asked.folder / "results"
@@ -137,61 +135,6 @@ def run(asked: Run, *, progress: Listener | None = None, pictured: Pictured | No
         ran = replace(ran, results=tuple(_moved(ran.results, results, asked.output)))
     whole(1.0)
     return ran
-
-
-def checked(table: Tool, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters with the types that the tool's table states.
-
-    Raises:
-        MatshotError: for one that the tool does not have, or that is of another type.
-    """
-    known = {parameter.name: parameter for parameter in table.parameters}
-    for name in parameters:
-        if name not in known:
-            raise MatshotError(f"{table.title} has no parameter {name!r}; there are {', '.join(known)}.")
-    return {name: _typed(known[name], value) for name, value in parameters.items()}
-
-
-def _typed(parameter: Parameter, value: Any) -> Any:
-    wanted = parameter.type
-    if get_origin(wanted) is tuple:
-        parts = get_args(wanted)
-        if not isinstance(value, list | tuple) or len(value) != len(parts) or not all(map(_is_number, value)):
-            raise MatshotError(f"{parameter.label} is {len(parts)} numbers, not {_short(value)}.")
-        return tuple(part(number) for part, number in zip(parts, value, strict=True))
-    if wanted is float and _is_number(value):
-        return float(value)
-    if wanted is int and _is_number(value) and float(value).is_integer():
-        return int(value)
-    if wanted in (str, bool) and isinstance(value, wanted):
-        return value
-    names = {str: "a text", bool: "on or off", int: "a whole number", float: "a number"}
-    raise MatshotError(f"{parameter.label} is {names[wanted]}, not {_short(value)}.")
-
-
-def _short(value: object) -> str:
-    """A value as a sentence can hold it."""
-    if isinstance(value, int) and abs(value) >= _LARGE:
-        return "one of so many digits"
-    said = repr(value)
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
-
-
-def _is_number(value: object) -> bool:
-    """Whether it is a number that is finite, and small enough to be another type's, too."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE
-
-
-def tool_of(name: str) -> Tool:
-    """The tool of that name.
-
-    Raises:
-        MatshotError: when there is none.
-    """
-    for candidate in TOOLS:
-        if candidate.name == name:
-            return candidate
-    raise MatshotError(f"There is no tool {name!r}; there are {', '.join(one.name for one in TOOLS)}.")
 
 
 def _paths(table: Tool, inputs: Sequence[str | Mapping[str, str]]) -> list[Path]:
@@ -354,7 +297,7 @@ class Remaking:
     made: Callable[[Listener, Callable[[Texture], None] | None], Iterator[Material]]
 
     @classmethod
-    def of(cls, tool: str, inputs: Sequence[Path], parameters: Mapping[str, Any]) -> Remaking:
+    def of(cls, name: str, inputs: Sequence[Path], parameters: Mapping[str, Any]) -> Remaking:
         """Read what a tool is given, and refuse what it cannot do.
 
         Raises:
@@ -362,17 +305,17 @@ class Remaking:
         """
         from .assets import read_asset
 
-        names = _READING[tool]
-        reading = {name: value for name, value in parameters.items() if name in names}
-        own = {name: value for name, value in parameters.items() if name not in names}
-        if tool == "multiply":
+        names = _READING[name]
+        reading = {key: value for key, value in parameters.items() if key in names}
+        own = {key: value for key, value in parameters.items() if key not in names}
+        if name == "multiply":
             from ..synthesis.multiply import MultiplyOptions, variations
 
             many = MultiplyOptions(**own)
             asset = read_asset(inputs[0], **reading)
             endings = tuple(f"_{many.seed + number}" for number in range(many.count)) if many.count > 1 else ("",)
             return cls(asset, endings, lambda told, shown: variations(asset.material, many, progress=told, shown=shown))
-        if tool == "tile":
+        if name == "tile":
             from ..synthesis.tile import TileOptions, tile
 
             seam = TileOptions(**own)
@@ -395,7 +338,7 @@ class Remaking:
 def _conversion(parameters: Mapping[str, Any]) -> ConvertOptions:
     from .convert import ConvertOptions
 
-    return ConvertOptions(**checked(tool_of("convert"), parameters))
+    return ConvertOptions(**CONVERT.check(parameters))
 
 
 def _stored(material: Material, target: Path, image: bool, form: ConvertOptions | None, source: str) -> Made:

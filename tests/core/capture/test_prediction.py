@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from matshot.capture.prediction import predicted_surface
-from matshot.cli.demo import photographed_wall
 from matshot.errors import MatshotError
 from matshot.image.color import linear_from_srgb
-from matshot.shading.procedural import brick_wall
+from matshot.shading.procedural import brick_wall, wall_photographs
 from matshot.shading.render import Camera
 from matshot.shading.surface import Surface
 
@@ -18,8 +17,8 @@ CAMERA = Camera(160, 160)
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[np.ndarray, np.ndarray]:
-    shots = photographed_wall(160, seed=3)
-    return linear_from_srgb(shots["flash"]), linear_from_srgb(shots["ambient"])
+    flash, ambient = wall_photographs(160, seed=3)
+    return linear_from_srgb(flash.pixels), linear_from_srgb(ambient.pixels)
 
 
 def stacked(surface: Surface) -> np.ndarray:
@@ -44,8 +43,7 @@ def test_exposure_does_not_matter(pair: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 def test_tiles_do_not_show() -> None:
-    shots = photographed_wall(448, seed=3)
-    flash, camera = linear_from_srgb(shots["flash"]), Camera(448, 448)
+    flash, camera = linear_from_srgb(wall_photographs(448, seed=3)[0].pixels), Camera(448, 448)
     whole = predicted_surface(flash, None, camera, device="cpu", tile=1024)
     tiled = predicted_surface(flash, None, camera, device="cpu", tile=64)
     np.testing.assert_allclose(stacked(tiled), stacked(whole), atol=2e-4)
@@ -62,7 +60,7 @@ def test_an_even_texture_that_wraps_gives_maps_that_roll_with_it() -> None:
 
 
 def test_sides_need_not_be_multiples_of_anything() -> None:
-    flash = linear_from_srgb(photographed_wall(160, seed=1)["flash"])[:97, :141]
+    flash = linear_from_srgb(wall_photographs(160, seed=1)[0].pixels)[:97, :141]
     found = predicted_surface(flash, None, Camera(141, 97), device="cpu")
     assert found.base_color.shape == (97, 141, 3)
 

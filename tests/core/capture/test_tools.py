@@ -13,12 +13,12 @@ import pytest
 from matshot.capture.oneshot import OneShotOptions, oneshot
 from matshot.capture.twoshot import TwoShotOptions, twoshot
 from matshot.cli.commands import commands as cli
-from matshot.cli.demo import photographed_wall
 from matshot.errors import Cancelled, MatshotError
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import load_material
 from matshot.progress import CancelSwitch
+from matshot.shading.procedural import wall_photographs
 from matshot_host.tools import ONESHOT, TWOSHOT
 
 MAPS = {"basecolor", "normal", "roughness", "metallic", "height", "ao"}
@@ -27,8 +27,10 @@ MAPS = {"basecolor", "normal", "roughness", "metallic", "height", "ao"}
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("pair")
-    shots = photographed_wall(320, seed=7)
-    flash, ambient = (write_texture(Texture(p, "srgb"), folder / f"{n}.png") for n, p in shots.items())
+    flash, ambient = (
+        write_texture(photograph, folder / f"{name}.png")
+        for name, photograph in zip(("flash", "ambient"), wall_photographs(320, seed=7), strict=True)
+    )
     return flash, ambient
 
 
@@ -65,8 +67,7 @@ def test_one_flash_photograph_becomes_a_material_on_its_grid(pair: tuple[Path, P
 
 
 def test_an_even_texture_keeps_its_wrap(tmp_path: Path) -> None:
-    shots = photographed_wall(160, seed=4)
-    path = write_texture(Texture(shots["ambient"], "srgb"), tmp_path / "wall.png")
+    path = write_texture(wall_photographs(160, seed=4)[1], tmp_path / "wall.png")
     material = oneshot(path, OneShotOptions(light="even", wrap="xy", device="cpu"))
     assert material.wrap == "xy"
     assert "exposure" not in material.parameters

@@ -289,7 +289,7 @@ def test_a_gray_image_has_color_spaces_too(tmp_path):
 
 def test_unknown_color_space_is_one_sentence(tmp_path):
     write_texture(Texture(noise()), tmp_path / "a.png")
-    with pytest.raises(MatshotError, match="color space 'Kodachrome' is not known") as caught:
+    with pytest.raises(MatshotError, match="Unknown color space 'Kodachrome'") as caught:
         read_texture(tmp_path / "a.png", colorspace="Kodachrome")
     assert "\n" not in caught.value.sentence
 
@@ -349,7 +349,7 @@ def test_channels_of_every_format(tmp_path, suffix, channels):
         pixels[..., -1] = 0.5 + 0.5 * pixels[..., -1]
     path = tmp_path / f"a{suffix}"
     if channels in (2, 4) and suffix in NO_ALPHA:
-        with pytest.raises(MatshotError, match="hold no alpha"):
+        with pytest.raises(MatshotError, match="no alpha channel"):
             write_texture(texture_for(suffix, pixels), path)
         assert list(tmp_path.iterdir()) == []
         return
@@ -413,7 +413,7 @@ def test_layered_exr_gives_its_rgb(tmp_path):
     write_raw(tmp_path / "a.exr", pixels, oiio.FLOAT, channelnames=names)
     assert np.array_equal(read_texture(tmp_path / "a.exr").pixels, pixels[..., :3])
     write_raw(tmp_path / "b.exr", pixels, oiio.FLOAT, channelnames=("a.x", "a.y", "a.z", "b.x", "b.y", "b.z"))
-    with pytest.raises(MatshotError, match="6 channels and no RGB"):
+    with pytest.raises(MatshotError, match="6 channels without RGB"):
         read_texture(tmp_path / "b.exr")
 
 
@@ -655,7 +655,7 @@ def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "empty.png").write_bytes(b"")
     refused(tmp_path / "empty.png", "empty")
     (tmp_path / "notes.txt").write_text("notes")
-    refused(tmp_path / "notes.txt", "not an image that Matshot reads")
+    refused(tmp_path / "notes.txt", "not an image of a supported format")
     with pytest.raises(MatshotError, match="does not exist"):
         image_size(tmp_path / "nowhere.png")
 
@@ -684,21 +684,21 @@ def test_truncated_files_are_refused(tmp_path, suffix, share, capfd):
     [("a.jpg", 65501, 8), ("a.webp", 8, 16384), ("a.png", 1_000_001, 8), ("a.tga", 65536, 8), ("a.hdr", 8, 65536)],
 )
 def test_sides_that_a_format_cannot_describe_are_refused(name, width, height):
-    with pytest.raises(MatshotError, match=r"ends at \d+ a side; choose"):
+    with pytest.raises(MatshotError, match=r"is limited to [0-9,]+ pixels per side; choose"):
         check_target(Path(name), width, height)
-    with pytest.raises(MatshotError, match="ends at"):
+    with pytest.raises(MatshotError, match="is limited to"):
         TextureWriter(name, width, height, Texture(noise()))
 
 
 @pytest.mark.parametrize("name", ["a.dds", "a.psd", "a", "a.txt"])
 def test_formats_that_are_not_written_are_refused(tmp_path, name):
-    with pytest.raises(MatshotError, match="Matshot writes"):
+    with pytest.raises(MatshotError, match="unknown format"):
         write_texture(Texture(noise()), tmp_path / name)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(MatshotError, match="cannot be made"):
+    with pytest.raises(MatshotError, match="cannot be created"):
         write_texture(Texture(noise()), tmp_path / "file" / "a.png")
 
 
@@ -719,7 +719,7 @@ def test_read_only_targets_are_refused(tmp_path):
     assert target.read_bytes() == before
     tmp_path.chmod(0o555)
     try:
-        with pytest.raises(MatshotError, match="cannot be written to"):
+        with pytest.raises(MatshotError, match="cannot be written: permission denied"):
             write_texture(Texture(noise()), tmp_path / "b.png")
     finally:
         tmp_path.chmod(0o755)

@@ -16,16 +16,14 @@ from matshot.material.folder import save_material
 from matshot.material.resize import downsampled_material
 from matshot.material.types import Material
 from matshot.shading.preview import (
-    fitted_picture,
-    labeled_row,
     map_picture,
     preview,
-    sheet,
     tiled_view,
     variation_title,
     variations_sheet,
 )
 from matshot.shading.procedural import brick_wall
+from matshot.shading.sheet import fitted_picture, labeled_row, sheet
 from matshot.shading.thumbnail import write_picture
 from matshot.tools.assets import shown_material
 
@@ -252,9 +250,9 @@ def test_progress_and_cancel_of_the_other_views():
 
 
 def test_what_cannot_be_compared_is_said():
-    with pytest.raises(MatshotError, match="no material"):
+    with pytest.raises(MatshotError, match="at least one material"):
         variations_sheet([])
-    with pytest.raises(MatshotError, match="2 materials, but 1 titles"):
+    with pytest.raises(MatshotError, match="2 materials needs as many titles, got 1"):
         variations_sheet([wall(32)] * 2, ["one"])
     with pytest.raises(MatshotError, match="Unknown view 'round'"):
         preview(wall(32), view="round")

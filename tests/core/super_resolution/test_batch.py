@@ -177,7 +177,7 @@ def test_a_result_too_wide_for_its_format_is_refused_before_any_work(tmp_path: P
     strip = Texture(np.zeros((1, 40000, 3), dtype=np.float32), "srgb")
     source = write_texture(strip, tmp_path / "strip.jpg")
     outcome = upscale_all([source], tmp_path / "out", FAST)
-    assert "ends at 65500" in outcome.failed[0][1].sentence
+    assert "limited to 65,500 pixels" in outcome.failed[0][1].sentence
     assert not (tmp_path / "out").exists()
 
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from matshot.cli.demo import photographed_wall
-from matshot.image.types import Texture
 from matshot.image.writer import write_texture
+from matshot.shading.procedural import wall_photographs
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[2] / "plugins" / "blender" / "build.py"
@@ -46,8 +45,8 @@ def light_zip(tmp_path_factory: pytest.TempPathFactory, blender_python: str) -> 
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with `flash.png` and `ambient.png` of a brick wall."""
     folder = tmp_path_factory.mktemp("photographs")
-    for name, pixels in photographed_wall(160, seed=1).items():
-        write_texture(Texture(pixels, "srgb"), folder / f"{name}.png")
+    for name, photograph in zip(("flash", "ambient"), wall_photographs(160, seed=1), strict=True):
+        write_texture(photograph, folder / f"{name}.png")
     return folder
 
 

@@ -17,10 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from matshot.cli.demo import photographed_wall
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
-from matshot.shading.procedural import brick_wall
+from matshot.shading.procedural import brick_wall, wall_photographs
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[2] / "plugins" / "blender" / "build.py"
@@ -56,7 +55,7 @@ def driven(screen, tmp_path_factory):
     (archive,) = folder.glob("*.zip")
     zipfile.ZipFile(archive).extractall(folder / "user" / "extensions" / "user_default" / "matshot")
     write_texture(Texture(brick_wall(256)["basecolor"].pixels, "srgb", "xy"), folder / "wall.png")
-    write_texture(Texture(photographed_wall(320, seed=1)["flash"], "srgb"), folder / "photo.jpg")
+    write_texture(wall_photographs(320, seed=1)[0], folder / "photo.jpg")
     told = {
         "folder": str(folder),
         "answer": str(folder / "answer.json"),

@@ -1,0 +1,136 @@
+"""What the documentation site adds to the Markdown files: parameter tables, and pages from the repository root.
+
+``<!-- parameters: NAME -->`` in a page becomes the parameters of that tool as the tool table has them, and
+``<!-- models -->`` what the cards say of the models, so the pages cannot fall behind either.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "core"))
+
+from matshot_host.tools import Parameter, tool  # noqa: E402
+
+#: Pages that live at the root of the repository, where people and forges look for them.
+ROOT_PAGES = ("BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+
+_MARKER = re.compile(r"^<!-- parameters: (\w+) -->$", re.MULTILINE)
+_MODELS = "<!-- models -->"
+#: A role of Sphinx as Markdown leaves it; docstrings have them for editors.
+_ROLE = re.compile(r":(?:class|func|meth|attr|data|mod):<code>(~?)([\w.]+)</code>")
+_LINK = re.compile(r"(!?\[[^\]]*\])\(([^)\s]+)\)")
+
+
+def parameter_tables(name: str) -> str:
+    """The parameters of a tool as Markdown: those that a dialog shows at first, then the advanced ones.
+
+    Raises:
+        KeyError: when the tool table has no such tool.
+    """
+    parameters = tool(name).parameters
+    usual = [parameter for parameter in parameters if not parameter.advanced]
+    advanced = [parameter for parameter in parameters if parameter.advanced]
+    parts = [_table(usual)]
+    if advanced:
+        parts.append(f"### Advanced\n\n{_table(advanced)}")
+    return "\n\n".join(parts)
+
+
+def _table(parameters: Iterable[Parameter]) -> str:
+    lines = ["| Option | Label | Values | Default | What it does |", "|---|---|---|---|---|"]
+    for parameter in parameters:
+        help_text = parameter.help.replace("|", "\\|")
+        lines.append(
+            f"| `--{parameter.name}` | {parameter.label} | {_values(parameter)} | {_default(parameter)} | {help_text} |"
+        )
+    return "\n".join(lines)
+
+
+def _is_explained(parameter: Parameter) -> bool:
+    """Whether the help says in words what the default is."""
+    return "Default: " in parameter.help
+
+
+def _values(parameter: Parameter) -> str:
+    if parameter.choices:
+        return ", ".join(f"`{choice}`" for choice in parameter.choices)
+    if parameter.type is bool:
+        return "on, off"
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    # What stands for a default that the help explains is not shown: no magic numbers.
+    hidden = _is_explained(parameter) and parameter.default == parameter.low
+    if hidden and parameter.high is not None:
+        return (
+            f"{parameter.gap[1]:g} to {parameter.high:g}{unit}" if parameter.gap else f"up to {parameter.high:g}{unit}"
+        )
+    if parameter.gap is not None:
+        low, high = (f"{bound:g}" for bound in parameter.gap)
+        first = low if parameter.low == parameter.gap[0] else f"{parameter.low:g} to {low}"
+        return f"{first} or {high} to {parameter.high:g}{unit}"
+    if parameter.low is not None and parameter.high is not None:
+        return f"{parameter.low:g} to {parameter.high:.15g}{unit}"
+    if parameter.form is not None:
+        return f"such as `{parameter.form.example}`"
+    return {str: "text", int: "whole number", float: "number"}.get(parameter.type, "two whole numbers") + unit
+
+
+def _default(parameter: Parameter) -> str:
+    if parameter.type is bool:
+        return "on" if parameter.default else "off"
+    if _is_explained(parameter):
+        return "auto"
+    return f"`{parameter.default:g}`" if isinstance(parameter.default, float) else f"`{parameter.default}`"
+
+
+def model_table() -> str:
+    """The models that come with Matshot as Markdown, from their cards."""
+    lines = ["| Model | What it does | Trained on | License |", "|---|---|---|---|"]
+    for path in sorted((ROOT / "core/matshot/models").glob("*.toml")):
+        card = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = "; ".join(card.get("training", {}).get("data", [])) or "nothing: computed, not trained"
+        lines.append(f"| `{card['name']}` | {card['summary']} | {data} | {card['license']} |")
+    return "\n".join(lines)
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the pages at the root of the repository."""
+    from mkdocs.structure.files import File
+
+    for name in ROOT_PAGES:
+        files.append(File.generated(config, name, content=(ROOT / name).read_text(encoding="utf-8")))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """Fill in parameter tables, and point links between the root and docs/ to where pages are on the site."""
+    source = PurePosixPath(page.file.src_uri)
+    markdown = _MARKER.sub(lambda match: parameter_tables(match[1]), markdown)
+    if _MODELS in markdown:
+        markdown = markdown.replace(_MODELS, model_table())
+    return _LINK.sub(lambda match: f"{match[1]}({site_link(match[2], source)})", markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Show what docstrings refer to by its name."""
+    return _ROLE.sub(lambda match: f"<code>{match[2].split('.')[-1] if match[1] else match[2]}</code>", html)
+
+
+def site_link(link: str, source: PurePosixPath) -> str:
+    """A link as the repository has it, as the site needs it.
+
+    Args:
+        link: relative to the file that holds it, as on a forge.
+        source: the page it is on, relative to docs/.
+    """
+    if "://" in link or link.startswith(("#", "mailto:")):
+        return link
+    if source.name in ROOT_PAGES:
+        return link.removeprefix("docs/")
+    return link[3:] if link.startswith("../") and link[3:].split("#")[0] in ROOT_PAGES else link
