@@ -21,7 +21,7 @@ import psutil
 
 #: Seconds that a start, and that a job, may take.
 _START, PATIENCE = 120.0, 300.0
-_ADDRESS = re.compile(r"serves at (http://\S+)/ ")
+_ADDRESS = re.compile(r"Serving at (http://\S+)/ ")
 
 
 class Served:

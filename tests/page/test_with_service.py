@@ -42,7 +42,7 @@ def address(built_page: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     reading = threading.Thread(target=lambda: said.extend(iter(process.stderr.readline, "")), daemon=True)  # type: ignore[union-attr]
     reading.start()
     try:
-        until(lambda: "serves at" in "".join(said) or process.poll() is not None, 180)
+        until(lambda: "Serving at" in "".join(said) or process.poll() is not None, 180)
         found = re.search(r"http://\S+", "".join(said))
         assert found, "".join(said)
         yield found[0]

@@ -21,22 +21,22 @@ import uvicorn
 from fastapi.testclient import TestClient
 from service_double import HOST, Running, ThreadEngine
 
-from matshot.service.inspector import Examiner
+from matshot.service.inspector import Inspector
 from matshot.service.routes import make_app
+from matshot.service.service import Service
 from matshot.service.settings import Settings
-from matshot.service.work import Service
 
 
 @pytest.fixture(scope="session")
-def examiner() -> Iterator[Examiner]:
+def inspector() -> Iterator[Inspector]:
     """Looks into files for all services of the tests: its processes take a while to start."""
-    shared = Examiner(Settings().pixels)
+    shared = Inspector(Settings().pixels)
     yield shared
     shared.close()
 
 
 @pytest.fixture
-def start(tmp_path: Path, examiner: Examiner) -> Iterator[Callable[..., Running]]:
+def start(tmp_path: Path, inspector: Inspector) -> Iterator[Callable[..., Running]]:
     """Starts services in this process; keywords are settings, and ``held`` for an engine that waits for its gate."""
     opened: list[Running] = []
 
@@ -45,10 +45,10 @@ def start(tmp_path: Path, examiner: Examiner) -> Iterator[Callable[..., Running]
         engine = ThreadEngine()
         if held:
             engine.gate.clear()
-        service = Service(settings, engine)  # type: ignore[arg-type]
-        if settings.pixels == Settings().pixels:
-            # It is not the service's to close.
-            service.examiner = mock.Mock(wraps=examiner, close=lambda: None)
+        # The shared one is not the service's to close.
+        shared = mock.Mock(wraps=inspector, close=lambda: None)
+        own = settings.pixels != Settings().pixels
+        service = Service(settings, engine, None if own else shared)  # type: ignore[arg-type]
         app = make_app(service)
         client = TestClient(app, base_url=HOST, raise_server_exceptions=False, follow_redirects=False)
         client.__enter__()
@@ -74,6 +74,6 @@ def listening(running: Running) -> Iterator[str]:
     while not server.started:
         time.sleep(0.01)
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    running.service.feeds.close()
+    running.service.events.close()
     server.should_exit = True
     thread.join(5)

@@ -19,8 +19,8 @@ from matshot.errors import Cancelled, MatshotError
 from matshot.farm.engine import Told
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
+from matshot.service.service import Service
 from matshot.service.settings import Settings
-from matshot.service.work import Service
 from matshot.tools.run import Run, run
 
 HOST = "http://127.0.0.1:8765"
@@ -103,7 +103,7 @@ class Running:
     def kill(self) -> None:
         """As if it had been killed: the database lets go, and nothing more is noted."""
         self.stopped = True
-        self.service._closing.set()
+        self.service.runner.abandon()
         self.service.store.close()
         self.engine.close()
 

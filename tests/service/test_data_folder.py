@@ -8,15 +8,16 @@ import shutil
 import sqlite3
 import stat
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from service_double import ThreadEngine, picture
 
 from matshot.errors import MatshotError
 from matshot.service.data_folder import MARKER, DataFolder
-from matshot.service.inspector import Examiner
+from matshot.service.inspector import Inspector
+from matshot.service.service import Service
 from matshot.service.settings import Settings
-from matshot.service.work import Service
 
 UUID, SHA256 = "0123456789abcdef" * 2, "0123456789abcdef" * 4
 
@@ -35,13 +36,12 @@ def project(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, examiner: Examiner):
+def run(inspector: Inspector):
     """Starts a service in a folder and closes it again; ``used`` is called with it in between."""
-    monkeypatch.setattr("matshot.service.work.Examiner", lambda pixels: examiner)
-    monkeypatch.setattr(examiner, "close", lambda: None)
+    shared = mock.Mock(wraps=inspector, close=lambda: None)
 
     def runs(folder: Path, used=lambda service: None) -> None:
-        service = Service(Settings(data=folder), ThreadEngine())
+        service = Service(Settings(data=folder), ThreadEngine(), shared)
         try:
             service.start()
             used(service)
@@ -52,10 +52,10 @@ def run(monkeypatch: pytest.MonkeyPatch, examiner: Examiner):
 
 
 def upload(service: Service) -> str:
-    arrival = service.arrival("image/png", "wall.png", 0)
+    arrival = service.assets.begin_upload("image/png", "wall.png", 0)
     arrival.feed(picture())
     arrival.finish()
-    asset, _ = service.take(arrival)
+    asset, _ = service.assets.add(arrival)
     arrival.discard()
     return asset.id
 
@@ -98,7 +98,7 @@ def test_a_folder_of_an_earlier_version_is_adopted(tmp_path, run):
     kept = []
     run(tmp_path, lambda service: kept.append(upload(service)))
     (tmp_path / MARKER).unlink()
-    run(tmp_path, lambda service: kept.append(service.asset(kept[0]).id))
+    run(tmp_path, lambda service: kept.append(service.assets.get(kept[0]).id))
     assert kept[0] == kept[1]
     assert (tmp_path / MARKER).is_file()
 
@@ -169,7 +169,7 @@ def test_an_upload_does_not_delete_what_lies_in_its_place(tmp_path, run):
     run(tmp_path, lambda service: kept.append(upload(service)))
 
     def delete_and_send_again(service: Service) -> None:
-        service.delete_asset(kept[0])
+        service.assets.delete(kept[0])
         (tmp_path / "assets" / kept[0]).mkdir()
         (tmp_path / "assets" / kept[0] / "note.txt").write_bytes(b"precious")
         assert upload(service) == kept[0]

@@ -10,7 +10,7 @@ import pytest
 from service_double import Running, picture
 
 from matshot.farm.engine import Told
-from matshot.service import events as feeds
+from matshot.service import events as event_streams
 from matshot.tools.run import Run
 
 
@@ -110,7 +110,7 @@ def test_many_events_are_not_kept(running: Running, listening: str, gradual: Cal
     job = gradual(2)
     service = running.service
     for number in range(2000):
-        service.feeds.tell(job, "progress", {"fraction": 0, "stage": str(number)})
+        service.events.publish(job, "progress", {"fraction": 0, "stage": str(number)})
     with httpx.Client(base_url=listening) as client:
         with client.stream("GET", f"/v1/jobs/{job}/events", headers={"Last-Event-ID": "1.1"}) as answer:
             # Too much was missed: the job as it is.
@@ -119,15 +119,15 @@ def test_many_events_are_not_kept(running: Running, listening: str, gradual: Cal
         running.wait(job)
     # The database knows of the end a moment before listeners do.
     deadline = time.monotonic() + 5
-    while service.feeds._feeds and time.monotonic() < deadline:
+    while service.events._streams and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert service.feeds._feeds == {}
+    assert service.events._streams == {}
 
 
 def test_clients_that_are_gone_are_forgotten(
     running: Running, listening: str, gradual: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeds, "KEEP_ALIVE", 0.1)
+    monkeypatch.setattr(event_streams, "KEEP_ALIVE", 0.1)
     job = gradual(1)
     for _ in range(5):
         with (
@@ -136,12 +136,12 @@ def test_clients_that_are_gone_are_forgotten(
         ):
             lines = answer.iter_lines()
             while next(lines) != ": still here":
-                assert running.service.feeds.listeners == 1
+                assert running.service.events.listeners == 1
     for _ in range(100):
-        if not running.service.feeds.listeners:
+        if not running.service.events.listeners:
             break
         time.sleep(0.02)
-    assert running.service.feeds.listeners == 0
+    assert running.service.events.listeners == 0
     running.engine.gate.set()
     assert running.wait(job)["state"] == "failed"
 

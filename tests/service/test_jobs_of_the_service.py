@@ -16,7 +16,7 @@ import pytest
 from service_double import Running, material_zip, picture, sentence
 
 from matshot.farm.engine import Told
-from matshot.service.work import _MOST_ATTEMPTS
+from matshot.service.runner import MOST_ATTEMPTS
 from matshot.tools.run import Run, run
 
 BICUBIC = {"scale": 2, "method": "bicubic"}
@@ -90,17 +90,17 @@ def test_a_failure_is_a_sentence_without_places(running: Running) -> None:
 @pytest.mark.parametrize(
     ("tool", "count", "parameters", "told"),
     [
-        ("sharpen", 1, {}, "no tool"),
+        ("sharpen", 1, {}, "Unknown tool 'sharpen'"),
         ("upscale", 1, {"scale": 3}, "2, 4, 8"),
-        ("upscale", 1, {"scale": "4"}, "whole number"),
-        ("upscale", 1, {"zoom": 4}, "no parameter"),
+        ("upscale", 1, {"scale": "4"}, "Unknown scale '4'"),
+        ("upscale", 1, {"zoom": 4}, "parameter 'zoom'"),
         ("upscale", 1, {"threads": 10**400}, "digits"),
-        ("upscale", 1, {"tile": -1}, "from 0"),
-        ("upscale", 1, {"colorspace": "x" * 300}, "longer"),
+        ("upscale", 1, {"tile": -1}, "must be 0 to"),
+        ("upscale", 1, {"colorspace": "x" * 300}, "at most 200 characters"),
         ("twoshot", 1, {}, "needs"),
         ("tile", 2, {}, "needs"),
-        ("convert", 1, {}, "is a material"),
-        ("multiply", 1, {"size": "90000x90000"}, "million pixels"),
+        ("convert", 1, {}, "needs a material folder"),
+        ("multiply", 1, {"size": "90000x90000"}, "must be 8 to"),
         ("multiply", 1, {"size": "30000"}, "million pixels"),
         ("multiply", 1, {"count": 1000, "size": "1024x1024"}, "million pixels"),
     ],
@@ -115,7 +115,7 @@ def test_what_cannot_be_done_is_said_at_once(
 
 def test_photographs_are_no_materials(running: Running) -> None:
     answer = running.ask("oneshot", [running.send(material_zip())])
-    assert (answer.status_code, "one image" in sentence(answer)) == (422, True)
+    assert (answer.status_code, "needs an image" in sentence(answer)) == (422, True)
     named = {"asset": running.send(picture()), "kind": "normal"}
     assert running.ask("tile", [named]).status_code == 422
 
@@ -215,7 +215,7 @@ def test_a_restart_loses_nothing(start: Callable[..., Running], tmp_path: Path) 
         told = second.wait(job)
         assert told["state"] == "done"
         assert second.client.get(told["results"][0]["href"]).status_code == 200
-    assert "started anew" in second.client.get(f"/v1/jobs/{runs}").json()["log"][0]["text"]
+    assert "restarted" in second.client.get(f"/v1/jobs/{runs}").json()["log"][0]["text"]
     assert second.wait(cancelled)["state"] == "cancelled"
     assert not (second.settings.data / "jobs" / unknown).exists()
     assert (second.settings.data / "lost" / f"jobs-{unknown}").is_dir()
@@ -238,7 +238,7 @@ def test_results_without_a_record_are_made_anew(start: Callable[..., Running]) -
 
 
 def test_a_job_that_takes_the_service_with_it_ends(start: Callable[..., Running]) -> None:
-    for number in range(_MOST_ATTEMPTS):
+    for number in range(MOST_ATTEMPTS):
         running = start(held=True)
         if number == 0:
             job = running.upscale(running.send(picture()))
@@ -249,7 +249,7 @@ def test_a_job_that_takes_the_service_with_it_ends(start: Callable[..., Running]
 
 
 def test_an_orderly_end_is_no_attempt(start: Callable[..., Running]) -> None:
-    for number in range(_MOST_ATTEMPTS + 1):
+    for number in range(MOST_ATTEMPTS + 1):
         running = start(held=True)
         if number == 0:
             job = running.upscale(running.send(picture()))
@@ -316,10 +316,10 @@ def test_pictures_for_browsers_go_after_an_hour_and_are_made_again(running: Runn
     shown = asset["files"][0]["href"] + "?side=16"
     before = running.client.get(shown).content
     (made,) = (running.settings.data / "assets" / asset["id"] / ".shown").iterdir()
-    running.service.sweep()
+    running.service.sweeper.sweep()
     assert made.is_file()
     os.utime(made, (0, 0))
-    running.service.sweep()
+    running.service.sweeper.sweep()
     assert not made.exists()
     assert running.client.get(shown).content == before
 
@@ -331,12 +331,12 @@ def test_what_is_old_goes(start: Callable[..., Running], monkeypatch: pytest.Mon
     running.wait(done)
     running.engine.gate.clear()
     runs = running.upscale(asset)
-    running.service.sweep()
+    running.service.sweeper.sweep()
     assert running.client.get(f"/v1/jobs/{done}").status_code == 200
-    import matshot.service.work as work
+    from matshot.service import sweeping
 
-    monkeypatch.setattr(work, "now", lambda: __import__("time").time() + 2 * 86400)
-    running.service.sweep()
+    monkeypatch.setattr(sweeping, "now", lambda: __import__("time").time() + 2 * 86400)
+    running.service.sweeper.sweep()
     monkeypatch.undo()
     assert running.client.get(f"/v1/jobs/{done}").status_code == 404
     assert running.client.get(f"/v1/assets/{asset}").status_code == 404

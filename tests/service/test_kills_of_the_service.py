@@ -51,7 +51,7 @@ def test_nothing_is_lost(wall: Path, tmp_path: Path) -> None:
         assert not any(map(_lives, children))
         served.start()
         told = served.wait(runs)
-        assert (told["state"], "started anew" in told["log"][0]["text"]) == ("done", True)
+        assert (told["state"], "restarted" in told["log"][0]["text"]) == ("done", True)
         assert served.client.get(told["results"][0]["href"]).content == slow
         told = served.wait(waits)
         assert served.client.get(told["results"][0]["href"]).content == quick.results[0].path.read_bytes()

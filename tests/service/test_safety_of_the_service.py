@@ -130,10 +130,10 @@ def test_odd_values_are_a_sentence(running: Running, value: str) -> None:
         ({"host": "::"}, "needs a token"),
         ({"token": "short"}, "too easy"),
         ({"token": "sixteen letters and spaces"}, "characters"),
-        ({"queue": 0}, "at least 1"),
-        ({"quota": -1}, "negative"),
-        ({"port": 99999}, "no port"),
-        ({"nonsense": 1}, "no setting"),
+        ({"queue": 0}, "must be 1 or more"),
+        ({"quota": -1}, "must be 0 or more"),
+        ({"port": 99999}, "Port must be 0-65535"),
+        ({"nonsense": 1}, "Unknown setting"),
         ({"upload": "much"}, "amount"),
         ({"hosts": 5}, "cannot be"),
         ({"seconds": True}, "cannot be"),
@@ -196,7 +196,7 @@ def test_the_command_line_stays_light() -> None:
     ("options", "told"),
     [
         (["--host", "0.0.0.0"], "needs a token"),
-        (["--port", "99999"], "no port"),
+        (["--port", "99999"], "Port must be 0-65535"),
         (["--host", "192.0.2.1", "--token", TOKEN], "cannot listen"),
     ],
 )

@@ -1,7 +1,7 @@
-"""What is told of jobs while they run, for those who listen: server-sent events that can be taken up again.
+"""Events of jobs for clients that follow them: server-sent events, which a client can resume.
 
-An event's id is ``START.NUMBER``: the how-manieth start of the service, and a count. Who comes back with an id of this
-start gets what followed it; anyone else gets the job as it is now.
+An event's id is ``START.NUMBER``: the number of the service's start, and a count. A client that returns with an id of
+this start gets what followed it; any other gets the job as it is now.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Events of one job that are kept for those who come back, and that may wait for a slow listener.
-_KEPT, _WAITING = 256, 512
-#: Jobs whose end is remembered for those who come back.
+#: Events of one job that are kept for clients that return.
+_KEPT = 256
+#: Events that may wait for a slow client.
+_WAITING = 512
+#: Jobs whose end is remembered for clients that return.
 _REMEMBERED = 10_000
 #: Digits of an id that can be one of ours.
 _DIGITS = 18
@@ -27,10 +29,10 @@ KEEP_ALIVE = 10.0
 
 @dataclass(frozen=True)
 class Event:
-    """Something that was told.
+    """An event of a job.
 
     Attributes:
-        number: counts all events of a start.
+        number: counts all events since the service started.
         kind: ``state``, ``progress``, ``preview`` or ``log``.
         data: as JSON holds it.
         last: whether nothing follows.
@@ -43,7 +45,7 @@ class Event:
 
 
 class Listener:
-    """One connection; made in the loop that it is read in."""
+    """One connection; created in the event loop that reads it."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -57,7 +59,7 @@ class Listener:
 
     def _put(self, event: Event | None) -> None:
         if self._queue.full():
-            # It is too slow: it is to come back, and then gets the job as it is.
+            # Too slow: the client reconnects, and then gets the job as it is.
             while not self._queue.empty():
                 self._queue.get_nowait()
             event = None
@@ -73,103 +75,103 @@ class Listener:
 
 
 @dataclass
-class _Feed:
+class _Stream:
     kept: collections.deque[Event] = field(default_factory=lambda: collections.deque(maxlen=_KEPT))
     listeners: set[Listener] = field(default_factory=set)
 
 
-class Feeds:
-    """Events of all jobs that run, and who listens; for any thread.
+class EventStreams:
+    """Events of all running jobs, and the connections that follow them; for any thread.
 
     Args:
-        start: how often the service has started by now.
+        start: number of the service's start.
     """
 
     def __init__(self, start: int) -> None:
         self._start = start
         self._lock = threading.Lock()
         self._number = 0
-        self._feeds: dict[str, _Feed] = {}
+        self._streams: dict[str, _Stream] = {}
         self._ended: collections.OrderedDict[str, int] = collections.OrderedDict()
         self._closed = False
 
-    def tell(self, job: str, kind: str, data: Mapping[str, Any], *, last: bool = False) -> None:
-        """Tell an event to all who listen to a job."""
+    def publish(self, job: str, kind: str, data: Mapping[str, Any], *, last: bool = False) -> None:
+        """Send an event to all connections that follow a job."""
         with self._lock:
             self._number += 1
             event = Event(self._number, kind, data, last)
-            feed = self._feeds.setdefault(job, _Feed())
-            feed.kept.append(event)
-            for listener in feed.listeners:
+            stream = self._streams.setdefault(job, _Stream())
+            stream.kept.append(event)
+            for listener in stream.listeners:
                 listener.put(event)
             if last:
-                self._feeds.pop(job)
+                self._streams.pop(job)
                 self._ended[job] = event.number
                 if len(self._ended) > _REMEMBERED:
                     self._ended.popitem(last=False)
 
-    def heard_end(self, job: str, last_id: str) -> bool:
-        """Whether who comes back with an id has heard the end of a job."""
+    def has_seen_end(self, job: str, last_id: str) -> bool:
+        """Whether a client that returns with an id has seen the end of a job."""
         number = self._number_of(last_id)
         with self._lock:
             return number is not None and number >= self._ended.get(job, 0)
 
     def _number_of(self, last_id: str) -> int | None:
-        """The number in an id of this start that was given out, else None."""
+        """The number in an id that was sent since this start, else None."""
         start, _, number = last_id.partition(".")
         if start != str(self._start) or not number.isascii() or not number.isdecimal() or len(number) > _DIGITS:
             return None
         return int(number) if int(number) <= self._number else None
 
-    def listen(self, job: str, last_id: str) -> tuple[Listener, list[Event] | None, int]:
-        """Begin to listen.
+    def subscribe(self, job: str, last_id: str) -> tuple[Listener, list[Event] | None, int]:
+        """Follow a job.
 
         Args:
-            job: to listen to.
-            last_id: id of the last event that was heard; empty for none.
+            job: to follow.
+            last_id: id of the last event that the client has seen; empty for none.
 
         Returns:
-            The listener, what it has missed (None if that is not known: it is to be told the job as it is), and the
-            number of the last event.
+            The listener, the events that it has missed (None if they are not known, so that it needs the job as it
+            is), and the number of the last event.
         """
         listener = Listener()
         with self._lock:
-            feed = self._feeds.setdefault(job, _Feed())
-            feed.listeners.add(listener)
+            stream = self._streams.setdefault(job, _Stream())
+            stream.listeners.add(listener)
             if self._closed:
                 listener.put(None)
-            return listener, self._missed(feed, last_id), self._number
+            return listener, self._missed(stream, last_id), self._number
 
-    def _missed(self, feed: _Feed, last_id: str) -> list[Event] | None:
+    def _missed(self, stream: _Stream, last_id: str) -> list[Event] | None:
         number = self._number_of(last_id)
         if number is None:
             return None
-        if feed.kept.maxlen == len(feed.kept) and feed.kept[0].number > number + 1:
+        if stream.kept.maxlen == len(stream.kept) and stream.kept[0].number > number + 1:
             return None
-        return [event for event in feed.kept if event.number > number]
+        return [event for event in stream.kept if event.number > number]
 
-    def leave(self, job: str, listener: Listener) -> None:
-        """End listening."""
+    def unsubscribe(self, job: str, listener: Listener) -> None:
+        """Stop following a job."""
         with self._lock:
-            feed = self._feeds.get(job)
-            if feed is not None:
-                feed.listeners.discard(listener)
-                if not feed.listeners and not feed.kept:
-                    self._feeds.pop(job)
+            stream = self._streams.get(job)
+            if stream is not None:
+                stream.listeners.discard(listener)
+                if not stream.listeners and not stream.kept:
+                    self._streams.pop(job)
 
     def close(self) -> None:
         """End all connections."""
         with self._lock:
             self._closed = True
-            for feed in self._feeds.values():
-                for listener in feed.listeners:
+            for stream in self._streams.values():
+                for listener in stream.listeners:
                     listener.put(None)
 
     @property
     def listeners(self) -> int:
-        """How many connections there are."""
+        """Number of connections."""
         with self._lock:
-            return sum(len(feed.listeners) for feed in self._feeds.values())
+            return sum(len(stream.listeners) for stream in self._streams.values())
 
     def text(self, event: Event) -> bytes:
         """An event as it is sent."""
@@ -177,25 +179,25 @@ class Feeds:
         return f"id: {self._start}.{event.number}\nevent: {event.kind}\ndata: {data}\n\n".encode()
 
     async def stream(self, job: str, listener: Listener, first: list[Event]) -> AsyncIterator[bytes]:
-        """What a connection is sent, until the job has ended or the service ends."""
+        """Bytes of a connection, until the job or the service ends."""
         try:
             yield b"retry: 1000\n\n"
             for event in first:
                 yield self.text(event)
                 if event.last:
                     return
-            told = max((event.number for event in first), default=0)
+            sent = max((event.number for event in first), default=0)
             while True:
                 try:
-                    heard = await listener.next(KEEP_ALIVE)
+                    following = await listener.next(KEEP_ALIVE)
                 except TimeoutError:
                     yield b": still here\n\n"
                     continue
-                if heard is None:
+                if following is None:
                     return
-                if heard.number > told:
-                    yield self.text(heard)
-                if heard.last:
+                if following.number > sent:
+                    yield self.text(following)
+                if following.last:
                     return
         finally:
-            self.leave(job, listener)
+            self.unsubscribe(job, listener)

@@ -1,6 +1,6 @@
-"""Looks into files that strangers sent, in a process of its own: what they are, and pictures of them.
+"""Inspects untrusted files in a process of its own: what they are, and pictures of them.
 
-A file that makes a library crash, hang or take all memory ends that process; the service says so and starts another.
+A file that makes a library crash, hang or use up memory ends that process; the service reports it and starts another.
 One request a line, as JSON: ``[action, arguments]``; so are the answers: ``{"result"}`` or ``{"error": [status,
 sentence, cause]}``. The process ends with its standard input.
 """
@@ -31,8 +31,12 @@ from .refusal import Refusal
 if TYPE_CHECKING:
     from ..image.types import Texture
 
-#: Seconds that one look may take, and bytes: for any, and for each pixel that an image may have.
-_PATIENCE, _MEMORY, _PIXEL = 60.0, 2 * 2**30, 40
+#: Seconds that one inspection may take.
+_PATIENCE = 60.0
+#: Bytes that the process may hold, beside those of the pixels.
+_MEMORY = 2 * 2**30
+#: Bytes for each pixel that an image may have.
+_PIXEL = 40
 
 #: First bytes of the formats that are read, and the suffix that each gets; TGA has none.
 _BEGINNINGS = (
@@ -48,7 +52,7 @@ _BEGINNINGS = (
     (b"DDS ", ".dds"),
 )
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
-#: Entries of a zip that are passed over: what macOS adds, and what is hidden.
+#: Entries of a zip that are skipped: what macOS adds, and hidden files.
 _FOREIGN = ("__MACOSX/", ".")
 #: Bytes that are copied at a time.
 _CHUNK = 1 << 20
@@ -56,12 +60,12 @@ _CHUNK = 1 << 20
 _MOST_ENTRIES = 4096
 
 
-class Examiner:
-    """The process that looks, started when it is first asked, and anew when it has died.
+class Inspector:
+    """Processes that inspect files, started on first use and again after they died.
 
     Args:
         pixels: of the largest image.
-        count: of processes; so many looks go on at once.
+        count: of processes, each of which inspects one file at a time.
     """
 
     def __init__(self, pixels: int, count: int = 2) -> None:
@@ -90,7 +94,7 @@ class Examiner:
         The size is ``width`` and ``height``; ``map`` goes by the name.
 
         Raises:
-            Refusal: for what is no image, and for one of too many pixels.
+            Refusal: for what is not an image, and for too many pixels.
         """
         found: dict[str, Any] = self._ask("image", file=str(file), name=name, pixels=self._pixels)
         return found
@@ -99,7 +103,7 @@ class Examiner:
         """What a material folder holds: ``name``, ``width``, ``height`` and ``files`` ({name, map, width, height}).
 
         Raises:
-            Refusal: for what is no material, and for a map of too many pixels.
+            Refusal: for what is not a material, and for a map of too many pixels.
         """
         found: dict[str, Any] = self._ask("material", folder=str(folder), pixels=self._pixels)
         return found
@@ -155,7 +159,7 @@ class _Process:
             watch.cancel()
         if not line.endswith(b"\n"):
             self.end()
-            raise Refusal(400, "The file cannot be read; reading it took too long, too much memory, or crashed.")
+            raise Refusal(400, "The file cannot be read: reading it took too long or too much memory, or crashed.")
         answer = json.loads(line)
         if "error" in answer:
             raise Refusal(*answer["error"])
@@ -174,7 +178,7 @@ class _Process:
 
 
 def _unpack(file: str, into: str, files: int, unpacked: int) -> None:
-    """See :meth:`Examiner.unpack`."""
+    """See :meth:`Inspector.unpack`."""
     folder, left, taken = Path(into), unpacked, set[str]()
     try:
         with zipfile.ZipFile(file) as archive:
@@ -182,15 +186,15 @@ def _unpack(file: str, into: str, files: int, unpacked: int) -> None:
                 if len(taken) == files:
                     raise Refusal(413, f"The zip holds more than {files} files of a material.")
                 if name.casefold() in taken:
-                    raise Refusal(400, f"The zip holds two files with the name {name}.")
+                    raise Refusal(400, f"The zip holds two files named {name}.")
                 taken.add(name.casefold())
                 with archive.open(entry) as source, (folder / name).open("xb") as target:
-                    # What an entry says of its own size may be a lie.
+                    # The size that an entry states may be false.
                     left -= _copied(source, target, left)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError) as error:
         raise Refusal(400, "The zip is damaged: it ends early or its data is broken.", str(error)) from error
-    except RuntimeError as error:  # what zipfile says of a password
-        raise Refusal(415, "The zip is encrypted; send it without a password.", str(error)) from error
+    except RuntimeError as error:  # zipfile's error for a password
+        raise Refusal(415, "The zip is encrypted. Send it without a password.", str(error)) from error
     if not taken:
         raise Refusal(415, "The zip holds no maps of a material.")
 
@@ -200,7 +204,7 @@ def _copied(source: Any, target: BinaryIO, most: int) -> int:
     while chunk := source.read(_CHUNK):
         count += len(chunk)
         if count > most:
-            raise Refusal(413, "The zip holds more than this service unpacks.")
+            raise Refusal(413, "The unpacked zip is larger than this service accepts.")
         target.write(chunk)
     return count
 
@@ -214,13 +218,13 @@ def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
     for entry in entries:
         path = PurePosixPath(entry.filename)
         if "\\" in entry.filename or path.is_absolute() or ".." in path.parts or ":" in entry.filename:
-            raise Refusal(400, "The zip names a place outside of itself, and is refused.", repr(entry.filename))
+            raise Refusal(400, "The zip has an entry that points outside of it and was refused.", repr(entry.filename))
         if stat.S_ISLNK(entry.external_attr >> 16):
-            raise Refusal(400, "The zip holds a link, and is refused.", repr(entry.filename))
+            raise Refusal(400, "The zip holds a link and was refused.", repr(entry.filename))
         if not entry.is_dir() and not entry.filename.startswith(_FOREIGN) and _belongs(path.name):
             wanted.append((entry, path))
     if len({path.parent for _, path in wanted}) > 1:
-        raise Refusal(415, "The zip holds several folders; send one material at a time.")
+        raise Refusal(415, "The zip holds several folders. Send one material at a time.")
     return iter([(entry, safe_name(path.name)) for entry, path in wanted])
 
 
@@ -231,7 +235,7 @@ def _belongs(name: str) -> bool:
 
 
 def _image(file: str, name: str, pixels: int) -> dict[str, Any]:
-    """See :meth:`Examiner.image`; the file gets its suffix."""
+    """See :meth:`Inspector.image`; the file gets its suffix."""
     from ..material.map_names import guess_map
 
     suffix = _suffix(Path(file), name)
@@ -257,7 +261,7 @@ def _suffix(file: Path, name: str) -> str:
             return suffix
     if name.lower().endswith(".tga"):
         return ".tga"
-    raise Refusal(415, f"{name} is not an image that Matshot reads, nor the zip of a material folder.")
+    raise Refusal(415, f"{name} is neither an image that Matshot reads nor a zip of a material folder.")
 
 
 def _size(file: Path, name: str, pixels: int) -> tuple[int, int]:
@@ -269,13 +273,13 @@ def _size(file: Path, name: str, pixels: int) -> tuple[int, int]:
         raise Refusal(400, error.sentence.replace(file.name, name), error.cause) from error
     if width * height > pixels:
         raise Refusal(
-            413, f"{name} has {width * height / 1e6:.0f} million pixels; this service takes {pixels / 1e6:.0f} million."
+            413, f"{name} has {width * height / 1e6:.0f} million pixels; the limit is {pixels / 1e6:.0f} million."
         )
     return width, height
 
 
 def _material(folder: str, pixels: int) -> dict[str, Any]:
-    """See :meth:`Examiner.material`."""
+    """See :meth:`Inspector.material`."""
     from ..material.folder import find_material
 
     place = Path(folder)
@@ -285,7 +289,7 @@ def _material(folder: str, pixels: int) -> dict[str, Any]:
     except MatshotError as error:
         raise Refusal(415, error.sentence.replace(f"{folder}/", "").replace(folder, "It"), error.cause) from error
     if found is None:
-        raise Refusal(415, "These files are no material: no two names say which maps they are, or another lies there.")
+        raise Refusal(415, "These files are not a material: it needs two or more maps of one name and no other images.")
     kinds = {entry.path.name: entry.kind for entry in found.entries}
     files: list[dict[str, Any]] = []
     for file in sorted(place.iterdir()):
@@ -316,7 +320,7 @@ def _check_description(folder: Path) -> None:
 
 
 def _picture(source: str, map_name: str, side: int, target: str) -> None:
-    """See :meth:`Examiner.picture`."""
+    """See :meth:`Inspector.picture`."""
     from ..image.writer import write_texture
 
     place = Path(target)
@@ -387,7 +391,7 @@ def main() -> None:
         except MemoryError:
             answer = {"error": [413, "The file takes more memory than this service gives it.", ""]}
         except OSError as error:
-            answer = {"error": list(Refusal.of_disk(error).told)}
+            answer = {"error": list(Refusal.of_disk(error).parts)}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -1,4 +1,4 @@
-"""What the service says, as pydantic checks it and OpenAPI describes it."""
+"""Requests and answers of the API, checked by pydantic and described by OpenAPI."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, fi
 
 from matshot_host.tools import tool
 
-from .schema import MOST_INPUTS, asked_schema
+from .schema import MOST_INPUTS, request_schema
 from .store import AssetRecord, JobRecord
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -30,32 +30,32 @@ def media_type(name: str) -> str:
 
 
 class Problem(BaseModel):
-    """What is wrong."""
+    """What went wrong."""
 
     sentence: str = Field(description="One sentence for the artist.")
     cause: str = Field("", description="Technical detail.")
 
 
 class Failure(BaseModel):
-    """Every answer that is not what was asked for."""
+    """Answer to a request that failed."""
 
     error: Problem
 
 
-class FileShape(BaseModel):
+class FileView(BaseModel):
     """One file of an asset or a result."""
 
     name: str
     map: str = Field(description="Map of a material that it is, or empty.")
-    width: int = Field(description="In pixels; 0 for what is no image.")
+    width: int = Field(description="In pixels; 0 if it is not an image.")
     height: int
     bytes: int
     media_type: str
-    href: str = Field(description="Where it is; with ?side=N as 8-bit PNG of at most N pixels a side.")
+    href: str = Field(description="Address of the file; ?side=N gives an 8-bit PNG of at most N pixels a side.")
 
 
-class AssetShape(BaseModel):
-    """Something that was uploaded."""
+class AssetView(BaseModel):
+    """An uploaded image or material."""
 
     id: str = Field(description="SHA-256 of the file, or of the names and contents of a material's files.")
     kind: Literal["image", "material"]
@@ -64,23 +64,23 @@ class AssetShape(BaseModel):
     height: int
     bytes: int
     created: str
-    files: list[FileShape]
+    files: list[FileView]
     preview: str
 
 
 class NamedInput(BaseModel):
-    """An asset as a job takes it."""
+    """An asset as input of a job."""
 
     model_config = ConfigDict(extra="forbid")
 
     asset: str = Field(pattern="^[0-9a-f]{64}$")
-    name: str = Field("", max_length=200, description="Its file's name: results are named by it.")
-    kind: Literal["", "color", "normal", "data"] = Field("", description="Of upscale: what the map holds.")
-    normal: Literal["", "gl", "dx"] = Field("", description="Of upscale: green channel of a normal map.")
+    name: str = Field("", max_length=200, description="File name; results are named after it.")
+    kind: Literal["", "color", "normal", "data"] = Field("", description="For upscale: what the map holds.")
+    normal: Literal["", "gl", "dx"] = Field("", description="For upscale: green channel of a normal map.")
 
 
-class Asked(BaseModel):
-    """What a job is to do."""
+class JobRequest(BaseModel):
+    """A job to run."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -92,26 +92,26 @@ class Asked(BaseModel):
 
     @field_validator("parameters")
     @classmethod
-    def _sayable(cls, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        """JSON can hold halves of characters, which no answer could repeat."""
+    def _encodable(cls, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """JSON can hold lone surrogates, which no answer could repeat."""
         json.dumps(parameters, ensure_ascii=False).encode()
         return parameters
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
         """One alternative for each tool, with its parameters."""
-        return asked_schema()
+        return request_schema()
 
 
-class InputShape(BaseModel):
-    """What a job was given."""
+class InputView(BaseModel):
+    """An input of a job."""
 
     asset: str
     name: str
 
 
-class ResultShape(BaseModel):
-    """One thing that a job made."""
+class ResultView(BaseModel):
+    """One result of a job."""
 
     number: int
     kind: Literal["image", "material"]
@@ -119,21 +119,21 @@ class ResultShape(BaseModel):
     width: int
     height: int
     wrap: str = Field(description="Axes on which it repeats.")
-    input: int | None = Field(description="Number of the input that it was made of.")
+    input: int | None = Field(description="Number of the input that it comes from.")
     notes: list[str]
     href: str = Field(description="The file, or a zip of the material's folder.")
     preview: str | None
-    files: list[FileShape]
+    files: list[FileView]
 
 
-class ResultsShape(BaseModel):
-    """All that a job made."""
+class ResultList(BaseModel):
+    """All results of a job."""
 
-    results: list[ResultShape]
+    results: list[ResultView]
     zip: str
 
 
-class JobShape(BaseModel):
+class JobView(BaseModel):
     """A job."""
 
     id: str
@@ -144,34 +144,34 @@ class JobShape(BaseModel):
     fraction: float
     stage: str
     position: int = Field(description="Jobs that wait before it.")
-    inputs: list[InputShape]
+    inputs: list[InputView]
     parameters: dict[str, JsonValue]
     created: str
     started: str | None
     ended: str | None
     error: Problem | None
     failures: list[str]
-    log: list[LogShape]
+    log: list[LogLine]
     preview: str | None
-    results: list[ResultShape]
+    results: list[ResultView]
     zip: str | None
 
 
-class LogShape(BaseModel):
+class LogLine(BaseModel):
     """Something that was noted about a job."""
 
     time: str
     text: str
 
 
-class JobsShape(BaseModel):
+class JobList(BaseModel):
     """Jobs, newest first."""
 
-    jobs: list[JobShape]
+    jobs: list[JobView]
     more: bool
 
 
-class LimitsShape(BaseModel):
+class Limits(BaseModel):
     """What the service takes."""
 
     upload_bytes: int
@@ -181,7 +181,7 @@ class LimitsShape(BaseModel):
     seconds: float
 
 
-class ToolShape(BaseModel):
+class ToolView(BaseModel):
     """A tool of the table."""
 
     name: str
@@ -192,16 +192,16 @@ class ToolShape(BaseModel):
     parameters: Annotated[dict[str, JsonValue], WithJsonSchema({"type": "object", "title": "JSON Schema"})]
 
 
-class ToolsShape(BaseModel):
+class ToolList(BaseModel):
     """The tool table."""
 
     version: str
-    limits: LimitsShape
+    limits: Limits
     accepts: list[str]
-    tools: list[ToolShape]
+    tools: list[ToolView]
 
 
-class TokenShape(BaseModel):
+class TokenRequest(BaseModel):
     """What a browser shows once, to get a cookie."""
 
     model_config = ConfigDict(extra="forbid")
@@ -209,14 +209,14 @@ class TokenShape(BaseModel):
     token: str = Field(max_length=1000)
 
 
-class HealthShape(BaseModel):
+class Health(BaseModel):
     """That the service works."""
 
     status: Literal["ok"] = "ok"
     version: str
 
 
-class Live(BaseModel):
+class JobProgress(BaseModel):
     """How far a job is that runs."""
 
     fraction: float = 0.0
@@ -230,10 +230,10 @@ def instant(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def asset_shape(asset: AssetRecord) -> AssetShape:
-    """An asset as it is told."""
+def asset_view(asset: AssetRecord) -> AssetView:
+    """An asset as clients see it."""
     base = f"/v1/assets/{asset.id}"
-    return AssetShape(
+    return AssetView(
         id=asset.id,
         kind="image" if asset.kind == "image" else "material",
         name=asset.name,
@@ -252,43 +252,43 @@ def asset_shape(asset: AssetRecord) -> AssetShape:
     )
 
 
-def job_shape(job: JobRecord, live: Live, position: int, said: list[tuple[float, str]]) -> JobShape:
-    """A job as it is told."""
+def job_view(job: JobRecord, progress: JobProgress, position: int, log: list[tuple[float, str]]) -> JobView:
+    """A job as clients see it."""
     base = f"/v1/jobs/{job.id}"
-    preview = f"{base}/preview?n={live.pictures}" if live.preview and job.state == "running" else None
+    preview = f"{base}/preview?n={progress.pictures}" if progress.preview and job.state == "running" else None
     if any(result["preview"] for result in job.results):
         preview = f"{base}/preview?n=done"
     done = job.state == "done"
-    return JobShape(
+    return JobView(
         id=job.id,
         tool=job.tool,
         title=tool(job.tool).title,
         state=job.state,  # type: ignore[arg-type]
         cancelling=job.cancelling and job.ended is None,
-        fraction=1.0 if done else live.fraction,
-        stage=live.stage if job.ended is None else "",
+        fraction=1.0 if done else progress.fraction,
+        stage=progress.stage if job.ended is None else "",
         position=position,
-        inputs=[InputShape(asset=one["asset"], name=one["name"]) for one in job.inputs],
+        inputs=[InputView(asset=one["asset"], name=one["name"]) for one in job.inputs],
         parameters=dict(job.parameters),
         created=instant(job.created),
         started=instant(job.started) if job.started is not None else None,
         ended=instant(job.ended) if job.ended is not None else None,
         error=Problem(sentence=job.sentence, cause=job.cause) if job.sentence else None,
         failures=list(job.failures),
-        log=[LogShape(time=instant(time), text=text) for time, text in said],
+        log=[LogLine(time=instant(time), text=text) for time, text in log],
         preview=preview,
-        results=results_shape(job).results,
+        results=result_list(job).results,
         zip=f"{base}/results.zip" if done else None,
     )
 
 
-def results_shape(job: JobRecord) -> ResultsShape:
-    """What a job made, as it is told."""
+def result_list(job: JobRecord) -> ResultList:
+    """A job's results as clients see them."""
     base = f"/v1/jobs/{job.id}/results"
-    return ResultsShape(
+    return ResultList(
         zip=f"{base}.zip",
         results=[
-            ResultShape(
+            ResultView(
                 number=number,
                 **{name: one[name] for name in ("kind", "name", "width", "height", "wrap", "input", "notes")},
                 href=f"{base}/{number}",
@@ -300,7 +300,7 @@ def results_shape(job: JobRecord) -> ResultsShape:
     )
 
 
-def _file(told: Mapping[str, Any], href: str) -> FileShape:
+def _file(facts: Mapping[str, Any], href: str) -> FileView:
     names = ("name", "map", "width", "height", "bytes")
-    kind = media_type(told.get("stored", told["name"]))
-    return FileShape(**{name: told[name] for name in names}, media_type=kind, href=href)
+    kind = media_type(facts.get("stored", facts["name"]))
+    return FileView(**{name: facts[name] for name in names}, media_type=kind, href=href)

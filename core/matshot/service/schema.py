@@ -56,7 +56,7 @@ def _property(parameter: Parameter) -> dict[str, Any]:
     return schema
 
 
-def asked_schema() -> dict[str, Any]:
+def request_schema() -> dict[str, Any]:
     """JSON Schema of what a job is asked with: one alternative for each tool."""
     return {"oneOf": [_asked(tool) for tool in TOOLS]}
 

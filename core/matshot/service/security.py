@@ -1,4 +1,4 @@
-"""What every request passes first: who asks, for which host, from which page; and what every answer says to browsers.
+"""Checks of every request (token, host, origin) and security headers of every answer.
 
 A service on loopback without a token trusts whoever can reach it, which every page in the user's browser can. So a
 request has to name this host (else a foreign name that resolves to 127.0.0.1 would do), and must not come from
@@ -26,9 +26,11 @@ _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 #: Cookie that holds the token.
 COOKIE = "matshot_token"
-#: Bytes of a body that is not an upload, and where uploads go.
-_MOST_BYTES, _UPLOADS = 1 << 20, "/v1/assets"
-#: Where no token is asked for: the page asks for it, and has no secrets.
+#: Bytes of a body that is not an upload.
+_MOST_BYTES = 1 << 20
+#: Address of uploads.
+_UPLOADS = "/v1/assets"
+#: Addresses that need no token; the page asks for it and has no secrets.
 _OPEN_API = ("/healthz", "/v1/session")
 
 _PAGE_POLICY = (
@@ -49,7 +51,7 @@ _HEADERS = (
 
 
 class Guard:
-    """Checks requests, and adds headers to answers.
+    """Checks requests and adds headers to answers.
 
     Args:
         app: that answers what is let through.
@@ -69,7 +71,7 @@ class Guard:
         path: str = scope["path"]
         api = _is_api(path)
 
-        async def sent(message: _Message) -> None:
+        async def send_checked(message: _Message) -> None:
             nonlocal status, answered
             if message["type"] == "http.response.start":
                 status, answered = message["status"], True
@@ -78,7 +80,7 @@ class Guard:
 
         taken = 0
 
-        async def received() -> _Message:
+        async def receive_bounded() -> _Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
@@ -92,12 +94,12 @@ class Guard:
             self._check_origin(headers, api)
             if api and path not in _OPEN_API and not self.knows_token(_tokens(scope, headers)):
                 raise Refusal(
-                    401, "This service needs its token.", headers={"WWW-Authenticate": 'Bearer realm="matshot"'}
+                    401, "This service needs a token.", headers={"WWW-Authenticate": 'Bearer realm="matshot"'}
                 )
-            await self._app(scope, received, sent)
+            await self._app(scope, receive_bounded, send_checked)
         except Refusal as refusal:
             if not answered:
-                await _refuse(refusal, sent)
+                await _refuse(refusal, send_checked)
         finally:
             route = getattr(scope.get("route"), "path", "other")
             self._metrics.count(
@@ -119,15 +121,15 @@ class Guard:
         if host in names or (self._settings.loopback and is_loopback(host)):
             return
         if self._settings.loopback or names:
-            raise Refusal(403, "This service does not answer under that name; see the hosts in its settings.")
+            raise Refusal(403, "This service does not answer under that host name. Add it to hosts in its settings.")
 
     def _check_origin(self, headers: dict[str, str], api: bool) -> None:
         if not api:
             return
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-        # Behind a proxy that speaks TLS the scheme differs; what has to agree is who is asked.
-        asked = headers.get("host", "").lower()
-        foreign = origin is not None and origin.lower() not in (f"http://{asked}", f"https://{asked}")
+        # Behind a proxy that speaks TLS the scheme differs; the host has to agree.
+        host = headers.get("host", "").lower()
+        foreign = origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}")
         if foreign or site not in ("same-origin", "none"):
             raise Refusal(403, "Pages of other sites cannot use this service.")
 

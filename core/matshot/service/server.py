@@ -13,18 +13,22 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-#: Connections at once, seconds that an idle one is kept, and that answers have to end when the service does.
-_CONNECTIONS, _IDLE, _PATIENCE = 2048, 30, 3
+#: Connections at once.
+_CONNECTIONS = 2048
+#: Seconds that an idle connection is kept.
+_IDLE = 30
+#: Seconds that answers have to end when the service does.
+_PATIENCE = 3
 #: Connections that wait to be taken.
 _BACKLOG = 512
 
 
-def serve(settings: Settings, said: Callable[[str], None]) -> None:
-    """Serve until the process is told to end.
+def serve(settings: Settings, report: Callable[[str], None]) -> None:
+    """Serve until the process is asked to end.
 
     Args:
         settings: how.
-        said: told of where it listens.
+        report: called with a line on where it listens.
 
     Raises:
         MatshotError: when a package is missing, the address or the folder cannot be used, or no worker starts.
@@ -35,11 +39,11 @@ def serve(settings: Settings, said: Callable[[str], None]) -> None:
         import uvicorn
     except ImportError as error:
         raise MatshotError(
-            "The service needs further packages; run: pip install 'matshot[service]'", str(error)
+            "The service needs more packages. Run: pip install 'matshot[service]'", str(error)
         ) from error
     from ..farm.engine import Engine
     from .routes import make_app
-    from .work import Service
+    from .service import Service
 
     listening = _socket(settings)
     memory = str(settings.memory) if settings.memory else ""
@@ -55,7 +59,7 @@ def serve(settings: Settings, said: Callable[[str], None]) -> None:
             """Ends the connections that follow jobs, which would not end by themselves."""
 
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-                service.feeds.close()
+                service.events.close()
                 await super().shutdown(sockets)
 
         config = uvicorn.Config(
@@ -71,14 +75,14 @@ def serve(settings: Settings, said: Callable[[str], None]) -> None:
         )
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        said(f"Matshot serves at http://{shown}:{port}/ (stop it with Ctrl-C); its folder is {service.folder}.")
+        report(f"Serving at http://{shown}:{port}/ from {service.data.path}. Press Ctrl-C to stop.")
         if engine.dashboard:
-            said(f"The cluster can be looked at under {engine.dashboard}.")
+            report(f"The cluster's dashboard is at {engine.dashboard}.")
         Server(config).run([listening])
 
 
 def _socket(settings: Settings) -> socket.socket:
-    """Taken before anything is started, so that a taken port is told at once."""
+    """Opened before anything starts, so that a port in use is reported at once."""
     host = settings.host.strip("[]")
     try:
         family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]

@@ -1,4 +1,4 @@
-"""What a service is told when it starts: from a TOML file, and from the command line, which comes first."""
+"""Settings of a service, from a TOML file and from the command line, which wins."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from ..inference.memory import bytes_from_text
 
 #: Environment variable of the token, which in a command line every user of the machine could read.
 TOKEN = "MATSHOT_TOKEN"
-#: Least characters of a token, and greatest port.
-_SHORTEST_TOKEN, _LAST_PORT = 16, 65535
+#: Fewest characters of a token.
+_SHORTEST_TOKEN = 16
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,19 @@ class Settings:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, int | float) and value < 0:
-                raise MatshotError(f"{field.name} of the service cannot be negative.")
+                raise MatshotError(f"{_title(field.name)} must be 0 or more, got {value}.")
         for name in ("upload", "unpacked", "files", "pixels", "result_pixels", "queue"):
             if getattr(self, name) < 1:
-                raise MatshotError(f"{name} of the service has to be at least 1.")
+                raise MatshotError(f"{_title(name)} must be 1 or more, got {getattr(self, name)}.")
         if self.port > _LAST_PORT:
-            raise MatshotError(f"There is no port {self.port}; the last one is {_LAST_PORT}.")
+            raise MatshotError(f"Port must be 0-{_LAST_PORT}, got {self.port}.")
         if self.token and len(self.token) < _SHORTEST_TOKEN:
-            raise MatshotError(f"The token is too easy to guess; it needs {_SHORTEST_TOKEN} characters or more.")
+            raise MatshotError(f"The token is too easy to guess. Use {_SHORTEST_TOKEN} or more characters.")
         if not self.token.isascii() or not self.token.isprintable() or " " in self.token:
-            raise MatshotError("The token has characters that no header can carry; use letters, digits and -_.~.")
+            raise MatshotError("The token has characters that a header cannot carry. Use letters, digits and -_.~.")
         if not self.loopback and not self.token:
             raise MatshotError(
-                f"At {self.host} others can reach the service, so it needs a token: set {TOKEN}, or give --token."
+                f"Others can reach the service at {self.host}, so it needs a token: set {TOKEN} or use --token."
             )
 
     @property
@@ -109,14 +110,19 @@ def settings(file: Path | None, given: Mapping[str, Any], environment: Mapping[s
     Raises:
         MatshotError: for a file that cannot be read, names that do not exist, and values that make no sense.
     """
-    told = {**_read(file), **{name: value for name, value in given.items() if value is not None}}
-    if "token" not in told:
-        told["token"] = (os.environ if environment is None else environment).get(TOKEN, "")
+    chosen = {**_read(file), **{name: value for name, value in given.items() if value is not None}}
+    if "token" not in chosen:
+        chosen["token"] = (os.environ if environment is None else environment).get(TOKEN, "")
     types = get_type_hints(Settings)
-    for name in told:
+    for name in chosen:
         if name not in types:
-            raise MatshotError(f"The service has no setting {name!r}; there are {', '.join(types)}.")
-    return replace(Settings(), **{name: _typed(name, types[name], value) for name, value in told.items()})
+            raise MatshotError(f"Unknown setting {name!r}. Choose from: {', '.join(types)}.")
+    return replace(Settings(), **{name: _typed(name, types[name], value) for name, value in chosen.items()})
+
+
+def _title(name: str) -> str:
+    """A setting's name at the start of a sentence."""
+    return name.replace("_", " ").capitalize()
 
 
 def _read(file: Path | None) -> dict[str, Any]:
@@ -142,4 +148,4 @@ def _typed(name: str, wanted: Any, value: Any) -> Any:
         return wanted(value)
     if name == "hosts" and isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
         return tuple(one.lower() for one in value)
-    raise MatshotError(f"{name} of the service cannot be {value!r}.")
+    raise MatshotError(f"{_title(name)} cannot be {value!r}.")

@@ -1,6 +1,6 @@
-"""What the service remembers: assets, jobs and what was said of them, in SQLite.
+"""The service's database: assets, jobs and their logs, in SQLite.
 
-Every change is on the disk when its method returns, so a service that is killed knows it when it starts anew.
+Every change is on the disk when its method returns, so it survives a service that is killed.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import Any
 
 from ..errors import MatshotError
 
-#: States of a job; those of the second line are final.
-LIVE, ENDED = ("waiting", "running"), ("done", "failed", "cancelled")
+#: States of a job that has not ended.
+LIVE = ("waiting", "running")
+#: Final states.
+ENDED = ("done", "failed", "cancelled")
 #: Version of the tables.
 _VERSION = 1
 
@@ -88,7 +90,7 @@ class JobRecord:
         ended: likewise, None before.
         sentence: why it failed, else empty.
         cause: of that, for the log.
-        results: as :class:`~matshot.service.work.Service` describes what was made; paths are within the results.
+        results: as :class:`~matshot.service.runner.Runner` describes them; paths are within the results.
         failures: sentences about single files that failed.
         bytes: of its results.
     """
@@ -140,10 +142,12 @@ class Store:
             if version == 0:
                 self._database.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
             elif version != _VERSION:
-                raise MatshotError(f"{file} is of another version of Matshot; choose another --data.")
+                raise MatshotError(f"{file} belongs to another version of Matshot. Choose another folder with --data.")
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-                raise MatshotError(f"Another service works in {file.parent}; choose another --data.") from error
+                raise MatshotError(
+                    f"Another service is using {file.parent}. Choose another folder with --data."
+                ) from error
             raise MatshotError(f"{file} cannot be opened as the service's database: {error}.", str(error)) from error
 
     def close(self) -> None:
@@ -310,15 +314,15 @@ class Store:
 
     # Log
 
-    def say(self, identifier: str, text: str) -> tuple[float, str]:
-        """Note something about a job, and when."""
+    def write_log(self, identifier: str, text: str) -> tuple[float, str]:
+        """Add a line to a job's log; its time and text."""
         time = now()
         with self._change() as database:
             database.execute("INSERT INTO log VALUES (?, ?, ?)", (identifier, time, text))
         return time, text
 
-    def said(self, identifier: str) -> list[tuple[float, str]]:
-        """What was noted about a job."""
+    def log(self, identifier: str) -> list[tuple[float, str]]:
+        """Times and texts of a job's log."""
         query = "SELECT time, text FROM log WHERE job = ? ORDER BY rowid"
         return [(row["time"], row["text"]) for row in self._rows(query, identifier)]
 

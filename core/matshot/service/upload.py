@@ -1,4 +1,4 @@
-"""An upload on its way to the disk: a raw body, or the parts of a form, and what becomes of it."""
+"""Uploads on their way to the disk: a raw body, or the parts of a form."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _FIELD = b"file"
 _LONGEST_BOUNDARY = 70
 
 
-class Arrival:
-    """Takes the bytes of one upload, in a folder of its own that goes with it.
+class Upload:
+    """The bytes of one upload, in a folder of its own that is removed with it.
 
     Args:
         folder: in which it makes its own.
@@ -29,7 +29,7 @@ class Arrival:
         most_files: files in a form.
 
     Raises:
-        Refusal: for a form that is none.
+        Refusal: for a malformed form.
     """
 
     def __init__(self, folder: Path, content_type: str, name: str, most: int, most_files: int) -> None:
@@ -52,10 +52,10 @@ class Arrival:
             raise
 
     def feed(self, data: bytes) -> None:
-        """Take a piece of the body.
+        """Add a piece of the body.
 
         Raises:
-            Refusal: when it is too much, or no form.
+            Refusal: when it is too large, or the form is malformed.
         """
         self._left -= len(data)
         if self._left < 0:
@@ -66,7 +66,7 @@ class Arrival:
             self._form.feed(data)
 
     def finish(self) -> None:
-        """Take the body as ended.
+        """End the body.
 
         Raises:
             Refusal: when something is missing.
@@ -75,12 +75,12 @@ class Arrival:
             self._form.finish()
         self.shut()
         if not self.files:
-            raise Refusal(400, "The form has no file; send it as a part with the name 'file'.")
+            raise Refusal(400, "The form has no file. Send it as a part named 'file'.")
 
     def open(self, name: str) -> None:
         """Begin a file."""
         if len(self.files) == self._most_files:
-            raise Refusal(413, f"A material has {self._most_files} files at most.")
+            raise Refusal(413, f"A material can have {self._most_files} files at most.")
         path = self._parts / str(len(self.files))
         self._stream = path.open("xb")
         self.files.append((plain_name(name), path))
@@ -103,14 +103,14 @@ class Arrival:
         return self._digest.hexdigest()
 
     def discard(self) -> None:
-        """Leave nothing."""
+        """Remove all of it."""
         self.shut()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def too_large(most: int) -> Refusal:
-    """What is said of an upload of more bytes than that."""
-    return Refusal(413, f"The upload is too large; this service takes {most / 2**20:.0f} MB.")
+    """The refusal of an upload of more bytes than that."""
+    return Refusal(413, f"The upload is too large. This service accepts up to {most / 2**20:.0f} MB.")
 
 
 def digest_of_files(files: Mapping[str, Path]) -> str:
@@ -125,17 +125,19 @@ def digest_of_files(files: Mapping[str, Path]) -> str:
 class _Form:
     """Parts of ``multipart/form-data``, each of which goes straight to its file."""
 
-    def __init__(self, arrival: Arrival, content_type: str) -> None:
+    def __init__(self, upload: Upload, content_type: str) -> None:
         from python_multipart import multipart
         from python_multipart.exceptions import MultipartParseError
 
-        self._arrival = arrival
+        self._upload = upload
         self._damaged = MultipartParseError
         self._options = multipart.parse_options_header
         kind, options = multipart.parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not 0 < len(boundary) <= _LONGEST_BOUNDARY:
-            raise Refusal(400, "The upload is no form; send multipart/form-data with its boundary, or the bare file.")
+            raise Refusal(
+                400, "The upload is not a form. Send multipart/form-data with its boundary, or the bare file."
+            )
         self._name, self._value = b"", b""
         self._disposition = b""
         self._wanted = self._ended = False
@@ -161,7 +163,7 @@ class _Form:
 
     def finish(self) -> None:
         if not self._ended:
-            raise Refusal(400, "The form ends early; nothing was kept of it.")
+            raise Refusal(400, "The form ends early. Nothing was stored.")
 
     def _begin_part(self) -> None:
         self._disposition = b""
@@ -181,16 +183,16 @@ class _Form:
         _, options = self._options(self._disposition)
         self._wanted = options.get(b"name") == _FIELD and b"filename" in options
         if self._wanted:
-            self._arrival.open(options[b"filename"].decode("utf-8", "replace"))
+            self._upload.open(options[b"filename"].decode("utf-8", "replace"))
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         # What is not a file of ours is passed over.
         if self._wanted:
-            self._arrival.write(data[start:end])
+            self._upload.write(data[start:end])
 
     def _end_part(self) -> None:
         if self._wanted:
-            self._arrival.shut()
+            self._upload.shut()
 
     def _end(self) -> None:
         self._ended = True

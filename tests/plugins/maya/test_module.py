@@ -231,7 +231,7 @@ def test_all_windows_run_in_every_qt(python, binding, tmp_path, picture, materia
             wanted = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
             assert values[parameter.name] == wanted, (tool.name, parameter.name)
     assert "Python: 3" in seen["findings"]
-    assert seen["problem"] == "Flash photograph is missing. Choose a file or folder."
+    assert seen["problem"] == "Choose the flash photograph first."
     assert seen["stays"]
     assert seen["states"] == ["Make Seamless wall.png: done", "Multiply wall.png: done"]
     assert seen["offered"] == ["Apply", "Discard", "Preferences...", "Show Folder", "Tools"]

@@ -320,7 +320,7 @@ def test_missing_files(maya, commands, picture):
 def test_input_that_is_not_there_is_said_in_the_dialog(commands):
     dialog = opened(commands, "tile")
     dialog.accept()
-    assert dialog.error.text() == "Texture is missing. Choose a file or folder."
+    assert dialog.error.text() == "Choose the texture first."
     dialog.inputs[0].set_paths(["/gone/wall.png"])
     dialog.accept()
     assert dialog.error.text() == "/gone/wall.png does not exist."

@@ -52,7 +52,7 @@ def plugin(unreal):
 
 
 class Jobs:
-    """What the controller uses of the jobs; tests say how they end."""
+    """What the manager uses of the jobs; tests say how they end."""
 
     def __init__(self, folder):
         self.listing, self.started, self.changed, self.folder = [], [], [], folder
@@ -98,7 +98,7 @@ class Jobs:
 
 
 class Editor:
-    """Unreal, as far as the controller knows it."""
+    """Unreal, as far as the manager knows it."""
 
     def __init__(self, exported):
         self.exported = exported
@@ -121,7 +121,7 @@ class Editor:
         if folder in self.wrong:
             raise MatshotError(self.wrong[folder])
 
-    def taken(self, folder, name):
+    def exists(self, folder, name):
         return f"{folder}/{name}" in self.there
 
     def import_material(self, graph, base, folder):
@@ -161,8 +161,8 @@ class View:
 def parts(plugin, tmp_path):
     """Controller, fake jobs, fake editor, fake view."""
     (tmp_path / "jobs").mkdir()
-    jobs, editor, view = Jobs(tmp_path / "jobs"), Editor(plugin("inputs").Exported), View()
+    jobs, editor, view = Jobs(tmp_path / "jobs"), Editor(plugin("inputs").ExportedFile), View()
     chosen = plugin("preferences").Preferences(device="cpu", memory="2G")
-    controller = plugin("controller").Controller(jobs, editor, lambda: chosen)
-    controller.attach(view)
-    return controller, jobs, editor, view
+    manager = plugin("job_manager").JobManager(jobs, editor, lambda: chosen)
+    manager.attach(view)
+    return manager, jobs, editor, view

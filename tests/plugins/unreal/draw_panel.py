@@ -39,33 +39,33 @@ def opened(folder):
     unreal = loaded("unreal", HERE / "unreal_double.py")
     fakes = loaded("fakes", HERE / "conftest.py")
     sys.path.insert(0, str(fakes.PYTHON))
-    from matshot_unreal.controller import Controller
-    from matshot_unreal.inputs import Exported, Picture
+    from matshot_unreal.inputs import ExportedFile, Source
+    from matshot_unreal.job_manager import JobManager
+    from matshot_unreal.panel import Panel
     from matshot_unreal.preferences import Preferences
-    from matshot_unreal.widget import Panel
 
     from matshot_host.jobs import Result
     from matshot_host.tools import MULTIPLY, ONESHOT, UPSCALE
 
     unreal.world.project = folder
     jobs = fakes.Jobs(folder)
-    controller = Controller(jobs, fakes.Editor(Exported), Preferences)
-    panel = Panel(controller, lambda: None)
+    manager = JobManager(jobs, fakes.Editor(ExportedFile), Preferences)
+    panel = Panel(manager, lambda: None)
     panel.show()
-    first = controller.start(UPSCALE, [[Picture("/Game/Walls/T_Brick_BC")]], {})
+    first = manager.start(UPSCALE, [[Source("/Game/Walls/T_Brick_BC")]], {})
     source = jobs.started[0][1][0]["path"]
     jobs.end(first, "done", [Result("image", "x.png", "", 4, 4, "xy", source, ())])
     first.fraction = 1.0
-    running = controller.start(ONESHOT, [[Picture("/Game/Photos/T_Old_Wall")]], {"light": "even"})
+    running = manager.start(ONESHOT, [[Source("/Game/Photos/T_Old_Wall")]], {"light": "even"})
     running.state, running.fraction, running.stage = "running", 0.62, "reflectance"
-    controller.start(MULTIPLY, [[Picture("/Game/Walls/T_Brick_BC")]], {})
+    manager.start(MULTIPLY, [[Source("/Game/Walls/T_Brick_BC")]], {})
     texture = unreal.Texture2D()
     texture._path = "/Game/Photos/T_Old_Wall"
     unreal.world.selected = [texture]
-    controller.choose(ONESHOT)
+    manager.choose(ONESHOT)
     unreal.world.tabs["EUW_Matshot_1"]._tree["MatshotSelection"].on_clicked._callables[0]()
-    controller.poll()
-    controller.poll()
+    manager.poll()
+    manager.poll()
     return unreal
 
 

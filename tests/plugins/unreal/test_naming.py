@@ -11,7 +11,7 @@ def naming(plugin):
     [("old wall.v2", "old_wall_v2"), ("Mauer (süd)", "Mauer_süd"), ("///", "Material"), ("x" * 99, "x" * 60)],
 )
 def test_plain(naming, text, wanted):
-    assert naming.plain(text) == wanted
+    assert naming.asset_name(text) == wanted
 
 
 def test_names_of_a_material(naming):
@@ -37,16 +37,16 @@ def test_base_of(naming, name, wanted):
 
 
 def test_derived_names_end_with_their_map(naming):
-    assert naming.derived("T_Wall_BC", "x4") == "T_Wall_x4_BC"
-    assert naming.derived("wall", "Seamless") == "T_wall_Seamless"
+    assert naming.derived_name("T_Wall_BC", "x4") == "T_Wall_x4_BC"
+    assert naming.derived_name("wall", "Seamless") == "T_wall_Seamless"
 
 
 def test_derived_names_are_no_tiles_of_a_set(naming):
     # Unreal takes a file that ends with _1001 for one of many UDIM tiles.
-    assert naming.derived("T_Wall_1001", "x4") == "T_Wall_1001_x4"
+    assert naming.derived_name("T_Wall_1001", "x4") == "T_Wall_1001_x4"
 
 
 def test_free(naming):
     there = {"A", "A_2"}
-    assert naming.free("A", there.__contains__) == "A_3"
-    assert naming.free("B", there.__contains__) == "B"
+    assert naming.free_name("A", there.__contains__) == "A_3"
+    assert naming.free_name("B", there.__contains__) == "B"

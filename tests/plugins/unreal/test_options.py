@@ -18,10 +18,10 @@ def texture(unreal, path):
 
 
 def test_every_tool_has_its_defaults(options, plugin):
-    offer = plugin("offer")
-    for tool in offer.offered():
+    editor_tools = plugin("editor_tools")
+    for tool in editor_tools.editor_tools():
         shown = options.ToolOptions(tool)
-        assert shown.values == {parameter.name: parameter.default for parameter in offer.asked(tool)}
+        assert shown.values == {parameter.name: parameter.default for parameter in editor_tools.dialog_parameters(tool)}
         assert shown.name == ""
         assert shown.folder == ""
 
@@ -36,8 +36,8 @@ def test_labels_help_and_bounds(options):
     assert metas["seamless"]["Category"] == "2 Options"
     assert metas["threads"]["Category"] == "3 Advanced"
     assert metas["threads"]["ClampMin"] == "0"
-    assert metas["picture0"]["DisplayName"] == "Flash Photograph"
-    assert metas["asset_name"]["Category"] == "1 Input and output"
+    assert metas["textures0"]["DisplayName"] == "Flash Photograph"
+    assert metas["asset_name"]["Category"] == "1 Input and Output"
 
 
 def test_choices_are_menus(options, unreal):
@@ -60,38 +60,36 @@ def test_pairs_of_numbers(options, unreal):
 
 def test_selection_fills_inputs_in_their_order(options, unreal):
     first, second, third = (texture(unreal, f"/Game/T_{name}") for name in "ABC")
-    paths = [[picture.asset for picture in given] for given in options.ToolOptions(UPSCALE, [first, second]).pictures]
+    paths = [[source.asset for source in given] for given in options.ToolOptions(UPSCALE, [first, second]).sources]
     assert paths == [["/Game/T_A", "/Game/T_B"]]
-    paths = [[picture.asset for picture in given] for given in options.ToolOptions(TWOSHOT, [first, second]).pictures]
+    paths = [[source.asset for source in given] for given in options.ToolOptions(TWOSHOT, [first, second]).sources]
     assert paths == [["/Game/T_A"], ["/Game/T_B"]]
-    paths = [
-        [picture.asset for picture in given] for given in options.ToolOptions(STYLE, [first, second, third]).pictures
-    ]
+    paths = [[source.asset for source in given] for given in options.ToolOptions(STYLE, [first, second, third]).sources]
     assert paths == [["/Game/T_A"], ["/Game/T_B", "/Game/T_C"]]
 
 
 def test_files_stand_in_for_textures(options, unreal):
     shown = options.ToolOptions(ONESHOT)
-    assert shown.pictures == [[]]
-    shown.object.set_editor_property("place0", unreal.FilePath("/photos/wall.jpg"))
-    assert shown.pictures[0][0].path == "/photos/wall.jpg"
-    shown.take([texture(unreal, "/Game/T_A")])
-    assert shown.pictures[0][0].asset == "/Game/T_A"
+    assert shown.sources == [[]]
+    shown.object.set_editor_property("path0", unreal.FilePath("/photos/wall.jpg"))
+    assert shown.sources[0][0].path == "/photos/wall.jpg"
+    shown.set_textures([texture(unreal, "/Game/T_A")])
+    assert shown.sources[0][0].asset == "/Game/T_A"
 
 
 def test_material_folders(options, unreal, plugin):
-    convert = next(tool for tool in plugin("offer").offered() if tool.name == "convert")
+    convert = next(tool for tool in plugin("editor_tools").editor_tools() if tool.name == "convert")
     shown = options.ToolOptions(convert)
-    assert shown.pictures == [[]]
-    shown.object.set_editor_property("place0", unreal.DirectoryPath("/materials/wall"))
-    assert shown.pictures[0][0].path == "/materials/wall"
+    assert shown.sources == [[]]
+    shown.object.set_editor_property("path0", unreal.DirectoryPath("/materials/wall"))
+    assert shown.sources[0][0].path == "/materials/wall"
 
 
 def test_preferences(options, plugin):
     preferences = plugin("preferences")
     wanted = preferences.Preferences("/opt/python", "cuda", "4G", "/Game/Walls", True)
     shown = options.ParameterOptions("preferences", preferences.PARAMETERS, wanted._asdict())
-    assert preferences.checked(shown.values) == wanted
+    assert preferences.valid_preferences(shown.values) == wanted
 
 
 def test_names_that_unreal_or_python_keep_for_themselves(options):

@@ -21,18 +21,18 @@ def test_written_and_read(preferences):
 
 
 def test_values_of_other_types_are_left_out(preferences):
-    found = preferences.checked({"python": 3, "device": "tpu", "memory": " 2G ", "other": 1})
+    found = preferences.valid_preferences({"python": 3, "device": "tpu", "memory": " 2G ", "other": 1})
     assert found == preferences.Preferences(memory="2G")
 
 
 def test_damaged(preferences, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "unreal.json").write_text("{")
-    with pytest.raises(MatshotError, match="cannot be read, so the defaults are used"):
+    with pytest.raises(MatshotError, match="Using the defaults"):
         preferences.read()
 
 
 def test_cannot_be_written(preferences, tmp_path):
     (tmp_path / "home").write_text("a file where the folder should be")
-    with pytest.raises(MatshotError, match="cannot be written"):
+    with pytest.raises(MatshotError, match="Cannot write"):
         preferences.write(preferences.Preferences())

@@ -87,7 +87,7 @@ class ToolDialog(QtWidgets.QDialog):
         paths: List[str] = []
         for field in self.inputs:
             if not field.paths():
-                raise MatshotError("{} is missing. Choose a file or folder.".format(field.input.title))
+                raise MatshotError("Choose the {} first.".format(field.input.title.lower()))
             paths += field.paths()
         values = {name: field.value() for name, field in self.parameters.items()}
         destination = "files" if self._tool.result == "picture" else self.destination.value()

@@ -1,4 +1,4 @@
-"""Run by Unreal at every start; registers Matshot's menus once the assets of the project are known."""
+"""Run by Unreal at startup; starts Matshot once the project's assets are loaded."""
 
 from matshot_unreal import startup
 

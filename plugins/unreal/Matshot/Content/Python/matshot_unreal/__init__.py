@@ -1,1 +1,1 @@
-"""Matshot in Unreal: menus and a panel, textures out to the worker, materials in."""
+"""Matshot in Unreal: menus and a panel; textures are exported to the worker, materials imported."""

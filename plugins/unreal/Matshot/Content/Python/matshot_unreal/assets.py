@@ -1,4 +1,4 @@
-"""Assets by their path: whether they exist, where they lie on the disk, saving and removing them."""
+"""Assets by path: existence, place on disk, creation, saving and deletion."""
 
 from __future__ import annotations
 
@@ -12,64 +12,64 @@ from matshot_host.errors import MatshotError
 
 
 def exists(path: str) -> bool:
-    """Whether there is an asset at ``/Game/Folder/Name``."""
+    """Whether an asset exists at a path such as ``/Game/Folder/Name``."""
     return bool(_subsystem().does_asset_exist(path))
 
 
 def loaded(path: str) -> Any:
-    """The asset at a path, None if there is none."""
+    """The asset at a path, or None."""
     return _subsystem().load_asset(path) if exists(path) else None
 
 
 def check_folder(folder: str) -> None:
-    """Refuse a content folder in which nothing can be saved.
+    """Verify that assets can be saved in a content folder.
 
     Raises:
-        MatshotError: for a path outside of the project's content, and one that cannot be written.
+        MatshotError: for a path outside the project's content, and one that cannot be written.
     """
     if folder != "/Game" and not folder.startswith("/Game/"):
-        raise MatshotError(f"{folder} is not a folder of the project; choose one that begins with /Game.")
+        raise MatshotError(f"{folder} is outside the project. Choose a folder in /Game.")
     content = unreal.Paths.convert_relative_path_to_full(unreal.Paths.project_content_dir())
     place = os.path.join(content, *folder.split("/")[2:])
-    # Folders are left to Unreal, which makes them when something is saved.
-    there = place
-    while not os.path.exists(there) and os.path.dirname(there) != there:
-        there = os.path.dirname(there)
-    probe = os.path.join(there, f"{uuid.uuid4().hex}.matshot")
+    # Unreal creates missing folders when it saves.
+    existing = place
+    while not os.path.exists(existing) and os.path.dirname(existing) != existing:
+        existing = os.path.dirname(existing)
+    probe = os.path.join(existing, f"{uuid.uuid4().hex}.matshot")
     try:
         with open(probe, "wb"):
             pass
         os.remove(probe)
     except OSError as error:
-        raise MatshotError(f"The project's folder {place} cannot be written: {error.strerror or error}.") from error
+        raise MatshotError(f"Cannot write to the project folder {place}: {error.strerror or error}.") from error
 
 
 def create(name: str, folder: str, kind: Any, factory: Any) -> Any:
-    """A new asset.
+    """Create an asset.
 
     Raises:
-        MatshotError: when Unreal makes none.
+        MatshotError: when Unreal does not create it.
     """
-    made = unreal.AssetToolsHelpers.get_asset_tools().create_asset(name, folder, kind, factory)
-    if made is None:
-        raise MatshotError(f"Unreal did not make {name} in {folder}; see the Output Log.")
-    return made
+    asset = unreal.AssetToolsHelpers.get_asset_tools().create_asset(name, folder, kind, factory)
+    if asset is None:
+        raise MatshotError(f"Unreal could not create {name} in {folder}. See the Output Log.")
+    return asset
 
 
 def save(asset: Any) -> None:
-    """Write an asset to the disk.
+    """Save an asset.
 
     Raises:
-        MatshotError: when that is not possible.
+        MatshotError: when it cannot be saved.
     """
     if not _subsystem().save_loaded_asset(asset, only_if_is_dirty=False):
         raise MatshotError(
-            f"{asset.get_name()} could not be saved; look whether the project is read-only or checked in."
+            f"Cannot save {asset.get_name()}. Check whether its file is read-only or needs to be checked out."
         )
 
 
 def remove(assets: Sequence[Any]) -> None:
-    """Take back assets of which not all could be made."""
+    """Delete assets of an import that failed halfway."""
     for asset in assets:
         _subsystem().delete_loaded_asset(asset)
 

@@ -1,4 +1,4 @@
-"""Dialogs with the options of a tool, which Unreal makes of an object's properties; they work in every version."""
+"""Dialogs that Unreal builds from the properties of an object; they work in every version."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ import unreal
 
 from matshot_host.tools import Tool
 
-from .controller import Controller
-from .offer import title
+from .editor_tools import menu_title
+from .job_manager import JobManager
 from .options import ParameterOptions, ToolOptions
-from .preferences import PARAMETERS, Preferences, checked
+from .preferences import PARAMETERS, Preferences, valid_preferences
 
-#: What was opened last stays referenced, or Unreal may collect it while it is still shown.
+#: Keeps the object of the last dialog alive, which Unreal may otherwise collect while it is shown.
 _shown: list[Any] = []
 
 
-def run_tool(controller: Controller, tool: Tool, textures: Sequence[Any]) -> None:
-    """Ask for the options of a tool, and start it if the artist confirms.
+def run_tool(manager: JobManager, tool: Tool, textures: Sequence[Any]) -> None:
+    """Show the options of a tool, and start it if the artist confirms.
 
     Args:
-        controller: that starts it.
+        manager: of the jobs.
         tool: to run.
-        textures: that are selected.
+        textures: selected textures.
     """
     options = ToolOptions(tool, textures)
-    if _confirmed(f"Matshot: {title(tool)}", options.object):
-        controller.start(tool, options.pictures, options.values, options.name, options.folder)
+    if _confirmed(f"Matshot: {menu_title(tool)}", options.object):
+        manager.start(tool, options.sources, options.values, options.name, options.folder)
 
 
-def edited(preferences: Preferences) -> Preferences:
-    """Preferences as the artist leaves them; the same if the dialog is cancelled."""
+def edited_preferences(preferences: Preferences) -> Preferences:
+    """The preferences after a dialog; unchanged if it was canceled."""
     options = ParameterOptions("preferences", PARAMETERS, preferences._asdict())
-    return checked(options.values) if _confirmed("Matshot: Preferences", options.object) else preferences
+    return valid_preferences(options.values) if _confirmed("Matshot: Preferences", options.object) else preferences
 
 
 def _confirmed(heading: str, shown: Any) -> bool:
     _shown[:] = [shown]
-    form = unreal.EditorDialogLibraryObjectDetailsViewOptions(
+    view = unreal.EditorDialogLibraryObjectDetailsViewOptions(
         show_object_name=False, allow_search=False, allow_resizing=True, min_width=560, min_height=480
     )
-    return bool(unreal.EditorDialog.show_object_details_view(heading, shown, form))
+    return bool(unreal.EditorDialog.show_object_details_view(heading, shown, view))

@@ -1,4 +1,4 @@
-"""Unreal as the controller knows it."""
+"""Unreal, behind the interface of the job manager."""
 
 from __future__ import annotations
 
@@ -11,58 +11,58 @@ from matshot_host.graph import Image, MaterialGraph
 from matshot_host.jobs import Result
 
 from . import assets, materials, messages, naming, textures
-from .inputs import Exported, Picture
+from .inputs import ExportedFile, Source
 
 
 class UnrealEditor:
-    """The editor that this runs in.
+    """The running editor.
 
     Args:
-        displaces: whether new materials move vertices by their height.
+        displaces: returns whether new materials displace vertices by height.
     """
 
     def __init__(self, displaces: Callable[[], bool]) -> None:
         self._displaces = displaces
 
     def idle(self) -> bool:
-        """Whether assets can be made now; not while the game is played in the editor."""
+        """Whether assets can be created now; not during Play in Editor."""
         return not unreal.get_editor_subsystem(unreal.LevelEditorSubsystem).is_in_play_in_editor()
 
-    def export(self, asset: str, folder: str, photograph: bool) -> Exported:
-        """Write a texture into a folder; see :func:`.textures.export_texture`."""
+    def export(self, asset: str, folder: str, photograph: bool) -> ExportedFile:
+        """Export a texture to a folder; see :func:`.textures.export_texture`."""
         texture = assets.loaded(asset.partition(".")[0])
         if not isinstance(texture, unreal.Texture2D):
-            raise MatshotError(f"{Picture(asset).name} is not a texture, or not there any more.")
+            raise MatshotError(f"{Source(asset).name} does not exist or is not a texture.")
         return textures.export_texture(texture, folder, photograph)
 
     def check_folder(self, folder: str) -> None:
-        """Refuse a content folder that cannot be written."""
+        """Raise for a content folder outside the project, and one that cannot be written."""
         assets.check_folder(folder)
 
-    def taken(self, folder: str, name: str) -> bool:
-        """Whether there is an asset of that name."""
+    def exists(self, folder: str, name: str) -> bool:
+        """Whether an asset exists."""
         return assets.exists(f"{folder}/{name}")
 
     def import_material(self, graph: MaterialGraph, base: str, folder: str) -> list[str]:
-        """Make textures and an instance of the master material; the assets' paths, the instance first."""
-        made = materials.make_material(graph, base, folder, self._displaces())
-        return [assets.path_of(asset) for asset in made]
+        """Create textures and an instance of the master material; returns their paths, the instance first."""
+        created = materials.create_material(graph, base, folder, self._displaces())
+        return [assets.path_of(asset) for asset in created]
 
     def import_image(self, result: Result, origin: str, name: str, folder: str) -> list[str]:
-        """Make a texture, with the settings of the one that it was made of if that is still there."""
-        model = assets.loaded(origin.partition(".")[0]) if origin else None
-        if model is not None:
-            settings = textures.settings_like(model, result.wrap)
+        """Create a texture, with the settings of its source if that still exists."""
+        source = assets.loaded(origin.partition(".")[0]) if origin else None
+        if source is not None:
+            settings = textures.settings_like(source, result.wrap)
         else:
-            # Of a file from the disk nothing is known but its name.
+            # Only the name of a file on disk tells its map type.
             kind = naming.map_of(name) or "basecolor"
             colored = kind in ("basecolor", "emission")
             channels = 3 if colored or kind in ("normal", "orm") else 1
             image = Image(kind, result.path, "srgb" if colored else "data", "", result.wrap, "", channels)
             settings = textures.map_settings(image, "dx")
         with unreal.ScopedEditorTransaction(f"Matshot: {name}"):
-            made = textures.import_textures([textures.Import(result.path, name, settings)], folder)
-        return [assets.path_of(asset) for asset in made]
+            imported = textures.import_textures([textures.Import(result.path, name, settings)], folder)
+        return [assets.path_of(asset) for asset in imported]
 
     def alert(self, sentence: str) -> None:
         """Show a dialog."""
@@ -78,5 +78,5 @@ class UnrealEditor:
 
 
 def selected_textures() -> list[Any]:
-    """The textures that are selected in the Content Browser."""
+    """Textures selected in the Content Browser."""
     return [asset for asset in unreal.EditorUtilityLibrary.get_selected_assets() if isinstance(asset, unreal.Texture2D)]

@@ -1,4 +1,4 @@
-"""What a tool is given: textures of the project and files of the disk, as paths for the worker."""
+"""Inputs of tools: textures of the project and files on disk, as paths for the worker."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from matshot_host.errors import MatshotError
 from matshot_host.tools import Tool
 
 from . import naming
-from .offer import title
+from .editor_tools import menu_title
 
 
-class Picture(NamedTuple):
-    """Something that a tool is given.
+class Source(NamedTuple):
+    """A texture asset, or a file or material folder on disk.
 
     Attributes:
         asset: path of a texture asset, or empty.
-        path: file or material folder on the disk, where it is no asset.
+        path: of the file or folder, or empty.
     """
 
     asset: str = ""
@@ -27,19 +27,19 @@ class Picture(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the artist calls it."""
+        """Name without folder and extension."""
         if self.asset:
             return self.asset.rpartition(".")[2] if "." in self.asset else self.asset.rpartition("/")[2]
         return os.path.splitext(os.path.basename(self.path.rstrip("/\\")))[0]
 
 
-class Exported(NamedTuple):
-    """A texture asset as a file.
+class ExportedFile(NamedTuple):
+    """A texture asset, exported to a file.
 
     Attributes:
         path: of the file.
-        kind: what it holds: ``color``, ``normal`` or ``data``.
-        normal: of the file's green channel: ``gl`` or ``dx``.
+        kind: map type: ``color``, ``normal`` or ``data``.
+        normal: convention of the green channel: ``gl`` or ``dx``.
     """
 
     path: str
@@ -47,100 +47,103 @@ class Exported(NamedTuple):
     normal: str
 
 
-class Inputs(NamedTuple):
-    """What the worker is told.
+class WorkerInputs(NamedTuple):
+    """Inputs of a job.
 
     Attributes:
-        paths: in the order of the tool's inputs, with what is known of each where a tool takes that.
-        origins: texture asset of each file that left the project, by :func:`place_of` the file.
-        held: what the first input holds if that is one image, as parameters of tools call it.
+        paths: in the order of the tool's inputs, with map types where the tool takes them.
+        origins: texture asset of each file that left the project, by :func:`normalized_path` the file.
+        map_type: what the first input holds if that is one image, as parameters of tools call it.
     """
 
     paths: list[str | Mapping[str, str]]
     origins: dict[str, str]
-    held: dict[str, str]
+    map_type: dict[str, str]
 
 
-def check_pictures(tool: Tool, pictures: Sequence[Sequence[Picture]]) -> None:
-    """Find out whether a tool has all that it needs.
+def check_sources(tool: Tool, sources: Sequence[Sequence[Source]]) -> None:
+    """Verify that a tool has all of its inputs.
 
     Raises:
-        MatshotError: when something is missing, not there, or too much.
+        MatshotError: when an input is missing, does not exist, or there are too many.
     """
-    for index, wanted in enumerate(tool.inputs):
-        given = pictures[index] if index < len(pictures) else ()
-        if not given and wanted.kind == "material":
-            raise MatshotError(f"{title(tool)} needs a material folder; choose one.")
+    for index, tool_input in enumerate(tool.inputs):
+        given = sources[index] if index < len(sources) else ()
+        name = tool_input.title.lower()
+        if not given and tool_input.kind == "material":
+            raise MatshotError(f"{menu_title(tool)} needs a material folder. Choose one under {tool_input.title}.")
         if not given:
-            told = wanted.title.lower()
-            raise MatshotError(f"{title(tool)} needs {told}; select a texture in the Content Browser or choose a file.")
-        if len(given) > 1 and wanted.kind == "photo":
-            raise MatshotError(f"{title(tool)} takes one {wanted.title.lower()} at a time, not {len(given)}.")
-        for picture in given:
-            if not picture.asset and not os.path.exists(picture.path):
-                raise MatshotError(f"{picture.path} does not exist.")
+            needed = name if tool_input.several else f"the {name}"
+            raise MatshotError(
+                f"{menu_title(tool)} needs {needed}. Select a texture in the Content Browser or choose a file."
+            )
+        if len(given) > 1 and tool_input.kind == "photo":
+            raise MatshotError(f"{menu_title(tool)} takes one {name}, got {len(given)}.")
+        for source in given:
+            if not source.asset and not os.path.exists(source.path):
+                raise MatshotError(f"{source.path} does not exist.")
 
 
-def makes_material(tool: Tool, pictures: Sequence[Sequence[Picture]]) -> bool:
-    """Whether a material comes of it, and not a texture."""
-    first = pictures[0]
+def makes_material(tool: Tool, sources: Sequence[Sequence[Source]]) -> bool:
+    """Whether the result is a material, not a texture."""
+    first = sources[0]
     several = len(first) > 1 and not tool.inputs[0].several
     return tool.result == "material" or several or os.path.isdir(first[0].path)
 
 
-def place_of(path: str) -> str:
-    """A path in one spelling, for Unreal and the worker differ in theirs."""
+def normalized_path(path: str) -> str:
+    """A path in one spelling; Unreal and the worker differ in theirs."""
     return os.path.normcase(os.path.normpath(path))
 
 
 def worker_inputs(
-    tool: Tool, pictures: Sequence[Sequence[Picture]], folder: str, export: Callable[[str, str, bool], Exported]
-) -> Inputs:
-    """Textures as files, and what the worker is told of them.
+    tool: Tool, sources: Sequence[Sequence[Source]], folder: str, export: Callable[[str, str, bool], ExportedFile]
+) -> WorkerInputs:
+    """Exported textures, and what is known of them.
 
     Args:
-        tool: that they are for.
-        pictures: for each of its inputs.
+        tool: of the job.
+        sources: for each of its inputs.
         folder: of the job.
-        export: writes a texture asset into a folder; said whether a photograph is wanted.
+        export: writes a texture asset to a folder; its last argument tells whether a photograph is needed.
 
     Raises:
-        MatshotError: when a texture cannot be written, or several do not make one material.
+        MatshotError: when a texture cannot be exported, or several do not form one material.
     """
     paths: list[str | Mapping[str, str]] = []
     origins: dict[str, str] = {}
-    held: dict[str, str] = {}
-    for index, wanted in enumerate(tool.inputs):
-        own = os.path.join(folder, f"input{index}")
+    map_type: dict[str, str] = {}
+    for index, tool_input in enumerate(tool.inputs):
+        input_folder = os.path.join(folder, f"input{index}")
         files = []
-        for number, picture in enumerate(pictures[index]):
-            aside = os.path.join(own, str(number))
-            if not picture.asset:
-                files.append(Exported(picture.path, "", ""))
+        for number, source in enumerate(sources[index]):
+            target = os.path.join(input_folder, str(number))
+            if not source.asset:
+                files.append(ExportedFile(source.path, "", ""))
                 continue
             try:
-                os.makedirs(aside)
+                os.makedirs(target)
             except OSError as error:
-                raise MatshotError(f"No temporary file can be written: {error.strerror or error}.") from error
-            files.append(export(picture.asset, aside, wanted.kind == "photo"))
-            origins[place_of(files[-1].path)] = picture.asset
-        if wanted.several:
+                raise MatshotError(f"Cannot write temporary files: {error.strerror or error}.") from error
+            files.append(export(source.asset, target, tool_input.kind == "photo"))
+            origins[normalized_path(files[-1].path)] = source.asset
+        if tool_input.several:
             known = [{"path": file.path, "kind": file.kind, "normal": file.normal} for file in files]
             paths += [{key: value for key, value in one.items() if value} for one in known]
         elif len(files) > 1:
-            paths.append(_material_of(files, [picture.name for picture in pictures[index]], own))
+            paths.append(_material_of(files, [source.name for source in sources[index]], input_folder))
         else:
             paths.append(files[0].path)
             if index == 0 and files[0].kind:
-                held = {"kind": files[0].kind, "normal": files[0].normal}
-    return Inputs(paths, origins, held)
+                map_type = {"kind": files[0].kind, "normal": files[0].normal}
+    return WorkerInputs(paths, origins, map_type)
 
 
-def _material_of(files: Sequence[Exported], names: Sequence[str], folder: str) -> str:
-    """Several textures described as the material that they are, by the endings of their names.
+def _material_of(files: Sequence[ExportedFile], names: Sequence[str], folder: str) -> str:
+    """A material folder of several textures, whose names tell which maps they are.
 
     Raises:
-        MatshotError: when the names do not tell.
+        MatshotError: for a name that does not tell.
     """
     maps: dict[str, dict[str, Any]] = {}
     for index, file in enumerate(files):
@@ -151,17 +154,17 @@ def _material_of(files: Sequence[Exported], names: Sequence[str], folder: str) -
             kind = "basecolor"
         if not kind or kind in maps:
             raise MatshotError(
-                f"The name of {names[index]} does not tell which map it is; "
-                "textures of one material end with _BC, _N, _ORM, _R, _M, _AO or _H."
+                f"The map type of {names[index]} is unknown or given twice. "
+                "Names of a material's textures end in _BC, _N, _ORM, _R, _M, _AO or _H."
             )
         maps[kind] = {"file": os.path.relpath(file.path, folder).replace(os.sep, "/")}
         if kind == "normal":
             maps[kind]["convention"] = file.normal
-    # On what axes it repeats is left to be measured: nearly every texture in Unreal is set to, whatever it holds.
-    told = {"name": naming.base_of(names[0]), "maps": maps}
+    # The worker measures tiling: nearly every texture in Unreal is set to wrap, whether it tiles or not.
+    description = {"name": naming.base_of(names[0]), "maps": maps}
     try:
         with open(os.path.join(folder, DESCRIPTION), "w", encoding="utf-8") as stream:
-            json.dump(told, stream, indent=2)
+            json.dump(description, stream, indent=2)
     except OSError as error:
-        raise MatshotError(f"No temporary file can be written: {error.strerror or error}.") from error
+        raise MatshotError(f"Cannot write temporary files: {error.strerror or error}.") from error
     return folder

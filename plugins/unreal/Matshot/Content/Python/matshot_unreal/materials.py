@@ -1,4 +1,4 @@
-"""A material's graph as textures and an instance of the master material."""
+"""Materials as textures and an instance of the master material."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from matshot_host.errors import MatshotError
 from matshot_host.graph import Anisotropy, Channel, Image, Ior, MaterialGraph, NormalMap, Turn
 
 from . import assets, naming, textures
-from .master import master_material
+from .master_material import master_material
 
 #: Channels of the packed texture, as the master material reads them.
 _PACKED = {"occlusion": 0, "specular_roughness": 1, "base_metalness": 2}
-#: Maps behind a switch of the master material: input of the surface, parameter of the texture, switch.
+#: Maps behind a switch of the master material: surface input, texture parameter, switch parameter.
 _OPTIONAL = (
     ("specular_ior", "Specular", "UseSpecular"),
     ("emission_color", "Emission", "UseEmission"),
@@ -24,12 +24,12 @@ _OPTIONAL = (
 
 
 class Settings(NamedTuple):
-    """What an instance sets.
+    """Parameter values of an instance.
 
     Attributes:
-        textures: name of the image's node, by parameter.
-        numbers: by parameter.
-        switches: that are on.
+        textures: names of image nodes by parameter.
+        numbers: values by parameter.
+        switches: parameters that are on.
     """
 
     textures: dict[str, str]
@@ -38,70 +38,70 @@ class Settings(NamedTuple):
 
 
 def instance_settings(graph: MaterialGraph, available: Collection[str], displace: bool) -> Settings:
-    """What the instance for a graph sets.
+    """Parameter values of the instance for a graph.
 
     Args:
-        graph: of the material, in Unreal's form.
+        graph: of the material, in Unreal's format.
         available: texture parameters of the master material.
-        displace: whether height moves vertices.
+        displace: whether height displaces vertices.
 
     Raises:
-        MatshotError: for a graph that is not in that form, and for a master material that lacks what it needs.
+        MatshotError: for a graph in another format, and a master material without the parameters for it.
     """
-    bound: dict[str, str] = {}
+    names: dict[str, str] = {}
     packed = _packed(graph)
     if packed:
-        bound["ORM"] = packed
+        names["ORM"] = packed
     color = _image(graph, "base_color")
     if color:
-        bound["BaseColor"] = color
+        names["BaseColor"] = color
     if "geometry_normal" in graph.surface:
-        bound["Normal"] = _image(graph, "geometry_normal")
+        names["Normal"] = _image(graph, "geometry_normal")
     opacity = _image(graph, "geometry_opacity")
     if opacity:
-        bound["Opacity"] = opacity
+        names["Opacity"] = opacity
     switches = []
-    for wanted, parameter, switch in _OPTIONAL:
-        image = _image(graph, wanted)
+    for surface_input, parameter, switch in _OPTIONAL:
+        image = _image(graph, surface_input)
         if image:
-            bound[parameter] = image
+            names[parameter] = image
             switches.append(switch)
     numbers = {"TilingU": graph.mapping.tiling[0], "TilingV": graph.mapping.tiling[1]}
     luminance = graph.surface.get("emission_luminance")
-    if isinstance(luminance, float) and "Emission" in bound:
+    if isinstance(luminance, float) and "Emission" in names:
         numbers["EmissionStrength"] = luminance
-    # A master material made before Unreal 5.6 moves no vertices; the height's texture is imported all the same.
+    # A master material created before Unreal 5.6 displaces no vertices; the height texture is imported anyway.
     if graph.displacement is not None and "Height" in available:
-        bound["Height"] = graph.displacement.source
+        names["Height"] = graph.displacement.source
         numbers["DisplacementLevel"] = graph.displacement.level
         if graph.displacement.scale is not None:
-            # Unreal's unit is the centimetre.
+            # Unreal's unit is the centimeter.
             numbers["DisplacementHeight"] = 100.0 * graph.displacement.scale
         if displace:
             switches.append("UseDisplacement")
-    lacking = sorted(set(bound).difference(available))
-    if lacking:
+    missing = sorted(set(names).difference(available))
+    if missing:
         raise MatshotError(
-            f"The project's master material has no {', '.join(lacking)} any more; "
-            "rename or delete it, and Matshot makes a new one."
+            f"The project's master material has no parameter {', '.join(missing)}. "
+            "Rename or delete the master material, and Matshot creates a new one."
         )
-    return Settings(bound, numbers, tuple(switches))
+    return Settings(names, numbers, tuple(switches))
 
 
-def make_material(graph: MaterialGraph, base: str, folder: str, displace: bool) -> list[Any]:
-    """Textures and an instance, saved; all of them or none.
+def create_material(graph: MaterialGraph, base: str, folder: str, displace: bool) -> list[Any]:
+    """Create and save textures and an instance, all or none.
 
     Args:
-        graph: of the material, in Unreal's form.
+        graph: of the material, in Unreal's format.
         base: name without prefix.
         folder: content folder.
-        displace: whether height moves vertices.
+        displace: whether height displaces vertices.
 
     Returns:
         The instance, then the textures.
 
     Raises:
-        MatshotError: for a graph that is not in Unreal's form, for what Unreal does not make or save.
+        MatshotError: for a graph in another format, and assets that cannot be created or saved.
     """
     _check(graph)
     with unreal.ScopedEditorTransaction(f"Matshot: {naming.instance_name(base)}"):
@@ -109,21 +109,21 @@ def make_material(graph: MaterialGraph, base: str, folder: str, displace: bool) 
         available = [str(name) for name in unreal.MaterialEditingLibrary.get_texture_parameter_names(master)]
         settings = instance_settings(graph, available, displace)
         images = graph.images()
-        wanted = [
+        imports = [
             textures.Import(
                 image.file, naming.texture_name(base, image.name), textures.map_settings(image, _convention(graph))
             )
             for image in images
         ]
-        imported = textures.import_textures(wanted, folder)
-        made = {image.name: imported[index] for index, image in enumerate(images)}
+        imported = textures.import_textures(imports, folder)
+        by_image = {image.name: imported[index] for index, image in enumerate(images)}
         created = list(imported)
         try:
             factory = unreal.MaterialInstanceConstantFactoryNew()
             name = naming.instance_name(base)
             instance = assets.create(name, folder, unreal.MaterialInstanceConstant, factory)
             created.insert(0, instance)
-            _set(instance, master, settings, made)
+            _set_parameters(instance, master, settings, by_image)
             assets.save(instance)
         except Exception:
             assets.remove(created)
@@ -131,12 +131,12 @@ def make_material(graph: MaterialGraph, base: str, folder: str, displace: bool) 
     return created
 
 
-def _set(instance: Any, master: Any, settings: Settings, made: dict[str, Any]) -> None:
+def _set_parameters(instance: Any, master: Any, settings: Settings, by_image: dict[str, Any]) -> None:
     library = unreal.MaterialEditingLibrary
     library.set_material_instance_parent(instance, master)
-    # What these return is no answer: several versions of Unreal say False of every value that they took.
+    # Return values are meaningless: several versions of Unreal return False for values that they set.
     for parameter, image in settings.textures.items():
-        library.set_material_instance_texture_parameter_value(instance, parameter, made[image])
+        library.set_material_instance_texture_parameter_value(instance, parameter, by_image[image])
     for parameter, value in settings.numbers.items():
         library.set_material_instance_scalar_parameter_value(instance, parameter, value)
     for switch in settings.switches:
@@ -147,38 +147,42 @@ def _set(instance: Any, master: Any, settings: Settings, made: dict[str, Any]) -
 def _check(graph: MaterialGraph) -> None:
     for image in graph.images():
         if "<UDIM>" in image.file:
-            raise MatshotError(f"The material {graph.name} has UDIM tiles, which Matshot does not bring into Unreal.")
+            raise MatshotError(
+                f"{graph.name} has UDIM tiles, which Matshot cannot import into Unreal. Choose one without tiles."
+            )
         if image.name in ("basecolor", "emission") and image.encoding != "srgb":
-            raise MatshotError(f"The {image.label.lower()} of {graph.name} is not in the form that Unreal needs.")
+            raise MatshotError(f"The {image.label.lower()} of {graph.name} must be sRGB. Use Import Material.")
     for node in graph.nodes:
         if isinstance(node, NormalMap) and node.signed:
-            raise MatshotError(f"The normal map of {graph.name} is not in the form that Unreal needs.")
+            raise MatshotError(f"The normal map of {graph.name} must not be signed. Use Import Material.")
 
 
 def _packed(graph: MaterialGraph) -> str:
-    """Name of the image that occlusion, roughness and metallic are channels of; empty where there is none of them."""
+    """Name of the image with occlusion, roughness and metallic in its channels; empty without these maps."""
     found = set()
-    for wanted, channel in _PACKED.items():
-        name = graph.occlusion if wanted == "occlusion" else graph.surface.get(wanted, "")
+    for surface_input, channel in _PACKED.items():
+        name = graph.occlusion if surface_input == "occlusion" else graph.surface.get(surface_input, "")
         if not isinstance(name, str) or not name:
             continue
         node = graph.node(name)
         if not isinstance(node, Channel) or node.index != channel:
-            raise MatshotError(f"{graph.name} has no packed occlusion, roughness and metallic, which Unreal needs.")
+            raise MatshotError(
+                f"Occlusion, roughness and metallic of {graph.name} must be packed. Use Import Material."
+            )
         found.add(node.source)
     return found.pop() if found else ""
 
 
-def _image(graph: MaterialGraph, wanted: str) -> str:
-    """Name of the image that an input of the surface takes, as Unreal takes it; empty where it takes none."""
-    name = graph.surface.get(wanted, "")
+def _image(graph: MaterialGraph, surface_input: str) -> str:
+    """Name of the image behind an input of the surface; empty without one."""
+    name = graph.surface.get(surface_input, "")
     if not isinstance(name, str) or not name:
         return ""
     node = graph.node(name)
     if isinstance(node, (NormalMap, Ior, Anisotropy, Turn)):
         node = graph.node(node.source)
     if not isinstance(node, Image):
-        raise MatshotError(f"Unreal's master material cannot take the {wanted} of {graph.name}.")
+        raise MatshotError(f"The master material cannot use the {surface_input} of {graph.name}.")
     return node.name
 
 

@@ -1,4 +1,4 @@
-"""Entries in Unreal's menus. What they do is a line of Python, since menus outlive the objects that made them."""
+"""Entries in Unreal's menus. Each runs a line of Python, since menus outlive the objects that registered them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import unreal
 
 from matshot_host.tools import Tool
 
-from .offer import offered, takes_texture, title
+from .editor_tools import editor_tools, menu_title, takes_texture
 
 _OWNER = "Matshot"
-_SESSION = "import matshot_unreal.session; matshot_unreal.session."
-#: What else there is: name, label, help, function of the session.
+_COMMANDS = "import matshot_unreal.commands; matshot_unreal.commands."
+#: Other entries: name, label, tooltip, command.
 _OTHERS = (
-    ("Panel", "Panel", "Tools, options and jobs in a tab.", "open_panel()"),
-    ("Cancel", "Cancel Job", "End the job that runs.", "cancel()"),
-    ("Test", "Test", "Look whether the worker's Python, Matshot and the GPU are found.", "test()"),
-    ("Preferences", "Preferences...", "Which Python works, on what device, and where assets go.", "set_up()"),
+    ("Panel", "Panel", "Open a tab with tools, options and jobs.", "open_panel()"),
+    ("Cancel", "Cancel Job", "Cancel the running job.", "cancel()"),
+    ("Test", "Test", "Check that Python, Matshot and the GPU are found.", "test()"),
+    (
+        "Preferences",
+        "Preferences...",
+        "Choose the Python, the device and the folder for results.",
+        "edit_preferences()",
+    ),
 )
 
 
@@ -26,27 +31,29 @@ def register() -> None:
     menus = unreal.ToolMenus.get()
     tools = menus.extend_menu("LevelEditor.MainMenu.Tools")
     tools.add_section(_OWNER, _OWNER)
-    own = tools.add_sub_menu(_OWNER, _OWNER, _OWNER, _OWNER, "Photographs to materials, small textures to large ones.")
+    own = tools.add_sub_menu(
+        _OWNER, _OWNER, _OWNER, _OWNER, "Make materials from photographs, and upscale, tile and restyle textures."
+    )
     own.add_section("Tools", "Tools")
-    _add_tools(own, "Tools", offered())
+    _add_tools(own, "Tools", editor_tools())
     own.add_section("Matshot", "Matshot")
-    for name, label, told, call in _OTHERS:
-        own.add_menu_entry("Matshot", _entry(name, label, told, call))
+    for name, label, tooltip, command in _OTHERS:
+        own.add_menu_entry("Matshot", _entry(name, label, tooltip, command))
     textures = menus.extend_menu("ContentBrowser.AssetContextMenu.Texture2D")
     textures.add_section(_OWNER, _OWNER)
-    _add_tools(textures, _OWNER, [tool for tool in offered() if takes_texture(tool)])
+    _add_tools(textures, _OWNER, [tool for tool in editor_tools() if takes_texture(tool)])
     menus.refresh_all_widgets()
 
 
 def _add_tools(menu: unreal.ToolMenu, section: str, tools: Sequence[Tool]) -> None:
     for tool in tools:
-        entry = _entry(f"Matshot_{tool.name}", f"{title(tool)}...", tool.help, f"run_tool({tool.name!r})")
+        entry = _entry(f"Matshot_{tool.name}", f"{menu_title(tool)}...", tool.help, f"run_tool({tool.name!r})")
         menu.add_menu_entry(section, entry)
 
 
-def _entry(name: str, label: str, told: str, call: str) -> unreal.ToolMenuEntry:
+def _entry(name: str, label: str, tooltip: str, command: str) -> unreal.ToolMenuEntry:
     entry = unreal.ToolMenuEntry(name=name, type=unreal.MultiBlockType.MENU_ENTRY)
     entry.set_label(label)
-    entry.set_tool_tip(told)
-    entry.set_string_command(unreal.ToolMenuStringCommandType.PYTHON, "", _SESSION + call)
+    entry.set_tool_tip(tooltip)
+    entry.set_string_command(unreal.ToolMenuStringCommandType.PYTHON, "", _COMMANDS + command)
     return entry

@@ -1,4 +1,4 @@
-"""How Matshot speaks in Unreal: dialogs for what the artist has to know, the Output Log for the rest."""
+"""Messages to the artist: dialogs for what they must know, the Output Log for everything else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _TITLE = "Matshot"
 
 
 def alert(sentence: str) -> None:
-    """Show a dialog, and wait until it is closed."""
+    """Show a dialog and wait until it is closed."""
     unreal.log_warning(f"{_TITLE}: {sentence}")
     unreal.EditorDialog.show_message(_TITLE, sentence, unreal.AppMsgType.OK, unreal.AppReturnType.OK)
 

@@ -1,11 +1,11 @@
-"""Names of assets, with the prefixes and suffixes that Unreal projects use."""
+"""Asset names, with the prefixes and suffixes of Unreal projects."""
 
 from __future__ import annotations
 
 import re
 from typing import Callable
 
-#: End of a texture's name, by the map that it holds.
+#: Suffix of a texture's name by map.
 SUFFIXES = {
     "basecolor": "BC",
     "normal": "N",
@@ -20,7 +20,7 @@ SUFFIXES = {
     "metallic": "M",
     "ao": "AO",
 }
-#: What else textures of these maps end with in projects.
+#: Other suffixes that projects use.
 _ALIASES = {
     "D": "basecolor",
     "ALBEDO": "basecolor",
@@ -36,53 +36,53 @@ _ALIASES = {
     "EMISSIVE": "emission",
     "OPACITY": "opacity",
 }
-#: A single A is more often the first of several variants than an anisotropy.
+#: An A alone is more often the first of several variants than anisotropy.
 _MAPS = {**_ALIASES, **{suffix: kind for kind, suffix in SUFFIXES.items() if not kind.startswith("anisotropy")}}
 _PREFIXES = ("T_", "MI_", "M_")
-#: Asset paths may have 260 characters, and a folder needs some of them.
+#: Characters of a name: asset paths have at most 260, including the folder.
 _LONGEST = 60
 
 
-def plain(text: str) -> str:
-    """Text as the name of an asset can hold it; ``Material`` where nothing is left of it."""
+def asset_name(text: str) -> str:
+    """Text as a valid asset name; ``Material`` if no valid character is left."""
     return re.sub(r"\W+", "_", text).strip("_")[:_LONGEST].strip("_") or "Material"
 
 
 def texture_name(base: str, kind: str) -> str:
-    """Name of the texture with one map of a material, ``T_Wall_BC``."""
+    """Name of a texture of a material, such as ``T_Wall_BC``."""
     return f"T_{base}_{SUFFIXES[kind]}"
 
 
 def instance_name(base: str) -> str:
-    """Name of the instance of a material, ``MI_Wall``."""
+    """Name of a material instance, such as ``MI_Wall``."""
     return f"MI_{base}"
 
 
 def map_of(name: str) -> str:
-    """The map that a texture of this name holds by its suffix; empty where it has none that is known."""
-    before, _, suffix = name.rpartition("_")
-    return _MAPS.get(suffix.upper(), "") if before and f"{before}_" not in _PREFIXES else ""
+    """The map that the suffix of a name stands for; empty without a known suffix."""
+    base, _, suffix = name.rpartition("_")
+    return _MAPS.get(suffix.upper(), "") if base and f"{base}_" not in _PREFIXES else ""
 
 
 def base_of(name: str) -> str:
-    """What is between prefix and suffix: ``Wall`` of ``T_Wall_BC``."""
+    """The part between prefix and suffix: ``Wall`` of ``T_Wall_BC``."""
     for prefix in _PREFIXES:
         if name.startswith(prefix) and len(name) > len(prefix):
             name = name[len(prefix) :]
             break
-    return plain(name.rpartition("_")[0] if map_of(name) else name)
+    return asset_name(name.rpartition("_")[0] if map_of(name) else name)
 
 
-def derived(name: str, said: str) -> str:
-    """Name of what was made of a texture: ``T_Wall_x4_BC`` of ``T_Wall_BC``."""
+def derived_name(name: str, suffix: str) -> str:
+    """Name of a result: ``T_Wall_x4_BC`` of ``T_Wall_BC``."""
     end = "_" + name.rpartition("_")[2] if map_of(name) else ""
-    return f"T_{base_of(name)}_{plain(said)}{end}"
+    return f"T_{base_of(name)}_{asset_name(suffix)}{end}"
 
 
-def free(wanted: str, taken: Callable[[str], bool]) -> str:
-    """A name that is not taken: the one that is wanted, else with the first number from 2 that makes it one."""
-    number, name = 1, wanted
-    while taken(name):
+def free_name(name: str, taken: Callable[[str], bool]) -> str:
+    """The name, with the first number from 2 that makes it free if it is taken."""
+    number, candidate = 1, name
+    while taken(candidate):
         number += 1
-        name = f"{wanted}_{number}"
-    return name
+        candidate = f"{name}_{number}"
+    return candidate

@@ -1,4 +1,4 @@
-"""Objects that Unreal's details views edit, made from the tool table: one property for each parameter and input."""
+"""Objects for Unreal's details views, generated from the tool table with a property per parameter and input."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ import unreal
 from matshot_host.tools import Input, Parameter, Tool
 
 from . import assets
-from .inputs import Picture
-from .offer import asked
+from .editor_tools import dialog_parameters
+from .inputs import Source
 
-#: A class lives as long as the editor does, so each is made once.
+#: Classes live as long as the editor, so each is created once.
 _classes: dict[str, type] = {}
+#: Enumerations of choices, by owner and parameter.
 _choices: dict[tuple[str, str], type] = {}
 
 
 class ToolOptions:
-    """What the artist sets before a tool runs.
+    """Inputs and parameters of a tool.
 
     Args:
-        tool: whose parameters they are.
-        textures: what is selected, for the inputs in their order.
+        tool: of the tool table.
+        textures: selected textures, for the inputs in their order.
     """
 
     def __init__(self, tool: Tool, textures: Sequence[Any] = ()) -> None:
         self.tool = tool
-        self._parameters = asked(tool)
+        self._parameters = dialog_parameters(tool)
         self.object = _new(_tool_class(tool, self._parameters), tool.name, self._parameters)
-        self.take(textures)
+        self.set_textures(textures)
 
-    def take(self, textures: Sequence[Any]) -> None:
-        """Put textures into the inputs: the last gets those that are left, if it takes several."""
-        left = list(textures)
-        for index, wanted in enumerate(self.tool.inputs):
-            if wanted.kind == "photo":
-                self.object.set_editor_property(f"picture{index}", left.pop(0) if left else None)
-            elif wanted.kind == "asset":
-                share = left if index + 1 == len(self.tool.inputs) else left[:1]
-                left = left[len(share) :]
-                self.object.set_editor_property(f"picture{index}", share)
+    def set_textures(self, textures: Sequence[Any]) -> None:
+        """Assign textures to the inputs; the last input gets all remaining ones if it takes several."""
+        remaining = list(textures)
+        for index, tool_input in enumerate(self.tool.inputs):
+            if tool_input.kind == "photo":
+                self.object.set_editor_property(f"textures{index}", remaining.pop(0) if remaining else None)
+            elif tool_input.kind == "asset":
+                share = remaining if index + 1 == len(self.tool.inputs) else remaining[:1]
+                remaining = remaining[len(share) :]
+                self.object.set_editor_property(f"textures{index}", share)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -50,41 +51,41 @@ class ToolOptions:
         return _values(self.object, self.tool.name, self._parameters)
 
     @property
-    def pictures(self) -> list[list[Picture]]:
-        """What each input of the tool is given; textures win over files."""
-        return [self._given(index, wanted) for index, wanted in enumerate(self.tool.inputs)]
+    def sources(self) -> list[list[Source]]:
+        """Sources of each input; textures take precedence over files."""
+        return [self._sources(index, tool_input) for index, tool_input in enumerate(self.tool.inputs)]
 
     @property
     def name(self) -> str:
-        """Of what is made; empty for one after its source."""
+        """Name of the result; empty derives one from the source."""
         return self._text("asset_name")
 
     @property
     def folder(self) -> str:
-        """For what is made; empty for that of its source."""
+        """Folder for the result; empty for the folder of the source."""
         return self._text("asset_folder")
 
     def _text(self, name: str) -> str:
         return str(self.object.get_editor_property(name)).strip()
 
-    def _given(self, index: int, wanted: Input) -> list[Picture]:
-        if wanted.kind == "material":
-            path = _full(self.object.get_editor_property(f"place{index}").path)
-            return [Picture(path=path)] if path else []
-        picked = self.object.get_editor_property(f"picture{index}")
-        picked = [picked] if wanted.kind == "photo" else list(picked)
-        found = [Picture(asset=assets.path_of(one)) for one in picked if one is not None]
-        path = _full(self.object.get_editor_property(f"place{index}").file_path)
-        return found or ([Picture(path=path)] if path else [])
+    def _sources(self, index: int, tool_input: Input) -> list[Source]:
+        if tool_input.kind == "material":
+            path = _full(self.object.get_editor_property(f"path{index}").path)
+            return [Source(path=path)] if path else []
+        picked = self.object.get_editor_property(f"textures{index}")
+        picked = [picked] if tool_input.kind == "photo" else list(picked)
+        found = [Source(asset=assets.path_of(one)) for one in picked if one is not None]
+        path = _full(self.object.get_editor_property(f"path{index}").file_path)
+        return found or ([Source(path=path)] if path else [])
 
 
 class ParameterOptions:
-    """Parameters that belong to no tool.
+    """Parameters outside of a tool.
 
     Args:
         name: of the group.
-        parameters: in the order in which they are shown.
-        values: that they have.
+        parameters: in display order.
+        values: by name.
     """
 
     def __init__(self, name: str, parameters: Sequence[Parameter], values: dict[str, Any]) -> None:
@@ -101,7 +102,7 @@ class ParameterOptions:
 
 
 def _full(path: Any) -> str:
-    """A path as the worker understands it; Unreal's pickers may give one that begins at its own program."""
+    """An absolute path; Unreal's pickers may return one relative to the editor's program."""
     plain = str(path).strip()
     return str(unreal.Paths.convert_relative_path_to_full(plain)) if plain else ""
 
@@ -109,31 +110,34 @@ def _full(path: Any) -> str:
 def _tool_class(tool: Tool, parameters: Sequence[Parameter]) -> type:
     if tool.name not in _classes:
         properties: dict[str, Any] = {}
-        for index, wanted in enumerate(tool.inputs):
-            properties.update(_input_properties(index, wanted))
+        for index, tool_input in enumerate(tool.inputs):
+            properties.update(_input_properties(index, tool_input))
         properties["asset_name"] = _property(
-            str, "Name", "Of what is made; empty for a name after its source.", "1 Input and output"
+            str, "Name", "Name of the result. Default: derived from the source.", "1 Input and Output"
         )
         properties["asset_folder"] = _property(
-            str, "Folder", "Folder of the project, such as /Game/Walls; empty for the source's.", "1 Input and output"
+            str,
+            "Folder",
+            "Project folder for the result, such as /Game/Walls. Default: the folder of the source.",
+            "1 Input and Output",
         )
         properties.update(_properties(tool.name, parameters))
         _classes[tool.name] = _generated(tool.name, properties)
     return _classes[tool.name]
 
 
-def _input_properties(index: int, wanted: Input) -> Iterable[tuple[str, Any]]:
-    group = "1 Input and output"
-    if wanted.kind == "material":
-        yield f"place{index}", _property(unreal.DirectoryPath, wanted.title, wanted.help, group)
+def _input_properties(index: int, tool_input: Input) -> Iterable[tuple[str, Any]]:
+    group = "1 Input and Output"
+    if tool_input.kind == "material":
+        yield f"path{index}", _property(unreal.DirectoryPath, tool_input.title, tool_input.help, group)
         return
-    several = wanted.kind == "asset"
+    several = tool_input.kind == "asset"
     kind = unreal.Array(unreal.Texture2D) if several else unreal.Texture2D
-    told = wanted.help
-    if several and not wanted.several:
-        told += " Several textures are the maps of one material, told by the endings of their names."
-    yield f"picture{index}", _property(kind, wanted.title, told, group)
-    yield f"place{index}", _property(unreal.FilePath, f"or {wanted.title.lower()} from disk", wanted.help, group)
+    tooltip = tool_input.help
+    if several and not tool_input.several:
+        tooltip += " Several textures form one material; suffixes such as _BC and _N tell the maps."
+    yield f"textures{index}", _property(kind, tool_input.title, tooltip, group)
+    yield f"path{index}", _property(unreal.FilePath, f"{tool_input.title} on Disk", tool_input.help, group)
 
 
 def _properties(owner: str, parameters: Iterable[Parameter]) -> Iterable[tuple[str, Any]]:
@@ -147,8 +151,8 @@ def _properties(owner: str, parameters: Iterable[Parameter]) -> Iterable[tuple[s
         yield parameter.name, _property(_type(owner, parameter), parameter.label, parameter.help, group, **bounds)
 
 
-def _property(kind: Any, label: str, told: str, group: str, **bounds: str) -> Any:
-    return unreal.uproperty(kind, meta={"DisplayName": label, "ToolTip": told, "Category": group, **bounds})
+def _property(kind: Any, label: str, tooltip: str, group: str, **bounds: str) -> Any:
+    return unreal.uproperty(kind, meta={"DisplayName": label, "ToolTip": tooltip, "Category": group, **bounds})
 
 
 def _type(owner: str, parameter: Parameter) -> Any:
@@ -160,7 +164,7 @@ def _type(owner: str, parameter: Parameter) -> Any:
 
 
 def _choice(owner: str, parameter: Parameter) -> type:
-    """An enumeration of a parameter's choices, which details views show as a menu."""
+    """Enumeration of a parameter's choices, shown as a menu."""
     if (owner, parameter.name) not in _choices:
         members = {
             _identifier(choice): unreal.uvalue(index, meta={"DisplayName": str(choice)})
@@ -179,15 +183,15 @@ def _generated(name: str, properties: dict[str, Any]) -> type:
 
 
 def _new(kind: type, owner: str, parameters: Iterable[Parameter], values: dict[str, Any] | None = None) -> Any:
-    made = unreal.new_object(kind)
+    created = unreal.new_object(kind)
     for parameter in parameters:
         value = (values or {}).get(parameter.name, parameter.default)
         if parameter.choices:
             value = getattr(_choice(owner, parameter), _identifier(value))
         elif isinstance(value, tuple):
             value = _type(owner, parameter)(*value)
-        made.set_editor_property(parameter.name, value)
-    return made
+        created.set_editor_property(parameter.name, value)
+    return created
 
 
 def _values(edited: Any, owner: str, parameters: Iterable[Parameter]) -> dict[str, Any]:
@@ -206,7 +210,7 @@ def _values(edited: Any, owner: str, parameters: Iterable[Parameter]) -> dict[st
 
 
 def _identifier(choice: Any) -> str:
-    # A choice may be a number, and NONE and MAX mean something to Unreal in every enumeration.
+    # A choice may be a number, and NONE and MAX are reserved in every enumeration.
     return "V_" + re.sub(r"\W", "_", str(choice)).upper()
 
 

@@ -1,4 +1,4 @@
-"""What the artist set once: which Python works, where it works, and where assets go. Kept per user, not per project."""
+"""The preferences, stored per user, not per project."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from matshot_host.errors import MatshotError
 from matshot_host.location import user_folder
 from matshot_host.tools import Parameter
 
-#: File in Matshot's folder of this user.
+#: File in the user's Matshot folder.
 FILE = "unreal.json"
 
-#: Shown in the dialog of preferences, like the parameters of a tool.
+#: Shown in the preferences dialog, like the parameters of a tool.
 PARAMETERS = (
-    Parameter("python", str, "", "Python that has Matshot; empty takes the one that 'matshot install' noted."),
+    Parameter("python", str, "", "Python in which Matshot is installed. Default: the one that ran 'matshot install'."),
     Parameter("device", str, "auto", "Where networks run; auto takes the GPU where it works.", ("auto", "cpu", "cuda")),
     Parameter("memory", str, "", "Bound on memory, such as 2G; empty takes a share of what is free."),
-    Parameter("folder", str, "/Game/Matshot", "Folder of the project for what is made of files from the disk."),
-    Parameter("displacement", bool, False, "Move vertices by the height in new material instances (Unreal 5.6 on)."),
+    Parameter("folder", str, "/Game/Matshot", "Project folder for results of files on disk."),
+    Parameter(
+        "displacement", bool, False, "Displace vertices by height in new material instances. Needs Unreal 5.6 or later."
+    ),
 )
 
 
 class Preferences(NamedTuple):
-    """The values; see :data:`PARAMETERS`."""
+    """Values of :data:`PARAMETERS`."""
 
     python: str = ""
     device: str = "auto"
@@ -34,21 +36,21 @@ class Preferences(NamedTuple):
     displacement: bool = False
 
 
-def checked(values: dict[str, Any]) -> Preferences:
-    """Preferences of these values; what is missing, unknown or of another type has its default."""
-    sound: dict[str, Any] = {}
+def valid_preferences(values: dict[str, Any]) -> Preferences:
+    """Preferences of stored values; missing and invalid ones have their defaults."""
+    valid: dict[str, Any] = {}
     for parameter in PARAMETERS:
         value = values.get(parameter.name)
         if isinstance(value, parameter.type) and (not parameter.choices or value in parameter.choices):
-            sound[parameter.name] = value.strip() if isinstance(value, str) else value
-    return Preferences(**sound)
+            valid[parameter.name] = value.strip() if isinstance(value, str) else value
+    return Preferences(**valid)
 
 
 def read() -> Preferences:
-    """The stored preferences, or the defaults.
+    """The stored preferences, or the defaults if none are stored.
 
     Raises:
-        MatshotError: when they are there but damaged.
+        MatshotError: when they cannot be read.
     """
     path = os.path.join(user_folder(), FILE)
     try:
@@ -57,17 +59,15 @@ def read() -> Preferences:
     except FileNotFoundError:
         return Preferences()
     except (OSError, ValueError) as error:
-        raise MatshotError(
-            f"The preferences in {path} cannot be read, so the defaults are used.", str(error)
-        ) from error
-    return checked(stored if isinstance(stored, dict) else {})
+        raise MatshotError(f"Cannot read the preferences in {path}. Using the defaults.", str(error)) from error
+    return valid_preferences(stored if isinstance(stored, dict) else {})
 
 
 def write(preferences: Preferences) -> None:
     """Store preferences.
 
     Raises:
-        MatshotError: when that is not possible.
+        MatshotError: when they cannot be written.
     """
     folder = user_folder()
     path = os.path.join(folder, FILE)
@@ -78,4 +78,4 @@ def write(preferences: Preferences) -> None:
             json.dump(preferences._asdict(), stream, indent=2)
         os.replace(partial, path)
     except OSError as error:
-        raise MatshotError(f"The preferences cannot be written to {path}: {error.strerror or error}.") from error
+        raise MatshotError(f"Cannot write the preferences to {path}: {error.strerror or error}.") from error

@@ -1,23 +1,23 @@
-"""What happens when the editor starts: wait until it knows the project's assets, then begin."""
+"""Startup: wait until the project's assets are loaded, then start Matshot."""
 
 from __future__ import annotations
 
-from .ticking import Ticking
+from .ticker import Ticker
 
 
 def begin() -> None:
-    """Start Matshot in the first frame in which all assets are known."""
-    waiting: list[Ticking] = []
+    """Start Matshot in the first frame with all assets loaded."""
+    waiting: list[Ticker] = []
 
-    def look() -> None:
+    def check() -> None:
         import unreal
 
         if unreal.AssetRegistryHelpers.get_asset_registry().is_loading_assets():
             return
         waiting.pop().stop()
-        # Menus, jobs and the rest load only now, so that the start of the editor waits for next to nothing.
-        from . import session
+        # Imported only now, so that the editor's startup is not delayed.
+        from . import commands
 
-        session.start()
+        commands.start()
 
-    waiting.append(Ticking(look))
+    waiting.append(Ticker(check))

@@ -1,4 +1,4 @@
-"""Textures out of the project as files, and files in as textures, with the settings that each map needs."""
+"""Export of textures to files, and import of files with the settings that each map needs."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from matshot_host.errors import MatshotError
 from matshot_host.graph import Image
 
 from . import assets
-from .inputs import Exported
+from .inputs import ExportedFile
 
-#: Compressions of textures whose values go beyond 1, which no PNG holds.
+#: Compressions of textures with values above 1, which PNG cannot store.
 _FLOATING = ("TC_HDR", "TC_HDR_COMPRESSED", "TC_HALF_FLOAT", "TC_SINGLE_FLOAT", "TC_HDR_F32")
-#: What an artist would miss if a remade texture did not have it.
-_KEPT = (
+#: Settings that a derived texture keeps.
+_KEPT_SETTINGS = (
     *("compression_settings", "srgb", "source_color_settings", "lod_group", "flip_green_channel"),
     *("address_x", "address_y", "filter", "mip_gen_settings"),
 )
 
 
 class Import(NamedTuple):
-    """A file that becomes a texture.
+    """A file to import as a texture.
 
     Attributes:
         path: of the file.
         name: of the asset.
-        settings: editor properties in the order in which they are set; compression first, for it changes others.
+        settings: editor properties in the order in which they are set; compression first, since it changes others.
     """
 
     path: str
@@ -38,7 +38,7 @@ class Import(NamedTuple):
 
 
 def map_settings(image: Image, convention: str) -> dict[str, Any]:
-    """Settings of a texture with this map of a material.
+    """Settings of a texture with a map of a material.
 
     Args:
         image: node of the map.
@@ -58,11 +58,11 @@ def map_settings(image: Image, convention: str) -> dict[str, Any]:
         "lod_group": group,
         "flip_green_channel": image.name == "normal" and convention == "gl",
         **wrap_settings(image.wrap),
-        # Projects may make large textures virtual on import, and the master material samples none of that kind.
+        # Projects may make large textures virtual on import, which the master material cannot sample.
         "virtual_texture_streaming": False,
     }
     if image.encoding == "srgb":
-        # Unreal takes 16-bit files as linear unless told otherwise.
+        # Unreal's default for 16-bit files is linear.
         settings["source_color_settings"] = unreal.TextureSourceColorSettings(
             encoding_override=unreal.TextureSourceEncoding.TSE_S_RGB
         )
@@ -70,7 +70,7 @@ def map_settings(image: Image, convention: str) -> dict[str, Any]:
 
 
 def wrap_settings(wrap: str) -> dict[str, Any]:
-    """Address modes of a texture that repeats on these axes."""
+    """Address modes of a texture that tiles on these axes."""
     modes = unreal.TextureAddress
     return {
         "address_x": modes.TA_WRAP if "x" in wrap else modes.TA_CLAMP,
@@ -79,58 +79,55 @@ def wrap_settings(wrap: str) -> dict[str, Any]:
 
 
 def settings_like(texture: Any, wrap: str) -> dict[str, Any]:
-    """Settings of a texture that was made of another one; it repeats at least where its pixels do now."""
-    settings = {name: texture.get_editor_property(name) for name in _KEPT}
-    repeating = wrap_settings(wrap)
-    for axis, mode in repeating.items():
+    """Settings of a texture derived from another one; axes that tile now wrap."""
+    settings = {name: texture.get_editor_property(name) for name in _KEPT_SETTINGS}
+    for axis, mode in wrap_settings(wrap).items():
         if mode == unreal.TextureAddress.TA_WRAP:
             settings[axis] = mode
     return settings
 
 
-def import_textures(wanted: Sequence[Import], folder: str) -> list[Any]:
-    """Textures of files, saved; all of them or none.
+def import_textures(imports: Sequence[Import], folder: str) -> list[Any]:
+    """Import and save textures, all or none.
 
     Args:
-        wanted: files and their names.
+        imports: files, names and settings.
         folder: content folder.
 
     Raises:
-        MatshotError: for a file that Unreal does not read, and for what cannot be saved.
+        MatshotError: for a file that Unreal cannot read, and an asset that cannot be saved.
     """
-    made: list[Any] = []
+    imported: list[Any] = []
     try:
-        with unreal.ScopedSlowTask(len(wanted), "Matshot: importing textures") as task:
+        with unreal.ScopedSlowTask(len(imports), "Matshot: Importing textures") as task:
             task.make_dialog(False)
-            for one in wanted:
+            for one in imports:
                 task.enter_progress_frame(1, one.name)
-                made.append(_import(one, folder))
+                imported.append(_import(one, folder))
                 for name, value in one.settings.items():
-                    made[-1].set_editor_property(name, value)
-                assets.save(made[-1])
+                    imported[-1].set_editor_property(name, value)
+                assets.save(imported[-1])
     except Exception:
-        assets.remove(made)
+        assets.remove(imported)
         raise
-    return made
+    return imported
 
 
-def export_texture(texture: Any, folder: str, photograph: bool) -> Exported:
-    """The source image of a texture as a file.
+def export_texture(texture: Any, folder: str, photograph: bool) -> ExportedFile:
+    """Export the source image of a texture.
 
     Args:
-        texture: to write.
-        folder: that the file goes to.
-        photograph: whether the file that it was imported from will do, which knows of lens and light.
+        texture: to export.
+        folder: for the file.
+        photograph: whether to return the imported file instead, whose EXIF describes lens and light.
 
     Raises:
-        MatshotError: when the texture has no source image, or consists of tiles.
+        MatshotError: when the texture has no source image, or has UDIM tiles.
     """
     name = texture.get_name()
     sources = [str(file) for file in texture.get_editor_property("asset_import_data").extract_filenames()]
     if len(sources) > 1:
-        raise MatshotError(
-            f"{name} consists of {len(sources)} UDIM tiles, which Unreal does not give out as one image."
-        )
+        raise MatshotError(f"{name} has {len(sources)} UDIM tiles, which Unreal cannot export.")
     if photograph and sources and os.path.isfile(sources[0]):
         path = sources[0]
     else:
@@ -139,9 +136,9 @@ def export_texture(texture: Any, folder: str, photograph: bool) -> Exported:
     kind = "color" if texture.get_editor_property("srgb") or _floating(texture) else "data"
     if compression == unreal.TextureCompressionSettings.TC_NORMALMAP:
         kind = "normal"
-    # Unreal's normals point down in green; the flip of a texture is done after its source.
+    # Unreal's normals are DirectX; the flip of a texture comes after its source.
     normal = "gl" if texture.get_editor_property("flip_green_channel") else "dx"
-    return Exported(path, kind, normal)
+    return ExportedFile(path, kind, normal)
 
 
 def _export(texture: Any, stem: str) -> str:
@@ -159,7 +156,7 @@ def _export(texture: Any, stem: str) -> str:
         if unreal.Exporter.run_asset_export_task(task) and os.path.isfile(f"{stem}.{suffix}"):
             return f"{stem}.{suffix}"
     raise MatshotError(
-        f"{texture.get_name()} has no source image in this project (cooked or virtual), so it cannot be worked on."
+        f"{texture.get_name()} has no source image in this project (cooked or virtual). Choose its file on disk."
     )
 
 
@@ -170,7 +167,7 @@ def _floating(texture: Any) -> bool:
 
 def _import(one: Import, folder: str) -> Any:
     task = unreal.AssetImportTask()
-    task.set_editor_property("filename", _named(one))
+    task.set_editor_property("filename", _saved_copy(one))
     task.set_editor_property("destination_path", folder)
     task.set_editor_property("destination_name", one.name)
     task.set_editor_property("automated", True)
@@ -180,15 +177,18 @@ def _import(one: Import, folder: str) -> Any:
     paths = [str(path) for path in task.get_editor_property("imported_object_paths")]
     texture = assets.loaded(paths[0].partition(".")[0]) if paths else None
     if texture is None:
-        raise MatshotError(f"Unreal could not import {one.name} from {one.path}; see the Output Log.")
+        raise MatshotError(f"Unreal could not import {one.name} from {one.path}. See the Output Log.")
     return texture
 
 
-def _named(one: Import) -> str:
-    """A copy of the file that stays with the project and has the asset's name.
+def _saved_copy(one: Import) -> str:
+    """Copy the file to the project's Saved folder, under the asset's name.
 
-    Interchange, which imports textures by default, names assets for their files. The copy also keeps Reimport working
-    after the job's own folder is gone.
+    Interchange, Unreal's default importer, names assets after files. The copy also keeps Reimport working after the
+    job's folder is deleted.
+
+    Returns:
+        The path of the copy.
     """
     saved = unreal.Paths.convert_relative_path_to_full(unreal.Paths.project_saved_dir())
     target = os.path.join(saved, "Matshot", one.name + os.path.splitext(one.path)[1].lower())
@@ -196,5 +196,5 @@ def _named(one: Import) -> str:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(one.path, target)
     except OSError as error:
-        raise MatshotError(f"{target} cannot be written: {error.strerror or error}.") from error
+        raise MatshotError(f"Cannot write {target}: {error.strerror or error}.") from error
     return target

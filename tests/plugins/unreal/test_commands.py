@@ -38,7 +38,7 @@ def editor(unreal, plugin, tmp_path, monkeypatch):
     plugin("startup").begin()
     unreal.world.tick(5)
     yield unreal
-    plugin("session").stop()
+    plugin("commands").stop()
 
 
 def choose(unreal, entry, menu="LevelEditor.MainMenu.Tools.Matshot"):
@@ -48,10 +48,10 @@ def choose(unreal, entry, menu="LevelEditor.MainMenu.Tools.Matshot"):
 
 def work(unreal, plugin):
     """Let frames pass until no job is left."""
-    session, until = plugin("session")._sessions[0], time.monotonic() + PATIENCE
+    session, until = plugin("commands")._plugins[0], time.monotonic() + PATIENCE
     while time.monotonic() < until:
         unreal.world.tick()
-        if not session.jobs.busy and not session.controller._finished:
+        if not session.jobs.busy and not session.manager._finished:
             return
         time.sleep(0.01)
     raise AssertionError("the worker takes too long")
@@ -76,11 +76,11 @@ def test_it_waits_for_the_assets(unreal, plugin):
     plugin("startup").begin()
     unreal.world.tick(2)
     assert unreal.world.commands == {}
-    assert "matshot_unreal.session" not in sys.modules
+    assert "matshot_unreal.commands" not in sys.modules
     unreal.world.tick(1)
     assert unreal.world.commands
     assert len(unreal.world.ticks) == 1
-    plugin("session").stop()
+    plugin("commands").stop()
     assert unreal.world.ticks == {}
     assert unreal.world.shutdowns == {}
 
@@ -135,8 +135,8 @@ def test_upscale_and_seamless_and_queue(editor, plugin, tmp_path):
     editor.world.answer = answer
     choose(editor, "Matshot_upscale")
     choose(editor, "Matshot_tile")
-    controller = plugin("session")._sessions[0].controller
-    assert [row.told for row in controller.rows()] == ["waiting", "waiting"]
+    manager = plugin("commands")._plugins[0].manager
+    assert [row.status for row in manager.rows()] == ["Waiting", "Waiting"]
     work(editor, plugin)
     assert editor.world.messages == []
     larger, seamless = (editor.world.objects[f"/Game/T_Wall_{name}_BC"] for name in ("x2", "Seamless"))
@@ -149,14 +149,14 @@ def test_upscale_and_seamless_and_queue(editor, plugin, tmp_path):
 def test_a_dialog_that_is_cancelled(editor, plugin):
     editor.world.answer = lambda shown: False
     choose(editor, "Matshot_upscale")
-    assert plugin("session")._sessions[0].jobs.listing == []
+    assert plugin("commands")._plugins[0].jobs.listing == []
     assert editor.world.messages == []
 
 
 def test_nothing_selected(editor):
     choose(editor, "Matshot_upscale")
     assert editor.world.messages == [
-        "Upscale needs textures; select a texture in the Content Browser or choose a file."
+        "Upscale needs textures. Select a texture in the Content Browser or choose a file."
     ]
 
 
@@ -174,9 +174,9 @@ def test_the_panel_takes_the_place_of_notifications(editor, plugin, tmp_path):
     choose(editor, "Matshot_tile")
     assert editor.world.tasks == []
     choose(editor, "Cancel")
-    assert "cancelled" in editor.world.tabs["EUW_Matshot_1"]._tree["MatshotRow0Told"].text
+    assert "Cancelled" in editor.world.tabs["EUW_Matshot_1"]._tree["MatshotRow0Status"].text
     choose(editor, "Cancel")
-    assert editor.world.messages == ["No job runs."]
+    assert editor.world.messages == ["No job is running."]
 
 
 def test_the_panel_outlives_a_change_of_level(editor, plugin):
@@ -188,7 +188,7 @@ def test_the_panel_outlives_a_change_of_level(editor, plugin):
     assert len(tree["MatshotRun"].on_clicked._callables) == 1
     editor.world.close_tab()
     editor.world.tick()
-    assert not plugin("session")._sessions[0].panel.open
+    assert not plugin("commands")._plugins[0].panel.open
 
 
 def test_cancel_by_the_notification(editor, plugin, tmp_path):
@@ -197,7 +197,7 @@ def test_cancel_by_the_notification(editor, plugin, tmp_path):
     editor.world.tasks[0]._cancel = True
     editor.world.tick(2)
     work(editor, plugin)
-    assert plugin("session")._sessions[0].jobs.listing[0].state == "cancelled"
+    assert plugin("commands")._plugins[0].jobs.listing[0].state == "cancelled"
     assert editor.world.tasks[0]._finished
     assert editor.world.messages == []
 
@@ -211,7 +211,7 @@ def test_a_notification_that_does_not_work_stops_nothing(editor, plugin, tmp_pat
     choose(editor, "Matshot_tile")
     work(editor, plugin)
     assert "/Game/T_A_Seamless" in editor.world.objects
-    assert any("progress cannot be shown" in line for line in editor.world.log)
+    assert any("Cannot show progress" in line for line in editor.world.log)
 
 
 def test_preferences(editor, plugin, tmp_path):
@@ -233,7 +233,7 @@ def test_a_python_without_matshot(editor, plugin, tmp_path):
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\necho "$0: No module named matshot" >&2\nexit 1\n')
     python.chmod(0o755)
-    session = plugin("session")._sessions[0]
+    session = plugin("commands")._plugins[0]
     session.preferences = session.preferences._replace(python=str(python))
     choose(editor, "Test")
     work(editor, plugin)
@@ -242,7 +242,7 @@ def test_a_python_without_matshot(editor, plugin, tmp_path):
 
 
 def test_the_worker_is_lost(editor, plugin, tmp_path):
-    session = plugin("session")._sessions[0]
+    session = plugin("commands")._plugins[0]
     editor.world.selected = [texture(editor, "/Game/T_A", picture(tmp_path / "a.png", 256))]
 
     def answer(shown):
@@ -263,7 +263,7 @@ def test_the_worker_is_lost(editor, plugin, tmp_path):
 
 
 def test_the_editor_is_closed_during_a_job(editor, plugin, tmp_path):
-    session = plugin("session")._sessions[0]
+    session = plugin("commands")._plugins[0]
     editor.world.selected = [texture(editor, "/Game/T_A", picture(tmp_path / "a.png"))]
     choose(editor, "Matshot_multiply")
     until = time.monotonic() + PATIENCE
@@ -286,7 +286,7 @@ def test_a_project_that_cannot_be_written(editor, plugin, tmp_path):
     editor.world.selected = [texture(editor, "/Game/Walls/T_A", picture(tmp_path / "a.png"))]
     choose(editor, "Matshot_tile")
     assert len(editor.world.messages) == 1
-    assert "cannot be written" in editor.world.messages[0]
+    assert "Cannot write to" in editor.world.messages[0]
 
 
 def test_damaged_preferences_are_told(unreal, plugin, tmp_path):
@@ -294,9 +294,9 @@ def test_damaged_preferences_are_told(unreal, plugin, tmp_path):
     (tmp_path / "home" / "unreal.json").write_text("{")
     plugin("startup").begin()
     unreal.world.tick(2)
-    session = plugin("session")._sessions[0]
-    assert "so the defaults are used" in session.controller.messages[0]
-    plugin("session").stop()
+    session = plugin("commands")._plugins[0]
+    assert "Using the defaults" in session.manager.messages[0]
+    plugin("commands").stop()
 
 
 def test_an_error_of_ours_is_logged_once_and_ends_nothing(unreal, plugin):
@@ -306,7 +306,7 @@ def test_an_error_of_ours_is_logged_once_and_ends_nothing(unreal, plugin):
         calls.append(1)
         raise ValueError("of ours")
 
-    ticking = plugin("ticking").Ticking(call)
+    ticking = plugin("ticker").Ticker(call)
     unreal.world.tick(3)
     assert len(calls) == 3
     assert sum("of ours" in line for line in unreal.world.log) == 1
@@ -324,7 +324,7 @@ def test_frames_of_dialogs_do_not_come_in_between(unreal, plugin):
         unreal.EditorDialog.show_message("a", "b", unreal.AppMsgType.OK)
         depth.pop()
 
-    ticking = plugin("ticking").Ticking(call)
+    ticking = plugin("ticker").Ticker(call)
     unreal.world.tick()
     assert deepest == [1]
     ticking.stop()
@@ -367,7 +367,7 @@ def test_packed_plug_in_starts_with_nothing_else(unreal, plugin, tmp_path, monke
     unreal.world.tick(2)
     assert unreal.world.commands
     assert str(python) in sys.modules["matshot_host.jobs"].__file__
-    sys.modules["matshot_unreal.session"].stop()
+    sys.modules["matshot_unreal.commands"].stop()
 
 
 def test_several_textures_become_a_seamless_material(editor, plugin, tmp_path):
@@ -404,7 +404,7 @@ def test_a_material_folder_is_imported(editor, plugin, tmp_path):
     save_material(Material({"basecolor": read_texture(picture(tmp_path / "c.png"))}, name="Castle Wall"), folder)
 
     def answer(shown):
-        shown.set_editor_property("place0", editor.DirectoryPath(str(folder)))
+        shown.set_editor_property("path0", editor.DirectoryPath(str(folder)))
         shown.set_editor_property("asset_folder", "/Game/Castle")
         return True
 

@@ -13,13 +13,13 @@ ASSET = "/Matshot/EUW_Matshot_1"
 
 
 @pytest.fixture
-def widget(plugin):
-    return plugin("widget")
+def panel_module(plugin):
+    return plugin("panel")
 
 
 @pytest.fixture
-def panel(parts, widget):
-    return widget.Panel(parts[0], lambda: parts[2].logged.append("preferences"))
+def panel(parts, panel_module):
+    return panel_module.Panel(parts[0], lambda: parts[2].logged.append("preferences"))
 
 
 def tab(unreal):
@@ -45,11 +45,11 @@ def texture(unreal, path):
 
 
 @pytest.mark.parametrize("root", ["", "VerticalBox", "CanvasPanel"])
-def test_built_whatever_root_there_is(unreal, panel, widget, root):
+def test_built_whatever_root_there_is(unreal, panel, panel_module, root):
     unreal.world.default_root = root
     panel.show()
     blueprint = unreal.world.objects[ASSET]
-    assert {one.name for one in widget.parts()} <= set(tab(unreal)._tree)
+    assert {one.name for one in panel_module.parts()} <= set(tab(unreal)._tree)
     assert blueprint._parents["MatshotRoot"] == (f"{root}_0" if root else "")
     assert ASSET in unreal.world.saved
     slot = blueprint._tree["MatshotRoot"].get_editor_property("slot")
@@ -60,23 +60,23 @@ def test_built_whatever_root_there_is(unreal, panel, widget, root):
     assert part(unreal, "MatshotRunText").text == "Run"
 
 
-def test_built_once(unreal, panel, widget):
+def test_built_once(unreal, panel, panel_module):
     panel.show()
     first = unreal.world.objects[ASSET]
     unreal.world.close_tab()
     panel.show()
     assert unreal.world.objects[ASSET] is first
-    assert len(first._tree) == len(widget.parts()) + 1
+    assert len(first._tree) == len(panel_module.parts()) + 1
 
 
-def test_a_build_that_was_interrupted_is_completed(unreal, panel, widget):
+def test_a_build_that_was_interrupted_is_completed(unreal, panel, panel_module):
     panel.show()
     unreal.world.close_tab()
     blueprint = unreal.world.objects[ASSET]
     for name in ("MatshotMessages", "MatshotPreview"):
         del blueprint._tree[name]
     panel.show()
-    assert {one.name for one in widget.parts()} <= set(tab(unreal)._tree)
+    assert {one.name for one in panel_module.parts()} <= set(tab(unreal)._tree)
 
 
 def test_rooms_are_shared_out(unreal, panel):
@@ -86,15 +86,16 @@ def test_rooms_are_shared_out(unreal, panel):
 
 
 def test_tools_and_options(unreal, panel, parts, plugin):
-    controller = parts[0]
+    manager = parts[0]
     panel.show()
     chooser = part(unreal, "MatshotTool")
-    assert chooser._options == [plugin("offer").title(tool) for tool in plugin("offer").offered()]
+    editor_tools = plugin("editor_tools")
+    assert chooser._options == [editor_tools.menu_title(tool) for tool in editor_tools.editor_tools()]
     assert chooser._selected == "Upscale"
     assert part(unreal, "MatshotHelp").text == UPSCALE.help
     upscale = part(unreal, "MatshotOptions")._object
     chooser.set_selected_option("Multiply")
-    assert controller.chosen is MULTIPLY
+    assert manager.chosen is MULTIPLY
     assert part(unreal, "MatshotHelp").text == MULTIPLY.help
     assert part(unreal, "MatshotOptions")._object is not upscale
     # What was set before is still there.
@@ -106,56 +107,56 @@ def test_run(unreal, panel, parts):
     _, jobs, editor, _ = parts
     panel.show()
     click(unreal, "MatshotRun")
-    assert "select a texture" in editor.alerts[0]
+    assert "Select a texture" in editor.alerts[0]
     unreal.world.selected = [texture(unreal, "/Game/T_Wall_BC"), unreal.Object()]
     click(unreal, "MatshotSelection")
     options = part(unreal, "MatshotOptions")._object
     options.set_editor_property("scale", type(options.get_editor_property("scale")).V_2)
     click(unreal, "MatshotRun")
     assert jobs.started[0][2]["scale"] == 2
-    assert part(unreal, "MatshotRow0Told").text == "Upscale T_Wall_BC: waiting"
+    assert part(unreal, "MatshotRow0Status").text == "Upscale T_Wall_BC: Waiting"
     assert part(unreal, "MatshotRow0ActText").text == "Cancel"
     assert part(unreal, "MatshotRow1")._visibility is unreal.SlateVisibility.COLLAPSED
 
 
 def test_rows_follow_jobs(unreal, panel, parts, plugin, tmp_path):
-    controller, jobs, editor, _ = parts
+    manager, jobs, editor, _ = parts
     panel.show()
-    picture = plugin("inputs").Picture
-    job = controller.start(MULTIPLY, [[picture("/Game/T_A")]], {})
+    picture = plugin("inputs").Source
+    job = manager.start(MULTIPLY, [[picture("/Game/T_A")]], {})
     job.state, job.fraction, job.stage = "running", 0.25, "octave 1"
     job.preview = str(tmp_path / "octave.png")
     (tmp_path / "octave.png").write_bytes(b"pixels")
     jobs.changed.append(job)
-    controller.poll()
-    assert part(unreal, "MatshotRow0Told").text == "Multiply T_A: 25 %  octave 1"
+    manager.poll()
+    assert part(unreal, "MatshotRow0Status").text == "Multiply T_A: 25%  octave 1"
     assert part(unreal, "MatshotRow0Bar")._percent == 0.25
     assert part(unreal, "MatshotPreview")._texture._source == job.preview
     jobs.end(job, "done", [Result("image", "/r/a.png", "", 4, 4, "none", jobs.started[0][1][0], ())])
-    controller.poll()
+    manager.poll()
     assert part(unreal, "MatshotRow0ActText").text == "Show"
-    assert "done, T_A_Multiply" in part(unreal, "MatshotMessages").text
+    assert "created T_A_Multiply" in part(unreal, "MatshotMessages").text
     click(unreal, "MatshotRow0Act")
     assert editor.shown == ["/Game/T_A_Multiply"]
 
 
 def test_cancel_by_the_button_of_the_row(unreal, panel, parts, plugin):
-    controller, jobs, _, _ = parts
+    manager, jobs, _, _ = parts
     panel.show()
-    picture = plugin("inputs").Picture
+    picture = plugin("inputs").Source
     for name in "AB":
-        controller.start(MULTIPLY, [[picture(f"/Game/T_{name}")]], {})
+        manager.start(MULTIPLY, [[picture(f"/Game/T_{name}")]], {})
     # The latest is on top.
     click(unreal, "MatshotRow0Act")
     assert [job.state for job in jobs.listing] == ["waiting", "cancelled"]
 
 
-def test_more_jobs_than_rows(unreal, panel, parts, plugin, widget):
-    controller = parts[0]
+def test_more_jobs_than_rows(unreal, panel, parts, plugin, panel_module):
+    manager = parts[0]
     panel.show()
-    for number in range(widget.ROWS + 3):
-        controller.start(MULTIPLY, [[plugin("inputs").Picture(f"/Game/T_{number}")]], {})
-    assert part(unreal, f"MatshotRow{widget.ROWS - 1}Told").text == "Multiply T_3: waiting"
+    for number in range(panel_module.ROWS + 3):
+        manager.start(MULTIPLY, [[plugin("inputs").Source(f"/Game/T_{number}")]], {})
+    assert part(unreal, f"MatshotRow{panel_module.ROWS - 1}Status").text == "Multiply T_3: Waiting"
 
 
 def test_the_other_buttons(unreal, panel, parts):
@@ -168,14 +169,14 @@ def test_the_other_buttons(unreal, panel, parts):
 
 
 def test_a_tab_that_was_closed(unreal, panel, parts):
-    controller = parts[0]
+    manager = parts[0]
     panel.show()
     panel.follow()
     assert panel.open
     unreal.world.close_tab()
     panel.follow()
     assert not panel.open
-    controller.say("Nobody listens.")
+    manager.report("Nobody listens.")
     panel.show()
     assert "Nobody listens." in part(unreal, "MatshotMessages").text
     # Opened again it is bound once.
@@ -183,13 +184,13 @@ def test_a_tab_that_was_closed(unreal, panel, parts):
 
 
 def test_a_level_that_is_opened(unreal, panel, parts):
-    controller = parts[0]
+    manager = parts[0]
     panel.show()
-    controller.choose(MULTIPLY)
+    manager.choose(MULTIPLY)
     options = part(unreal, "MatshotOptions")._object
     unreal.world.open_level()
     # Even if jobs go on before the next frame.
-    controller.say("Nobody listens.")
+    manager.report("Nobody listens.")
     assert not panel.open
     panel.follow()
     assert panel.open
@@ -199,12 +200,12 @@ def test_a_level_that_is_opened(unreal, panel, parts):
     assert len(parts[1].listing) == 1
 
 
-def test_a_tab_that_the_editor_opened_itself(unreal, panel, parts, widget):
+def test_a_tab_that_the_editor_opened_itself(unreal, panel, parts, panel_module):
     panel.adopt()
     assert not panel.open
     panel.show()
     # Another start of the editor: the tab is there, and nothing is bound.
-    again = widget.Panel(parts[0], lambda: None)
+    again = panel_module.Panel(parts[0], lambda: None)
     for name in list(tab(unreal)._tree):
         tab(unreal)._tree[name] = type(part(unreal, name))()
     again.adopt()
@@ -214,7 +215,7 @@ def test_a_tab_that_the_editor_opened_itself(unreal, panel, parts, widget):
 
 @pytest.mark.parametrize(
     ("switch", "sentence"),
-    [("spawns", "did not open the tab"), ("finds", "The panel lacks MatshotTop, MatshotTool, MatshotSelection.")],
+    [("spawns", "did not open the tab"), ("finds", "The panel has no MatshotTop, MatshotTool, MatshotSelection.")],
 )
 def test_steps_that_fail(unreal, panel, switch, sentence):
     setattr(unreal.world, switch, False)
@@ -226,26 +227,26 @@ def test_steps_that_fail(unreal, panel, switch, sentence):
 
 def test_a_root_of_no_known_name(unreal, panel):
     unreal.world.default_root = "MultiLineEditableTextBox"
-    with pytest.raises(MatshotError, match="does not let the panel's first widget be made"):
+    with pytest.raises(MatshotError, match="did not create the root widget"):
         panel.show()
 
 
 def test_an_asset_that_is_no_widget(unreal, panel):
     texture(unreal, ASSET)
-    with pytest.raises(MatshotError, match="does not take the panel's asset as a widget"):
+    with pytest.raises(MatshotError, match="is not a widget"):
         panel.show()
 
 
 def test_a_plug_in_folder_that_cannot_be_written(unreal, panel):
     (unreal.world.project / "Plugins").write_text("a file where the folder should be")
-    with pytest.raises(MatshotError, match="could not be saved"):
+    with pytest.raises(MatshotError, match="Cannot save"):
         panel.show()
 
 
-def test_before_5_6(unreal, panel, widget):
+def test_before_5_6(unreal, panel, panel_module):
     unreal.become_5_5()
-    assert not widget.supported()
-    with pytest.raises(MatshotError, match=r"5\.6 is the first"):
+    assert not panel_module.supported()
+    with pytest.raises(MatshotError, match=r"5\.6 or later"):
         panel.show()
     panel.adopt()
     assert unreal.world.objects == {}
@@ -258,13 +259,13 @@ def test_a_tab_that_cannot_be_used_is_tried_once(unreal, panel):
     for _ in range(3):
         panel.follow()
     assert not panel.open
-    assert sum("the panel cannot be used" in line for line in unreal.world.log) == 1
+    assert sum("Cannot use the panel" in line for line in unreal.world.log) == 1
     unreal.world.finds = True
     panel.show()
     assert panel.open
 
 
-def test_names_are_unique(widget):
-    names = [one.name for one in widget.parts()]
+def test_names_are_unique(panel_module):
+    names = [one.name for one in panel_module.parts()]
     assert len(names) == len(set(names))
     assert json.dumps(names).isascii()

@@ -1,7 +1,7 @@
-"""The panel: an Editor Utility Widget made once from Python, opened as a tab, its parts found by their names.
+"""The panel: an Editor Utility Widget that Python builds once and opens as a tab; its parts are found by name.
 
-Unreal lets Python build widgets from 5.6 on. Where a step fails the panel is not there, which its caller hears as a
-:class:`MatshotError`, and menus and dialogs do all of the work.
+Python can build widgets from Unreal 5.6 on. Where a step fails, the panel raises :class:`MatshotError`, and menus and
+dialogs still do everything.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from matshot_host.jobs import Job
 from matshot_host.tools import Tool
 
 from . import assets
-from .controller import Controller, Row
 from .editor import selected_textures
-from .offer import offered, title
+from .editor_tools import editor_tools, menu_title
+from .job_manager import JobManager, Row
 from .options import ToolOptions
 
-#: In the plug-in's own content, so that it goes with the plug-in. Another layout gets another name.
-FOLDER, NAME = "/Matshot", "EUW_Matshot_1"
+#: In the plug-in's own content, so that it is removed with the plug-in.
+FOLDER = "/Matshot"
+#: Another layout needs another name.
+NAME = "EUW_Matshot_1"
 ROOT = "MatshotRoot"
-#: Jobs that the panel shows.
+#: Number of jobs that the panel shows.
 ROWS = 6
 
-#: Roots that Unreal may have put into a new widget before us: the project's default one, numbered.
+#: Roots that Unreal may have added to a new widget, by the project's settings.
 _ROOTS = ("CanvasPanel_0", "VerticalBox_0", "Overlay_0", "GridPanel_0", "HorizontalBox_0", "ScrollBox_0", "SizeBox_0")
 #: Side of the preview in Slate units.
 _PREVIEW = 192.0
@@ -36,11 +38,11 @@ class Part(NamedTuple):
     """One widget of the panel.
 
     Attributes:
-        name: by which it is found.
+        name: of the widget.
         kind: name of its class.
-        parent: name of the panel that it is in.
-        text: that it shows, for labels.
-        fills: whether it takes the room that others leave.
+        parent: name of the panel that contains it.
+        text: of a label.
+        fills: whether it takes the remaining space.
     """
 
     name: str
@@ -59,7 +61,7 @@ def parts() -> list[Part]:
     found.append(Part("MatshotOptions", "DetailsView", ROOT, "", True))
     for index in range(ROWS):
         row = f"MatshotRow{index}"
-        found += [Part(row, "HorizontalBox", ROOT), Part(f"{row}Told", "TextBlock", row, "", True)]
+        found += [Part(row, "HorizontalBox", ROOT), Part(f"{row}Status", "TextBlock", row, "", True)]
         found.append(Part(f"{row}Bar", "ProgressBar", row, "", True))
         found += _button(f"{row}Act", row, "")
     found.append(Part("MatshotPreview", "Image", ROOT))
@@ -68,27 +70,27 @@ def parts() -> list[Part]:
 
 
 def supported() -> bool:
-    """Whether this Unreal lets Python build and reach into widgets."""
+    """Whether Python can build and access widgets in this version of Unreal."""
     return hasattr(unreal.EditorUtilityLibrary, "add_source_widget") and hasattr(
         unreal.EditorUtilityWidget, "find_child_widget_by_name"
     )
 
 
 class Panel:
-    """A view with everything: tools, options, jobs, messages.
+    """The view with tools, options, jobs and messages.
 
     Args:
-        controller: whose view it is.
-        set_up: opens the preferences.
+        manager: of the jobs.
+        edit_preferences: opens the preferences.
     """
 
-    def __init__(self, controller: Controller, set_up: Callable[[], None]) -> None:
-        self._controller, self._set_up = controller, set_up
+    def __init__(self, manager: JobManager, edit_preferences: Callable[[], None]) -> None:
+        self._manager, self._edit_preferences = manager, edit_preferences
         self._blueprint: Any = None
         self._widget: Any = None
         self._parts: dict[str, Any] = {}
         self._options: dict[str, ToolOptions] = {}
-        # Unreal holds callables weakly; without this list buttons go dead once Python collects them.
+        # Unreal references callables weakly; without this list, buttons stop working once Python collects them.
         self._handlers: list[Callable[..., None]] = []
         self._numbers = [0] * ROWS
         self._shown: Tool | None = None
@@ -96,36 +98,36 @@ class Panel:
 
     @property
     def open(self) -> bool:
-        """Whether the tab is there."""
+        """Whether the tab is open."""
         return bool(self._parts)
 
     def show(self) -> None:
         """Open the tab, or bring it to the front.
 
         Raises:
-            MatshotError: when that does not work; nothing is left open then.
+            MatshotError: when it cannot be opened.
         """
         if not supported():
-            raise MatshotError("This version of Unreal does not let Python build a panel; 5.6 is the first that does.")
+            raise MatshotError("The panel needs Unreal 5.6 or later.")
         self._blueprint = _blueprint()
         subsystem = unreal.get_editor_subsystem(unreal.EditorUtilitySubsystem)
         widget, tab = subsystem.spawn_and_register_tab_and_get_id(self._blueprint)
         try:
             if widget is None:
-                raise MatshotError("Unreal did not open the tab of the panel.")
+                raise MatshotError("Unreal did not open the tab.")
             self._bind(widget)
         except Exception:
             subsystem.close_tab_by_id(tab)
             raise
 
     def adopt(self) -> None:
-        """Take over a tab that the editor opened by itself because it was open when the editor was closed."""
+        """Take over a tab that the editor restored at startup."""
         if supported():
             self._blueprint = assets.loaded(f"{FOLDER}/{NAME}")
             self.follow()
 
     def follow(self) -> None:
-        """Notice a tab that was closed, and one that Unreal filled anew, as it does with every level that is opened."""
+        """Detect a closed tab, and a tab that Unreal rebuilt, as it does whenever a level is opened."""
         if self._blueprint is None:
             return
         subsystem = unreal.get_editor_subsystem(unreal.EditorUtilitySubsystem)
@@ -137,94 +139,96 @@ class Panel:
                 self._bind(widget)
             except Exception as error:
                 self.release()
-                # Not tried again in every frame.
+                # Do not try again in every frame.
                 self._widget = widget
-                unreal.log_warning(f"Matshot: the panel cannot be used: {error}")
+                unreal.log_warning(f"Matshot: Cannot use the panel: {error}")
 
     def release(self) -> None:
-        """Hold on to nothing of Unreal's any more."""
+        """Release all of Unreal's objects."""
         self._widget, self._parts, self._handlers = None, {}, []
-        self._controller.detach(self)
+        self._manager.detach(self)
 
     def refresh(self) -> None:
-        """Show what the controller has."""
+        """Show the current state."""
         if not self.open:
             return
         try:
             self._draw()
         except Exception as error:
-            # Unreal takes widgets away without a word; the next frame finds new ones, if there are any.
+            # Unreal deletes widgets without notice; the next frame finds new ones, if any.
             self.release()
-            unreal.log(f"Matshot: the panel is gone ({error}).")
+            unreal.log(f"Matshot: The panel was closed ({error}).")
 
     def finished(self, job: Job, assets: Sequence[str]) -> None:
-        """Nothing to do: the job's row has a button that shows the assets."""
+        """Do nothing: the row of the job has a button that shows the assets."""
 
     def _bind(self, widget: Any) -> None:
         found = {part.name: widget.find_child_widget_by_name(part.name) for part in parts()}
         missing = [name for name, one in found.items() if one is None]
         if missing:
-            raise MatshotError(f"The panel lacks {', '.join(missing[:3])}.")
+            raise MatshotError(
+                f"The panel has no {', '.join(missing[:3])}. Delete {FOLDER}/{NAME} and open the panel again."
+            )
         self._handlers, self._shown, self._preview = [], None, ""
         chooser = found["MatshotTool"]
         chooser.clear_options()
-        for tool in offered():
-            chooser.add_option(title(tool))
-        chooser.set_selected_option(title(self._controller.chosen))
+        for tool in editor_tools():
+            chooser.add_option(menu_title(tool))
+        chooser.set_selected_option(menu_title(self._manager.chosen))
         self._on(chooser.on_selection_changed, self._choose)
         self._on(found["MatshotSelection"].on_clicked, self._use_selection)
         self._on(found["MatshotRun"].on_clicked, self._run)
         self._on(found["MatshotTest"].on_clicked, self._test)
-        self._on(found["MatshotSetup"].on_clicked, self._set_up)
+        self._on(found["MatshotSetup"].on_clicked, self._edit_preferences)
         for index in range(ROWS):
             self._on(found[f"MatshotRow{index}Act"].on_clicked, self._actor(index))
         found["MatshotMessages"].set_is_read_only(True)
         self._widget, self._parts = widget, found
-        self._controller.detach(self)
-        self._controller.attach(self)
+        self._manager.detach(self)
+        self._manager.attach(self)
 
     def _on(self, event: Any, handler: Callable[..., None]) -> None:
         self._handlers.append(handler)
         event.add_callable(handler)
 
     def _actor(self, index: int) -> Callable[[], None]:
-        return lambda: self._controller.act(self._numbers[index])
+        return lambda: self._manager.act(self._numbers[index])
 
-    def _choose(self, chosen: str, how: Any) -> None:
-        for tool in offered():
-            if title(tool) == str(chosen) and tool is not self._controller.chosen:
-                self._controller.choose(tool)
+    def _choose(self, chosen: str, selection: Any) -> None:
+        for tool in editor_tools():
+            if menu_title(tool) == str(chosen) and tool is not self._manager.chosen:
+                self._manager.choose(tool)
 
     def _use_selection(self) -> None:
         options = self._current()
-        options.take(selected_textures())
+        options.set_textures(selected_textures())
         self._parts["MatshotOptions"].set_object(options.object)
 
     def _run(self) -> None:
         options = self._current()
-        self._controller.start(options.tool, options.pictures, options.values, options.name, options.folder)
+        self._manager.start(options.tool, options.sources, options.values, options.name, options.folder)
 
     def _test(self) -> None:
-        self._controller.test()
+        self._manager.test()
 
     def _current(self) -> ToolOptions:
-        """Options of the chosen tool, which keep what the artist set in them."""
-        tool = self._controller.chosen
+        """Options of the chosen tool; they keep the artist's values."""
+        tool = self._manager.chosen
         if tool.name not in self._options:
             self._options[tool.name] = ToolOptions(tool)
         return self._options[tool.name]
 
     def _draw(self) -> None:
-        found, tool = self._parts, self._controller.chosen
+        found, tool = self._parts, self._manager.chosen
         if tool is not self._shown:
             self._shown = tool
             found["MatshotHelp"].set_text(tool.help)
             found["MatshotOptions"].set_object(self._current().object)
-            found["MatshotTool"].set_selected_option(title(tool))
-        rows = self._controller.rows()
+            found["MatshotTool"].set_selected_option(menu_title(tool))
+        rows = self._manager.rows()
         for index in range(ROWS):
             self._draw_row(index, rows[index] if index < len(rows) else None)
-        found["MatshotMessages"].set_text("\n".join(reversed(self._controller.messages)))
+        found["MatshotMessages"].set_text("\n".join(reversed(self._manager.messages)))
         preview = next((row.preview for row in rows if row.preview), "")
         if preview and preview != self._preview:
             self._preview = preview
@@ -240,7 +244,7 @@ class Panel:
         if row is None:
             return
         self._numbers[index] = row.number
-        self._parts[f"{name}Told"].set_text(f"{row.title}: {row.told}")
+        self._parts[f"{name}Status"].set_text(f"{row.title}: {row.status}")
         self._parts[f"{name}Bar"].set_percent(row.fraction)
         self._parts[f"{name}ActText"].set_text(row.action)
 
@@ -250,23 +254,23 @@ def _button(name: str, parent: str, text: str) -> list[Part]:
 
 
 def _blueprint() -> Any:
-    """The widget's asset, made or completed if need be.
+    """The asset of the widget, created or completed if necessary.
 
     Raises:
-        MatshotError: naming the step that does not work.
+        MatshotError: for the step that fails.
     """
     library, asset = unreal.EditorUtilityLibrary, assets.loaded(f"{FOLDER}/{NAME}")
     if asset is None:
         factory = unreal.EditorUtilityWidgetBlueprintFactory()
-        # Never a class of Python's: there is none yet when Unreal loads the asset.
+        # Never a Python class: none exists yet when Unreal loads the asset.
         factory.set_editor_property("parent_class", unreal.EditorUtilityWidget)
         asset = assets.create(NAME, FOLDER, unreal.EditorUtilityWidgetBlueprint, factory)
     if not isinstance(asset, unreal.EditorUtilityWidgetBlueprint):
-        raise MatshotError("Unreal does not take the panel's asset as a widget.")
-    wanted = [part for part in parts() if library.find_source_widget_by_name(asset, part.name) is None]
-    if wanted:
+        raise MatshotError(f"{FOLDER}/{NAME} is not a widget. Delete it and open the panel again.")
+    missing = [part for part in parts() if library.find_source_widget_by_name(asset, part.name) is None]
+    if missing:
         _add_root(asset)
-        for part in wanted:
+        for part in missing:
             _add(asset, part)
         unreal.BlueprintEditorLibrary.compile_blueprint(asset)
         assets.save(asset)
@@ -274,14 +278,14 @@ def _blueprint() -> Any:
 
 
 def _add_root(blueprint: Any) -> None:
-    """Our root as the tree's, or below the one that Unreal put there."""
+    """Add our root widget, below the one that Unreal may have added."""
     library = unreal.EditorUtilityLibrary
     if library.find_source_widget_by_name(blueprint, ROOT) is not None:
         return
-    there = [name for name in _ROOTS if library.find_source_widget_by_name(blueprint, name) is not None]
-    root = library.add_source_widget(blueprint, unreal.VerticalBox, ROOT, there[0] if there else "")
+    existing = [name for name in _ROOTS if library.find_source_widget_by_name(blueprint, name) is not None]
+    root = library.add_source_widget(blueprint, unreal.VerticalBox, ROOT, existing[0] if existing else "")
     if root is None:
-        raise MatshotError("Unreal does not let the panel's first widget be made.")
+        raise MatshotError("Unreal did not create the root widget of the panel.")
     slot = root.get_editor_property("slot")
     if isinstance(slot, unreal.CanvasPanelSlot):
         slot.set_anchors(unreal.Anchors(unreal.Vector2D(0.0, 0.0), unreal.Vector2D(1.0, 1.0)))
@@ -290,12 +294,12 @@ def _add_root(blueprint: Any) -> None:
 
 def _add(blueprint: Any, part: Part) -> None:
     kind = getattr(unreal, part.kind)
-    made = unreal.EditorUtilityLibrary.add_source_widget(blueprint, kind, part.name, part.parent)
-    if made is None:
-        raise MatshotError(f"Unreal does not let the panel's {part.name} be made.")
+    created = unreal.EditorUtilityLibrary.add_source_widget(blueprint, kind, part.name, part.parent)
+    if created is None:
+        raise MatshotError(f"Unreal did not create the widget {part.name} of the panel.")
     if part.text:
-        made.set_editor_property("text", part.text)
-    slot = made.get_editor_property("slot")
+        created.set_editor_property("text", part.text)
+    slot = created.get_editor_property("slot")
     if isinstance(slot, (unreal.HorizontalBoxSlot, unreal.VerticalBoxSlot)):
         slot.set_padding(unreal.Margin(4.0, 2.0, 4.0, 2.0))
         if part.fills:

@@ -1,0 +1,217 @@
+"""Assets: images and materials that clients upload and jobs take as inputs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from matshot_host.description import DESCRIPTION
+
+from .data_folder import DataFolder
+from .inspector import Inspector
+from .metrics import Metrics
+from .naming import plain_name, safe_name
+from .refusal import Refusal
+from .settings import Settings
+from .store import AssetRecord, Store, now
+from .upload import Upload, digest_of_files, too_large
+
+
+class Assets:
+    """Uploads become assets here; for any thread.
+
+    Args:
+        settings: bounds of uploads.
+        data: folder of the service.
+        store: database of the service.
+        inspector: looks into what strangers send.
+        metrics: counts uploads.
+    """
+
+    def __init__(
+        self, settings: Settings, data: DataFolder, store: Store, inspector: Inspector, metrics: Metrics
+    ) -> None:
+        self._settings, self._data, self._store = settings, data, store
+        self._inspector, self._metrics = inspector, metrics
+        self._lock = threading.RLock()
+
+    def begin_upload(self, content_type: str, name: str, length: int) -> Upload:
+        """Begin to take an upload.
+
+        Args:
+            content_type: of it.
+            name: that it has, empty if only its form knows.
+            length: in bytes, 0 for unknown.
+
+        Raises:
+            Refusal: when it is too large, or the disk or the quota is full.
+        """
+        if length > self._settings.upload:
+            raise too_large(self._settings.upload)
+        self.check_room(length)
+        return Upload(self._data.incoming, content_type, name, self._settings.upload, self._settings.files)
+
+    def check_room(self, length: int = 0) -> None:
+        """Check that so many bytes more can be stored.
+
+        Raises:
+            Refusal: when the quota or the disk is full.
+        """
+        quota = self._settings.quota
+        if quota and self._store.bytes() + length > quota:
+            raise Refusal(507, f"The storage quota of {quota / 2**30:.3g} GB is used up. Delete jobs or assets.")
+        if shutil.disk_usage(self._data.path).free < self._settings.spare + length:
+            raise Refusal(507, "The service's disk is nearly full. Delete jobs or assets.")
+
+    def add(self, upload: Upload, digest: str = "") -> tuple[AssetRecord, bool]:
+        """Make an asset of a complete upload; also whether it is new.
+
+        Args:
+            upload: that has finished.
+            digest: SHA-256 that the client expects of a single file, empty for none.
+
+        Raises:
+            Refusal: for what is neither an image nor a material, and when the disk or the quota is full.
+        """
+        single = len(upload.files) == 1
+        if digest and (not single or upload.digest != digest.lower()):
+            raise Refusal(400, "The upload was damaged on its way: its SHA-256 differs.")
+        folder = upload.folder / "material"
+        folder.mkdir()
+        if not single:
+            _name_maps(upload.files, folder)
+            return self._add_material(folder, upload.name)
+        sent, file = upload.files[0]
+        name = upload.name or sent
+        found = self._inspector.image(file, name)
+        if found["suffix"] != ".zip":
+            return self._add_image(upload, name, found)
+        self._inspector.unpack(file, folder, {"files": self._settings.files, "unpacked": self._settings.unpacked})
+        return self._add_material(folder, name)
+
+    def _add_image(self, upload: Upload, name: str, found: Mapping[str, Any]) -> tuple[AssetRecord, bool]:
+        suffix = found["suffix"]
+        folder = upload.folder / "image"
+        folder.mkdir()
+        stored = upload.files[0][1].with_suffix(suffix).rename(folder / f"image{suffix}")
+        size = stored.stat().st_size
+        width, height = found["width"], found["height"]
+        file = {"name": f"image{suffix}", "map": found["map"], "width": width, "height": height, "bytes": size}
+        time = now()
+        title = plain_name(name) or f"image{suffix}"
+        return self._keep(AssetRecord(upload.digest, "image", title, width, height, size, [file], time, time), folder)
+
+    def _add_material(self, folder: Path, name: str) -> tuple[AssetRecord, bool]:
+        found = self._inspector.material(folder)
+        files = [{**one, "bytes": (folder / one["name"]).stat().st_size} for one in found["files"]]
+        digest = digest_of_files({one["name"]: folder / one["name"] for one in files})
+        title = PurePosixPath(plain_name(name)).stem or plain_name(str(found["name"])) or "material"
+        size = sum(one["bytes"] for one in files)
+        time = now()
+        return self._keep(
+            AssetRecord(digest, "material", title, found["width"], found["height"], size, files, time, time), folder
+        )
+
+    def _keep(self, asset: AssetRecord, folder: Path) -> tuple[AssetRecord, bool]:
+        """Move an asset to its place, and record it."""
+        _flush(folder)
+        with self._lock:
+            known = self._store.asset(asset.id)
+            if known is not None:
+                self._store.use_asset(asset.id)
+                return replace(known, name=asset.name), False
+            self.check_room(asset.bytes)
+            self._data.put_asset(asset.id, folder)
+            try:
+                self._store.add_asset(asset)
+            except BaseException:
+                self._data.remove_asset(asset.id)
+                raise
+        self._metrics.count("matshot_uploads_total", "Assets that were uploaded.", kind=asset.kind)
+        self._metrics.count("matshot_upload_bytes_total", "Bytes of them.", asset.bytes)
+        return asset, True
+
+    def get(self, identifier: str) -> AssetRecord:
+        """An asset.
+
+        Raises:
+            Refusal: when it is unknown.
+        """
+        asset = self._store.asset(identifier)
+        if asset is None:
+            raise Refusal(404, "Unknown asset; it may have expired. Upload it again.")
+        return asset
+
+    def file(self, identifier: str, number: int) -> tuple[Path, Mapping[str, Any]]:
+        """A file of an asset, and what is known of it.
+
+        Raises:
+            Refusal: when it is unknown.
+        """
+        asset = self.get(identifier)
+        if not 0 <= number < len(asset.files):
+            raise Refusal(404, f"Unknown file {number}. The asset has {len(asset.files)}, counted from 0.")
+        file = asset.files[number]
+        title = {"name": asset.name} if asset.kind == "image" else {}
+        return self._data.assets / asset.id / file["name"], {**file, **title}
+
+    def delete(self, identifier: str) -> None:
+        """Delete an asset; jobs that use it have their own copy.
+
+        Raises:
+            Refusal: when it is unknown.
+        """
+        with self._lock:
+            if self._store.asset(identifier) is None:
+                raise Refusal(404, "Unknown asset.")
+            # The folder first: a row without a folder can be removed later, a folder without a row only by hand.
+            self._data.remove_asset(identifier)
+            self._store.remove_asset(identifier)
+
+    def link_files(self, asset: AssetRecord, names: Mapping[str, str], place: Path) -> None:
+        """Link an asset's files into a new folder, under other names; they outlive the asset.
+
+        Args:
+            asset: of the files.
+            names: stored name to new name.
+            place: the folder.
+
+        Raises:
+            Refusal: when the asset has just been deleted.
+        """
+        with self._lock:
+            place.mkdir(parents=True)
+            for source, target in names.items():
+                _link(self._data.assets / asset.id / source, place / target)
+
+
+def _name_maps(files: Sequence[tuple[str, Path]], folder: Path) -> None:
+    """Move the files of a material to a folder, with names that are safe and still say which maps they are."""
+    for shown, file in files:
+        target = folder / (DESCRIPTION if shown == DESCRIPTION else safe_name(shown))
+        if target.exists():
+            raise Refusal(400, f"Two files are named {target.name}.")
+        file.rename(target)
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under another name; a copy where the file system has no links."""
+    try:
+        target.hardlink_to(source)
+    except FileNotFoundError as error:
+        raise Refusal(404, "An asset has just been deleted. Upload it again.") from error
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _flush(folder: Path) -> None:
+    """Bring files to the disk, so that an asset that is recorded survives a power cut."""
+    for file in folder.iterdir():
+        if file.is_file():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())

@@ -1,0 +1,119 @@
+"""Pictures for browsers: previews of assets, results and jobs, and small PNGs of their files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .assets import Assets
+from .data_folder import DataFolder
+from .inspector import Inspector
+from .jobs import Jobs
+from .refusal import Refusal
+
+#: Longest side of a preview, in pixels.
+PREVIEW_SIDE = 512
+#: Bounds of the longest side that a client may ask for.
+LEAST_SIDE = 16
+MOST_SIDE = 4096
+#: Folder of pictures, in that of an asset or a job.
+_FOLDER = ".shown"
+
+
+class Pictures:
+    """Draws pictures when they are first asked for, and keeps them for a while; for any thread.
+
+    Args:
+        data: folder of the service.
+        assets: of the service.
+        jobs: of the service.
+        inspector: draws them.
+    """
+
+    def __init__(self, data: DataFolder, assets: Assets, jobs: Jobs, inspector: Inspector) -> None:
+        self._data, self._assets, self._jobs, self._inspector = data, assets, jobs, inspector
+
+    def asset_preview(self, identifier: str) -> Path:
+        """A picture of an asset.
+
+        Raises:
+            Refusal: when the asset is unknown, or no picture can be made of it.
+        """
+        asset = self._assets.get(identifier)
+        if asset.kind == "image":
+            return self.asset_file(identifier, 0, PREVIEW_SIDE)
+        folder = self._data.assets / asset.id
+        return self._drawn(folder, "", PREVIEW_SIDE, folder / _FOLDER, "preview")
+
+    def asset_file(self, identifier: str, number: int, side: int) -> Path:
+        """A file of an asset as browsers show it.
+
+        Raises:
+            Refusal: when it is unknown, or cannot be read.
+        """
+        path, facts = self._assets.file(identifier, number)
+        _check_is_image(facts)
+        return self._drawn(path, facts["map"], side, path.parent / _FOLDER, str(number))
+
+    def result_preview(self, identifier: str, number: int) -> Path:
+        """A small picture of a result.
+
+        Raises:
+            Refusal: when the result is unknown or has none.
+        """
+        _, facts = self._jobs.result(identifier, number)
+        if not facts["preview"]:
+            raise Refusal(404, "This result has no picture.")
+        return self._jobs.results_folder(identifier) / str(facts["preview"])
+
+    def result_file(self, identifier: str, number: int, place: int, side: int) -> Path:
+        """A file of a result as browsers show it.
+
+        Raises:
+            Refusal: when it is unknown, or not an image.
+        """
+        path, facts = self._jobs.result_file(identifier, number, place)
+        _check_is_image(facts)
+        folder = self._data.jobs / identifier / _FOLDER
+        return self._drawn(path, facts["map"], side, folder, f"{number}-{place}")
+
+    def job_preview(self, identifier: str) -> Path:
+        """The latest picture of a job: of its first result, or of what is not done yet.
+
+        Raises:
+            Refusal: when the job is unknown or has none yet.
+        """
+        job = self._jobs.get(identifier)
+        if job.state == "done":
+            first = next((number for number, one in enumerate(job.results) if one["preview"]), 0)
+            return self.result_preview(identifier, first)
+        preview = self._jobs.progress(identifier).preview
+        if job.state != "running" or not preview or not Path(preview).is_file():
+            raise Refusal(404, "This job has no picture yet.")
+        return Path(preview)
+
+    def remove_older(self, before: float) -> None:
+        """Remove pictures, which no quota counts, that were drawn before a time in seconds since 1970."""
+        for picture in self._data.pictures(_FOLDER):
+            # It may go at the same moment with what it shows.
+            with contextlib.suppress(FileNotFoundError):
+                if picture.stat().st_mtime < before:
+                    picture.unlink()
+
+    def _drawn(self, source: Path, map_name: str, side: int, folder: Path, name: str) -> Path:
+        target = folder / f"{name}-{side}.png"
+        if not target.is_file():
+            self._assets.check_room()
+            try:
+                folder.mkdir(exist_ok=True)
+            except FileNotFoundError as error:
+                raise Refusal(404, "It has just been deleted.") from error
+            self._inspector.picture(source, map_name, side, target)
+        return target
+
+
+def _check_is_image(facts: Mapping[str, Any]) -> None:
+    if not facts["width"]:
+        raise Refusal(415, f"{facts['name']} is not an image.")

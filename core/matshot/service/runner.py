@@ -1,0 +1,322 @@
+"""Jobs carried out: handed to the engine, followed to their end, and taken up again after a restart.
+
+Results lie in a job's folder before the database says that it is done, so nobody is shown half of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import shutil
+import sqlite3
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MatshotError
+from ..tools.run import Run
+from .data_folder import DataFolder
+from .events import EventStreams
+from .inspector import Inspector
+from .metrics import Metrics
+from .models import JobProgress, LogLine, instant, job_view
+from .refusal import is_full
+from .store import LIVE, JobRecord, Store, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..farm.engine import Engine, Told
+
+#: Seconds between attempts to write what a full disk refused.
+_RETRY = 1.0
+#: Times that a job is started that ends with the service each time.
+MOST_ATTEMPTS = 3
+#: Kinds of the engine's events that end a job.
+_LAST = ("done", "failed", "cancelled")
+#: Log line of a job that ended with the service.
+_INTERRUPTED = "The service was restarted; the job runs again from its inputs."
+
+_log = logging.getLogger("matshot.service")
+
+
+class Runner:
+    """Runs jobs on an engine and records what becomes of them; for any thread.
+
+    Args:
+        data: folder of the service.
+        store: database of the service.
+        engine: runs the jobs; closed with the runner.
+        events: streams of jobs' events.
+        inspector: describes the files of results.
+        metrics: counts and times jobs.
+    """
+
+    def __init__(
+        self,
+        data: DataFolder,
+        store: Store,
+        engine: Engine,
+        events: EventStreams,
+        inspector: Inspector,
+        metrics: Metrics,
+    ) -> None:
+        self._data, self._store, self._engine = data, store, engine
+        self._events, self._inspector, self._metrics = events, inspector, metrics
+        self._lock = threading.RLock()
+        self._progress: dict[str, JobProgress] = {}
+        self._keys: dict[str, str] = {}
+        self._inbox: queue.Queue[tuple[str, str, Told] | None] = queue.Queue()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._receive, name="matshot jobs", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether jobs are still followed."""
+        return self._thread.is_alive() and not self._closing.is_set()
+
+    def start(self) -> None:
+        """Start, with the jobs that the last service did not end."""
+        self._thread.start()
+        for job in self._store.live_jobs():
+            self._resume(job)
+
+    def abandon(self) -> None:
+        """Record nothing from now on; for a service that is about to close."""
+        self._closing.set()
+
+    def close(self) -> None:
+        """End the engine; jobs that run are taken up again at the next start."""
+        self.abandon()
+        self._engine.close()
+        self._inbox.put(None)
+        self._thread.join()
+        # They were not to blame for their end.
+        for job in self._store.live_jobs():
+            if job.state == "running":
+                self._store.change_job(job.id, state="waiting", attempts=job.attempts - 1)
+
+    def progress(self, identifier: str) -> JobProgress:
+        """How far a job is; of one that does not run, nothing yet."""
+        with self._lock:
+            return self._progress.get(identifier, JobProgress()).model_copy()
+
+    def run(self, job: JobRecord) -> None:
+        """Hand a job to the engine.
+
+        Every attempt has its own key and folder, since an earlier one may still write.
+        """
+        attempt = uuid.uuid4().hex[:12]
+        key = f"{job.id}-{attempt}"
+        folder = self._data.jobs / job.id
+        inputs: list[str | Mapping[str, str]] = []
+        for one in job.inputs:
+            path = str(folder / one["path"])
+            stated = {name: one[name] for name in ("kind", "normal") if one[name]}
+            inputs.append({"path": path, **stated} if stated else path)
+        run_folder = folder / f"run-{attempt}"
+        run_folder.mkdir(exist_ok=True)
+        with self._lock:
+            self._progress[job.id] = JobProgress()
+            self._keys[job.id] = key
+        request = Run(job.tool, inputs, dict(job.parameters), run_folder)
+        try:
+            self._engine.submit(key, request, lambda event: self._inbox.put((job.id, attempt, event)))
+        except (MatshotError, ValueError) as error:
+            if not self._closing.is_set():
+                self._end(job.id, state="failed", sentence=str(error))
+            return
+        current = self._store.job(job.id)
+        if current is not None and current.cancelling:
+            self._engine.cancel(key)
+
+    def cancel(self, identifier: str) -> None:
+        """Cancel a job that is recorded as cancelling."""
+        self._publish_state(identifier)
+        with self._lock:
+            key = self._keys.get(identifier)
+        if key is not None:
+            self._engine.cancel(key)
+
+    def remove(self, identifier: str) -> None:
+        """Remove an ended job's folder, then its record."""
+        self._data.remove_job(identifier)
+        self._store.remove_job(identifier)
+
+    def _resume(self, job: JobRecord) -> None:
+        """Run again a job that the last service did not end."""
+        folder = self._data.jobs / job.id
+        for unfinished in (*folder.glob("run-*"), folder / "results"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        if job.cancelling or job.deleted:
+            self._end(job.id, state="cancelled")
+        elif not all((folder / one["path"]).exists() for one in job.inputs):
+            self._end(job.id, state="failed", sentence="The job's inputs are missing from the service's disk.")
+        elif job.attempts >= MOST_ATTEMPTS:
+            sentence = f"The service ended {job.attempts} times during this job; it may be too much for this machine."
+            self._end(job.id, state="failed", sentence=sentence)
+        else:
+            if job.state == "running":
+                self._store.change_job(job.id, state="waiting", started=None)
+                self._write_log(job.id, _INTERRUPTED)
+            self.run(job)
+
+    def _receive(self) -> None:
+        """Take in the engine's events; the thread of the runner."""
+        while (entry := self._inbox.get()) is not None:
+            identifier, attempt, event = entry
+            if event.kind in _LAST and self._closing.is_set() and event.kind != "done":
+                continue  # the engine was closed; the next start takes the job up
+            try:
+                self._handle(identifier, attempt, event)
+            except Exception:
+                _log.exception("job %s", identifier)
+
+    def _handle(self, identifier: str, attempt: str, event: Told) -> None:
+        folder = self._data.jobs / identifier / f"run-{attempt}"
+        if event.kind == "started":
+            job = self._store.job(identifier)
+            if job is not None:
+                # A worker's death, after which it starts once more, is the engine's to count.
+                attempts = job.attempts + (job.state == "waiting")
+                self._persistently(
+                    lambda: self._store.change_job(
+                        identifier, state="running", started=job.started or now(), attempts=attempts
+                    )
+                )
+            self._publish_state(identifier)
+        elif event.kind == "progress":
+            self._advance(identifier, folder, event)
+        elif event.kind == "again":
+            with self._lock:
+                self._progress[identifier] = JobProgress()
+            self._write_log(identifier, event.sentence or "The worker died; the job is tried again.")
+        elif event.kind == "done":
+            self._finish(identifier, folder, event)
+        else:
+            sentence = event.sentence if event.kind == "failed" else ""
+            # Where things lie on the server is nobody's business.
+            sentence = sentence.replace(f"{folder.parent}/", "")
+            cause = event.cause.replace(f"{self._data.path}/", "")
+            self._end(identifier, state=event.kind, sentence=sentence, cause=cause, failures=list(event.failures))
+
+    def _advance(self, identifier: str, folder: Path, event: Told) -> None:
+        with self._lock:
+            progress = self._progress.setdefault(identifier, JobProgress())
+            progress.fraction = max(progress.fraction, min(max(event.fraction, 0.0), 1.0))
+            progress.stage = event.stage or progress.stage
+            pictured = bool(event.preview) and event.preview != progress.preview and _is_within(event.preview, folder)
+            if pictured:
+                progress.preview = event.preview
+                progress.pictures += 1
+            current = progress.model_copy()
+        self._events.publish(identifier, "progress", {"fraction": current.fraction, "stage": current.stage})
+        if pictured:
+            self._events.publish(identifier, "preview", {"href": f"/v1/jobs/{identifier}/preview?n={current.pictures}"})
+
+    def _finish(self, identifier: str, folder: Path, event: Told) -> None:
+        job = self._store.job(identifier)
+        if job is None:
+            return
+        try:
+            results, size = self._store_results(job, folder, event)
+        except (OSError, MatshotError, ValueError, KeyError) as error:
+            _log.warning("The results of %s: %r", identifier, error)
+            sentence = error.sentence if isinstance(error, MatshotError) else "The results could not be stored."
+            if is_full(error):
+                sentence = "The results could not be stored; the service's disk is full."
+            self._end(identifier, state="failed", sentence=sentence, cause=str(error))
+            return
+        self._end(identifier, state="done", results=results, failures=list(event.failures), bytes=size)
+
+    def _store_results(self, job: JobRecord, folder: Path, event: Told) -> tuple[list[dict[str, Any]], int]:
+        """Move results to where they are kept; what is known of them, and their bytes."""
+        if not event.results:
+            raise MatshotError("The tool produced no output.")
+        inside = [Path(one["path"]).resolve().relative_to(folder.resolve()) for one in event.results]
+        parts = inside[0].parts[: inside[0].parts.index("results") + 1]
+        written = folder.resolve().joinpath(*parts)
+        sources = {str(self._data.jobs / job.id / one["path"]): number for number, one in enumerate(job.inputs)}
+        results = [self._described(job, one, written, sources) for one in event.results]
+        size = sum(file.stat().st_size for file in written.rglob("*") if file.is_file())
+        written.rename(self._data.jobs / job.id / "results")
+        return results, size
+
+    def _described(
+        self, job: JobRecord, result: Mapping[str, Any], folder: Path, sources: Mapping[str, int]
+    ) -> dict[str, Any]:
+        path = Path(result["path"]).resolve()
+        preview = Path(result["preview"]).resolve() if result["preview"] else None
+        size = {"width": result["width"], "height": result["height"]}
+        source = sources.get(result["source"], 0 if len(sources) == 1 else None)
+        if result["kind"] == "material":
+            files = [dict(one) for one in self._inspector.material(path)["files"]]
+        else:
+            asset = self._store.asset(job.inputs[source]["asset"]) if source is not None else None
+            same = asset is not None and asset.kind == "image" and job.tool != "preview"
+            files = [{"name": path.name, "map": asset.files[0]["map"] if asset and same else "", **size}]
+        for one in files:
+            one["bytes"] = (path / one["name"] if result["kind"] == "material" else path).stat().st_size
+        return {
+            "kind": result["kind"],
+            "name": path.name,
+            "path": path.relative_to(folder).as_posix(),
+            "preview": preview.relative_to(folder).as_posix() if preview is not None and preview.is_file() else "",
+            **size,
+            "wrap": result["wrap"],
+            "input": source,
+            "notes": list(result["notes"]),
+            "files": files,
+        }
+
+    def _end(self, identifier: str, **values: Any) -> None:
+        """Record a job's end, publish it, and remove what the job no longer needs."""
+        self._persistently(lambda: self._store.change_job(identifier, ended=now(), cancelling=0, **values))
+        with self._lock:
+            self._progress.pop(identifier, None)
+            self._keys.pop(identifier, None)
+        job = self._store.job(identifier)
+        if job is None:
+            return
+        if job.started is not None and job.ended is not None:
+            self._metrics.duration(
+                "matshot_job_seconds", "Seconds that jobs ran.", job.ended - job.started, tool=job.tool
+            )
+        self._metrics.count("matshot_jobs_total", "Jobs that ended.", tool=job.tool, state=job.state)
+        for leftover in (self._data.jobs / identifier).glob("run-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(self._data.jobs / identifier / "inputs", ignore_errors=True)
+        self._events.publish(identifier, "state", self._view(job), last=True)
+        if job.deleted:
+            self.remove(identifier)
+
+    def _persistently(self, change: Callable[[], None]) -> None:
+        """Write to the database as soon as there is room; what is not written yet is run again if the service dies."""
+        while True:
+            try:
+                change()
+                return
+            except sqlite3.Error as error:
+                if not is_full(error) or self._closing.wait(_RETRY):
+                    raise
+
+    def _write_log(self, identifier: str, text: str) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            time, text = self._store.write_log(identifier, text)
+            self._events.publish(identifier, "log", LogLine(time=instant(time), text=text).model_dump())
+
+    def _publish_state(self, identifier: str) -> None:
+        job = self._store.job(identifier)
+        if job is not None and job.state in LIVE:
+            self._events.publish(identifier, "state", self._view(job))
+
+    def _view(self, job: JobRecord) -> dict[str, Any]:
+        position = self._store.jobs_before(job.number) if job.state == "waiting" else 0
+        return job_view(job, self.progress(job.id), position, self._store.log(job.id)).model_dump()
+
+
+def _is_within(path: str, folder: Path) -> bool:
+    return Path(path).resolve().is_relative_to(folder.resolve())

@@ -1,0 +1,67 @@
+"""Clearing away what has expired."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+
+from .assets import Assets
+from .jobs import Jobs
+from .pictures import Pictures
+from .refusal import Refusal
+from .store import Store, now
+
+#: Seconds between sweeps.
+_INTERVAL = 60.0
+#: Seconds that pictures for browsers are kept.
+_PICTURES = 3600.0
+
+_log = logging.getLogger("matshot.service")
+
+
+class Sweeper:
+    """Removes expired jobs, assets and pictures, every minute in a thread of its own.
+
+    Args:
+        keep_days: after which jobs that have ended, and unused assets, expire; 0 keeps them.
+        store: database of the service.
+        assets: of the service.
+        jobs: of the service.
+        pictures: of the service.
+    """
+
+    def __init__(self, keep_days: float, store: Store, assets: Assets, jobs: Jobs, pictures: Pictures) -> None:
+        self._keep_days, self._store = keep_days, store
+        self._assets, self._jobs, self._pictures = assets, jobs, pictures
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="matshot sweeping", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let the thread end; a sweep in progress finishes first or goes with the process."""
+        self._closing.set()
+
+    def _run(self) -> None:
+        while not self._closing.wait(_INTERVAL):
+            try:
+                self.sweep()
+            except Exception:
+                _log.exception("sweeping")
+
+    def sweep(self) -> None:
+        """Remove what has expired, what was deleted and is still there, and pictures that can be drawn again."""
+        self._pictures.remove_older(now() - _PICTURES)
+        for identifier in self._store.job_ids(deleted=True):
+            self._jobs.remove(identifier)
+        if not self._keep_days:
+            return
+        before = now() - self._keep_days * 86400
+        for identifier in self._store.job_ids(ended_before=before):
+            self._jobs.remove(identifier)
+        for identifier in self._store.asset_ids(unused_since=before):
+            with contextlib.suppress(Refusal):
+                self._assets.delete(identifier)

@@ -1,0 +1,37 @@
+"""Tools of the tool table that Unreal offers, and how its dialogs show them."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from matshot_host.tools import TOOLS, Parameter, Tool
+
+#: Material format of Unreal: DirectX normals, packed occlusion, roughness and metallic, integer pixels.
+FORM: Mapping[str, Any] = {"normal": "dx", "pack": "orm", "format": "png"}
+
+
+def editor_tools() -> list[Tool]:
+    """Tools whose results are assets."""
+    return [tool for tool in TOOLS if tool.result != "picture"]
+
+
+def fixed_parameters(tool: Tool) -> list[str]:
+    """Names of parameters with only one sensible value in Unreal."""
+    names = {parameter.name for parameter in tool.parameters}
+    return list(FORM) if names.issuperset(FORM) else []
+
+
+def dialog_parameters(tool: Tool) -> list[Parameter]:
+    """Parameters that dialogs show, common ones first."""
+    shown = [parameter for parameter in tool.parameters if parameter.name not in fixed_parameters(tool)]
+    return sorted(shown, key=lambda parameter: parameter.advanced)
+
+
+def menu_title(tool: Tool) -> str:
+    """Title of a tool in menus; one that only converts a material to Unreal's format is an import."""
+    return "Import Material" if fixed_parameters(tool) else tool.title
+
+
+def takes_texture(tool: Tool) -> bool:
+    """Whether a tool works on a single texture, and so belongs in the context menu of textures."""
+    return len(tool.inputs) == 1 and tool.inputs[0].kind in ("photo", "asset")

@@ -1,0 +1,362 @@
+"""The jobs behind panel and menus, independent of Unreal.
+
+Textures leave the project as files, a job runs, and its results return as assets. Everything that touches Unreal is
+behind :class:`Editor`; panel and notifications are views.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping, NamedTuple, Protocol, Sequence
+
+from matshot_host.errors import MatshotError
+from matshot_host.graph import MaterialGraph, material_graph
+from matshot_host.jobs import DOCTOR, Job, Jobs, Result
+from matshot_host.tools import Tool
+
+from . import naming
+from .editor_tools import FORM, editor_tools, fixed_parameters, menu_title
+from .inputs import ExportedFile, Source, check_sources, makes_material, normalized_path, worker_inputs
+from .preferences import Preferences
+
+#: Labels of the button of a job.
+CANCEL = "Cancel"
+SHOW = "Show"
+REMOVE = "Remove"
+
+#: Number of messages that are kept.
+_MESSAGES = 100
+
+
+class Row(NamedTuple):
+    """One job, as shown by views."""
+
+    number: int
+    title: str
+    status: str
+    fraction: float
+    action: str
+    preview: str
+
+
+class Editor(Protocol):
+    """What the job manager needs of Unreal. Methods raise :class:`MatshotError`."""
+
+    def idle(self) -> bool:
+        """Whether assets can be created now; not during Play in Editor."""
+
+    def export(self, asset: str, folder: str, photograph: bool) -> ExportedFile:
+        """Export a texture to a folder; for a photograph, return its source file if it still exists."""
+
+    def check_folder(self, folder: str) -> None:
+        """Raise for a content folder outside the project, and one that cannot be written."""
+
+    def exists(self, folder: str, name: str) -> bool:
+        """Whether an asset exists."""
+
+    def import_material(self, graph: MaterialGraph, base: str, folder: str) -> list[str]:
+        """Create textures and an instance of the master material; returns their paths, the instance first."""
+
+    def import_image(self, result: Result, origin: str, name: str, folder: str) -> list[str]:
+        """Create a texture with the settings of its source, if any; returns its path."""
+
+    def alert(self, sentence: str) -> None:
+        """Show a message that the artist must see."""
+
+    def log(self, sentence: str) -> None:
+        """Write a line to the log."""
+
+    def show(self, assets: Sequence[str]) -> None:
+        """Select assets in the Content Browser."""
+
+
+class View(Protocol):
+    """The panel or the notifications."""
+
+    def refresh(self) -> None:
+        """Show the current state."""
+
+    def finished(self, job: Job, assets: Sequence[str]) -> None:
+        """React to a job whose results are assets now."""
+
+
+class _Plan(NamedTuple):
+    """What to do with the results of a job.
+
+    Attributes:
+        name: chosen by the artist, or empty.
+        folder: content folder.
+        suffix: part of asset names that tells how they were made.
+        origins: texture asset of each exported file.
+        is_new_texture: whether results are new textures; a tool for many files keeps the mapping of each.
+    """
+
+    name: str
+    folder: str
+    suffix: str
+    origins: Mapping[str, str]
+    is_new_texture: bool
+
+
+class JobManager:
+    """Runs jobs for menus and panel.
+
+    Args:
+        jobs: of this editor.
+        editor: Unreal.
+        preferences: returns the current preferences.
+    """
+
+    def __init__(self, jobs: Jobs, editor: Editor, preferences: Callable[[], Preferences]) -> None:
+        self.messages: list[str] = []
+        self.chosen = editor_tools()[0]
+        self._jobs, self._editor, self._preferences = jobs, editor, preferences
+        self._plans: dict[int, _Plan] = {}
+        self._assets: dict[int, list[str]] = {}
+        self._problems: dict[int, str] = {}
+        self._finished: list[Job] = []
+        self._ended: set[int] = set()
+        self._views: list[View] = []
+
+    def attach(self, view: View) -> None:
+        """Add a view."""
+        self._views.append(view)
+        view.refresh()
+
+    def detach(self, view: View) -> None:
+        """Remove a view."""
+        if view in self._views:
+            self._views.remove(view)
+
+    def choose(self, tool: Tool) -> None:
+        """Select a tool."""
+        self.chosen = tool
+        self._refresh()
+
+    def report(self, sentence: str, alert: bool = False) -> None:
+        """Show a message in panel and log, and in a dialog if ``alert`` is set."""
+        self.messages = [*self.messages[1 - _MESSAGES :], sentence]
+        self._editor.log(sentence)
+        self._refresh()
+        if alert:
+            self._editor.alert(sentence)
+
+    def start(
+        self,
+        tool: Tool,
+        sources: Sequence[Sequence[Source]],
+        values: Mapping[str, Any],
+        name: str = "",
+        folder: str = "",
+    ) -> Job | None:
+        """Start a job, or report why it cannot start.
+
+        Args:
+            tool: of :func:`editor_tools`.
+            sources: for each input of the tool.
+            values: of its parameters; missing ones have their defaults.
+            name: of the material or texture; empty derives one from the source.
+            folder: content folder; empty for the folder of the source.
+
+        Returns:
+            The job, or None if it could not start.
+        """
+        try:
+            check_sources(tool, sources)
+            first = sources[0][0]
+            folder = (folder.strip() or _folder_of(first.asset) or self._preferences().folder).rstrip("/")
+            self._editor.check_folder(folder)
+            self._check_name(tool, sources, name.strip(), folder)
+            job = self._jobs.new(tool.name, f"{menu_title(tool)} {first.name}")
+        except MatshotError as error:
+            self.report(error.sentence, alert=True)
+            return None
+        try:
+            inputs = worker_inputs(tool, sources, job.folder, self._editor.export)
+        except MatshotError as error:
+            self._jobs.fail(job, error)
+            self._jobs.forget(job)
+            self.report(error.sentence, alert=True)
+            return None
+        parameters = self._parameters(tool, values, inputs.map_type)
+        self._plans[job.number] = _Plan(
+            name.strip(), folder, _suffix(tool, parameters), inputs.origins, not tool.inputs[0].several
+        )
+        self._jobs.start(job, inputs.paths, parameters, form=FORM)
+        self._refresh()
+        return job
+
+    def test(self) -> Job | None:
+        """Test the worker and report the findings."""
+        try:
+            job = self._jobs.doctor()
+        except MatshotError as error:
+            self.report(error.sentence, alert=True)
+            return None
+        self._refresh()
+        return job
+
+    def poll(self) -> None:
+        """Update the jobs. Call often, on the main thread; imports the results of at most one job."""
+        changed = self._jobs.poll()
+        for job in changed:
+            if job.ended and job.number not in self._ended:
+                self._ended.add(job.number)
+                self._finished.append(job)
+        if changed:
+            self._refresh()
+        if self._finished and self._editor.idle():
+            self._finish(self._finished.pop(0))
+
+    def rows(self) -> list[Row]:
+        """The jobs, newest first."""
+        return [self._row(job) for job in reversed(self._jobs.listing)]
+
+    def act(self, number: int) -> None:
+        """Perform the action of a job's button."""
+        job = next((job for job in self._jobs.listing if job.number == number), None)
+        if job is None:
+            return
+        action = self._row(job).action
+        if action == CANCEL:
+            self._jobs.cancel(job)
+        elif action == SHOW:
+            self._editor.show(self._assets[number])
+        else:
+            self._jobs.forget(job)
+        self._refresh()
+
+    def cancel(self) -> bool:
+        """Cancel the running job, or the first waiting one.
+
+        Returns:
+            Whether there was a job to cancel.
+        """
+        active = [job for job in self._jobs.listing if not job.ended]
+        for job in sorted(active, key=lambda job: job.state != "running")[:1]:
+            self._jobs.cancel(job)
+        self._refresh()
+        return bool(active)
+
+    def close(self) -> None:
+        """Stop the worker; called when the editor closes."""
+        self._views.clear()
+        self._jobs.close()
+
+    def _refresh(self) -> None:
+        for view in list(self._views):
+            view.refresh()
+
+    def _row(self, job: Job) -> Row:
+        status = self._problems.get(job.number) or job.error or job.state.capitalize()
+        if job.state == "running":
+            status = f"{100 * job.fraction:.0f}%  {job.stage}".rstrip()
+        elif job.state == "done" and job in self._finished:
+            status = "Waiting for Play in Editor to end" if not self._editor.idle() else "Importing"
+        action = REMOVE
+        if not job.ended:
+            action = CANCEL
+        elif self._assets.get(job.number):
+            action = SHOW
+        return Row(job.number, job.title, status, job.fraction, action, job.preview)
+
+    def _check_name(self, tool: Tool, sources: Sequence[Sequence[Source]], name: str, folder: str) -> None:
+        if not name:
+            return
+        asset = (
+            naming.instance_name(naming.asset_name(name)) if makes_material(tool, sources) else naming.asset_name(name)
+        )
+        if self._editor.exists(folder, asset):
+            raise MatshotError(f"{asset} already exists in {folder}. Choose another name.")
+
+    def _parameters(self, tool: Tool, values: Mapping[str, Any], map_type: Mapping[str, str]) -> dict[str, Any]:
+        """The artist's choice, then the map type of the texture, then the preferences, then the defaults."""
+        preferences = self._preferences()
+        known = {"device": preferences.device, "memory": preferences.memory}
+        if any(parameter.name == "kind" for parameter in tool.parameters):
+            known.update(map_type)
+        defaults = {parameter.name: parameter.default for parameter in tool.parameters}
+        chosen = {name: value for name, value in values.items() if value != defaults.get(name)}
+        return tool.accepted({**known, **chosen, **{one: FORM[one] for one in fixed_parameters(tool)}})
+
+    def _finish(self, job: Job) -> None:
+        """Import the results of a job, and report how it ended."""
+        plan = self._plans.pop(job.number, None)
+        if job.state == "failed":
+            if job.cause:
+                self._editor.log(job.cause)
+            self.report(job.error, alert=True)
+        elif job.state == "done" and job.tool == DOCTOR:
+            self.report(diagnosis(job.findings), alert=True)
+        elif job.state == "done" and plan is not None:
+            self._import(job, plan)
+
+    def _import(self, job: Job, plan: _Plan) -> None:
+        created: list[str] = []
+        problems = list(job.failures)
+        for result in job.results:
+            try:
+                created += self._import_result(result, plan)
+            except MatshotError as error:
+                problems.append(error.sentence)
+        if created:
+            self._assets[job.number] = created
+        for note in job.notes:
+            self.report(note)
+        if problems:
+            self._problems[job.number] = " ".join(dict.fromkeys(problems))
+            self.report(self._problems[job.number], alert=True)
+        else:
+            self.report(f"{job.title} created {', '.join(Source(asset).name for asset in created)}.")
+        for view in list(self._views):
+            view.finished(job, created)
+
+    def _import_result(self, result: Result, plan: _Plan) -> list[str]:
+        origin = plan.origins.get(normalized_path(result.source), "")
+        if result.kind == "material":
+            graph = material_graph(result.path)
+            base = naming.asset_name(plan.name) if plan.name else self._base_name(graph, plan)
+            names = [naming.instance_name, *(_namer(image.name) for image in graph.images())]
+            base = naming.free_name(
+                base, lambda base: any(self._editor.exists(plan.folder, name(base)) for name in names)
+            )
+            return self._editor.import_material(graph, base, plan.folder)
+        name = Source(origin, result.source or result.path).name
+        name = naming.asset_name(plan.name) if plan.name else naming.derived_name(name, plan.suffix)
+        name = naming.free_name(name, lambda name: self._editor.exists(plan.folder, name))
+        if origin and not plan.is_new_texture:
+            # Tiling was measured, but the artist has decided on the address mode.
+            result = result._replace(wrap="none")
+        return self._editor.import_image(result, origin, name, plan.folder)
+
+    def _base_name(self, graph: MaterialGraph, plan: _Plan) -> str:
+        """Name of a material, derived from its source; the job's own files have arbitrary names."""
+        assets = list(plan.origins.values())
+        if not assets:
+            return naming.base_of(naming.asset_name(graph.name))
+        base = naming.base_of(Source(assets[0]).name)
+        return f"{base}_{naming.asset_name(plan.suffix)}" if len(assets) > 1 else base
+
+
+def diagnosis(findings: Sequence[Mapping[str, Any]]) -> str:
+    """The findings of the doctor as text."""
+    lines = []
+    for one in findings:
+        mark = "ok" if one.get("ok") else "missing" if one.get("required") else "note"
+        mend = f" - {one['fix']}" if one.get("fix") and not one.get("ok") else ""
+        lines.append(f"[{mark}] {one.get('subject', '')}: {one.get('state', '')}{mend}")
+    return "\n".join(lines) or "Matshot's worker responds."
+
+
+def _folder_of(asset: str) -> str:
+    return asset.rpartition("/")[0]
+
+
+def _suffix(tool: Tool, values: Mapping[str, Any]) -> str:
+    """Suffix of a result's name: ``x4`` for an upscaled texture, otherwise the tool."""
+    defaults = {parameter.name: parameter.default for parameter in tool.parameters}
+    scale = values.get("scale", defaults.get("scale"))
+    return f"x{scale}" if scale else tool.title.replace("Make ", "")
+
+
+def _namer(kind: str) -> Callable[[str], str]:
+    return lambda base: naming.texture_name(base, kind)
