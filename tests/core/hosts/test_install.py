@@ -166,7 +166,8 @@ def test_files_that_somebody_put_into_a_plugin_outlive_it(place):
     install("maya", into=place)
     assert (place / "matshot" / "presets.json").read_text() == "mine too"
     sentences = uninstall("maya")
-    assert sentences[0].endswith("except for files that are not Matshot's: icons/mine.svg, presets.json.".replace("/", os.sep))
+    kept = f"{Path('icons', 'mine.svg')}, presets.json"
+    assert sentences[0].endswith(f"except for files that are not Matshot's: {kept}.")
     assert set(everything(place)) == {
         os.path.join("matshot", "icons", "mine.svg"), os.path.join("matshot", "presets.json")
     }  # fmt: skip
