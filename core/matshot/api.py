@@ -805,7 +805,7 @@ def _place(output: PathLike | None, source: Source, asset: Asset, suffix: str = 
         if source.source is None:
             return _image_file(place)
         source = source.source.path
-    (found,) = targets(source, place, asset, [""])
+    (found,) = targets(source, place, image=asset.image)
     return found.with_suffix(suffix) if suffix and found != place else found
 
 
