@@ -128,7 +128,7 @@ class Worker:
                 self._answer(number, {})
             return False
         else:
-            raise _Refused(_NO_METHOD, f"There is no method {method!r}.")
+            raise _Refused(_NO_METHOD, f"Unknown method {method!r}.")
         return True
 
     def _queue(self, number: object, job: Callable[[], dict[str, Any]]) -> None:

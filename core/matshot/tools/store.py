@@ -188,7 +188,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise MatshotError(f"The folder {folder} cannot be made: {os_reason(error)}.") from error
+        raise MatshotError(f"The folder {folder} cannot be created: {os_reason(error)}.") from error
 
 
 def moved_outputs(outputs: Sequence[ToolOutput], folder: Path) -> Iterator[ToolOutput]:
