@@ -44,7 +44,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory, steps: dict[str, str]) -> 
     shutil.copytree(ROOT / "core", copy / "core", ignore=shutil.ignore_patterns("__pycache__", "models", "page"))
     (copy / MODULE).write_text(steps[MODULE], encoding="utf-8")
     edit(copy / TABLE, ("\nTOOLS: ", f"\n{steps[TABLE]}\nTOOLS: "), ("CONVERT, PREVIEW)", "CONVERT, PREVIEW, INVERT)"))
-    entry = textwrap.indent(steps[REGISTRY], "    ")
+    entry = f"    {steps[REGISTRY].strip()},\n"
     edit(
         copy / REGISTRY,
         ("\n)\n\n\ndef entry(", f"\n{entry})\n\n\ndef entry("),
