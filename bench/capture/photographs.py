@@ -105,7 +105,7 @@ def material_truth(folder: Path, size: int) -> Surface:
 
     Args:
         folder: with ``basecolor``, ``normal_gl``, ``roughness`` and perhaps ``metallic``.
-        size: pixels a side.
+        size: pixels per side.
     """
 
     def stored(kind: str) -> Image | None:

@@ -90,7 +90,8 @@ def measure(options: argparse.Namespace) -> report.Section:
         simulated = _said(_simulated())
     lines = [
         report.conditions(report.command(NAME, options), ["distributed"]),
-        f"\n{_RUNS} textures of {_SIDE} px, x4, one thread a worker, in turns; ratios of the rounds, their median.\n",
+        f"\n{_RUNS} textures of {_SIDE} px, x4, one thread per worker, alternately; ratios of the rounds, their "
+        "median.\n",
         scaling,
         "\nWhat is done while something breaks: every result is decoded and has its size, or is not there.\n",
         faults,

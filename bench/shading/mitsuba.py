@@ -104,7 +104,7 @@ def photographed_sphere(bsdf: dict[str, Any], emitter: dict[str, Any], size: int
     Args:
         bsdf: what it is made of.
         emitter: its light.
-        size: pixels a side.
+        size: pixels per side.
         samples: per pixel; 4 for one in the middle of each quarter of it, else random.
     """
     place = _mitsuba().ScalarTransform4f
@@ -334,7 +334,7 @@ def _spheres(*, sky: bool) -> list[str]:
         text += (
             " A sky is for looking at materials, and its highlights are approximate by design (split sum): the "
             "difference to Mitsuba's integral over the whole sky, summed and in percent of all light "
-            f"({SAMPLES} samples a pixel, separable Smith)."
+            f"({SAMPLES} samples per pixel, separable Smith)."
         )
     return [text, report.table(["sphere", "point light", *(["sky"] if sky else [])], rows)]
 

@@ -151,7 +151,7 @@ def longest_copy(result: Image, source: Image, *, wrap: str = "none", tolerance:
 
     Args:
         result: ``H x W x 3`` in [0, 1].
-        source: at least 6 pixels a side.
+        source: at least 6 pixels per side.
         wrap: axes on which the source repeats.
         tolerance: difference of a channel that still is a copy; rounding to 8 bits, twice, and blending of equals.
     """
@@ -255,7 +255,7 @@ def middle(image: Image, side: int) -> Image:
     """The source of a test: the middle quarter of an image that was averaged to twice the side, in 8 bits.
 
     Args:
-        image: ``H x W x 3``, at least ``2 * side`` pixels a side.
+        image: ``H x W x 3``, at least ``2 * side`` pixels per side.
         side: of the result.
     """
     first = side // 2

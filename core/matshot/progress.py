@@ -1,7 +1,7 @@
-"""Progress that nests, and cancelling.
+"""Progress that nests, and cancellation.
 
-A tool calls ``progress(fraction, stage)`` between units of work. Whoever listens may raise
-:class:`~matshot.errors.Cancelled` from the call, which ends the job with nothing half-written.
+A tool calls ``progress(fraction, stage)`` between units of work. The listener may raise
+:class:`~matshot.errors.Cancelled`, which ends the job with nothing half-written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from .errors import Cancelled
 
-#: What a listener is: called with a fraction in [0, 1] that never falls, and what is being done.
+#: Called with a fraction in [0, 1] that never decreases, and what is being done.
 Listener = Callable[[float, str], None]
 
 
@@ -19,10 +19,10 @@ class Progress:
     """A part of a job, as a span of its listener's [0, 1].
 
     Args:
-        listener: receives fractions of the whole job; None for nobody.
+        listener: called with fractions of the whole job, if given.
         start: where this part begins.
         stop: where it ends.
-        stage: said with every call that says nothing itself.
+        stage: passed on with every call that has none of its own.
     """
 
     def __init__(self, listener: Listener | None, start: float = 0.0, stop: float = 1.0, stage: str = "") -> None:
@@ -30,10 +30,10 @@ class Progress:
         self._reached = start
 
     def __call__(self, fraction: float, stage: str = "") -> None:
-        """Say how much of this part is done.
+        """Report how much of this part is done.
 
         Raises:
-            Cancelled: when the listener does.
+            Cancelled: when the listener raises it.
         """
         if self._listener is not None:
             inside = min(max(fraction, 0.0), 1.0)
@@ -46,7 +46,7 @@ class Progress:
         return Progress(self._listener, self._start + width * start, self._start + width * stop, stage or self._stage)
 
     def heartbeat(self) -> Progress:
-        """For work whose share is not known: says again how far this part is, so that it can be cancelled."""
+        """For work whose share is unknown: repeats this part's progress, so that the work can be cancelled."""
         return _Heartbeat(self)
 
 

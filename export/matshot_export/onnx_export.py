@@ -35,7 +35,7 @@ ENCODING = {"color": "srgb", "normal": "normal", "data": "data"}
 #: What the training data are, for the cards.
 DATA = {
     "color": [
-        "base colour of 109 materials (ambientCG, cgbookcase; CC0)",
+        "base color of 109 materials (ambientCG, cgbookcase; CC0)",
         "91 photographs (elementary OS wallpapers; public domain, CC BY, CC BY-SA, Unsplash, Pexels)",
     ],
     "normal": ["normal maps of 109 materials (ambientCG, cgbookcase; CC0)"],

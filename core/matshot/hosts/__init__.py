@@ -1,1 +1,1 @@
-"""Plug-ins and the programs that they are for."""
+"""Plug-ins and their host programs."""

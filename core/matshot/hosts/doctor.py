@@ -1,4 +1,4 @@
-"""What ``matshot doctor`` finds."""
+"""The checks of ``matshot doctor``."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ..inference.session import CUDA, Network, gpu_obstacle, onnxruntime, usable
 from .install import HOSTS, InstalledPlugin
 from .install import installed_plugins as installed_plugins
 
-#: Seconds that another Python has to say which Matshot it holds.
-_PATIENCE = 30
+#: Seconds that another Python has to report its version of Matshot.
+_TIMEOUT = 30
 
 
 @dataclass(frozen=True)
@@ -44,80 +44,87 @@ class Finding:
 
 
 def diagnosis() -> list[Finding]:
-    """Look at everything that Matshot stands on."""
-    found = [
+    """Check everything that Matshot needs."""
+    findings = [
         Finding("Matshot", __version__),
         Finding("Python", f"{platform.python_version()} ({sys.executable})"),
         Finding("system", f"{platform.system()} {platform.machine()}, {usable_threads()} usable processors"),
         Finding("free memory", f"{free_bytes() / 2**30:.1f} GB"),
     ]
-    found += [_package(name) for name in ("numpy", "scipy", "OpenImageIO")]
-    found += _onnxruntime_packages()
+    findings += [_package(name) for name in ("numpy", "scipy", "OpenImageIO")]
+    findings += _onnxruntime_packages()
     try:
         ort = onnxruntime()
-        found.append(Finding("built with providers", ", ".join(ort.get_available_providers())))
+        findings.append(Finding("built with providers", ", ".join(ort.get_available_providers())))
         cards = list(installed_models())
-        found.append(Finding("models", f"{len(cards)}: {', '.join(card.name for card in cards)}"))
+        findings.append(Finding("models", f"{len(cards)}: {', '.join(card.name for card in cards)}"))
         for card in cards:
             card.path()
         provider = Network(cards[0]).provider if cards else "none"
-        found.append(Finding("what really runs", provider))
+        findings.append(Finding("execution provider in use", provider))
         if nvidia_gpus():
             used = provider == CUDA
-            found.append(Finding("GPU", ", ".join(nvidia_gpus()), used, "" if used else gpu_obstacle(), required=False))
+            findings.append(
+                Finding("GPU", ", ".join(nvidia_gpus()), used, "" if used else gpu_obstacle(), required=False)
+            )
         else:
-            found.append(Finding("GPU", gpu_obstacle(), False, "nothing to do: the CPU is used", required=False))
+            findings.append(Finding("GPU", gpu_obstacle(), False, "none needed: the CPU is used", required=False))
     except MatshotError as error:
-        found.append(Finding("inference", error.sentence, False, error.cause))
-    return found + list(_plugins())
+        findings.append(Finding("inference", error.sentence, False, error.cause))
+    return findings + list(_plugins())
 
 
 def _plugins() -> Iterator[Finding]:
-    """What ``matshot install`` noted: the Python that workers run with, and the plug-ins that are in hosts."""
+    """The record of ``matshot install``: the Python that workers run with, and the installed plug-ins."""
     try:
-        noted, plugins = record(), installed_plugins()
+        installation, plugins = record(), installed_plugins()
     except MatshotError as error:
         yield Finding("plug-ins", error.sentence, False, "matshot install blender, maya or unreal", required=False)
         return
     if not plugins:
-        yield Finding("plug-ins", "none were put in by 'matshot install'", required=False)
+        yield Finding("plug-ins", "none installed by 'matshot install'", required=False)
         return
-    python = noted.get("python")
+    python = installation.get("python")
     yield _worker_python(python if isinstance(python, str) else "", plugins[0].host)
     for plugin in plugins:
         yield _plugin(plugin)
 
 
 def _plugin(plugin: InstalledPlugin) -> Finding:
-    mend = f"matshot install {plugin.host}"
+    fix = f"matshot install {plugin.host}"
     what = f"{HOSTS[plugin.host].title} plug-in"
-    if not plugin.there:
-        return Finding(what, f"{plugin.path} is gone, or is not Matshot's any more", False, mend, required=False)
+    if not plugin.exists:
+        return Finding(what, f"{plugin.path} no longer exists, or is not Matshot's", False, fix, required=False)
     if plugin.version and plugin.version != __version__:
-        older = f"{plugin.version} in {plugin.path}, and this is {__version__}"
-        return Finding(what, older, False, mend, required=False)
+        older = f"{plugin.version} in {plugin.path}, but Matshot is {__version__}"
+        return Finding(what, older, False, fix, required=False)
     return Finding(what, " in ".join(filter(None, (plugin.version, str(plugin.path)))), required=False)
 
 
 def _worker_python(python: str, host: str) -> Finding:
-    """Ask the noted Python which Matshot it holds."""
-    what, mend = "worker Python", f"matshot install {host}"
+    """The recorded Python, and its version of Matshot."""
+    what, fix = "worker Python", f"matshot install {host}"
     try:
         command = worker_command(preferred=python)
     except MatshotError:
-        return Finding(what, f"{python or 'none'}, which does not exist", False, mend, required=False)
-    asked = [command.arguments[0], "-c", "import matshot.worker, matshot; print(matshot.__version__)"]
+        return Finding(what, f"{python or 'none'} does not exist", False, fix, required=False)
+    command_line = [command.arguments[0], "-c", "import matshot.worker, matshot; print(matshot.__version__)"]
     try:
-        said = subprocess.run(
-            asked, env=command.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE
+        process = subprocess.run(
+            command_line,
+            env=command.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return Finding(what, f"{python} does not run", False, mend, required=False)
-    if said.returncode != 0:
+        return Finding(what, f"{python} does not run", False, fix, required=False)
+    if process.returncode != 0:
         return Finding(what, f"{python} has no Matshot", False, f"{python} -m pip install matshot", required=False)
-    there = said.stdout.strip()
-    found = f"{python} with Matshot {there}"
-    return Finding(what, found, there == __version__, "" if there == __version__ else mend, required=False)
+    installed = process.stdout.strip()
+    state = f"{python} with Matshot {installed}"
+    return Finding(what, state, installed == __version__, "" if installed == __version__ else fix, required=False)
 
 
 def _package(name: str) -> Finding:
@@ -128,17 +135,17 @@ def _package(name: str) -> Finding:
 
 
 def _onnxruntime_packages() -> list[Finding]:
-    """Both ONNX Runtime packages own one folder: the one installed last wins, and removing either breaks it."""
-    there = []
+    """Both ONNX Runtime packages use one folder: the one installed last wins, and removing either breaks the other."""
+    installed = []
     for name in ("onnxruntime-gpu", "onnxruntime"):
         try:
-            there.append((name, version(name)))
+            installed.append((name, version(name)))
         except PackageNotFoundError:
             continue
-    if not there:
+    if not installed:
         return [Finding("ONNX Runtime", "missing", False, "pip install onnxruntime-gpu (onnxruntime on a Mac)")]
-    shown = " and ".join(f"{name} {number}" for name, number in there)
-    if len(there) == 2:
-        mend = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu"
-        return [Finding("ONNX Runtime", f"{shown}, which overwrite each other", False, mend, required=False)]
+    shown = " and ".join(f"{name} {number}" for name, number in installed)
+    if len(installed) == 2:
+        fix = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu"
+        return [Finding("ONNX Runtime", f"{shown}, which overwrite each other", False, fix, required=False)]
     return [Finding("ONNX Runtime", shown)]

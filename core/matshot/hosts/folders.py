@@ -1,6 +1,6 @@
-"""Where Blender, Maya and Unreal look for plug-ins of their user, on Windows, macOS and Linux.
+"""Folders in which Blender, Maya and Unreal look for plug-ins, on Windows, macOS and Linux.
 
-Every function takes the platform and the environment that it looks at, so each system's rules hold on any other.
+Every function takes platform and environment as arguments, so each system's rules can be tested on any other.
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ from pathlib import Path
 
 from ..errors import MatshotError
 
-#: Oldest versions that the plug-ins run in.
-OLDEST_BLENDER, OLDEST_MAYA, OLDEST_UNREAL = (4, 2), (2022,), (5, 3)
+#: Oldest Blender that the plug-in runs in.
+OLDEST_BLENDER = (4, 2)
+#: Oldest Maya.
+OLDEST_MAYA = (2022,)
+#: Oldest Unreal.
+OLDEST_UNREAL = (5, 3)
 
-#: Folder of a user's extensions that come from no repository.
+#: Folder of extensions that a user installs from files.
 _BLENDER_REPOSITORY = "user_default"
 
 _Version = tuple[int, ...]
 
 
 def blender_folder(platform: str, environment: Mapping[str, str], version: str = "") -> Path:
-    """The folder that extensions of Blender go into: of one version, or of the newest that the user has started.
+    """The folder that extensions of Blender go into: of one version, or of the newest that has been started.
 
     ``BLENDER_USER_EXTENSIONS`` and ``BLENDER_USER_RESOURCES`` replace Blender's own choice, whatever the version.
 
@@ -32,12 +36,12 @@ def blender_folder(platform: str, environment: Mapping[str, str], version: str =
         version: such as ``4.5``; empty for the newest.
 
     Raises:
-        MatshotError: when there is no such version, or none that is new enough.
+        MatshotError: when that version was never started here, or none that is new enough.
     """
-    if given := environment.get("BLENDER_USER_EXTENSIONS"):
-        return Path(given) / _BLENDER_REPOSITORY
-    if given := environment.get("BLENDER_USER_RESOURCES"):
-        return Path(given) / "extensions" / _BLENDER_REPOSITORY
+    if value := environment.get("BLENDER_USER_EXTENSIONS"):
+        return Path(value) / _BLENDER_REPOSITORY
+    if value := environment.get("BLENDER_USER_RESOURCES"):
+        return Path(value) / "extensions" / _BLENDER_REPOSITORY
     home = _home(platform, environment)
     if platform == "win32":
         base = Path(environment.get("APPDATA") or home / "AppData" / "Roaming") / "Blender Foundation" / "Blender"
@@ -61,8 +65,8 @@ def maya_folder(platform: str, environment: Mapping[str, str], version: str = ""
         MatshotError: when Maya was never started here, or in no version that is new enough.
     """
     home = _home(platform, environment)
-    if given := environment.get("MAYA_APP_DIR"):
-        base = Path(given)
+    if value := environment.get("MAYA_APP_DIR"):
+        base = Path(value)
     elif platform == "win32":
         base = _first_there(documents / "maya" for documents in _documents(platform, environment))
     elif platform == "darwin":
@@ -80,7 +84,7 @@ def unreal_folder(project: Path) -> Path:
         project: its folder, or its ``.uproject`` file.
 
     Raises:
-        MatshotError: when it is no project, or one of an Unreal that is too old.
+        MatshotError: when it is not a project, or its Unreal is too old.
     """
     if project.suffix.lower() == ".uproject" and project.is_file():
         file = project
@@ -89,7 +93,7 @@ def unreal_folder(project: Path) -> Path:
     else:
         files = _project_files(project)
         if not files:
-            raise MatshotError(f"{project} is no Unreal project: it has no .uproject file.")
+            raise MatshotError(f"{project} is not an Unreal project: it has no .uproject file.")
         file = files[0]
     engine = _engine(file)
     if engine and _numbers(engine) < OLDEST_UNREAL:
@@ -99,28 +103,28 @@ def unreal_folder(project: Path) -> Path:
 
 
 def unreal_project(platform: str, environment: Mapping[str, str]) -> Path:
-    """The only project of Unreal that lies where new ones are made.
+    """The only Unreal project in the folder of new projects.
 
     Raises:
-        MatshotError: when there is none, or several.
+        MatshotError: when none or several are found.
     """
     folder = _first_there(documents / "Unreal Projects" for documents in _documents(platform, environment))
     found = [file for inside in _folders(folder) for file in _project_files(inside)[:1]]
     if not found:
-        raise MatshotError(f"No Unreal project was found in {folder}; say which one with --into.")
+        raise MatshotError(f"No Unreal project was found in {folder}; choose one with --into.")
     if len(found) > 1:
         names = ", ".join(file.stem for file in found)
-        raise MatshotError(f"There are several Unreal projects in {folder}: {names}; say which one with --into.")
+        raise MatshotError(f"Several Unreal projects were found in {folder}: {names}; choose one with --into.")
     return found[0]
 
 
 def _home(platform: str, environment: Mapping[str, str]) -> Path:
-    given = environment.get("USERPROFILE" if platform == "win32" else "HOME")
-    return Path(given) if given else Path.home()
+    value = environment.get("USERPROFILE" if platform == "win32" else "HOME")
+    return Path(value) if value else Path.home()
 
 
 def _documents(platform: str, environment: Mapping[str, str]) -> list[Path]:
-    """Folders that may be the user's documents; OneDrive takes them over on Windows."""
+    """Folders that may be the user's documents; OneDrive replaces them on Windows."""
     usual = [_home(platform, environment) / "Documents"]
     cloud = environment.get("OneDrive") if platform == "win32" else ""
     return [*usual, Path(cloud) / "Documents"] if cloud else usual
@@ -133,20 +137,22 @@ def _first_there(folders: Iterable[Path]) -> Path:
 
 
 def _chosen_version(host: str, base: Path, pattern: str, oldest: _Version, version: str) -> str:
-    """Name of the folder of the version that is asked for, or of the newest."""
+    """Name of the folder of the given version, or of the newest."""
     found = sorted((one.name for one in _folders(base) if re.fullmatch(pattern, one.name)), key=_numbers)
     least = ".".join(map(str, oldest))
     if version:
         if not re.fullmatch(pattern, version):
-            raise MatshotError(f"{version!r} is no version of {host}.")
+            raise MatshotError(f"{version!r} is not a version of {host}.")
         if _numbers(version) < oldest:
             raise MatshotError(f"The plug-in needs {host} {least} or later, not {version}.")
         if version not in found:
-            there = f"there is {', '.join(found)}" if found else "there is none"
-            raise MatshotError(f"{host} {version} was never started here ({there} in {base}); start it once.")
+            versions = ", ".join(found) or "no versions"
+            raise MatshotError(f"{host} {version} has never been started ({base} has {versions}); start it once.")
         return version
     if not found:
-        raise MatshotError(f"{host} was never started here (none in {base}); start it once, or say where with --into.")
+        raise MatshotError(
+            f"{host} has never been started ({base} has no versions); start it once, or choose a folder with --into."
+        )
     if _numbers(found[-1]) < oldest:
         raise MatshotError(f"The plug-in needs {host} {least} or later; the newest in {base} is {found[-1]}.")
     return found[-1]
@@ -170,8 +176,8 @@ def _project_files(folder: Path) -> list[Path]:
 def _engine(file: Path) -> str:
     """Version of Unreal that a project is of; empty for one that was built from source."""
     try:
-        said = json.loads(file.read_text(encoding="utf-8-sig"))
+        project = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise MatshotError(f"{file} cannot be read as an Unreal project.", str(error)) from error
-    engine = said.get("EngineAssociation", "") if isinstance(said, dict) else ""
+    engine = project.get("EngineAssociation", "") if isinstance(project, dict) else ""
     return engine if isinstance(engine, str) and re.fullmatch(r"\d+\.\d+", engine) else ""

@@ -1,7 +1,7 @@
-"""Plug-ins put into their hosts, and taken out again.
+"""Installation and removal of plug-ins.
 
-Each is a folder of this project with ``matshot_host`` copied into it. It is made beside its place and then moved
-there, so that a host never meets half of one; what was moved is noted in a file that plug-ins find their worker by.
+A plug-in is a folder of this project with ``matshot_host`` copied into it. It is staged beside its place and then moved
+there, so that a host never loads half of one. A record lists what was installed and the Python that workers run with.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from ..errors import MatshotError, unknown_choice
 from ..files import atomic_write, os_reason, partial_path, staging_folder
 from .folders import blender_folder, maya_folder, unreal_folder, unreal_project
 
+#: The library that every plug-in contains.
 _LIBRARY = "matshot_host"
-#: What Python and systems leave in folders.
+#: Files that Python and operating systems leave in folders.
 _LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache", ".DS_Store", "Thumbs.db")
+#: The version in the library's source.
 _VERSION = re.compile(r'^__version__ = "([^"]+)"', re.MULTILINE)
 
 
@@ -39,9 +41,9 @@ class Host:
         title: its name.
         folder: name of the plug-in's folder.
         library: where ``matshot_host`` lies in that.
-        beside: files that belong beside the folder.
-        loose: files for people who have only the folder, which are not installed.
-        next_step: what is left to do there.
+        beside: files that are installed beside the folder.
+        loose: files for manual installation, which are not installed themselves.
+        next_step: what to do next in the host.
     """
 
     title: str
@@ -52,12 +54,13 @@ class Host:
     next_step: str = ""
 
 
+#: The programs, by the names that the command line uses.
 HOSTS: Mapping[str, Host] = {
     "blender": Host(
         "Blender",
         "matshot",
         _LIBRARY,
-        next_step="Start Blender anew and tick Matshot in Edit > Preferences > Add-ons.",
+        next_step="Restart Blender, then enable Matshot in Edit > Preferences > Add-ons.",
     ),
     "maya": Host(
         "Maya",
@@ -65,31 +68,31 @@ HOSTS: Mapping[str, Host] = {
         f"scripts/{_LIBRARY}",
         ("matshot.mod",),
         ("drag_into_maya.py",),
-        next_step="Start Maya anew; there is a shelf called Matshot.",
+        next_step="Restart Maya; the tools are on the Matshot shelf.",
     ),
     "unreal": Host(
         "Unreal",
         "Matshot",
         f"Content/Python/{_LIBRARY}",
-        next_step="Open the project anew; the tools are in Tools > Matshot.",
+        next_step="Reopen the project; the tools are in Tools > Matshot.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class InstalledPlugin:
-    """What is noted about one installed folder or file, and what became of it.
+    """An installed folder or file, from the record.
 
     Attributes:
         host: one of :data:`HOSTS`.
-        path: that was noted.
-        there: whether it is still there, and Matshot's.
-        version: of the plug-in; empty if it is not there, or is a single file.
+        path: where it was installed.
+        exists: whether it still exists and is Matshot's.
+        version: of the plug-in; empty if it does not exist or is a single file.
     """
 
     host: str
     path: Path
-    there: bool
+    exists: bool
     version: str
 
 
@@ -97,7 +100,7 @@ def known_host(name: str) -> Host:
     """The host of that name.
 
     Raises:
-        MatshotError: when there is no plug-in for it.
+        MatshotError: for an unknown host.
     """
     if name not in HOSTS:
         raise unknown_choice("host", name, HOSTS)
@@ -105,17 +108,17 @@ def known_host(name: str) -> Host:
 
 
 def copy_plugin(host: str, into: Path) -> Path:
-    """Copy a plug-in, whole: with ``matshot_host`` in it, and the files that belong beside it.
+    """Copy a complete plug-in: with ``matshot_host`` in it, and the files that belong beside it.
 
     Args:
         host: one of :data:`HOSTS`.
-        into: folder for the copy, made if it does not exist.
+        into: folder for the copy, created if it does not exist.
 
     Returns:
         The plug-in's folder.
 
     Raises:
-        MatshotError: when there is no plug-in for that, this Matshot came without it, or the folder cannot be written.
+        MatshotError: for an unknown host, an installation without its plug-in, or a folder that cannot be written.
     """
     known = known_host(host)
     source = _source(host)
@@ -127,7 +130,7 @@ def copy_plugin(host: str, into: Path) -> Path:
         for name in (*known.beside, *known.loose):
             shutil.copyfile(source / name, into / name)
     except (OSError, shutil.Error) as error:
-        raise MatshotError(f"The plug-in for {known.title} cannot be copied to {into}.", str(error)) from error
+        raise MatshotError(f"The plug-in for {known.title} could not be copied to {into}.", str(error)) from error
     return folder
 
 
@@ -144,30 +147,34 @@ def plugin_folder(
     Args:
         host: one of :data:`HOSTS`.
         version: of the host; empty for the newest Blender, or every Maya.
-        into: that folder itself, or the project for Unreal; None to look for it.
+        into: that folder itself, or the project for Unreal; None to find it.
         platform: as ``sys.platform`` calls it.
         environment: variables.
 
     Raises:
-        MatshotError: when it is not found.
+        MatshotError: when it cannot be found.
     """
     known = known_host(host)
     if host == "unreal":
         if version:
-            raise MatshotError("Unreal's plug-in goes into a project, whatever the version; say which with --into.")
+            raise MatshotError(
+                "Unreal's plug-in is installed into a project; choose it with --into instead of --version."
+            )
         return unreal_folder(into.absolute() if into is not None else unreal_project(platform, environment))
     if into is not None:
         if version:
-            raise MatshotError("Either --version or --into says where the plug-in goes, not both.")
+            raise MatshotError("Use either --version or --into, not both.")
         if not into.is_dir():
-            raise MatshotError(f"The folder {into} does not exist; {known.title} has to look for plug-ins there.")
+            raise MatshotError(
+                f"The folder {into} does not exist; choose one in which {known.title} looks for plug-ins."
+            )
         return into.absolute()
     find = blender_folder if host == "blender" else maya_folder
     return find(platform, environment, version)
 
 
 def install(host: str, version: str = "", into: Path | None = None) -> list[Path]:
-    """Put a plug-in into its host, instead of an older one, and note which Python it works with: this one.
+    """Install a plug-in, replacing an older one, and record this Python as the one that its workers run with.
 
     Args:
         host: one of :data:`HOSTS`.
@@ -175,83 +182,89 @@ def install(host: str, version: str = "", into: Path | None = None) -> list[Path
         into: likewise.
 
     Returns:
-        What was put there: the folder and what belongs beside it.
+        The installed folder, and the files beside it.
 
     Raises:
-        MatshotError: when the place is not found or cannot be written, or holds somebody else's folder of that name.
-            Everything is then as it was.
+        MatshotError: when the place cannot be found or written, or a folder of that name is not Matshot's. Nothing
+            is changed then.
     """
     known = known_host(host)
     place = plugin_folder(host, version, into)
-    wanted = [place / known.folder, *(place / name for name in known.beside)]
-    noted = _noted()
-    for path in wanted:
-        if os.path.lexists(path) and str(path) not in noted["installed"].get(host, []) and not _is_ours(host, path):
-            raise MatshotError(f"{path} is not Matshot's and stays as it is; move it away first.")
-    before = [path for path in noted["installed"].get(host, []) if path not in map(str, wanted)]
-    noted["installed"][host] = [*before, *map(str, wanted)]
-    noted |= {"python": sys.executable, "version": __version__}
+    targets = [place / known.folder, *(place / name for name in known.beside)]
+    installation = _current_record()
+    for path in targets:
+        if (
+            os.path.lexists(path)
+            and str(path) not in installation["installed"].get(host, [])
+            and not _is_ours(host, path)
+        ):
+            raise MatshotError(f"{path} is not Matshot's and was left as it is; move it away first.")
+    before = [path for path in installation["installed"].get(host, []) if path not in map(str, targets)]
+    installation["installed"][host] = [*before, *map(str, targets)]
+    installation |= {"python": sys.executable, "version": __version__}
     with staging_folder(place) as aside:
         copy_plugin(host, aside)
         _keep_foreign_files(host, place / known.folder, aside / known.folder)
-        with _exchanged([(aside / path.name, path) for path in wanted], aside):
-            _write_record(noted)
-    return wanted
+        with _exchanged([(aside / path.name, path) for path in targets], aside):
+            _write_record(installation)
+    return targets
 
 
 def uninstall(host: str, version: str = "", into: Path | None = None) -> list[str]:
-    """Remove what :func:`install` noted for a host, and nothing else.
+    """Remove what :func:`install` recorded for a host, and nothing else.
 
     Args:
         host: one of :data:`HOSTS`.
-        version: only what was put into the folder of this version.
-        into: only what was put into this folder.
+        version: only what was installed for this version.
+        into: only what was installed into this folder.
 
     Returns:
-        A sentence on everything that was noted.
+        A sentence for everything that was recorded.
 
     Raises:
-        MatshotError: when nothing is noted there, or something cannot be removed.
+        MatshotError: when nothing is recorded, or something cannot be removed.
     """
     known = known_host(host)
-    noted = _noted()
-    paths = [Path(path) for path in noted["installed"].get(host, [])]
+    installation = _current_record()
+    paths = [Path(path) for path in installation["installed"].get(host, [])]
     where = ""
     if version or into is not None:
         place = plugin_folder(host, version, into)
         paths = [path for path in paths if path.parent == place]
         where = f" in {place}"
     if not paths:
-        raise MatshotError(f"No plug-in for {known.title} is noted as installed{where}; nothing was removed.")
-    told = []
+        raise MatshotError(f"No plug-in for {known.title} is recorded as installed{where}; nothing was removed.")
+    sentences = []
     for path in paths:
-        told.append(_removed(host, path))
-        noted["installed"][host].remove(str(path))
-        _write_record(noted)
-    return told
+        sentences.append(_removed(host, path))
+        installation["installed"][host].remove(str(path))
+        _write_record(installation)
+    return sentences
 
 
 def installed_plugins() -> list[InstalledPlugin]:
-    """What is noted as installed, and whether it is still there.
+    """Everything that is recorded as installed, and whether it still exists.
 
     Raises:
-        MatshotError: when the note is damaged.
+        MatshotError: when the record is damaged.
     """
     found = []
-    for host, paths in _sound(record())["installed"].items():
+    for host, paths in _valid_record(record())["installed"].items():
         for path in map(Path, paths):
-            there = os.path.lexists(path) and _is_ours(host, path)
-            found.append(InstalledPlugin(host, path, there, _version(host, path) if there else ""))
+            exists = os.path.lexists(path) and _is_ours(host, path)
+            found.append(InstalledPlugin(host, path, exists, _version(host, path) if exists else ""))
     return found
 
 
 def _source(host: str) -> Path:
-    """The plug-in as this package holds it, or the checkout that this is."""
+    """The plug-in's folder in this package, or in the checkout that it is installed from."""
     here = Path(__file__).resolve().parents[1]
     for folder in (here / "plugins" / host, here.parents[1] / "plugins" / host):
         if (folder / HOSTS[host].folder).is_dir():
             return folder
-    raise MatshotError(f"This Matshot came without its plug-in for {HOSTS[host].title}; install it again with pip.")
+    raise MatshotError(
+        f"This installation of Matshot has no plug-in for {HOSTS[host].title}; reinstall Matshot with pip."
+    )
 
 
 def _is_ours(host: str, path: Path) -> bool:
@@ -266,48 +279,48 @@ def _is_ours(host: str, path: Path) -> bool:
 
 def _version(host: str, path: Path) -> str:
     try:
-        said = (path / HOSTS[host].library / "__init__.py").read_text(encoding="utf-8", errors="replace")
+        source = (path / HOSTS[host].library / "__init__.py").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    found = _VERSION.search(said)
+    found = _VERSION.search(source)
     return found[1] if found else ""
 
 
-def _noted() -> dict[str, Any]:
-    """The record, empty if there is none; a damaged one counts as none, since writing it anew mends it."""
+def _current_record() -> dict[str, Any]:
+    """The record; empty without one, or if it is damaged, since writing it again repairs it."""
     try:
-        return _sound(record())
+        return _valid_record(record())
     except MatshotError:
-        return _sound({})
+        return _valid_record({})
 
 
-def _sound(noted: dict[str, Any]) -> dict[str, Any]:
-    """A record of which the list of what is installed can be relied on."""
-    said = noted.get("installed")
-    lists = said.items() if isinstance(said, dict) else ()
-    kept = {
+def _valid_record(installation: dict[str, Any]) -> dict[str, Any]:
+    """A record whose list of installed paths is valid."""
+    listed = installation.get("installed")
+    lists = listed.items() if isinstance(listed, dict) else ()
+    valid = {
         host: [path for path in paths if isinstance(path, str)]
         for host, paths in lists
         if host in HOSTS and isinstance(paths, list)
     }
-    return {**noted, "installed": kept}
+    return {**installation, "installed": valid}
 
 
-def _write_record(noted: Mapping[str, Any]) -> None:
-    """Write what is noted; remove the file when nothing is installed any more.
+def _write_record(installation: Mapping[str, Any]) -> None:
+    """Write the record; remove its file when nothing is installed any more.
 
     Raises:
         MatshotError: when it cannot be written; what was there stays.
     """
     file = Path(user_folder()) / RECORD
-    installed = {host: paths for host, paths in noted["installed"].items() if paths}
+    installed = {host: paths for host, paths in installation["installed"].items() if paths}
     try:
         if installed:
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise MatshotError(f"{file} could not be written: {os_reason(error)}.") from error
-            atomic_write(file, json.dumps({**noted, "installed": installed}, indent=2) + "\n")
+            atomic_write(file, json.dumps({**installation, "installed": installed}, indent=2) + "\n")
         else:
             file.unlink(missing_ok=True)
     finally:
@@ -317,7 +330,7 @@ def _write_record(noted: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _exchanged(moves: Sequence[tuple[Path, Path]], aside: Path) -> Iterator[None]:
-    """Each moved to its place, and what was there out of the way; all moved back when something fails."""
+    """Move each to its place, and what was there out of the way; move all back when something fails."""
     undo: list[tuple[Path, Path]] = []
     try:
         for new, path in moves:
@@ -341,11 +354,11 @@ def _exchanged(moves: Sequence[tuple[Path, Path]], aside: Path) -> Iterator[None
 
 
 def _removed(host: str, path: Path) -> str:
-    """Remove what was installed, and say what became of it."""
+    """Remove what was installed; a sentence about it."""
     if not os.path.lexists(path):
-        return f"{path} was gone already."
+        return f"{path} no longer existed."
     if not _is_ours(host, path):
-        return f"{path} is not Matshot's any more and stays."
+        return f"{path} is no longer Matshot's and was kept."
     foreign = _foreign_files(host, path)
     aside = partial_path(path)
     try:
@@ -360,7 +373,7 @@ def _removed(host: str, path: Path) -> str:
     else:
         aside.unlink(missing_ok=True)
     if foreign:
-        return f"{path} was removed, but for what is not Matshot's: {', '.join(map(str, foreign))}."
+        return f"{path} was removed, except for files that are not Matshot's: {', '.join(map(str, foreign))}."
     return f"{path} was removed."
 
 
@@ -388,4 +401,4 @@ def _keep_foreign_files(host: str, folder: Path, fresh: Path) -> None:
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(folder / name, fresh / name, follow_symlinks=False)
     except OSError as error:
-        raise MatshotError(f"{folder} holds files that cannot be kept: {os_reason(error)}.") from error
+        raise MatshotError(f"{folder} has files of other origin that cannot be kept: {os_reason(error)}.") from error

@@ -1,4 +1,4 @@
-"""Model cards: a TOML file beside every ONNX file says all that the engine and the user need to know."""
+"""Model cards: a TOML file beside every ONNX file holds all that the engine and the user need to know."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHIPPED = Path(__file__).parent.parent / "models"
 
 @dataclass(frozen=True)
 class Card:
-    """What a network is, eats and gives.
+    """What a network is, its input and its output.
 
     Attributes:
         name: unique; also the files' stem.
@@ -27,7 +27,7 @@ class Card:
         method: the tool's method that it carries out.
         look: ``fidelity`` or ``detail`` where the tool offers both, else empty.
         scale: output pixels per input pixel and side.
-        encoding: ``srgb``, ``normal`` or ``data``: what it eats and gives.
+        encoding: ``srgb``, ``normal`` or ``data``, of input and output.
         planes: channels of the input, and of the output unless ``outputs`` says otherwise.
         receptive_field: radius, in input pixels, outside which no input changes an output pixel.
         grid: inputs must begin and end on multiples of it to be shift-equivariant.
@@ -76,12 +76,12 @@ class Card:
         Raises:
             MatshotError: when it is missing or was changed.
         """
-        name, wanted = (self.half_file, self.half_sha256) if half else (self.file, self.sha256)
+        name, checksum = (self.half_file, self.half_sha256) if half else (self.file, self.sha256)
         path = self.folder / name
         if not path.is_file():
-            raise MatshotError(f"The model file {name} is missing; install Matshot again.", str(path))
-        if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
-            raise MatshotError(f"The model file {name} is damaged (its checksum differs); install Matshot again.")
+            raise MatshotError(f"The model file {name} is missing; reinstall Matshot.", str(path))
+        if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
+            raise MatshotError(f"The model file {name} is damaged (its checksum differs); reinstall Matshot.")
         return path
 
 
@@ -89,7 +89,7 @@ def read_card(path: Path) -> Card:
     """Read one card.
 
     Raises:
-        MatshotError: when it is not TOML, lacks a field or has one that means nothing.
+        MatshotError: when it is not TOML, lacks a field or has an unknown one.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -97,21 +97,21 @@ def read_card(path: Path) -> Card:
     except (tomllib.TOMLDecodeError, TypeError, OSError) as error:
         raise MatshotError(f"The model card {path.name} is not valid.", str(error)) from error
     if card.name != path.stem:
-        raise MatshotError(f"The model card {path.name} names another model, {card.name}.")
+        raise MatshotError(f"The model card {path.name} belongs to another model, {card.name}.")
     return card
 
 
-def _known_card(path: Path) -> Card:
-    """As :func:`read_card`, but a file that did not change is read once: tools ask for all cards at every run."""
+def _cached_card(path: Path) -> Card:
+    """As :func:`read_card`, but an unchanged file is read once: tools look up all cards at every run."""
     try:
         known = path.stat()
     except OSError:
         return read_card(path)
-    return _card_as_it_was(path, known.st_mtime_ns, known.st_size)
+    return _unchanged_card(path, known.st_mtime_ns, known.st_size)
 
 
 @lru_cache(maxsize=256)
-def _card_as_it_was(path: Path, changed: int, size: int) -> Card:
+def _unchanged_card(path: Path, changed: int, size: int) -> Card:
     del changed, size
     return read_card(path)
 
@@ -144,7 +144,7 @@ class Registry:
     """The cards of some folders; later folders override earlier ones by name.
 
     Args:
-        folders: of models. A folder with one bad card gives none of its cards, and the registry stays as it was.
+        folders: of models. If one card is invalid, none of its folder is added.
     """
 
     def __init__(self, *folders: Path) -> None:
@@ -159,8 +159,8 @@ class Registry:
             MatshotError: when the folder is missing or a card in it is not valid.
         """
         if not folder.is_dir():
-            raise MatshotError(f"The model folder {folder} does not exist.")
-        found = {card.name: card for card in map(_known_card, sorted(folder.glob("*.toml")))}
+            raise MatshotError(f"The model folder {folder} does not exist; check MATSHOT_MODELS.")
+        found = {card.name: card for card in map(_cached_card, sorted(folder.glob("*.toml")))}
         self._cards.update(found)
 
     def __iter__(self) -> Any:

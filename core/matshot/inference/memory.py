@@ -14,15 +14,16 @@ from matshot_host.tools import MEMORY_FORM
 from ..errors import MatshotError
 from .tiling import SMALLEST_TILE, Operator
 
+#: Bytes of the units in which memory is given.
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 #: Larger tiles save little margin and make cancelling slow.
 LARGEST_TILE = 512
 
-#: Part of what is free that a job takes when nothing was asked for.
-_SHARE = 0.6
+#: Part of the free memory that a job takes without a limit of its own.
+_FREE_SHARE = 0.6
 
-#: What the interpreter and ONNX Runtime hold where it cannot be read.
+#: Bytes that the interpreter and ONNX Runtime hold, where the system does not report them.
 _RESIDENT = 350 * 2**20
 
 #: Allocators keep freed blocks; measured peaks stay below the sum of live arrays times this.
@@ -42,16 +43,16 @@ def bytes_from_text(text: str) -> int:
 
 
 def memory_budget(text: str = "") -> int:
-    """Bytes this process may hold in all: what was asked for, or a share of what is free now.
+    """Bytes that this process may hold in all: the given limit, or a share of what is free now.
 
     Raises:
         MatshotError: when ``text`` is not an amount.
     """
-    return bytes_from_text(text) if text else int(_SHARE * free_bytes()) + resident_bytes()
+    return bytes_from_text(text) if text else int(_FREE_SHARE * free_bytes()) + resident_bytes()
 
 
 def free_bytes() -> int:
-    """Memory that can be had without swapping; a guess of 4 GB where the system does not tell."""
+    """Memory available without swapping; 4 GB where the system does not report it."""
     if sys.platform == "win32":
         status = (ctypes.c_ulonglong * 8)()
         ctypes.cast(status, ctypes.POINTER(ctypes.c_ulong))[0] = 64
@@ -67,7 +68,7 @@ def free_bytes() -> int:
 
 
 def _container_left() -> int:
-    """What a control group leaves, or more than any machine has."""
+    """Bytes that a control group leaves, or more than any machine has."""
     try:
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         used = int(Path("/sys/fs/cgroup/memory.current").read_text())
@@ -77,7 +78,7 @@ def _container_left() -> int:
 
 
 def resident_bytes() -> int:
-    """Memory that this process holds now."""
+    """Bytes that this process holds now."""
     try:
         import resource
 
@@ -135,8 +136,8 @@ def largest_tile(chains: Sequence[Chain], limit: int, fixed: int) -> int:
     while (needed := fixed + int(_SLACK * sum(chain.bytes_needed(tile) for chain in chains))) > limit:
         if tile <= SMALLEST_TILE:
             raise MatshotError(
-                f"This needs about {needed / 2**30:.1f} GB of memory and {limit / 2**30:.1f} GB were allowed; "
-                "give it more with --memory, or close other programs."
+                f"This needs about {needed / 2**30:.1f} GB of memory, but the limit is {limit / 2**30:.1f} GB; "
+                "raise it with --memory, or close other programs."
             )
         tile = max(tile * 3 // 4 // 8 * 8, SMALLEST_TILE)
     return tile

@@ -24,11 +24,15 @@ from .gpu import nvidia_gpus
 
 Device = Literal["auto", "cpu", "cuda"]
 
-CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
+#: The command that installs NVIDIA's libraries.
 INSTALL_CUDA = "pip install 'matshot[cuda]'"
 
 _log = logging.getLogger("matshot")
+#: ONNX Runtime's severity of fatal messages; all others are muted.
 _FATAL = 4
+#: What messages about a lack of memory contain.
 _OUT_OF_MEMORY = (
     "out of memory",
     "failed to allocate memory",
@@ -81,16 +85,16 @@ class Network:
             OutOfDeviceMemory: so that the caller can try less at a time.
             MatshotError: for any other failure.
         """
-        fed = {self._input: batch, **others}
+        inputs = {self._input: batch, **others}
         if self.half:
-            fed = {name: values.astype(np.float16) for name, values in fed.items()}
+            inputs = {name: values.astype(np.float16) for name, values in inputs.items()}
         try:
-            (result,) = self._session.run(None, fed)
+            (result,) = self._session.run(None, inputs)
         except Exception as error:
-            said = str(error)
-            if isinstance(error, MemoryError) or any(sign in said.lower() for sign in _OUT_OF_MEMORY):
-                raise OutOfDeviceMemory(said) from error
-            raise MatshotError(f"The model {self.card.name} failed to run.", said) from error
+            message = str(error)
+            if isinstance(error, MemoryError) or any(sign in message.lower() for sign in _OUT_OF_MEMORY):
+                raise OutOfDeviceMemory(message) from error
+            raise MatshotError(f"Running the model {self.card.name} failed.", message) from error
         return np.asarray(result, dtype=np.float32)
 
     def results(self, **inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -103,23 +107,23 @@ class Network:
             MatshotError: when it fails.
         """
         try:
-            given: list[NDArray[np.float32]] = self._session.run(None, inputs)
+            results: list[NDArray[np.float32]] = self._session.run(None, inputs)
         except Exception as error:
-            raise MatshotError(f"The model {self.card.name} failed to run.", str(error)) from error
-        return given
+            raise MatshotError(f"Running the model {self.card.name} failed.", str(error)) from error
+        return results
 
 
 @lru_cache(maxsize=8)
-def network(name_and_folder: Card, device: Device = "auto", threads: int = 0) -> Network:
-    """A network, made once for each combination of card, device and threads."""
-    return Network(name_and_folder, device, threads)
+def network(card: Card, device: Device = "auto", threads: int = 0) -> Network:
+    """A network, cached for each combination of card, device and threads."""
+    return Network(card, device, threads)
 
 
 def onnxruntime() -> Any:
     """The ``onnxruntime`` module, quiet.
 
     Raises:
-        MatshotError: when it is missing or broken, with the command that mends it.
+        MatshotError: when it is missing or broken, with the command that fixes it.
     """
     try:
         import onnxruntime as ort
@@ -156,14 +160,14 @@ def _session(card: Card, device: Device, threads: int) -> tuple[Any, bool]:
         reason = gpu_obstacle()
         if device == "cuda":
             raise MatshotError(f"The GPU cannot be used: {reason}")
-        _say_once(f"Running on the CPU. {reason}")
+        _warn_once(f"Running on the CPU. {reason}")
     return ort.InferenceSession(str(card.path()), options, providers=[CPU]), False
 
 
 def _cuda_session(ort: Any, card: Card, options: Any, half: bool) -> Any:
     if CUDA not in ort.get_available_providers():
         return None
-    # Libraries from NVIDIA's wheels are not on the loader's path; the call prints what it misses.
+    # Libraries from NVIDIA's wheels are not on the loader's path; the call prints which ones are missing.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
         ort.preload_dlls(directory="")
     # Growing by what is asked, not by doubling, leaves the rest of the card to the host application.
@@ -179,18 +183,18 @@ def _cuda_session(ort: Any, card: Card, options: Any, half: bool) -> Any:
 
 
 def gpu_obstacle() -> str:
-    """One sentence: why an NVIDIA GPU is not used, and the command that mends it where there is one."""
+    """One sentence: why an NVIDIA GPU is not used, and the command that fixes it, if there is one."""
     ort = onnxruntime()
     if not nvidia_gpus():
         return "No NVIDIA GPU was found (or its driver is not installed)."
     if CUDA not in ort.get_available_providers():
         return (
-            f"{nvidia_gpus()[0]} is there, but the installed ONNX Runtime is built for the CPU alone; run: "
+            f"{nvidia_gpus()[0]} was found, but the installed ONNX Runtime is built for the CPU only; run: "
             "pip uninstall -y onnxruntime && pip install --force-reinstall onnxruntime-gpu"
         )
-    return f"{nvidia_gpus()[0]} is there, but NVIDIA's CUDA libraries do not load; run: {INSTALL_CUDA}"
+    return f"{nvidia_gpus()[0]} was found, but NVIDIA's CUDA libraries cannot be loaded; run: {INSTALL_CUDA}"
 
 
 @cache
-def _say_once(sentence: str) -> None:
+def _warn_once(sentence: str) -> None:
     _log.warning(sentence)

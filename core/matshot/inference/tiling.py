@@ -43,7 +43,7 @@ class Operator(Protocol):
 
 
 class Rows(Protocol):
-    """An image that is made when rows of it are asked for."""
+    """An image whose rows are computed when they are read."""
 
     @property
     def height(self) -> int:
@@ -137,7 +137,7 @@ class TiledRows:
         operator: what is applied.
         wrap: ``none``, ``x``, ``y`` or ``xy``.
         tile: largest tile side, in input pixels.
-        progress: told after every tile; may cancel.
+        progress: called after every tile; may cancel.
         keep: bands that are held. A stage that follows reads across one seam between bands at a time, so two are enough
             for it; whoever reads from the top once needs one.
     """
@@ -152,7 +152,7 @@ class TiledRows:
         keep: int = 2,
     ) -> None:
         if operator.planes not in (1, source.channels):
-            raise MatshotError(f"A network of {operator.planes} channels cannot take {source.channels}.")
+            raise MatshotError(f"A network of {operator.planes} channels cannot process {source.channels}.")
         self.source, self.operator, self.wrap = source, operator, wrap
         self.height, self.width = source.height * operator.scale, source.width * operator.scale
         self.channels = source.channels if operator.planes == 1 else operator.outputs
@@ -174,7 +174,7 @@ class TiledRows:
 
         Raises:
             MatshotError: when not even the smallest tile fits into memory.
-            Cancelled: when the listener says so.
+            Cancelled: when the listener raises it.
         """
         while True:
             try:
@@ -182,7 +182,9 @@ class TiledRows:
             except OutOfDeviceMemory as error:
                 if self.tile <= max(SMALLEST_TILE, self.operator.grid):
                     raise MatshotError(
-                        "Even the smallest tile does not fit into the memory of the device.", str(error)
+                        "Even the smallest tile does not fit into the memory of the device; "
+                        "use the CPU, or close other programs.",
+                        str(error),
                     ) from error
                 self.tile = min(self.tile, max(self.source.width, self.source.height)) // 2
                 self._plan()

@@ -138,7 +138,7 @@ def ggx_with_gradient(
         angle: ``... x 1`` or a number, radians.
 
     Returns:
-        ``... x 3``, and the gradient, whose arrays may share memory and are not to be written to.
+        ``... x 3``, and the gradient, whose arrays may share memory: do not write to them.
 
     Raises:
         MatshotError: for a scalar with more than one channel.

@@ -82,7 +82,7 @@ def preview(
 
     Raises:
         MatshotError: without a base color, for a size out of range, or for an unknown view.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     PREVIEW.check({"size": size, "view": view})
     if view == "tiled":
@@ -124,7 +124,7 @@ def tiled_view(
 
     Raises:
         MatshotError: without a base color, or for a size or a number of repeats out of range.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     PREVIEW.check({"size": size})
     if not 1 <= repeats <= _MAX_REPEATS:
@@ -170,7 +170,7 @@ def variations_sheet(
 
     Raises:
         MatshotError: for no material, titles that are not as many, or as :func:`preview` does.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     PREVIEW.check({"size": size, "view": view})
     if not materials:

@@ -194,7 +194,7 @@ def render(surface: Surface, camera: Camera, lights: Sequence[Light], progress: 
 
     Raises:
         MatshotError: if the surface is not as large as the camera's picture.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     if (surface.width, surface.height) != (camera.width, camera.height):
         raise MatshotError(
@@ -238,7 +238,7 @@ def rendered_sphere(
         the radiance is not multiplied by it.
 
     Raises:
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     fine = 2 * size
     side = ((np.arange(fine) + 0.5) / size - 1).astype(np.float32) / np.float32(SPHERE_SHARE)

@@ -79,7 +79,7 @@ def upscale_all(
         output: file or folder.
         options: of the tool.
         files: how to read and store.
-        progress: told ``(fraction, file)`` for the batch as a whole.
+        progress: called with ``(fraction, file)`` for the batch as a whole.
         report: told of every file when it is done or has failed.
 
     Raises:

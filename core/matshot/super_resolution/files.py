@@ -1,4 +1,4 @@
-"""Upscaling of files: kinds of maps, UDIM sets, and results larger than memory."""
+"""Super-resolution of files: kinds of maps, UDIM sets, and results larger than memory."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..image.formats import WRITABLE, check_target
 from ..image.reader import image_size, read_texture
 from ..image.types import Convention, Depth, Encoding
 from ..image.udim import Neighbors
+from ..image.wrap import measured_wrap
 from ..image.writer import TextureWriter
 from ..inference.tiling import bands
 from ..material.map_names import guess_map
@@ -24,17 +25,22 @@ from ..options import ToolOptions
 from ..progress import Progress
 from .upscale import CHUNK, UpscaleOptions, upscaled_rows
 
+#: Pixels that a UDIM tile sees of its neighbors: more than any shipped network's receptive field.
+MARGIN = 32
+
+#: What a map holds.
 Kind = Literal["auto", "color", "normal", "data"]
+#: Green channel of a normal map.
 NormalConvention = Literal["auto", "gl", "dx"]
 
 
 @dataclass(frozen=True)
 class FileOptions(ToolOptions):
-    """How files are read and stored, beside what the tool does.
+    """How files are read and stored.
 
     Attributes:
         kind: what a map holds; ``auto`` guesses by its name.
-        normal: convention of normal maps; ``auto`` goes by the name and is OpenGL where that says nothing.
+        normal: convention of normal maps; ``auto`` goes by the name and is OpenGL where that does not say.
         colorspace: OCIO name of color files' space; empty for sRGB in integer and linear Rec. 709 in float files.
         format: of the result, ``same`` for that of the source.
         depth: bits of the result, ``same`` for those of the source.
@@ -51,19 +57,19 @@ class FileOptions(ToolOptions):
 
 @dataclass(frozen=True)
 class UpscaledFile:
-    """What became of one file.
+    """The result of one file.
 
     Attributes:
         source: file that was read.
         target: file that was written.
         width: of the result.
         height: of the result.
-        kind: ``color``, ``normal`` or ``data``, as it was taken.
+        kind: ``color``, ``normal`` or ``data``.
         wrap: axes on which it repeats.
         seconds: that it took.
         parameters: every option of the tool.
-        notes: what the user should know (what was guessed, what was changed).
-        stored: what a material's description says of how the result's file holds the map.
+        notes: what the user should know: what was guessed, what was changed.
+        stored: how the result's file holds the map, for a material's description.
     """
 
     source: Path
@@ -91,17 +97,17 @@ def upscale_file(
 
     Args:
         source: image file.
-        target: image file; appears when it is whole.
+        target: image file; appears when it is complete.
         options: of the tool.
         files: how to read and store.
         neighbors: the other tiles of a UDIM set, which border on this one.
-        progress: told after every tile.
+        progress: called after every tile.
 
     Raises:
-        MatshotError: in one sentence, with nothing half-written.
-        Cancelled: when the listener says so.
+        MatshotError: when it cannot be read, enlarged or written; nothing is half-written.
+        Cancelled: when the listener raises it.
     """
-    began = time.monotonic()
+    start = time.monotonic()
     source, target = Path(source), Path(target)
     options, files = options or UpscaleOptions(), files or FileOptions()
     progress = progress or Progress(None)
@@ -126,20 +132,16 @@ def upscale_file(
             writer.write(chunk[:, inset : inset + out_width])
     if texture.source is not None and writer.depth != texture.source.depth:
         notes += (f"stored as {writer.depth}; {source.name} is {texture.source.depth}",)
-    taken = time.monotonic() - began
+    seconds = time.monotonic() - start
     parameters = {**asdict(options), "wrap": wrap}
     stored = storage_of(texture, writer.depth)
-    return UpscaledFile(source, target, out_width, out_height, kind, wrap, taken, parameters, notes, stored)
-
-
-#: Pixels that a UDIM tile sees of its neighbors: more than any shipped network's receptive field.
-MARGIN = 32
+    return UpscaledFile(source, target, out_width, out_height, kind, wrap, seconds, parameters, notes, stored)
 
 
 def recognized_map(
     source: Path, files: FileOptions
 ) -> tuple[Literal["color", "normal", "data"], Convention, tuple[str, ...]]:
-    """What a file holds, its normal convention, and what was guessed."""
+    """What a file holds, its normal convention, and notes on what was guessed."""
     guess = guess_map(source)
     kind: Literal["color", "normal", "data"] = "color"
     notes: tuple[str, ...] = ()
@@ -147,7 +149,7 @@ def recognized_map(
         kind = files.kind
     elif guess is not None and guess.sure and guess.encoding in ("normal", "data"):
         kind = "normal" if guess.encoding == "normal" else "data"
-        notes = (f"taken for {guess.kind} by its name",)
+        notes = (f"identified as {guess.kind} by its name",)
     convention: Convention = "gl"
     if kind == "normal":
         convention = files.normal if files.normal != "auto" else (guess.convention if guess else "gl")
@@ -157,9 +159,7 @@ def recognized_map(
 
 
 def common_wrap(paths: Sequence[Path]) -> str:
-    """The wrap of a material: that of its first map that can be read, since all maps repeat alike."""
-    from ..image.wrap import measured_wrap
-
+    """The wrap of a material: that of its first readable map, since all maps repeat alike."""
     for path in paths:
         try:
             return measured_wrap(read_texture(path, encoding="data").pixels)

@@ -30,16 +30,16 @@ def operators(
     """Operators whose scales multiply to ``scale``, in the order they are applied.
 
     Args:
-        encoding: ``srgb``, ``normal`` or ``data``, what the map is fed as.
+        encoding: of the input, ``srgb``, ``normal`` or ``data``.
         scale: 2, 4 or 8.
         look: ``fidelity`` or ``detail``; only color has both.
-        method: one of ``METHODS``. The learned ones of old know color alone; other maps get bicubic with them.
+        method: one of ``METHODS``. The older learned ones support only color; other maps get bicubic with them.
         device: as :class:`~matshot.inference.session.Network`.
         threads: likewise.
         models: to choose from; those installed by default.
 
     Raises:
-        MatshotError: for a method that does not exist or has no model.
+        MatshotError: for an unknown method, or one without a model.
     """
     UPSCALE.parameter("method").check(method)
     if method in _INTERPOLATIONS:
@@ -55,7 +55,7 @@ def operators(
         return _twice(cards, encoding, device, threads)
     if scale in (4, 8) and 2 in cards:
         return [network(cards[2], device, threads)] * (scale.bit_length() - 1)
-    raise MatshotError(f"No installed model does {method} for {encoding} maps, x{scale}; see: matshot models")
+    raise MatshotError(f"No installed model supports {method} for {encoding} maps at x{scale}; run: matshot models")
 
 
 def _twice(cards: dict[int, Card], encoding: str, device: Device, threads: int) -> list[Operator]:
@@ -66,11 +66,11 @@ def _twice(cards: dict[int, Card], encoding: str, device: Device, threads: int) 
 
 
 def _cards(models: Registry, encoding: str, look: str, method: str) -> dict[int, Card]:
-    """Models of a method by scale; where there is none of the look that was asked for, one that has no look."""
-    fitting = [c for c in models if (c.task, c.method, c.encoding) == ("upscale", method, encoding)]
+    """Models of a method by scale; without one of the requested look, one that has no look."""
+    candidates = [c for c in models if (c.task, c.method, c.encoding) == ("upscale", method, encoding)]
     found: dict[int, Card] = {}
-    for wanted in (look, ""):
-        for card in fitting:
-            if card.look == wanted:
+    for choice in (look, ""):
+        for card in candidates:
+            if card.look == choice:
                 found.setdefault(card.scale, card)
     return found

@@ -1,6 +1,6 @@
-"""The data-independent ways to enlarge: nearest, bicubic, Lanczos, Lanczos with sharpening.
+"""Interpolation: nearest, bicubic, Lanczos, Lanczos with sharpening.
 
-Each is an operator for :mod:`matshot.inference.tiling`, like a network, so it tiles, wraps and is bounded alike.
+Each is an operator for :mod:`matshot.inference.tiling`, as networks are: it tiles, wraps and keeps to a memory limit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from ..inference.tiling import Operator
 
+#: Batches of images.
 Array = NDArray[np.float32]
+#: An interpolation kernel: weights at distances in pixels.
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -108,7 +110,7 @@ class Sharpen:
 
 
 class Downscale:
-    """Another operator's result, shrunk by antialiased bicubic: a x4 network for x2.
+    """Another operator's result, downsampled by antialiased bicubic: a x4 network for x2.
 
     Args:
         operator: to follow.

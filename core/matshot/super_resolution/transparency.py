@@ -8,20 +8,20 @@ from ..image.color import Pixels
 
 
 def is_constant(alpha: Pixels) -> bool:
-    """Whether alpha says nothing, so that it need not be enlarged and may stay exactly what it is."""
+    """Whether alpha is the same everywhere, so that it stays exactly what it is instead of being enlarged."""
     return bool(alpha.min() == alpha.max())
 
 
 def bled_color(color: Pixels, alpha: Pixels, wrap: str, reach: int) -> Pixels:
-    """Give fully transparent texels the color of the nearest one that is not.
+    """Color in which fully transparent texels have the color of the nearest one that is not.
 
-    Whatever an exporter left there (black, most often) would otherwise be drawn into the visible edge as a halo.
+    Whatever an exporter left there (black, most often) would otherwise bleed into the visible edge as a halo.
 
     Args:
         color: ``H x W x C``.
         alpha: ``H x W x 1``; 0 is transparent.
         wrap: axes on which the nearest texel may lie across the edge.
-        reach: texels that an edge can look across; only matters for how far is looked across the wrap.
+        reach: distance in texels over which an edge has an influence; limits the search across the wrap.
 
     Returns:
         A new array; ``color`` itself when nothing is transparent, or everything is.

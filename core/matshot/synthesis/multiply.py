@@ -113,7 +113,7 @@ def variations(
     Args:
         material: source; at least 8 pixels a side, unless it is of one color.
         options: see :class:`MultiplyOptions`.
-        progress: told ``(fraction, stage)``; may raise ``Cancelled``.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
         shown: told the base color, or else the first map, of every octave, smaller than the result.
 
     Yields:
@@ -122,7 +122,7 @@ def variations(
 
     Raises:
         MatshotError: for a source that is too small, or too little memory.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     chosen = options or MultiplyOptions()
     width, height = chosen.sides(material.width, material.height)

@@ -63,7 +63,7 @@ def optimized(
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: of the CPU; 0 for all.
         models: to choose from; those installed by default.
-        progress: told many times in each octave.
+        progress: called many times in each octave.
         shown: gets the picture after each octave, smaller than the result but for the last.
 
     Returns:
@@ -71,7 +71,7 @@ def optimized(
 
     Raises:
         MatshotError: for sizes below ``SMALLEST``, values that are no numbers, or a model that is missing.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     _check(source, height, width)
     lowest, highest = source.min(axis=(0, 1)), source.max(axis=(0, 1))

@@ -80,12 +80,12 @@ def synthesized(
         seed: of all choices; the same for the same result on any number of threads.
         variety: 0 keeps large pieces of the source together, 1 none that is larger than the structure needs.
         threads: that compare patches.
-        progress: told after every round.
-        shown: told after every octave.
+        progress: called after every round.
+        shown: called after every octave.
 
     Raises:
         MatshotError: if a side is shorter than a patch.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     _check_size(planes.shape[1], planes.shape[0], "source")
     _check_size(width, height, "result")
@@ -131,11 +131,11 @@ def matched(
         source_wrap: axes on which the source repeats.
         seed: of all choices.
         threads: that compare patches.
-        progress: told after every round.
+        progress: called after every round.
 
     Raises:
         MatshotError: if a side is shorter than a patch.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     height, width = target.shape[:2]
     _check_size(planes.shape[1], planes.shape[0], "source")
@@ -186,14 +186,14 @@ def refilled(
         wrap: axes on which the result repeats.
         seed: of all choices.
         threads: that compare patches.
-        progress: told after every round.
+        progress: called after every round.
 
     Returns:
         ``H x W x C``, outside the hole the given planes bit for bit.
 
     Raises:
         MatshotError: if a side is shorter than a patch, or nothing lies outside the hole.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     height, width, channels = planes.shape
     _check_size(width, height, "picture")

@@ -85,7 +85,7 @@ def style(
         look: likewise, of any other size, at the same scale: a pixel of one becomes like a pixel of the other.
         options: see :class:`StyleOptions`.
         models: to choose from; those installed by default.
-        progress: told ``(fraction, stage)``; may raise ``Cancelled``.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
 
     Returns:
         Of the content's size, with its kinds of maps, encodings, alpha and wrap. ``parameters`` holds the options and
@@ -93,7 +93,7 @@ def style(
 
     Raises:
         MatshotError: without a base color, for pictures that are too small, too little memory or a missing model.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     chosen = options or StyleOptions()
     whole = Progress(progress)

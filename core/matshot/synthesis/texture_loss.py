@@ -210,7 +210,7 @@ def with_patches_of(
         random: draws directions and where the picture is cut.
         rate: part of a full step.
         enough: squared distance, in parts of the wanted distributions' variance, that is near enough to stop at.
-        progress: told after every window of every step.
+        progress: called after every window of every step.
     """
     progress = progress or Progress(None)
     height, width = picture.shape[:2]
@@ -269,7 +269,7 @@ def with_features_of(
         random: draws directions.
         content: of the picture's size; features it shall keep at the places where they are.
         content_weight: of their relative squared difference, where each level's Gram matrix counts 1.
-        progress: told after every evaluation.
+        progress: called after every evaluation.
     """
     height, width = picture.shape[:2]
     grid = objectives.objective.grid

@@ -104,7 +104,7 @@ def tile(material: Material, options: TileOptions | None = None, *, progress: Li
     Args:
         material: any maps; a single image is a material of one map.
         options: see :class:`TileOptions`.
-        progress: told ``(fraction, stage)``; may raise ``Cancelled``.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
 
     Returns:
         The material with ``wrap`` set. With ``size="same"`` it has the size of the given one, or along an axis that
@@ -114,7 +114,7 @@ def tile(material: Material, options: TileOptions | None = None, *, progress: Li
 
     Raises:
         MatshotError: for less than 16 pixels a side, unless there is nothing to do.
-        Cancelled: when the listener says so.
+        Cancelled: when the listener raises it.
     """
     chosen = options or TileOptions()
     told = Progress(progress)

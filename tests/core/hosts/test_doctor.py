@@ -89,7 +89,7 @@ def test_pythons_that_are_not_right(memory, plugin, tmp_path, text, said, mend):
 
 @needs_sh
 def test_a_python_that_never_answers(memory, plugin, tmp_path, monkeypatch):
-    monkeypatch.setattr(diagnosis, "_PATIENCE", 0.2)
+    monkeypatch.setattr(diagnosis, "_TIMEOUT", 0.2)
     note(memory, plugin, script(tmp_path, "exec sleep 20"))
     assert "does not run" in findings()["worker Python"].state
 
@@ -107,10 +107,10 @@ def test_plugins_that_are_gone_or_old(memory, plugin):
     (plugin / "matshot_host" / "__init__.py").write_text('__version__ = "0.0.1"\n')
     found = findings()["Blender plug-in"]
     assert not found.ok
-    assert found.state == f"0.0.1 in {plugin}, and this is {__version__}"
+    assert found.state == f"0.0.1 in {plugin}, but Matshot is {__version__}"
     assert found.fix == "matshot install blender"
     (plugin / "matshot_host" / "__init__.py").unlink()
-    assert "is gone" in findings()["Blender plug-in"].state
+    assert "no longer exists" in findings()["Blender plug-in"].state
 
 
 def test_what_install_writes_is_what_the_doctor_reads(memory, tmp_path, monkeypatch):

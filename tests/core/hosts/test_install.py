@@ -100,14 +100,14 @@ def test_packing_what_cannot_be_packed_is_one_sentence(tmp_path):
     with pytest.raises(MatshotError, match="Unknown host 'houdini'"):
         copy_plugin("houdini", tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(MatshotError, match="cannot be copied"):
+    with pytest.raises(MatshotError, match="could not be copied"):
         copy_plugin("maya", tmp_path / "file")
 
 
 def test_a_matshot_without_plugins_says_so(monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setattr(installing, "__file__", str(tmp_path / "core" / "matshot" / "hosts" / "install.py"))
-    with pytest.raises(MatshotError, match="came without its plug-in for Blender"):
+    with pytest.raises(MatshotError, match="has no plug-in for Blender"):
         copy_plugin("blender", tmp_path / "out")
 
 
@@ -130,7 +130,7 @@ def test_each_host_gets_what_belongs_to_it(place):
         "maya": [str(maya / "matshot"), str(maya / "matshot.mod")],
         "unreal": [str(unreal)],
     }
-    assert all(one.there for one in installed_plugins())
+    assert all(one.exists for one in installed_plugins())
     assert {one.version for one in installed_plugins()} == {__version__, ""}
 
 
@@ -166,7 +166,8 @@ def test_files_that_somebody_put_into_a_plugin_outlive_it(place):
     install("maya", into=place)
     assert (place / "matshot" / "presets.json").read_text() == "mine too"
     sentences = uninstall("maya")
-    assert sentences[0].endswith("but for what is not Matshot's: icons/mine.svg, presets.json.".replace("/", os.sep))
+    kept = f"{Path('icons', 'mine.svg')}, presets.json"
+    assert sentences[0].endswith(f"except for files that are not Matshot's: {kept}.")
     assert set(everything(place)) == {
         os.path.join("matshot", "icons", "mine.svg"), os.path.join("matshot", "presets.json")
     }  # fmt: skip
@@ -228,7 +229,7 @@ def test_a_failed_copy_leaves_nothing(tmp_path, monkeypatch, source):
     (source / "unreal" / "Matshot" / "__init__.py").unlink()
     (source / "unreal" / "Matshot" / "__init__.py").symlink_to(tmp_path / "gone")
     castle = project(tmp_path / "Castle")
-    with pytest.raises(MatshotError, match="cannot be copied"):
+    with pytest.raises(MatshotError, match="could not be copied"):
         install("unreal", into=castle)
     assert [path.name for path in castle.iterdir()] == ["Castle.uproject"]
     assert not memory().exists()
@@ -262,10 +263,10 @@ def test_a_damaged_record_is_mended_by_installing(place, text):
 
 def test_places_that_make_no_sense_are_one_sentence(place):
     for arguments, said in (
-        (("blender", "4.5", place), "Either --version or --into"),
+        (("blender", "4.5", place), "either --version or --into"),
         (("maya", "", place / "nowhere"), "does not exist"),
         (("unreal", "5.6", None), "into a project"),
-        (("unreal", "", place), "no Unreal project"),
+        (("unreal", "", place), "not an Unreal project"),
         (("houdini", "", place), "Unknown host 'houdini'"),
     ):
         with pytest.raises(MatshotError, match=said):
@@ -285,7 +286,7 @@ def test_exactly_what_was_installed_is_removed(place):
     assert everything(place) == before
     assert {path.name for path in place.iterdir()} == {"matshot_notes.txt", "other"}
     assert not memory().parent.exists()
-    with pytest.raises(MatshotError, match="No plug-in for Maya is noted"):
+    with pytest.raises(MatshotError, match="No plug-in for Maya is recorded"):
         uninstall("maya")
 
 
@@ -309,8 +310,8 @@ def test_what_is_gone_or_no_longer_ours_is_told_and_stays(place):
     for file in sorted((place / "matshot" / "scripts").rglob("*"), reverse=True):
         file.unlink() if file.is_file() else file.rmdir()
     assert uninstall("maya") == [
-        f"{place / 'matshot'} is not Matshot's any more and stays.",
-        f"{place / 'matshot.mod'} was gone already.",
+        f"{place / 'matshot'} is no longer Matshot's and was kept.",
+        f"{place / 'matshot.mod'} no longer existed.",
     ]
     assert (place / "matshot").is_dir()
 
@@ -341,7 +342,7 @@ def matshot(*arguments):
 def test_the_command_installs_and_removes(place):
     done = matshot("install", "blender", "--into", place)
     assert done.returncode == 0, done.stderr
-    assert "tick Matshot" in done.stdout
+    assert "enable Matshot" in done.stdout
     assert (place / "matshot" / "blender_manifest.toml").is_file()
     gone = matshot("install", "blender", "--uninstall")
     assert "was removed." in gone.stdout
@@ -351,9 +352,9 @@ def test_the_command_installs_and_removes(place):
 def test_the_command_says_what_is_wrong_in_one_sentence(place):
     for arguments, said in (
         (("install", "houdini"), "Unknown host 'houdini'"),
-        (("install", "blender"), "was never started here"),
+        (("install", "blender"), "has never been started"),
         (("install", "maya", "--uninstall"), "nothing was removed"),
-        (("install", "unreal", "--into", place), "no Unreal project"),
+        (("install", "unreal", "--into", place), "not an Unreal project"),
     ):
         done = matshot(*arguments)
         assert done.returncode == 1

@@ -44,7 +44,7 @@ def test_an_invalid_card_is_one_sentence(tmp_path: Path, text: str) -> None:
 
 def test_a_card_must_bear_its_files_name(tmp_path: Path) -> None:
     write_card(CARD, tmp_path / "other.toml")
-    with pytest.raises(MatshotError, match="names another model"):
+    with pytest.raises(MatshotError, match="belongs to another model"):
         read_card(tmp_path / "other.toml")
 
 

@@ -91,7 +91,7 @@ def test_one_plane_operator_takes_channels_as_pictures() -> None:
 
 
 def test_wrong_channel_count_is_refused() -> None:
-    with pytest.raises(MatshotError, match="cannot take 2"):
+    with pytest.raises(MatshotError, match="cannot process 2"):
         TiledRows(ArrayRows(picture(8, 8, 2)), Blur(), "none", 16)
 
 
