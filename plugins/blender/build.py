@@ -153,9 +153,7 @@ def main() -> int:
     """Build and validate the zips, and print their sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--into", type=Path, default=_CHECKOUT / "dist", help="folder for the zips")
-    parser.add_argument(
-        "--platform", action="append", choices=PLATFORMS, help="build for this platform (repeatable)"
-    )
+    parser.add_argument("--platform", action="append", choices=PLATFORMS, help="build for this platform (repeatable)")
     parser.add_argument("--python", nargs="+", default=list(WHEELS), help="Python versions of the wheels")
     parser.add_argument("--light", action="store_true", help="leave out the wheels, for users of `matshot install`")
     options = parser.parse_args()

@@ -20,7 +20,7 @@ from .matshot_host.tools import Parameter, Tool
 
 def bpy_property(parameter: Parameter) -> Any:
     """Blender property of a parameter, for the annotations of a class."""
-    texts = {"name": parameter.label, "description": parameter.help.rstrip(".")}
+    texts = {"name": parameter.annotated_label, "description": parameter.help.rstrip(".")}
     default = parameter.default
     if parameter.choices:
         items = [(str(choice), parameter.choice_label(choice), "") for choice in parameter.choices]
@@ -49,6 +49,9 @@ def values(operator: Operator, tool: Tool, preferred: dict[str, Any]) -> dict[st
         operator: with a property for each parameter.
         tool: of the tool table.
         preferred: values of parameters that neither the artist nor a script has set.
+
+    Raises:
+        MatshotError: for an invalid value.
     """
     found = {}
     for parameter in tool.parameters:
@@ -59,7 +62,7 @@ def values(operator: Operator, tool: Tool, preferred: dict[str, Any]) -> dict[st
         if parameter.choices:
             value = parameter.type(value)
         found[name] = tuple(value) if isinstance(parameter.default, tuple) else value
-    return found
+    return tool.check(found)
 
 
 def draw(layout: UILayout, operator: Operator, tool: Tool, without: Collection[str] = ()) -> None:
