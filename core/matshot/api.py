@@ -228,7 +228,7 @@ def oneshot(
         photograph: an image file, or a texture that was read from one, whose EXIF counts as well.
         light: how it was lit: ``flash`` at the lens, or ``even``, which also suits textures without other maps.
         refine: whether the lit maps are made to match the photograph's texture, which takes a minute longer.
-        seamless: axes on which the maps are made to tile.
+        seamless: axes on which to make the maps tileable.
         wrap: axes on which an evenly lit texture tiles already; ``auto`` measures it.
         fov: field of view in degrees across the longer side; 0 for EXIF's, else 60.
         size: longer side in pixels at which the photograph is worked on; 0 keeps it, up to 2048.
@@ -314,7 +314,7 @@ def twoshot(
         ambient: likewise, taken without flash from nearly the same place.
         full: whether the maps cover the whole photograph instead of a tile.
         tile: column and row of the tile's center in the photograph; negative to have it chosen.
-        seamless: axes on which the tile is made to tile.
+        seamless: axes on which to make the tile repeat.
         fov: field of view in degrees across the longer side; 0 for EXIF's, else 60.
         size: longer side in pixels at which the photographs are worked on; 0 keeps it, up to 2048.
         width: meters that the longer side shows; 0 for unknown.
@@ -805,7 +805,7 @@ def _place(output: PathLike | None, source: Source, asset: Asset, suffix: str = 
         if source.source is None:
             return _image_file(place)
         source = source.source.path
-    (found,) = targets(source, place, asset, [""])
+    (found,) = targets(source, place, image=asset.image)
     return found.with_suffix(suffix) if suffix and found != place else found
 
 

@@ -247,6 +247,8 @@ class Input(NamedTuple):
         help: one sentence.
         kind: ``photo`` (an image file), ``material`` (a folder) or ``asset`` (an image file or a material folder).
         several: whether there may be more than one.
+        files: whether the tool works on files: it also takes ``name.<UDIM>.exr`` and folders of any images, and may be
+            told what each file holds.
     """
 
     name: str
@@ -254,6 +256,7 @@ class Input(NamedTuple):
     help: str
     kind: str
     several: bool = False
+    files: bool = False
 
 
 class Tool(NamedTuple):
@@ -293,6 +296,17 @@ class Tool(NamedTuple):
     def has(self, name: str) -> bool:
         """Whether the tool has a parameter of that name."""
         return any(candidate.name == name for candidate in self.parameters)
+
+    @property
+    def works_on_files(self) -> bool:
+        """Whether it reads and writes files itself, because they may be larger than memory."""
+        return any(one.files for one in self.inputs)
+
+    @property
+    def look(self) -> Optional[Input]:
+        """Second input that is not a photograph, and the same for all that a batch works on; None without."""
+        second = self.inputs[1:2]
+        return second[0] if second and second[0].kind != "photo" else None
 
     @property
     def defaults(self) -> Dict[str, Any]:
@@ -445,7 +459,7 @@ UPSCALE = Tool(
             placeholder="Auto",
         ),
     ),
-    (Input("in", "Textures", "Images, material folders, or name.<UDIM>.exr.", "asset", True),),
+    (Input("in", "Textures", "Images, material folders, or name.<UDIM>.exr.", "asset", True, True),),
     "same",
 )
 

@@ -188,3 +188,10 @@ def test_every_version_is_the_same() -> None:
     assert set(re.findall(r" matshot (\S+) ", maya)) == {__version__}
     assert json.loads((ROOT / "page/package.json").read_text(encoding="utf-8"))["version"] == __version__
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_example_is_on_its_page(hooks: ModuleType) -> None:
+    sections = hooks.example_sections()
+    for script in (ROOT / "examples").glob("[0-9]*.py"):
+        assert f"](examples/{script.stem}.jpg)" in sections
+        assert script.with_suffix(".sh").name in sections

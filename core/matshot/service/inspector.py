@@ -109,7 +109,7 @@ class Inspector:
         return found
 
     def picture(self, source: Path, map_name: str, side: int, target: Path) -> None:
-        """Write a picture of a file, or of a material's base color, as 8-bit PNG of at most so many pixels a side.
+        """Write a picture of a file, or of a material's base color, as 8-bit PNG of at most so many pixels per side.
 
         Raises:
             Refusal: for what cannot be read or written.
@@ -355,7 +355,7 @@ def _shown(source: Path, map_name: str, side: int) -> Texture:
 
 
 def _plain(texture: Texture) -> Texture:
-    """Without its file's metadata, convention and colour space."""
+    """Without its file's metadata, convention and color space."""
     from dataclasses import replace
 
     return replace(texture, source=None)

@@ -50,11 +50,11 @@ class Metrics:
         lines: list[str] = []
         for name, help_text, values in gauges:
             lines += _head(name, help_text, "gauge")
-            lines += [f"{name}{_labelled(labels)} {value:g}" for labels, value in values.items()]
+            lines += [f"{name}{_labeled(labels)} {value:g}" for labels, value in values.items()]
         with self._lock:
             for name, counts in self._counts.items():
                 lines += _head(name, self._helps[name], "counter")
-                lines += [f"{name}{_labelled(labels)} {value:.17g}" for labels, value in counts.items()]
+                lines += [f"{name}{_labeled(labels)} {value:.17g}" for labels, value in counts.items()]
             for name, durations in self._durations.items():
                 lines += _head(name, self._helps[name], "histogram")
                 for labels, kept in durations.items():
@@ -66,7 +66,7 @@ def _head(name: str, help_text: str, kind: str) -> list[str]:
     return [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}"]
 
 
-def _labelled(labels: _Labels) -> str:
+def _labeled(labels: _Labels) -> str:
     if not labels:
         return ""
     parts = []
@@ -81,5 +81,5 @@ def _histogram(name: str, labels: _Labels, kept: list[float]) -> list[str]:
     for place, top in enumerate((*_CLASSES, float("inf"))):
         total += kept[place]
         bound = "+Inf" if place == len(_CLASSES) else f"{top:g}"
-        lines.append(f"{name}_bucket{_labelled((*labels, ('le', bound)))} {total:g}")
-    return [*lines, f"{name}_sum{_labelled(labels)} {kept[-1]:.9g}", f"{name}_count{_labelled(labels)} {total:g}"]
+        lines.append(f"{name}_bucket{_labeled((*labels, ('le', bound)))} {total:g}")
+    return [*lines, f"{name}_sum{_labeled(labels)} {kept[-1]:.9g}", f"{name}_count{_labeled(labels)} {total:g}"]

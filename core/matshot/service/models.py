@@ -51,7 +51,7 @@ class FileView(BaseModel):
     height: int
     bytes: int
     media_type: str
-    href: str = Field(description="Address of the file; ?side=N gives an 8-bit PNG of at most N pixels a side.")
+    href: str = Field(description="Address of the file; ?side=N gives an 8-bit PNG of at most N pixels per side.")
 
 
 class AssetView(BaseModel):

@@ -226,7 +226,7 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter) -> APIRouter:
 
     @router.get("/{identifier}/preview", responses={**_file_answer("image/png"), **_failures(404, 507)})
     async def asset_preview(identifier: str) -> FileResponse:
-        """A picture of at most 512 pixels a side."""
+        """A picture of at most 512 pixels per side."""
         return _shown(await _in_turn(inspections, service.pictures.asset_preview, identifier))
 
     @router.get("/{identifier}/files/{number}", responses={**_file_answer(*_FILES), **_failures(404, 415, 507)})
@@ -363,7 +363,7 @@ def _results(service: Service, inspections: anyio.CapacityLimiter) -> APIRouter:
 
     @router.get("/results/{number}/preview", responses={**_file_answer("image/png"), **_failures(404, 409)})
     def result_preview(identifier: str, number: int) -> FileResponse:
-        """A picture of at most 512 pixels a side."""
+        """A picture of at most 512 pixels per side."""
         return _shown(service.pictures.result_preview(identifier, number))
 
     @router.get("/results/{number}/files/{place}", responses={**_file_answer(*_FILES), **_failures(404, 409, 415, 507)})
