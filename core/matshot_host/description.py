@@ -98,7 +98,7 @@ def check_description(description: Mapping[str, Any], folder: str) -> None:
     }
     for key, fine in sound.items():
         if not fine:
-            raise MatshotError(f"{file} has a {key} that makes no sense: {description[key]!r}.")
+            raise MatshotError(f"{file} has an invalid {key}: {description[key]!r}.")
 
 
 def described_maps(description: Mapping[str, Any], folder: str) -> Dict[str, MapFile]:
@@ -118,7 +118,7 @@ def described_maps(description: Mapping[str, Any], folder: str) -> Dict[str, Map
         convention = "dx" if said.get("convention") == "dx" else "gl"
         colorspace = said.get("colorspace", "")
         if not isinstance(colorspace, str):
-            raise MatshotError(f"{file} has a colorspace of the {kind} map that makes no sense: {colorspace!r}.")
+            raise MatshotError(f"{file} has an invalid colorspace for the {kind} map: {colorspace!r}.")
         found[kind] = MapFile(path, convention, colorspace, said.get("signed") is True)
     return found
 
