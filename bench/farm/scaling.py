@@ -39,7 +39,7 @@ from matshot.farm.engine import Engine, Told
 from matshot.image.reader import image_size, read_texture
 from matshot.image.writer import write_texture
 from matshot.shading.procedural import brick_wall
-from matshot.tools.run import Run
+from matshot.tools.job import ToolRequest
 from matshot_host.jobs import Jobs
 from matshot_host.location import WorkerCommand
 
@@ -169,7 +169,7 @@ def _by_engine(engine: Engine, texture: Path, folder: Path, runs: int) -> None:
 
     with tempfile.TemporaryDirectory(dir=folder) as place:
         for number in range(runs):
-            engine.submit(str(number), Run("upscale", [str(texture)], _WORK, Path(place) / str(number)), told)
+            engine.submit(str(number), ToolRequest("upscale", [str(texture)], _WORK, Path(place) / str(number)), told)
         for _ in range(runs):
             left.acquire()
     if failures:
@@ -421,7 +421,7 @@ def _by_engine_quickly(engine: Engine, library: Path, folder: Path, runs: int) -
     left = threading.Semaphore(0)
     with tempfile.TemporaryDirectory(dir=folder) as place:
         for number, source in enumerate(sorted(library.iterdir())[:runs]):
-            asked = Run("upscale", [str(source)], {"scale": 2, "method": "nearest"}, Path(place) / str(number))
+            asked = ToolRequest("upscale", [str(source)], {"scale": 2, "method": "nearest"}, Path(place) / str(number))
             engine.submit(str(number), asked, lambda told: left.release() if told.kind in ("done", "failed") else None)
         for _ in range(runs):
             left.acquire()
@@ -493,7 +493,7 @@ def _simulated() -> str:
 
             cpu, began = time.process_time(), time.perf_counter()
             for number in range(count):
-                engine.submit(str(number), Run("upscale", ["x.png"], {"seconds": seconds}, Path("x")), told)
+                engine.submit(str(number), ToolRequest("upscale", ["x.png"], {"seconds": seconds}, Path("x")), told)
             for _ in range(count):
                 left.acquire()
             taken, cpu = time.perf_counter() - began, time.process_time() - cpu

@@ -392,7 +392,7 @@ def multiply(
     ``[matshot.multiply(wall, seed=seed) for seed in range(8)]``.
 
     Args:
-        source: an image file, a material folder, a texture or a material; at least 8 pixels a side.
+        source: an image file, a material folder, a texture or a material; at least 8 pixels per side.
         size: width and height of the result in pixels, as ``(1024, 512)`` or ``"1024x512"``; empty for twice the
             source's.
         seed: the same seed always gives the same result.
@@ -472,7 +472,7 @@ def tile(
     """The texture or material made seamless, changing as little of it as possible.
 
     Args:
-        source: an image file, a material folder, a texture or a material; at least 16 pixels a side.
+        source: an image file, a material folder, a texture or a material; at least 16 pixels per side.
         axes: axes to make tileable: ``x`` (columns), ``y`` (rows) or both.
         size: ``same`` keeps the size, unless whole repeats require a crop; ``crop`` lays opposite borders over each
             other and loses the band.
@@ -800,7 +800,7 @@ def _place(output: PathLike | None, source: Source, asset: Asset, suffix: str = 
         if source.source is None:
             return _image_file(place)
         source = source.source.path
-    (found,) = targets(source, place, asset, [""])
+    (found,) = targets(source, place, image=asset.image)
     return found.with_suffix(suffix) if suffix and found != place else found
 
 

@@ -1,9 +1,10 @@
 """The worker process: JSON-RPC 2.0 over standard input and output, one message per line.
 
 Requests: ``initialize`` ({host, version, protocol, pid, folder}), ``tools/list``, ``run`` (see
-:class:`~matshot.tools.run.Run`), ``doctor``, ``shutdown``; notification ``cancel`` ({job}: the request's id). Told
-meanwhile: ``progress`` ({job, fraction, stage, preview}) and ``log`` ({level, text}). Failures that can be foreseen are
-errors whose message is a sentence for the artist; ``data`` has ``cause``, and ``cancelled`` where that is the reason.
+:class:`~matshot.tools.job.ToolRequest`), ``doctor``, ``shutdown``; notification ``cancel`` ({job}: the request's id).
+The worker sends ``progress`` ({job, fraction, stage, preview}) and ``log`` ({level, text}). Failures that can be
+foreseen are errors whose message is a sentence for the artist; ``data`` has ``cause``, and ``cancelled`` where that is
+the reason.
 
 Jobs run one after the other in a thread, so a cancel is heard while one runs. When standard input ends, the host is
 gone: the job is given up, the host's job folder is removed, and the process ends.
@@ -34,7 +35,7 @@ from .errors import Cancelled, MatshotError
 from .progress import CancelSwitch
 
 if TYPE_CHECKING:
-    from .tools.run import Run
+    pass
 
 #: JSON-RPC's own codes, and ours.
 _PARSE, _INVALID, _NO_METHOD, _NO_PARAMETERS, _FAILED, _CANCELLED = -32700, -32600, -32601, -32602, -32000, -32001
@@ -127,7 +128,7 @@ class Worker:
                 self._answer(number, {})
             return False
         else:
-            raise _Refused(_NO_METHOD, f"There is no method {method!r}.")
+            raise _Refused(_NO_METHOD, f"Unknown method {method!r}.")
         return True
 
     def _queue(self, number: object, job: Callable[[], dict[str, Any]]) -> None:
@@ -161,6 +162,7 @@ class Worker:
                 self._switches.pop(number, None)
 
     def _run(self, number: object, told: Mapping[str, Any]) -> dict[str, Any]:
+        from .tools.job import ToolRequest
         from .tools.run import run
 
         switch = self._switches[number]
@@ -174,11 +176,11 @@ class Worker:
                 said, shown = now, (stage, fraction)
                 self._tell("progress", job=number, fraction=round(fraction, 4), stage=stage)
 
-        def pictured(path: Path) -> None:
+        def on_preview(path: Path) -> None:
             self._tell("progress", job=number, preview=str(path))
 
-        ran = run(_as_run(told), progress=progress, pictured=pictured)
-        return {"results": [made.told() for made in ran.results], "failures": list(ran.failures)}
+        result = run(ToolRequest.from_json(told), progress=progress, on_preview=on_preview)
+        return result.as_json()
 
     def _answer(self, number: object, result: Mapping[str, Any]) -> None:
         self._send({"jsonrpc": "2.0", "id": number, "result": result})
@@ -207,20 +209,6 @@ class Worker:
         self._give_up()
         if self._folder is not None and self._folder.name.startswith("matshot-"):
             shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _as_run(told: Mapping[str, Any]) -> Run:
-    from .tools.run import Run
-
-    shapes = {"tool": str, "inputs": list, "parameters": dict, "folder": str, "output": str, "form": dict}
-    given = {"parameters": {}, "output": "", "form": {}, **told}
-    for name, kind in shapes.items():
-        if not isinstance(given.get(name), kind):
-            raise MatshotError(f"The host's request has no {name} that makes sense.", repr(told))
-    output = Path(given["output"]) if given["output"] else None
-    return Run(
-        given["tool"], given["inputs"], given["parameters"], Path(given["folder"]), output, given["form"]
-    )  # fmt: skip
 
 
 def _described(name: str) -> dict[str, Any]:

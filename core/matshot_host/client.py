@@ -173,7 +173,7 @@ class WorkerClient:
                 error = message.get("error") or {}
                 more = error.get("data") or {}
                 told = {
-                    "sentence": str(error.get("message") or "The worker failed without a word."),
+                    "sentence": str(error.get("message") or "The worker failed without an error message."),
                     "cause": str(more.get("cause") or ""),
                     "cancelled": bool(more.get("cancelled")),
                 }

@@ -36,7 +36,7 @@ class Result(NamedTuple):
     Attributes:
         kind: ``image`` or ``material``.
         path: file, or folder of the material.
-        preview: picture of at most 512 pixels a side, or empty.
+        preview: picture of at most 512 pixels per side, or empty.
         width: of the maps, in pixels.
         height: of the maps, in pixels.
         wrap: axes on which it repeats: ``none``, ``x``, ``y``, ``xy``.
@@ -349,7 +349,7 @@ class Jobs:
                 self._running,
                 "failed",
                 f"This plug-in is of Matshot {__version__}, the worker is of {told.get('version', 'another version')}; "
-                "install both anew from one version.",
+                "install both from one version.",
             )
             self._retire()
 

@@ -105,6 +105,7 @@ def test_markers_become_tables(hooks: ModuleType) -> None:
         ("docs/data.md", "CONTRIBUTING.md", "data.md"),
         ("docs/images/multiply.jpg", "BENCHMARKS.md", "images/multiply.jpg"),
         ("CHANGELOG.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+        ("examples/06_multiply.py", "CONTRIBUTING.md", "examples.md"),
         ("../BENCHMARKS.md#color-x4", "shortcomings.md", "BENCHMARKS.md#color-x4"),
         ("../design.md", "tools/upscale.md", "../design.md"),
         ("https://example.com/docs/", "CONTRIBUTING.md", "https://example.com/docs/"),
@@ -188,3 +189,10 @@ def test_every_version_is_the_same() -> None:
     assert set(re.findall(r" matshot (\S+) ", maya)) == {__version__}
     assert json.loads((ROOT / "page/package.json").read_text(encoding="utf-8"))["version"] == __version__
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_example_is_on_its_page(hooks: ModuleType) -> None:
+    sections = hooks.example_sections()
+    for script in (ROOT / "examples").glob("[0-9]*.py"):
+        assert f"](examples/{script.stem}.jpg)" in sections
+        assert script.with_suffix(".sh").name in sections

@@ -21,7 +21,8 @@ from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.service.service import Service
 from matshot.service.settings import Settings
-from matshot.tools.run import Run, run
+from matshot.tools.job import ToolRequest
+from matshot.tools.run import run
 
 HOST = "http://127.0.0.1:8765"
 TOKEN = "a token of enough characters"[:28].replace(" ", "-")
@@ -35,7 +36,7 @@ class ThreadEngine:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
-        self.wish: Callable[[Run, Callable[[Told], None]], None] | None = None
+        self.wish: Callable[[ToolRequest, Callable[[Told], None]], None] | None = None
         self._turn = threading.Lock()
         self._cancelled: set[str] = set()
         self._keys: set[str] = set()
@@ -45,7 +46,7 @@ class ThreadEngine:
     def workers(self) -> list[dict[str, Any]]:
         return [{"name": "0", "address": "here", "busy": False, "gpu": False}]
 
-    def submit(self, key: str, asked: Run, told: Callable[[Told], None]) -> None:
+    def submit(self, key: str, asked: ToolRequest, told: Callable[[Told], None]) -> None:
         self._keys.add(key)
         threading.Thread(target=self._carry, args=(key, asked, told), daemon=True).start()
 
@@ -61,7 +62,7 @@ class ThreadEngine:
         if key in self._cancelled:
             raise Cancelled
 
-    def _carry(self, key: str, asked: Run, told: Callable[[Told], None]) -> None:
+    def _carry(self, key: str, asked: ToolRequest, told: Callable[[Told], None]) -> None:
         def progress(fraction: float, stage: str) -> None:
             self._check(key)
             told(Told("progress", fraction, stage))
@@ -75,8 +76,8 @@ class ThreadEngine:
                 if self.wish is not None:
                     self.wish(asked, told)
                     return
-                ran = run(asked, progress=progress, pictured=lambda path: told(Told("progress", preview=str(path))))
-            told(Told("done", 1.0, results=tuple(one.told() for one in ran.results), failures=ran.failures))
+                ran = run(asked, progress=progress, on_preview=lambda path: told(Told("progress", preview=str(path))))
+            told(Told("done", 1.0, results=tuple(one.as_json() for one in ran.outputs), failures=ran.failures))
         except Cancelled:
             told(Told("cancelled"))
         except MatshotError as error:

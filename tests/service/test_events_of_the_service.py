@@ -11,7 +11,7 @@ from service_double import Running, picture
 
 from matshot.farm.engine import Told
 from matshot.service import events as event_streams
-from matshot.tools.run import Run
+from matshot.tools.job import ToolRequest
 
 
 def told(lines: Iterator[str]) -> Iterator[tuple[str, str, Any]]:
@@ -37,7 +37,7 @@ def followed(client: httpx.Client, job: str, last: str = "") -> list[tuple[str, 
 def gradual(running: Running) -> Callable[[int], str]:
     """Starts a job that tells of so many steps, and of a picture, when the gate opens; then fails."""
 
-    def wish(asked: Run, said: Callable[[Told], None]) -> None:
+    def wish(asked: ToolRequest, said: Callable[[Told], None]) -> None:
         path = asked.folder / "octave0.png"
         path.write_bytes(picture())
         said(Told("progress", preview=str(path)))
@@ -87,7 +87,7 @@ def test_who_comes_back_hears_the_rest(running: Running, listening: str, gradual
             heard.append(next(told(answer.iter_lines()))[0])
         wish, running.engine.wish = running.engine.wish, None
 
-        def slow(asked: Run, said: Callable[[Told], None]) -> None:
+        def slow(asked: ToolRequest, said: Callable[[Told], None]) -> None:
             said(Told("progress", 0.1, "missed"))
             time.sleep(0.3)
             assert wish is not None
@@ -151,7 +151,7 @@ def test_pictures_on_the_way(running: Running, gradual: Callable[[int], str]) ->
     assert running.client.get(f"/v1/jobs/{job}/preview").status_code == 404
     wish = running.engine.wish
 
-    def held(asked: Run, said: Callable[[Told], None]) -> None:
+    def held(asked: ToolRequest, said: Callable[[Told], None]) -> None:
         (asked.folder / "octave0.png").write_bytes(picture())
         said(Told("progress", preview=str(asked.folder / "octave0.png")))
         while running.engine.wish is held:

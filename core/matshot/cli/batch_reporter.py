@@ -16,7 +16,7 @@ class BatchReporter(Reporter):
     """Shows a batch.
 
     Args:
-        as_json: one JSON object a line on standard output: ``cluster``, ``progress``, ``done``, ``skipped``,
+        as_json: one JSON object per line on standard output: ``cluster``, ``progress``, ``done``, ``skipped``,
             ``again``, ``failed``, ``summary``.
         quiet: nothing but errors.
         openjd: tell an Open Job Description session how far it is, in its own words.

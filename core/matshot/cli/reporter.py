@@ -26,7 +26,7 @@ class Reporter:
     """Shows progress, results and the summary of a batch.
 
     Args:
-        as_json: one JSON object a line on standard output: ``progress``, ``done``, ``failed``, ``summary``.
+        as_json: one JSON object per line on standard output: ``progress``, ``done``, ``failed``, ``summary``.
         quiet: nothing but errors.
     """
 

@@ -23,7 +23,7 @@ from .. import __version__
 from ..errors import Cancelled, MatshotError
 from ..files import atomic_write
 from ..tools.assets import check_folder
-from ..tools.run import Run
+from ..tools.job import ToolRequest
 from .contact_sheet import Shown, Thumbnails, write_sheets
 from .engine import Engine, Told
 from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped
@@ -148,8 +148,10 @@ def library_of(asked: Batch, table: Tool) -> Library:
         MatshotError: for parameters and inputs that the tool does not take.
     """
     table.check(asked.parameters)
-    if (asked.look is not None) != (asked.tool == "style"):
-        raise MatshotError("Style needs --look, whose look is taken over; no other tool does.")
+    if table.look is not None and asked.look is None:
+        raise MatshotError(f"{table.title} needs --look: an image or material folder whose look is applied.")
+    if table.look is None and asked.look is not None:
+        raise MatshotError(f"{table.title} does not take --look.")
     library = listed(
         asked.inputs, asked.output, table, look=asked.look, form=str(asked.parameters.get("format", "same")),
         kind=str(asked.parameters.get("kind", "auto")),
@@ -290,7 +292,7 @@ class _Work:
             )
             self._listener.cluster(self._engine.dashboard, len(self._engine.workers))
         self._doing[unit.key] = _Doing(unit, number, folder, stamps, time.monotonic())
-        run = Run(self._table.name, inputs, self._asked.parameters, folder)
+        run = ToolRequest(self._table.name, inputs, self._asked.parameters, folder)
         self._engine.submit(unit.key, run, self._noting(unit.key))
 
     def _noting(self, key: str) -> Callable[[Told], None]:

@@ -28,7 +28,7 @@ from .worker_task import PACE, Order, as_mapping, carried, leave
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
-    from ..tools.run import Run
+    from ..tools.job import ToolRequest
 
 #: Seconds between looks at the cluster while nothing is said.
 _TICK = 0.1
@@ -63,7 +63,7 @@ class Told:
         fraction: done, 0 to 1.
         stage: what is being done.
         preview: path of the latest picture, or empty.
-        results: of :meth:`matshot.tools.run.Made.told`.
+        results: of :meth:`matshot.tools.job.ToolOutput.as_json`.
         failures: sentences about files that failed while others did not.
         sentence: what went wrong.
         cause: technical detail of it, for the log.
@@ -84,7 +84,7 @@ class _Carried:
     """A run that has not ended."""
 
     key: str
-    asked: Run
+    asked: ToolRequest
     told: Callable[[Told], None]
     name: str = ""
     future: Future[None] | None = None
@@ -164,7 +164,7 @@ class Engine:
     ) -> None:
         self.close()
 
-    def submit(self, key: str, asked: Run, told: Callable[[Told], None]) -> None:
+    def submit(self, key: str, asked: ToolRequest, told: Callable[[Told], None]) -> None:
         """Have a run carried; returns at once.
 
         Args:
@@ -550,7 +550,7 @@ def _forget_names() -> None:
     key_split.cache_clear()
 
 
-def _wants_gpu(asked: Run) -> bool:
+def _wants_gpu(asked: ToolRequest) -> bool:
     """Whether a tool has networks that may run on a GPU."""
     return tool(asked.tool).has("device") and asked.parameters.get("device", "auto") != "cpu"
 

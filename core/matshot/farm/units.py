@@ -127,7 +127,7 @@ class _Finder:
         elif len(self.tool.inputs) == 2 and self.look is None:
             self._pairs(images, place)
         else:
-            sets, alone = udim_sets(images) if self.tool.name == "upscale" else ([], images)
+            sets, alone = udim_sets(images) if self.tool.works_on_files else ([], images)
             for one in sets:
                 self._set(one, place)
             for image in alone:
@@ -150,8 +150,8 @@ class _Finder:
         pictures = {one for one in images if one not in own and _is_picture_of(one, material)}
         more = nested or any(one not in own and one not in pictures for one in images)
         files = {one.relative_to(folder).as_posix(): one for one in own}
-        staged = more and self.tool.name == "upscale"
-        stem = name if self.tool.name == "upscale" else material.name
+        staged = more and self.tool.works_on_files
+        stem = name if self.tool.works_on_files else material.name
         self._add(f"{key}/", (str(folder),), files, at, name, stem, staged)
         return {*own, *pictures}
 

@@ -56,7 +56,7 @@ class Order:
         topic: that the engine listens to.
         version: of the engine's Matshot.
         tool: its name.
-        inputs: as :class:`~matshot.tools.run.Run` has them.
+        inputs: as :class:`~matshot.tools.job.ToolRequest` has them.
         parameters: likewise.
         folder: likewise; every attempt works in a folder of its own in it.
         output: likewise, empty for none.

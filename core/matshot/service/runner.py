@@ -16,8 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matshot_host.tools import tool
+
 from ..errors import MatshotError
-from ..tools.run import Run
+from ..tools.job import ToolRequest
 from .data_folder import DataFolder
 from .events import EventStreams
 from .inspector import Inspector
@@ -122,7 +124,7 @@ class Runner:
         with self._lock:
             self._progress[job.id] = JobProgress()
             self._keys[job.id] = key
-        request = Run(job.tool, inputs, dict(job.parameters), run_folder)
+        request = ToolRequest(job.tool, inputs, dict(job.parameters), run_folder)
         try:
             self._engine.submit(key, request, lambda event: self._inbox.put((job.id, attempt, event)))
         except (MatshotError, ValueError) as error:
@@ -256,7 +258,7 @@ class Runner:
             files = [dict(one) for one in self._inspector.material(path)["files"]]
         else:
             asset = self._store.asset(job.inputs[source]["asset"]) if source is not None else None
-            same = asset is not None and asset.kind == "image" and job.tool != "preview"
+            same = asset is not None and asset.kind == "image" and tool(job.tool).result != "picture"
             files = [{"name": path.name, "map": asset.files[0]["map"] if asset and same else "", **size}]
         for one in files:
             one["bytes"] = (path / one["name"] if result["kind"] == "material" else path).stat().st_size
