@@ -99,9 +99,9 @@ def measure(options: argparse.Namespace) -> report.Section:
         report.table(["what", "measured"], [[what, said] for what, said in constants.said]),
         f"\nThe engine and a scheduler with {_FARM} workers that only wait, on this machine's cores:\n",
         simulated,
-        f"\n{_LIBRARY} textures on {_FARM} GPU workers by these constants: what each part of the farm would be asked "
-        "for, against what there is. The GPU is taken for so many times as fast as one core of this machine; reading, "
-        "measuring, encoding and thumbnails stay on one core of the worker.\n",
+        f"\n{_LIBRARY} textures on {_FARM} GPU workers by these constants: the load on each part of the farm, "
+        "against its capacity. The GPU is assumed to be the given number of times as fast as one core of this machine; "
+        "reading, measuring, encoding and thumbnails stay on one core of the worker.\n",
         _paper(constants),
     ]
     return report.Section(NAME, "Batches over several workers", "\n".join(lines))
