@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 import matshot
 import matshot.api
+import matshot_host
 from matshot.cli.commands import app
 from matshot.image.writer import write_texture
 from matshot.shading.procedural import brick_material, wall_photographs
@@ -36,19 +37,12 @@ NOT_IN_PYTHON = {"multiply": {"count"}}
 #: What every function takes beside its tool's parameters.
 COMMON = {"output": None, "progress": None}
 
-#: Modules whose examples run.
+#: Modules whose docstrings hold examples.
 DOCUMENTED = [
-    "matshot",
-    "matshot.api",
-    "matshot.errors",
-    "matshot.image.reader",
-    "matshot.image.types",
-    "matshot.image.writer",
-    "matshot.material.folder",
-    "matshot.material.types",
-    "matshot.progress",
-    "matshot.shading.procedural",
-    "matshot_host.errors",
+    ".".join(file.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+    for package in (Path(matshot.__file__).parent, Path(matshot_host.__file__).parent)
+    for file in sorted(package.rglob("*.py"))
+    if ">>> " in file.read_text(encoding="utf-8") and "plugins" not in file.parts
 ]
 
 #: Values with which a function is quick.

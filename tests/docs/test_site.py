@@ -105,6 +105,7 @@ def test_markers_become_tables(hooks: ModuleType) -> None:
         ("docs/data.md", "CONTRIBUTING.md", "data.md"),
         ("docs/images/multiply.jpg", "BENCHMARKS.md", "images/multiply.jpg"),
         ("CHANGELOG.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+        ("examples/06_multiply.py", "CONTRIBUTING.md", "examples.md"),
         ("../BENCHMARKS.md#color-x4", "shortcomings.md", "BENCHMARKS.md#color-x4"),
         ("../design.md", "tools/upscale.md", "../design.md"),
         ("https://example.com/docs/", "CONTRIBUTING.md", "https://example.com/docs/"),

@@ -72,8 +72,8 @@ class Texture:
         >>> from matshot import Texture
         >>> gradient = np.linspace(0, 1, 8, dtype=np.float32).reshape(1, 8, 1).repeat(4, axis=0)
         >>> roughness = Texture(gradient, "data", wrap="y")
-        >>> roughness.width, roughness.height, roughness.alpha is None
-        (8, 4, True)
+        >>> roughness
+        <Texture 8 x 4, 1 channel, data, tiles on y>
     """
 
     pixels: Pixels
@@ -91,6 +91,13 @@ class Texture:
             raise unknown_choice("encoding", self.encoding, ENCODINGS)
         if self.wrap not in WRAPS:
             raise unknown_choice("wrap", self.wrap, WRAPS)
+
+    def __repr__(self) -> str:
+        """What it is, without its pixels."""
+        channels = self.pixels.shape[2]
+        count = f"{channels} channel{'s' if channels > 1 else ''}"
+        file = f", from {self.source.path.name}" if self.source else ""
+        return f"<Texture {self.width} x {self.height}, {count}, {self.encoding}, {tiling(self.wrap)}{file}>"
 
     @property
     def height(self) -> int:
@@ -115,3 +122,8 @@ class Texture:
     def with_pixels(self, pixels: Pixels) -> Texture:
         """The same texture with other pixels."""
         return replace(self, pixels=pixels)
+
+
+def tiling(wrap: Wrap) -> str:
+    """A wrap in words, such as ``tiles on x and y``."""
+    return "does not tile" if wrap == "none" else f"tiles on {' and '.join(wrap)}"

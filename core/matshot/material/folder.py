@@ -123,9 +123,8 @@ def load_material(folder: str | os.PathLike[str] | MaterialFolder, *, wrap: Wrap
         >>> import matshot
         >>> from matshot.shading.procedural import brick_material
         >>> folder = matshot.save_material(brick_material(64), "bricks")
-        >>> bricks = matshot.load_material(folder)
-        >>> bricks.name, bricks.wrap, sorted(bricks.maps)
-        ('bricks', 'xy', ['basecolor', 'height', 'normal', 'roughness'])
+        >>> matshot.load_material(folder)
+        <Material bricks, 64 x 64, tiles on x and y: basecolor, normal, roughness, height>
     """
     found = folder if isinstance(folder, MaterialFolder) else find_material(folder)
     if found is None:

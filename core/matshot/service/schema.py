@@ -44,13 +44,14 @@ def _property(parameter: Parameter) -> dict[str, Any]:
     schema.update(title=parameter.label, description=parameter.help)
     if parameter.choices:
         schema["enum"] = list(parameter.choices)
+        schema["x-labels"] = [parameter.choice_label(choice) for choice in parameter.choices]
     elif parameter.type is str:
         schema["maxLength"] = LONGEST_TEXT
     if parameter.form is not None:
         schema["pattern"] = (
             f"^(?:{parameter.form.pattern})$" if parameter.default else f"^(?:{parameter.form.pattern})?$"
         )
-    schema["x-advanced"] = parameter.advanced
+    schema.update({"x-advanced": parameter.advanced, "x-unit": parameter.unit, "x-placeholder": parameter.placeholder})
     return schema
 
 
