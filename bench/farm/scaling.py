@@ -35,7 +35,7 @@ from matshot.errors import MatshotError
 from matshot.farm import contact_sheet as contact
 from matshot.farm import engine as farm_engine
 from matshot.farm.batch import Batch, run_batch
-from matshot.farm.engine import Engine, Told
+from matshot.farm.engine import Engine, RunEvent
 from matshot.image.reader import image_size, read_texture
 from matshot.image.writer import write_texture
 from matshot.shading.procedural import brick_wall
@@ -70,13 +70,13 @@ class _Quiet:
     """Listens to a batch and says nothing."""
 
     def progress(self, fraction: float, stage: str) -> None:
-        """Told of the batch as a whole."""
+        """RunEvent of the batch as a whole."""
 
     def cluster(self, dashboard: str, workers: int) -> None:
-        """Told when there are workers."""
+        """RunEvent when there are workers."""
 
     def unit(self, state: str, key: str, told: Mapping[str, Any]) -> None:
-        """Told of each unit."""
+        """RunEvent of each unit."""
 
 
 def measure(options: argparse.Namespace) -> report.Section:
@@ -162,7 +162,7 @@ def _by_engine(engine: Engine, texture: Path, folder: Path, runs: int) -> None:
     left = threading.Semaphore(0)
     failures: list[str] = []
 
-    def told(what: Told) -> None:
+    def told(what: RunEvent) -> None:
         if what.kind in ("done", "failed", "cancelled"):
             failures.extend([what.sentence] if what.kind != "done" else [])
             left.release()
@@ -486,7 +486,7 @@ def _simulated() -> str:
         for seconds, count in _SIMULATED:
             left = threading.Semaphore(0)
 
-            def told(what: Told, left: threading.Semaphore = left) -> None:
+            def told(what: RunEvent, left: threading.Semaphore = left) -> None:
                 if what.kind == "done":
                     left.release()
                 assert what.kind != "failed", what
