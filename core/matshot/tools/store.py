@@ -183,7 +183,7 @@ def make_folder(folder: Path) -> None:
     """Make a folder that does not exist yet.
 
     Raises:
-        MatshotError: when it cannot be made.
+        MatshotError: when it cannot be created.
     """
     try:
         folder.mkdir(parents=True)
