@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import json
@@ -196,3 +197,9 @@ def test_every_example_is_on_its_page(hooks: ModuleType) -> None:
     for script in (ROOT / "examples").glob("[0-9]*.py"):
         assert f"](examples/{script.stem}.jpg)" in sections
         assert script.with_suffix(".sh").name in sections
+
+
+def test_pictures_are_drawn_by_what_exists() -> None:
+    """The script runs for minutes, so only what it imports and writes is checked."""
+    pictures = importlib.import_module("docs.pictures")
+    assert {"hero", "upscale", "oneshot", "twoshot", "tile", "style", "convert", "preview"} <= set(pictures.PICTURES)
