@@ -53,7 +53,7 @@ class Transfer:
     @property
     def limits(self) -> tuple[int, int]:
         """Numbers of rows and columns of the source at which a patch can begin."""
-        return begins(self.source_height, "y" in self.source_wrap), begins(self.source_width, "x" in self.source_wrap)
+        return start_count(self.source_height, "y" in self.source_wrap), start_count(self.source_width, "x" in self.source_wrap)
 
     def placed(self, down: NDArray[np.integer], right: NDArray[np.integer]) -> Transfer:
         """The same with patches from elsewhere; places beyond the source's limits come back into them."""
@@ -64,7 +64,7 @@ class Transfer:
 
     def apply(self, pixels: Pixels) -> Pixels:
         """The result's pixels, given any ``H x W x C`` of the source, weighted means where patches disagree."""
-        source = bordered(pixels, self.source_wrap)
+        source = with_border(pixels, self.source_wrap)
         result = np.empty((self.height, self.width, pixels.shape[2]), dtype=np.float32)
         for first, last in self.bands():
             start = first * self.strides[0]
@@ -82,7 +82,7 @@ class Transfer:
         """All pixels that some rows of patches cover, from the first row's upper to the last row's lower border.
 
         Args:
-            source: of :func:`bordered`.
+            source: of :func:`with_border`.
             first: row of the grid.
             last: row behind the last.
             deviation: of the patches' weights.
@@ -139,12 +139,12 @@ def empty_transfer(
     return Transfer(*size, wrap, *source_size, source_wrap, nowhere, nowhere, (strides[0], strides[1]))
 
 
-def begins(size: int, repeats: bool) -> int:
+def start_count(size: int, repeats: bool) -> int:
     """Number of places along an axis of a source at which a patch can begin."""
     return size if repeats else size - PATCH + 1
 
 
-def bordered(pixels: Pixels, wrap: Wrap) -> Pixels:
+def with_border(pixels: Pixels, wrap: Wrap) -> Pixels:
     """A source with its own beginning behind its end on axes that repeat, so that patches are whole everywhere."""
     border = ((0, PATCH - 1 if "y" in wrap else 0), (0, PATCH - 1 if "x" in wrap else 0), (0, 0))
     return np.ascontiguousarray(np.pad(pixels, border, mode="wrap"), dtype=np.float32)

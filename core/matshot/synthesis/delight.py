@@ -20,7 +20,7 @@ _BLACK = 1e-3
 _CLIMB = 2.0
 
 
-def evened_color(color: Pixels, axes: Wrap) -> Pixels:
+def delit_color(color: Pixels, axes: Wrap) -> Pixels:
     """Color without uneven light: divided by what its logarithm drifts by, as a parabola, along the axes.
 
     Light multiplies what it falls on, and a power of it multiplies what is displayed. Its channels are taken one by
@@ -42,7 +42,7 @@ def evened_color(color: Pixels, axes: Wrap) -> Pixels:
     return np.asarray(even * (color.mean(axis=(0, 1)) / np.maximum(even.mean(axis=(0, 1)), _BLACK)), dtype=np.float32)
 
 
-def leveled(values: Pixels, axes: Wrap) -> Pixels:
+def detrended(values: Pixels, axes: Wrap) -> Pixels:
     """Heights without a steady climb along the axes, which a surface that repeats cannot have.
 
     Args:

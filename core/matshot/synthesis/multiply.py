@@ -24,7 +24,7 @@ from ..material.types import MapKind, Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .correspondence import Transfer
-from .patches import matched, synthesized
+from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity
 
 Engine = Literal["auto", "patch", "neural"]
@@ -166,13 +166,13 @@ def _one(
             made = planes.material(picture, wrap)
         else:
             guide = _picture(material)
-            transfer = matched(
+            transfer = matching_transfer(
                 guide, picture, wrap=wrap, source_wrap=source_wrap, seed=seed, threads=threads,
                 progress=progress.part(0.9, 1),
             )  # fmt: skip
-            made = arranged(material, transfer)
+            made = rearranged_material(material, transfer)
     else:
-        transfer = synthesized(
+        transfer = synthesized_transfer(
             values,
             weights,
             *size,
@@ -185,13 +185,13 @@ def _one(
             progress=progress,
             shown=None if shown is None else lambda octave, number: shown(_octave(material, octave, number)),
         )
-        made = arranged(material, transfer)
+        made = rearranged_material(material, transfer)
     parameters: dict[str, Any] = {**asdict(options), "tool": "multiply", "size": [size[1], size[0]], "seed": seed}
     parameters |= {"count": 1, "engine": engine, "wrap": source_wrap, "notes": notes}
     return Material(made.maps, material.name, made.physical_size, material.height_scale, material.origin, parameters)
 
 
-def arranged(material: Material, transfer: Transfer) -> Material:
+def rearranged_material(material: Material, transfer: Transfer) -> Material:
     """A material whose every map is arranged by the same transfer; normals are unit vectors afterward."""
     maps: dict[MapKind, Texture] = {}
     for kind, texture in material.maps.items():
@@ -217,9 +217,9 @@ def _neural(
     progress: Progress,
     shown: Callable[[Texture], None] | None,
 ) -> Pixels:
-    from .neural import optimized
+    from .neural import optimized_texture
 
-    return optimized(
+    return optimized_texture(
         _picture(material),
         *size,
         wrap=wrap,

@@ -20,9 +20,9 @@ from ..inference.cards import Registry
 from ..inference.session import Device, usable_threads
 from ..progress import Progress
 from .correspondence import Transfer
-from .patches import enlarged, matched, synthesized
+from .patches import enlarged_transfer, matching_transfer, synthesized_transfer
 from .periodicity import Repetition, regularity
-from .texture_loss import Objectives, Wanted, with_features_of, with_patches_of
+from .texture_loss import Objectives, TargetStatistics, with_features_of, with_patches_of
 
 #: Shortest side of source and result, in pixels.
 SMALLEST = 16
@@ -35,7 +35,7 @@ _ITERATIONS, _STEPS, _LAST_STEPS = 8, 6, 16
 _NEAR_ENOUGH = 3e-4
 
 
-def optimized(
+def optimized_texture(
     source: Pixels,
     height: int,
     width: int,
@@ -93,9 +93,9 @@ def optimized(
         reached = sum(pixels[number + 1 :])
         part = whole.part(reached / sum(pixels), (reached + pixels[number]) / sum(pixels))
         example, repeats = octaves[number]
-        wanted = Wanted(objectives, example, repeats, random)
+        wanted = TargetStatistics(objectives, example, repeats, random)
         if transfer is None:
-            transfer = synthesized(
+            transfer = synthesized_transfer(
                 example,
                 (1.0, 1.0, 1.0),
                 *sizes[number],
@@ -109,13 +109,13 @@ def optimized(
             )
             picture = transfer.apply(example)
         else:
-            transfer = enlarged(transfer, sizes[number], example.shape[:2])
+            transfer = enlarged_transfer(transfer, sizes[number], example.shape[:2])
             picture = _with_low_frequencies(transfer.apply(example), picture)
         if number < max(1, count - 1):
             picture = with_features_of(objectives, wanted, picture, _ITERATIONS, random, progress=part.part(0.3, 0.5))
             picture = with_patches_of(objectives, wanted, picture, _STEPS, random, progress=part.part(0.5, 0.7))
         if number == 0:
-            picture = matched(
+            picture = matching_transfer(
                 example,
                 picture,
                 wrap="xy",
@@ -159,18 +159,18 @@ def _octaves(source: Pixels, wrap: Wrap, count: int) -> list[tuple[Pixels, Wrap]
     octaves = [(np.ascontiguousarray(source[:height, :width], dtype=np.float32), repeats)]
     for _ in range(count - 1):
         picture = octaves[-1][0]
-        octaves.append((halved(picture), repeats))
+        octaves.append((half_size(picture), repeats))
     return octaves
 
 
-def halved(picture: Pixels) -> Pixels:
+def half_size(picture: Pixels) -> Pixels:
     """Each pixel the mean of four; an odd side's last line is repeated."""
     even = np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), mode="edge")
     size = (even.shape[1] // 2, even.shape[0] // 2)
     return np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
-def doubled(picture: Pixels, height: int, width: int) -> Pixels:
+def double_size(picture: Pixels, height: int, width: int) -> Pixels:
     """A wrapping picture at twice its size or one less, by cubic interpolation."""
     margin = 4
     wide = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), mode="wrap")
@@ -181,4 +181,4 @@ def doubled(picture: Pixels, height: int, width: int) -> Pixels:
 def _with_low_frequencies(picture: Pixels, coarser: Pixels) -> Pixels:
     """A picture whose octave below is another one."""
     height, width = picture.shape[:2]
-    return picture + doubled(coarser - halved(picture), height, width)
+    return picture + double_size(coarser - half_size(picture), height, width)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from ..image.types import Wrap
-from .correspondence import PATCH, SOFT, Index, Transfer, begins, bordered
+from .correspondence import PATCH, SOFT, Index, Transfer, start_count, with_border
 from .periodicity import Repetition
 
 #: Periods from the first pixel to places along an axis, and whether there are any.
@@ -82,8 +82,8 @@ class Source:
             rng: chooses the patches that components are found from.
         """
         height, width = pixels.shape[:2]
-        whole = bordered(pixels, wrap)
-        rows, columns = begins(height, "y" in wrap), begins(width, "x" in wrap)
+        whole = with_border(pixels, wrap)
+        rows, columns = start_count(height, "y" in wrap), start_count(width, "x" in wrap)
         chosen = rng.integers(rows * columns, size=min(_SAMPLES, 4 * rows * columns))
         some = sliding_window_view(whole, (PATCH, PATCH), axis=(0, 1))[chosen // columns, chosen % columns]
         flat = some.reshape(len(chosen), -1).astype(np.float64)
@@ -152,7 +152,7 @@ def _wanted(transfer: Transfer, source: Source, axis: int) -> Cycles:
     return _cycles(np.arange(transfer.down.shape[axis]) * transfer.strides[axis], own)
 
 
-def fairly_matched(transfer: Transfer, target: Target, source: Source) -> Transfer:
+def balanced_matches(transfer: Transfer, target: Target, source: Source) -> Transfer:
     """Patches such that all of the source is in use alike: the transport plan's best entry of each row.
 
     All pairs of patches are compared, the prices settle on some of the rows.
@@ -177,7 +177,7 @@ def fairly_matched(transfer: Transfer, target: Target, source: Source) -> Transf
     return transfer.placed(*np.divmod(np.concatenate(parts).reshape(transfer.down.shape), transfer.limits[1]))
 
 
-def improved(
+def improved_matches(
     transfer: Transfer,
     target: Target,
     source: Source,
@@ -308,7 +308,7 @@ def _searched(
 
 
 @dataclass(frozen=True)
-class Voted:
+class VotedPicture:
     """The picture that patches themselves make: every pixel the mean of what they say."""
 
     source: Source
@@ -319,7 +319,7 @@ class Voted:
 
 
 @dataclass(frozen=True)
-class Given:
+class FixedPicture:
     """A picture that is given, whole, as ``H x W x C``."""
 
     pixels: Pixels
@@ -336,15 +336,15 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Repaired:
+class RepairedPicture:
     """A given picture outside a hole, and inside what the patches make."""
 
     source: Source
-    given: Given
-    hole: Given
+    given: FixedPicture
+    hole: FixedPicture
 
     def rows(self, transfer: Transfer, first: int, last: int) -> Pixels:
         """Pixels under some rows of patches."""
         inside = self.hole.rows(transfer, first, last) > 0
-        made, given = Voted(self.source).rows(transfer, first, last), self.given.rows(transfer, first, last)
+        made, given = VotedPicture(self.source).rows(transfer, first, last), self.given.rows(transfer, first, last)
         return np.asarray(np.where(inside, made, given), dtype=np.float32)

@@ -29,13 +29,13 @@ from ..image.color import Pixels
 from ..image.types import Wrap
 from ..progress import Progress
 from .correspondence import PATCH, STRIDE, Transfer, empty_transfer
-from .patch_search import Given, Repaired, Source, Voted, fairly_matched, improved, use_penalty
+from .patch_search import FixedPicture, RepairedPicture, Source, VotedPicture, balanced_matches, improved_matches, use_penalty
 from .periodicity import Repetition
 
 #: Repetitions of what has none.
 IRREGULAR = (Repetition(None, 0.0), Repetition(None, 0.0))
 #: Told after every octave: the field, and how many octaves are still to come.
-Shown = Callable[[Transfer, int], None]
+OctaveListener = Callable[[Transfer, int], None]
 
 #: Principal components of the planes that take part.
 _PLANES = 6
@@ -51,7 +51,7 @@ _ROUNDS = (3, 12)
 _PAIRS = 250_000_000
 
 
-def synthesized(
+def synthesized_transfer(
     planes: Pixels,
     weights: Sequence[float],
     height: int,
@@ -64,7 +64,7 @@ def synthesized(
     variety: float = 0.5,
     threads: int = 1,
     progress: Progress | None = None,
-    shown: Shown | None = None,
+    shown: OctaveListener | None = None,
 ) -> Transfer:
     """A texture like a given one, of any size.
 
@@ -103,16 +103,16 @@ def synthesized(
         transfer = source.in_step(transfer)
         for _ in rounds:
             if few:
-                transfer = fairly_matched(transfer, Voted(source), source)
+                transfer = balanced_matches(transfer, VotedPicture(source), source)
             else:
-                transfer = improved(transfer, Voted(source), source, use_penalty(transfer), rng, threads=threads)
+                transfer = improved_matches(transfer, VotedPicture(source), source, use_penalty(transfer), rng, threads=threads)
         if shown is not None:
             shown(transfer, number)
     assert transfer is not None  # there is at least one octave
     return transfer
 
 
-def matched(
+def matching_transfer(
     planes: Pixels,
     target: Pixels,
     *,
@@ -149,14 +149,14 @@ def matched(
         source = Source.of(octaves[number], source_wrap, IRREGULAR, rng)
         field = _field(source, (height, width), smaller[number], wrap)
         transfer = _scattered(field, source, 0.0, rng) if transfer is None else _finer(transfer, field)
-        given = Given(_resized(picture, field.height, field.width))
+        given = FixedPicture(_resized(picture, field.height, field.width))
         for _ in rounds:
-            transfer = improved(transfer, given, source, use_penalty(transfer), rng, threads=threads)
+            transfer = improved_matches(transfer, given, source, use_penalty(transfer), rng, threads=threads)
     assert transfer is not None  # there is at least one octave
     return transfer
 
 
-def enlarged(transfer: Transfer, size: tuple[int, int], source_size: tuple[int, int]) -> Transfer:
+def enlarged_transfer(transfer: Transfer, size: tuple[int, int], source_size: tuple[int, int]) -> Transfer:
     """The same arrangement of a larger source's patches.
 
     Args:
@@ -167,7 +167,7 @@ def enlarged(transfer: Transfer, size: tuple[int, int], source_size: tuple[int, 
     return _finer(transfer, empty_transfer(size, transfer.wrap, source_size, transfer.source_wrap))
 
 
-def refilled(
+def inpainted_planes(
     planes: Pixels,
     hole: NDArray[np.bool_],
     *,
@@ -220,12 +220,12 @@ def refilled(
         own = np.indices(touched.shape)
         begun = begun.placed(np.where(touched, begun.down, own[0]), np.where(touched, begun.right, own[1]))
         penalty = np.where(touched, np.float32(np.inf), np.float32(0)).ravel()
-        given = Given(octaves[number])
-        made = Repaired(source, given, Given(inside.astype(np.float32)))
+        given = FixedPicture(octaves[number])
+        made = RepairedPicture(source, given, FixedPicture(inside.astype(np.float32)))
         for turn in rounds:
             # What is there now is the first guess.
             target = given if transfer is None and turn == 0 else made
-            begun = improved(begun, target, source, penalty, rng, threads=threads, active=touched)
+            begun = improved_matches(begun, target, source, penalty, rng, threads=threads, active=touched)
         transfer = begun
     if transfer is None:
         raise MatshotError("There is too little outside the part that is to be filled anew to fill it from.")

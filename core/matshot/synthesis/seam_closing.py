@@ -10,7 +10,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from ..image.color import Pixels
-from .seams import contrast, joined, tone_step
+from .seams import contrast, best_joint, tone_step
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ def closed_by_overlap(planes: Pixels, overlap: int, weights: Array, *, closed: b
         weights: ``(C,)``, what a squared difference counts.
         closed: whether the rows repeat already.
     """
-    joint = joined(planes, planes, overlap, weights, closed=closed)
+    joint = best_joint(planes, planes, overlap, weights, closed=closed)
     result = np.concatenate([joint.band, planes[:, overlap:-overlap]], axis=1)
     misfit = np.zeros(result.shape[:2])
     _mark(misfit, joint.cut, joint.misfit)
@@ -85,8 +85,8 @@ def _with_strip(planes: Pixels, middle: int, side: int, weights: Array, *, close
     right = tone_step(planes[:, middle + half : middle + side], planes[:, half:side], against, closed=closed)
     share = ((np.arange(planes.shape[1]) - middle + side) / (2 * side)).clip(0, 1)[:, np.newaxis]
     strip = np.asarray(planes + left[:, np.newaxis] * (1 - share) + right[:, np.newaxis] * share, dtype=np.float32)
-    into = joined(planes, strip[:, middle - side :], side, weights, closed=closed)
-    out = joined(strip[:, : middle + side], planes, side, weights, closed=closed)
+    into = best_joint(planes, strip[:, middle - side :], side, weights, closed=closed)
+    out = best_joint(strip[:, : middle + side], planes, side, weights, closed=closed)
     result = np.concatenate([out.band, planes[:, side:-side], into.band], axis=1)
     misfit = np.zeros(result.shape[:2])
     _mark(misfit, out.cut, out.misfit)

@@ -76,7 +76,7 @@ def seamless(
             upright = result if letter == "x" else result.swapaxes(0, 1)
             closed = other in repeating
             upright = _leveled(upright, overlap, closed=closed)
-            merged = joined(upright, upright, overlap, importance, closed=closed).band
+            merged = best_joint(upright, upright, overlap, importance, closed=closed).band
             upright = np.concatenate([merged, upright[:, overlap:-overlap]], axis=1)
             result = upright if letter == "x" else upright.swapaxes(0, 1)
             repeating += letter
@@ -121,7 +121,7 @@ class Joint:
     misfit: Array
 
 
-def joined(before: Pixels, after: Pixels, overlap: int, weights: Array, *, closed: bool) -> Joint:
+def best_joint(before: Pixels, after: Pixels, overlap: int, weights: Array, *, closed: bool) -> Joint:
     """The band in which a piece passes into another, whose first columns lie on its last ones.
 
     Args:
@@ -184,7 +184,7 @@ def _surface(planes: Pixels, axes: Wrap) -> Surface:
     )
 
 
-def evenly_toned(planes: Pixels, overlap: int, *, closed: bool, inset: int = 0, deviations: float = 1.0) -> Pixels:
+def with_even_tone(planes: Pixels, overlap: int, *, closed: bool, inset: int = 0, deviations: float = 1.0) -> Pixels:
     """Planes whose last columns have the tone of the first ones; what they differ by is spread over all columns.
 
     Args:
@@ -243,7 +243,7 @@ def _leveled(planes: Pixels, overlap: int, *, closed: bool) -> Pixels:
     error = np.square(rest).sum(axis=(0, 1)) / (_BLOCKS**2 - 3) / spread
     climb *= _standing_out(climb, _ERRORS**2 * error)
     drift = (np.arange(columns) - (columns - 1) / 2)[:, np.newaxis] / blocks.shape[3] * climb
-    return evenly_toned(np.asarray(planes - drift, dtype=np.float32), overlap, closed=closed)
+    return with_even_tone(np.asarray(planes - drift, dtype=np.float32), overlap, closed=closed)
 
 
 def _blocks(planes: Pixels) -> Array:

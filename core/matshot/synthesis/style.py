@@ -25,10 +25,10 @@ from ..inference.session import Device, usable_threads
 from ..material.types import Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
-from .neural import SMALLEST, doubled, halved
-from .patches import matched
-from .style_maps import following
-from .texture_loss import Objectives, Wanted, with_features_of, with_patches_of
+from .neural import SMALLEST, double_size, half_size
+from .patches import matching_transfer
+from .style_maps import styled_maps
+from .texture_loss import Objectives, TargetStatistics, with_features_of, with_patches_of
 
 #: The shorter side at the coarsest octave is this or up to twice as much.
 _COARSEST = 64
@@ -78,7 +78,7 @@ def style(
 ) -> Material:
     """A material in the style of another's base color.
 
-    The base color takes the style, and the other maps follow: see :func:`~matshot.synthesis.style_maps.following`.
+    The base color takes the style, and the other maps follow: see :func:`~matshot.synthesis.style_maps.styled_maps`.
 
     Args:
         content: with a base color of at least ``SMALLEST`` pixels a side.
@@ -106,7 +106,7 @@ def style(
             start, goal = _in_gray(before), _with_luma_of(before, wanted)
         threads = chosen.threads or usable_threads()
         after = _styled(start, goal, (content.wrap, look.wrap), chosen, objectives, whole.part(0.0, 0.9, "style"))
-        transfer = matched(
+        transfer = matching_transfer(
             goal,
             after,
             wrap=content.wrap,
@@ -122,7 +122,7 @@ def style(
             # Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", 3.2.
             after = before + (luma(after) - luma(before))[..., np.newaxis]
         color = _with_displayed_color(content.maps["basecolor"], after.clip(0, 1))
-        followed = following(content.with_maps({**content.maps, "basecolor": color}), look, transfer, chosen.strength)
+        followed = styled_maps(content.with_maps({**content.maps, "basecolor": color}), look, transfer, chosen.strength)
         content, notes = followed.material, followed.notes
     whole(1.0, "style")
     parameters = {"tool": "style", **asdict(chosen), "look": look.name, "notes": list(notes)}
@@ -142,8 +142,8 @@ def _styled(
     wide, inner = _continued(content, wraps[0])
     contents, looks = [wide], [look]
     while min(contents[-1].shape[:2]) >= 2 * _COARSEST and min(looks[-1].shape[:2]) >= 2 * SMALLEST:
-        contents.append(halved(contents[-1]))
-        looks.append(halved(looks[-1]))
+        contents.append(half_size(contents[-1]))
+        looks.append(half_size(looks[-1]))
     weight = _CONTENT + _MORE_CONTENT * (1 - options.strength) ** 2
     pixels = [picture.shape[0] * picture.shape[1] for picture in contents]
     picture = contents[-1]
@@ -152,10 +152,10 @@ def _styled(
         part = progress.part(reached / sum(pixels), (reached + pixels[number]) / sum(pixels))
         octave = contents[number]
         if number < len(contents) - 1:
-            picture = doubled(picture, *octave.shape[:2])
+            picture = double_size(picture, *octave.shape[:2])
         # Halves of an odd side do not fit together where they wrap, so only the given picture's borders count.
         repeats = wraps[1] if number == 0 else "none"
-        wanted = Wanted(objectives, looks[number], repeats, random)
+        wanted = TargetStatistics(objectives, looks[number], repeats, random)
         picture = with_features_of(
             objectives,
             wanted,

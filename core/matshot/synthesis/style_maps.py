@@ -23,7 +23,7 @@ _OCCLUSION = 0
 
 
 @dataclass(frozen=True)
-class Followed:
+class StyledMaps:
     """What came of a material.
 
     Attributes:
@@ -35,7 +35,7 @@ class Followed:
     notes: tuple[str, ...]
 
 
-def following(content: Material, look: Material, transfer: Transfer, strength: float) -> Followed:
+def styled_maps(content: Material, look: Material, transfer: Transfer, strength: float) -> StyledMaps:
     """A material whose maps have followed its new base color.
 
     Roughness, gloss, metallic and specular become the look's by ``strength``; the look's slopes and heights are added
@@ -81,4 +81,4 @@ def following(content: Material, look: Material, transfer: Transfer, strength: f
             pixels[..., occluded] = own[..., occluded] * open_share
         maps[kind] = texture.with_pixels(np.ascontiguousarray(pixels, dtype=np.float32))
     notes = tuple(f"The {kind} map stayed as it was: {look.name} has none to follow." for kind in missing)
-    return Followed(replace(content, maps=maps, height_scale=scale), notes)
+    return StyledMaps(replace(content, maps=maps, height_scale=scale), notes)

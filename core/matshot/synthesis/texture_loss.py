@@ -103,7 +103,7 @@ class Objectives:
             raise MatshotError("There is too little memory for synthesis; allow more, or close other programs.")
 
 
-class Wanted:
+class TargetStatistics:
     """Statistics of a picture that others shall have.
 
     Args:
@@ -191,7 +191,7 @@ def autocorrelations(picture: Pixels, wrap: Wrap, reach: tuple[int, int]) -> Arr
 
 def with_patches_of(
     objectives: Objectives,
-    wanted: Wanted,
+    wanted: TargetStatistics,
     picture: Pixels,
     steps: int,
     random: Random,
@@ -247,7 +247,7 @@ def with_patches_of(
 
 def with_features_of(
     objectives: Objectives,
-    wanted: Wanted,
+    wanted: TargetStatistics,
     picture: Pixels,
     iterations: int,
     random: Random,

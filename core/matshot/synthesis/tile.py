@@ -20,11 +20,11 @@ from ..material.planes import Planes, normals_of_slopes, planes_of, slopes
 from ..material.types import MapKind, Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
-from .delight import evened_color, leveled
-from .patches import refilled
+from .delight import delit_color, detrended
+from .patches import inpainted_planes
 from .periodicity import Repetition, best_period_crop, regularity
 from .seam_closing import closed_by_overlap, closed_in_place
-from .seams import evenly_toned
+from .seams import with_even_tone
 
 Array = NDArray[np.float64]
 
@@ -169,7 +169,7 @@ def _tiled(
         if upright.shape[1] < uncut[letter] and options.size == "same" and _hides(upright):
             continue
         # What lies at the border itself is replaced.
-        toned = evenly_toned(upright, side, closed=rows_closed, inset=side, deviations=_OTHER_TONE)
+        toned = with_even_tone(upright, side, closed=rows_closed, inset=side, deviations=_OTHER_TONE)
         seen = np.abs(toned - upright).max(axis=(0, 1)) > _UNSEEN
         upright = np.where(seen, toned, upright)
         if options.size == "same":
@@ -187,7 +187,7 @@ def _tiled(
     hole = _visible(values, misfit, importance)
     if hole.any():
         notes.append(f"{100 * hole.mean():.1f} % of the pixels, where the cut stayed visible, are filled anew.")
-        values = refilled(
+        values = inpainted_planes(
             values,
             hole,
             weights=planes.weights,
@@ -310,15 +310,15 @@ def _evened(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Mate
         texture = maps[kind]
         color, alpha = texture.color, texture.pixels[..., texture.color.shape[2] :]
         if kind == "height":
-            even = leveled(color, axes)
+            even = detrended(color, axes)
         elif kind == "normal":
             even = _upright(color, axes)
         elif texture.encoding == "linear":
             displayed = srgb_from_linear(color)
-            found = evened_color(displayed, lit)
+            found = delit_color(displayed, lit)
             even = color if found is displayed else linear_from_srgb(found)
         else:
-            even = evened_color(color, lit)
+            even = delit_color(color, lit)
         if even is not color and not np.array_equal(even, color):
             notes.append(_TAKEN_OFF[kind])
             maps[kind] = texture.with_pixels(np.concatenate([even, alpha], axis=2))
@@ -331,7 +331,7 @@ def _is_lit(material: Material, axis: str) -> bool:
         return False
     texture = material.maps["basecolor"]
     color = srgb_from_linear(texture.color) if texture.encoding == "linear" else texture.color
-    return evened_color(color, _AXES[axis]) is not color
+    return delit_color(color, _AXES[axis]) is not color
 
 
 def _upright(normals: Pixels, axes: Wrap) -> Pixels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matshot.synthesis.correspondence import PATCH, begins, bordered, empty_transfer
+from matshot.synthesis.correspondence import PATCH, start_count, with_border, empty_transfer
 
 
 def picture(height=40, width=48, channels=3, seed=0):
@@ -72,9 +72,9 @@ def test_places_stay_inside_a_source_that_ends_and_go_round_one_that_repeats():
 
 def test_a_border_is_the_other_side():
     pixels = picture(10, 12)
-    assert bordered(pixels, "none").shape == (10, 12, 3)
-    whole = bordered(pixels, "xy")
+    assert with_border(pixels, "none").shape == (10, 12, 3)
+    whole = with_border(pixels, "xy")
     assert whole.shape == (10 + PATCH - 1, 12 + PATCH - 1, 3)
     np.testing.assert_array_equal(whole[10:, :12], pixels[: PATCH - 1])
-    assert begins(10, False) == 3
-    assert begins(10, True) == 10
+    assert start_count(10, False) == 3
+    assert start_count(10, True) == 10

@@ -9,7 +9,7 @@ import pytest
 
 from matshot.shading.procedural import noise
 from matshot.synthesis.correspondence import empty_transfer
-from matshot.synthesis.patch_search import Given, Source, Voted, fairly_matched, improved, use_penalty
+from matshot.synthesis.patch_search import FixedPicture, Source, VotedPicture, balanced_matches, improved_matches, use_penalty
 from matshot.synthesis.patches import IRREGULAR
 from matshot.synthesis.periodicity import Repetition
 
@@ -30,8 +30,8 @@ def described(pixels, wrap="none", repeats=IRREGULAR):
 
 
 def error(transfer, source, target):
-    made = Voted(source).rows(transfer, 0, len(transfer.down))
-    wanted = Given(target).rows(transfer, 0, len(transfer.down))
+    made = VotedPicture(source).rows(transfer, 0, len(transfer.down))
+    wanted = FixedPicture(target).rows(transfer, 0, len(transfer.down))
     return float(np.square(made - wanted).mean())
 
 
@@ -43,7 +43,7 @@ def test_a_picture_that_is_in_the_source_is_found():
     nothing = np.zeros(len(source.described), dtype=np.float32)
     rng = np.random.default_rng(5)
     for _ in range(8):
-        transfer = improved(transfer, Given(target), source, nothing, rng)
+        transfer = improved_matches(transfer, FixedPicture(target), source, nothing, rng)
     assert error(transfer, source, target) < 1e-3
 
 
@@ -56,7 +56,7 @@ def test_no_round_makes_matches_worse():
 
     def distance(transfer):
         windows = np.lib.stride_tricks.sliding_window_view(
-            Given(target).rows(transfer, 0, len(transfer.down)), (8, 8), (0, 1)
+            FixedPicture(target).rows(transfer, 0, len(transfer.down)), (8, 8), (0, 1)
         )
         wanted = windows[::2, ::2].reshape(-1, len(source.basis)) @ source.basis
         place = (transfer.down * transfer.limits[1] + transfer.right).ravel()
@@ -64,7 +64,7 @@ def test_no_round_makes_matches_worse():
 
     for _ in range(4):
         errors.append(distance(transfer))
-        transfer = improved(transfer, Given(target), source, nothing, rng)
+        transfer = improved_matches(transfer, FixedPicture(target), source, nothing, rng)
     assert all(after <= before for before, after in itertools.pairwise(errors))
     assert errors[-1] < 0.6 * errors[0]
 
@@ -76,7 +76,7 @@ def test_threads_do_not_change_the_result(monkeypatch):
     for threads in (1, 3):
         transfer, rng = scattered(source, (48, 48)), np.random.default_rng(5)
         for _ in range(2):
-            transfer = improved(transfer, Voted(source), source, use_penalty(transfer), rng, threads=threads)
+            transfer = improved_matches(transfer, VotedPicture(source), source, use_penalty(transfer), rng, threads=threads)
         found.append(transfer)
     np.testing.assert_array_equal(found[0].down, found[1].down)
     np.testing.assert_array_equal(found[0].right, found[1].right)
@@ -88,7 +88,7 @@ def test_only_active_patches_move():
     active = np.zeros(before.down.shape, dtype=bool)
     active[3:9, 5:11] = True
     nothing = np.zeros(len(source.described), dtype=np.float32)
-    after = improved(before, Given(texture(seed=9)), source, nothing, np.random.default_rng(0), active=active)
+    after = improved_matches(before, FixedPicture(texture(seed=9)), source, nothing, np.random.default_rng(0), active=active)
     np.testing.assert_array_equal(after.down[~active], before.down[~active])
     assert (after.down[active] != before.down[active]).mean() > 0.5
 
@@ -102,7 +102,7 @@ def test_forbidden_patches_are_left():
     transfer = transfer.placed(transfer.down, columns // 2 + transfer.right // 2)
     penalty = np.where(forbidden, np.float32(np.inf), np.float32(0)).ravel()
     for _ in range(3):
-        transfer = improved(transfer, Voted(source), source, penalty, np.random.default_rng(0))
+        transfer = improved_matches(transfer, VotedPicture(source), source, penalty, np.random.default_rng(0))
     assert not forbidden[transfer.down, transfer.right].any()
 
 
@@ -113,7 +113,7 @@ def test_all_of_the_source_is_in_use_alike():
     pixels -= pixels.mean(axis=(0, 1))
     source = described(pixels, "xy")
     transfer = scattered(source, (64, 64))
-    fair = fairly_matched(transfer, Given(texture(64, seed=2)), source)
+    fair = balanced_matches(transfer, FixedPicture(texture(64, seed=2)), source)
     share = (fair.right < 11).mean()
     assert share == pytest.approx(11 / 32, abs=0.08)
 
