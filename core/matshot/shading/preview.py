@@ -73,7 +73,7 @@ def preview(
 
     Args:
         material: with a base color. Maps that are larger than they are shown are averaged first.
-        size: pixels a side of the two large pictures, 128 to 4096.
+        size: pixels per side of the two large pictures, 128 to 4096.
         view: ``tiled`` for :func:`tiled_view` instead.
         progress: called with what is being drawn.
 
@@ -161,7 +161,7 @@ def variations_sheet(
     Args:
         materials: in the order they are shown, the source first.
         titles: one for each, or empty for the seeds that their makers recorded and, without one, their names.
-        size: pixels a side of each box, 128 to 4096.
+        size: pixels per side of each box, 128 to 4096.
         view: ``tiled`` shows each repeated three times on both axes.
         progress: called with what is being drawn.
 

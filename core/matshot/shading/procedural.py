@@ -39,7 +39,7 @@ def brick_wall(size: int = 512, seed: int = 0) -> dict[str, Texture]:
     """A square brick wall that wraps on both axes.
 
     Args:
-        size: pixels a side.
+        size: pixels per side.
         seed: of bricks and noise.
 
     Returns:
@@ -85,7 +85,7 @@ def brick_material(size: int = 512, seed: int = 0) -> Material:
     """The wall of :func:`brick_wall` as a material named ``bricks``.
 
     Args:
-        size: pixels a side.
+        size: pixels per side.
         seed: of bricks and noise.
 
     Example:
@@ -106,7 +106,7 @@ def wall_photographs(size: int = 512, seed: int = 0) -> tuple[Texture, Texture]:
     """A flash photograph of the brick wall and one in daylight, as a phone stores them.
 
     Args:
-        size: pixels a side, a multiple of 4.
+        size: pixels per side, a multiple of 4.
         seed: of the wall and of the sensor's noise.
 
     Returns:

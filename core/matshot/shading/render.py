@@ -228,7 +228,7 @@ def rendered_sphere(
 
     Args:
         surface: of any size; repeated on both axes.
-        size: pixels a side.
+        size: pixels per side.
         lights: whose light adds up.
         tiling: how often the maps repeat from the left edge of the sphere to the right.
         progress: called after each band of rows.

@@ -8,7 +8,7 @@ import pytest
 from matshot.errors import Cancelled, MatshotError
 from matshot.progress import Progress
 from matshot.shading.procedural import noise
-from matshot.synthesis.patches import enlarged_transfer, matching_transfer, inpainted_planes, synthesized_transfer
+from matshot.synthesis.patches import enlarged_transfer, inpainted_planes, matching_transfer, synthesized_transfer
 from matshot.synthesis.periodicity import regularity
 
 

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from matshot.synthesis import texture_loss as objective
-from matshot.synthesis.texture_loss import Objectives, TargetStatistics, autocorrelations, with_features_of, with_patches_of
+from matshot.synthesis.texture_loss import (
+    Objectives,
+    TargetStatistics,
+    autocorrelations,
+    with_features_of,
+    with_patches_of,
+)
 
 
 @pytest.fixture(scope="module")
