@@ -158,6 +158,8 @@ def site_link(link: str, source: PurePosixPath) -> str:
     """
     if "://" in link or link.startswith(("#", "mailto:")):
         return link
+    if source.name in ROOT_PAGES and link.startswith("examples/"):
+        return "examples.md"
     if source.name in ROOT_PAGES:
         return link.removeprefix("docs/")
     return link[3:] if link.startswith("../") and link[3:].split("#")[0] in ROOT_PAGES else link

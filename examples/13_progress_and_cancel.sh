@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Progress for machines: one JSON object a line. Ctrl-C cancels: the exit code is 130, and nothing half-written remains.
+# Progress for machines: one JSON object per line. Ctrl-C cancels: the exit code is 130, and nothing half-written remains.
 # Usage: bash examples/13_progress_and_cancel.sh [FOLDER]
 set -euo pipefail
 here="$(dirname "$0")"

@@ -35,7 +35,7 @@ from matshot.errors import MatshotError
 from matshot.farm import contact_sheet as contact
 from matshot.farm import engine as farm_engine
 from matshot.farm.batch import Batch, run_batch
-from matshot.farm.engine import Engine, Told
+from matshot.farm.engine import Engine, RunEvent
 from matshot.image.reader import image_size, read_texture
 from matshot.image.writer import write_texture
 from matshot.shading.procedural import brick_wall
@@ -70,13 +70,13 @@ class _Quiet:
     """Listens to a batch and says nothing."""
 
     def progress(self, fraction: float, stage: str) -> None:
-        """Told of the batch as a whole."""
+        """RunEvent of the batch as a whole."""
 
     def cluster(self, dashboard: str, workers: int) -> None:
-        """Told when there are workers."""
+        """RunEvent when there are workers."""
 
     def unit(self, state: str, key: str, told: Mapping[str, Any]) -> None:
-        """Told of each unit."""
+        """RunEvent of each unit."""
 
 
 def measure(options: argparse.Namespace) -> report.Section:
@@ -99,9 +99,9 @@ def measure(options: argparse.Namespace) -> report.Section:
         report.table(["what", "measured"], [[what, said] for what, said in constants.said]),
         f"\nThe engine and a scheduler with {_FARM} workers that only wait, on this machine's cores:\n",
         simulated,
-        f"\n{_LIBRARY} textures on {_FARM} GPU workers by these constants: what each part of the farm would be asked "
-        "for, against what there is. The GPU is taken for so many times as fast as one core of this machine; reading, "
-        "measuring, encoding and thumbnails stay on one core of the worker.\n",
+        f"\n{_LIBRARY} textures on {_FARM} GPU workers by these constants: the load on each part of the farm, "
+        "against its capacity. The GPU is assumed to be the given number of times as fast as one core of this machine; "
+        "reading, measuring, encoding and thumbnails stay on one core of the worker.\n",
         _paper(constants),
     ]
     return report.Section(NAME, "Batches over several workers", "\n".join(lines))
@@ -162,7 +162,7 @@ def _by_engine(engine: Engine, texture: Path, folder: Path, runs: int) -> None:
     left = threading.Semaphore(0)
     failures: list[str] = []
 
-    def told(what: Told) -> None:
+    def told(what: RunEvent) -> None:
         if what.kind in ("done", "failed", "cancelled"):
             failures.extend([what.sentence] if what.kind != "done" else [])
             left.release()
@@ -486,7 +486,7 @@ def _simulated() -> str:
         for seconds, count in _SIMULATED:
             left = threading.Semaphore(0)
 
-            def told(what: Told, left: threading.Semaphore = left) -> None:
+            def told(what: RunEvent, left: threading.Semaphore = left) -> None:
                 if what.kind == "done":
                     left.release()
                 assert what.kind != "failed", what

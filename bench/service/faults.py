@@ -98,8 +98,8 @@ def measure(options: argparse.Namespace) -> report.Section:
             rows.append([title, outcome.told, *counts, f"{outcome.seconds:.1f}", verdict])
     header = ["fault", "a client sees", "done", "failed with a sentence", "lost", "partial", "s until all ended", ""]
     wanted = (
-        "Wanted: none lost, none partial. What was killed is started again; the time includes that. The jobs that fail "
-        "on the full disk are those it has no room for; what is asked after room was made is done."
+        "Target: none lost, none partial. Whatever was killed is restarted, and the time includes that. Jobs that fail "
+        "on the full disk are those it has no room for; jobs submitted after space was freed succeed."
     )
     text = [
         report.conditions(report.command(NAME, options)),

@@ -105,8 +105,8 @@ def measure(options: argparse.Namespace) -> report.Section:
             "All clients at once, and all their jobs. One command: one `matshot upscale` for all files, alternating "
             "with the service, with one thread against one worker, and as it comes against as many workers as there "
             "are processors. Ratio: the service's throughput to that of one command, start included for neither; "
-            f"wanted is {_WANTED}. The smallest jobs show what the service itself costs: a job more is four requests, "
-            "five transactions on the disk and a run through the cluster."
+            f"the target is {_WANTED}. The smallest jobs show the cost of the service itself: each job needs four "
+            "requests, five transactions on the disk and a run through the cluster."
         )
         if not options.skip_slow:
             text.append(_memory(folder / "memory", options))

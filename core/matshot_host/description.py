@@ -105,7 +105,7 @@ def described_maps(description: Mapping[str, Any], folder: str) -> Dict[str, Map
     """The files that a checked description lists, by kind of map; they are not looked for.
 
     Raises:
-        MatshotError: for an unknown map, one without a file, or a color space that is not text.
+        MatshotError: for an unknown map, a map without a file, and a color space that is not text.
     """
     file = os.path.join(folder, DESCRIPTION)
     found = {}

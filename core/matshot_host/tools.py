@@ -247,8 +247,8 @@ class Input(NamedTuple):
         help: one sentence.
         kind: ``photo`` (an image file), ``material`` (a folder) or ``asset`` (an image file or a material folder).
         several: whether there may be more than one.
-        files: whether the tool works on files: it also takes ``name.<UDIM>.exr`` and folders of any images, and may be
-            told what each file holds.
+        files: whether the tool works on files: it also takes ``name.<UDIM>.exr`` and folders of any images, and its
+            caller may state what each file holds.
     """
 
     name: str

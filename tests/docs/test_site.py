@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import json
@@ -105,6 +106,7 @@ def test_markers_become_tables(hooks: ModuleType) -> None:
         ("docs/data.md", "CONTRIBUTING.md", "data.md"),
         ("docs/images/multiply.jpg", "BENCHMARKS.md", "images/multiply.jpg"),
         ("CHANGELOG.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+        ("examples/06_multiply.py", "CONTRIBUTING.md", "examples.md"),
         ("../BENCHMARKS.md#color-x4", "shortcomings.md", "BENCHMARKS.md#color-x4"),
         ("../design.md", "tools/upscale.md", "../design.md"),
         ("https://example.com/docs/", "CONTRIBUTING.md", "https://example.com/docs/"),
@@ -195,3 +197,9 @@ def test_every_example_is_on_its_page(hooks: ModuleType) -> None:
     for script in (ROOT / "examples").glob("[0-9]*.py"):
         assert f"](examples/{script.stem}.jpg)" in sections
         assert script.with_suffix(".sh").name in sections
+
+
+def test_pictures_are_drawn_by_what_exists() -> None:
+    """The script runs for minutes, so only what it imports and writes is checked."""
+    pictures = importlib.import_module("docs.pictures")
+    assert {"hero", "upscale", "oneshot", "twoshot", "tile", "style", "convert", "preview"} <= set(pictures.PICTURES)

@@ -17,7 +17,7 @@ pytest.importorskip("distributed")
 
 from bench.farm.clusters import DaskCluster, newest_worker, until, workers_below
 from matshot.errors import MatshotError
-from matshot.farm.engine import Engine, Told
+from matshot.farm.engine import Engine, RunEvent
 from matshot.image.reader import read_texture
 from matshot.tools.job import ToolRequest
 
@@ -29,17 +29,17 @@ class Heard:
     """What an engine told of one run."""
 
     def __init__(self) -> None:
-        self.all: list[Told] = []
+        self.all: list[RunEvent] = []
         self.threads: set[str] = set()
         self._ended = threading.Event()
 
-    def __call__(self, told: Told) -> None:
+    def __call__(self, told: RunEvent) -> None:
         self.all.append(told)
         self.threads.add(threading.current_thread().name)
         if told.kind in ENDS:
             self._ended.set()
 
-    def end(self, seconds: float = 180.0) -> Told:
+    def end(self, seconds: float = 180.0) -> RunEvent:
         assert self._ended.wait(seconds), self.all
         return self.all[-1]
 
@@ -164,7 +164,7 @@ def test_a_run_whose_dask_worker_dies_is_tried_again(cluster: DaskCluster, large
 def assert_tried_again(heard: Heard, folder: Path) -> None:
     assert heard.kinds().count("started") == 2
     assert heard.kinds().count("again") == 1
-    assert "tried again" in heard.all[heard.kinds().index("again")].sentence
+    assert "retried" in heard.all[heard.kinds().index("again")].sentence
     # Nothing of the first attempt is left beside the second's.
     assert len(list(folder.iterdir())) == 1
 
@@ -181,7 +181,7 @@ def test_a_run_that_has_every_process_killed_is_given_up(large: Path, wall: Path
             process.kill()
         told = heard.end()
         assert told.kind == "failed"
-        assert "died each of the 2 times" in told.sentence
+        assert "died in each of 2 attempts" in told.sentence
         after = Heard()
         engine.submit("after", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "after"), after)
         assert after.end().kind == "done"
@@ -193,7 +193,7 @@ def test_memory_is_bounded(large: Path, wall: Path, tmp_path: Path) -> None:
         engine.submit("large", ToolRequest("tile", [str(large)], {}, tmp_path / "job"), heard)
         told = heard.end()
         assert told.kind == "failed"
-        assert "64 MB of memory" in told.sentence
+        assert "limit of 64 MB" in told.sentence
         assert len(engine.workers) == 1
 
 
@@ -238,7 +238,7 @@ def test_a_key_is_one_run_at_a_time(engine: Engine, wall: Path, tmp_path: Path) 
 
 
 def test_a_listener_that_fails_does_not_stop_the_engine(engine: Engine, wall: Path, tmp_path: Path) -> None:
-    def broken(told: Told) -> None:
+    def broken(told: RunEvent) -> None:
         raise RuntimeError(told.kind)
 
     engine.submit("deaf", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "a"), broken)
@@ -310,7 +310,7 @@ def test_a_gpu_is_asked_for_where_there_is_one(cluster: DaskCluster, wall: Path,
         for number in range(3):
             heard, busy = Heard(), []
 
-            def listen(told: Told, heard: Heard = heard, busy: list[bool] = busy) -> None:
+            def listen(told: RunEvent, heard: Heard = heard, busy: list[bool] = busy) -> None:
                 if told.kind == "started":
                     busy.extend(gpu[one["address"]] for one in engine.workers if one["busy"])
                 heard(told)

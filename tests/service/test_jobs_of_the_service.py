@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from service_double import Running, material_zip, picture, sentence
 
-from matshot.farm.engine import Told
+from matshot.farm.engine import RunEvent
 from matshot.service.runner import MOST_ATTEMPTS
 from matshot.tools.job import ToolRequest
 from matshot.tools.run import run
@@ -270,7 +270,7 @@ def test_results_are_whole_or_not_there(running: Running) -> None:
     asset = running.send(picture())
     elsewhere = {"kind": "image", "path": "/etc/passwd", "preview": "", "width": 1, "height": 1, "wrap": "none"}
     for results in ((), ({**elsewhere, "source": "", "notes": []},)):
-        running.engine.wish = lambda _, told, results=results: told(Told("done", results=results))
+        running.engine.wish = lambda _, told, results=results: told(RunEvent("done", results=results))
         told = running.wait(running.upscale(asset))
         assert (told["state"], told["results"], told["zip"]) == ("failed", [], None)
 

@@ -69,7 +69,7 @@ def _kill_the_worker(served: Served, asset: str) -> None:
         worker.kill()
     told = served.wait(job)
     assert (told["state"], len(told["results"])) == ("done", 1)
-    assert "tried again" in told["log"][-1]["text"]
+    assert "retried" in told["log"][-1]["text"]
     assert served.wait(served.ask("upscale", asset, scale=2, method="bicubic"))["state"] == "done"
 
 

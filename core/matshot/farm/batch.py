@@ -25,7 +25,7 @@ from ..files import atomic_write
 from ..tools.assets import check_folder
 from ..tools.job import ToolRequest
 from .contact_sheet import Shown, Thumbnails, write_sheets
-from .engine import Engine, Told
+from .engine import Engine, RunEvent
 from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped
 from .placement import bring, check_places, placed, remove_stale, stage, still_there
 from .units import Library, Unit, listed, slice_of
@@ -100,13 +100,13 @@ class Listener(Protocol):
     """Whoever wants to know how a batch goes."""
 
     def progress(self, fraction: float, stage: str) -> None:
-        """Told of the batch as a whole."""
+        """RunEvent of the batch as a whole."""
 
     def cluster(self, dashboard: str, workers: int) -> None:
-        """Told when there are workers."""
+        """RunEvent when there are workers."""
 
     def unit(self, state: str, key: str, told: Mapping[str, Any]) -> None:
-        """Told of each unit: ``done``, ``skipped``, ``failed`` or ``again``."""
+        """RunEvent of each unit: ``done``, ``skipped``, ``failed`` or ``again``."""
 
 
 def run_batch(asked: Batch, listener: Listener) -> Outcome:
@@ -114,7 +114,7 @@ def run_batch(asked: Batch, listener: Listener) -> Outcome:
 
     Raises:
         MatshotError: when nothing can be done at all, or the disk is full.
-        Cancelled: on Ctrl-C and SIGTERM; what was done stays, and the same command goes on.
+        Cancelled: on Ctrl-C and SIGTERM; finished results stay, and rerunning resumes.
     """
     table = tool(asked.tool)
     check_folder(asked.output)
@@ -217,7 +217,7 @@ class _Work:
         self._thumbnails = Thumbnails(manifest.folder / "thumbnails", len(library.units))
         self._owners = {name: key for key, one in manifest.entries.items() for name in one.get("outputs", ())}
         self._outcome = Outcome(left_out=library.left_out)
-        self._inbox: queue.Queue[tuple[str, Told]] = queue.Queue()
+        self._inbox: queue.Queue[tuple[str, RunEvent]] = queue.Queue()
         self._doing: dict[str, _Doing] = {}
         self._engine: Engine | None = None
         self._looked, self._room = 0.0, 1
@@ -295,10 +295,10 @@ class _Work:
         run = ToolRequest(self._table.name, inputs, self._asked.parameters, folder)
         self._engine.submit(unit.key, run, self._noting(unit.key))
 
-    def _noting(self, key: str) -> Callable[[Told], None]:
+    def _noting(self, key: str) -> Callable[[RunEvent], None]:
         return lambda told: self._inbox.put((key, told))
 
-    def _take(self, key: str, told: Told) -> None:
+    def _take(self, key: str, told: RunEvent) -> None:
         doing = self._doing[key]
         if told.kind == "started":
             doing.began, doing.fraction = time.monotonic(), 0.0
@@ -315,7 +315,7 @@ class _Work:
                 self._fail(doing.unit, " ".join(told.failures) or told.sentence or "It was cancelled.", told.cause)
             shutil.rmtree(doing.folder, ignore_errors=True)
 
-    def _deliver(self, doing: _Doing, told: Told) -> None:
+    def _deliver(self, doing: _Doing, told: RunEvent) -> None:
         """Bring a unit's results to their place, and remember them."""
         unit, output, manifest = doing.unit, self._asked.output, self._manifest
         seconds = round(time.monotonic() - doing.began, 3)
@@ -355,7 +355,7 @@ class _Work:
         self._advance(unit.key)
         if shutil.disk_usage(self._asked.output).free < _FULL:
             raise MatshotError(
-                f"The disk of {self._asked.output} is full; make room, and run the same command again to go on.",
+                f"The disk of {self._asked.output} is full. Free some space and rerun to resume.",
                 sentence,
             )
 

@@ -65,7 +65,7 @@ def listed(inputs: Sequence[Path], output: Path, tool: Tool, *, look: Path | Non
     Args:
         inputs: folders, images, or ``name.<UDIM>.exr``. One folder is mirrored as it is, several by their names.
         output: folder, which is not looked into.
-        tool: that shall do it.
+        tool: that is to do it.
         look: second input of every unit, for tools that take one.
         form: file format that is wanted, or ``same``.
         kind: what maps hold; anything but ``auto`` makes a material's maps images of their own.

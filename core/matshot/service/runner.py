@@ -31,7 +31,7 @@ from .store import LIVE, JobRecord, Store, now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..farm.engine import Engine, Told
+    from ..farm.engine import Engine, RunEvent
 
 #: Seconds between attempts to write what a full disk refused.
 _RETRY = 1.0
@@ -71,7 +71,7 @@ class Runner:
         self._lock = threading.RLock()
         self._progress: dict[str, JobProgress] = {}
         self._keys: dict[str, str] = {}
-        self._inbox: queue.Queue[tuple[str, str, Told] | None] = queue.Queue()
+        self._inbox: queue.Queue[tuple[str, str, RunEvent] | None] = queue.Queue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._receive, name="matshot jobs", daemon=True)
 
@@ -177,7 +177,7 @@ class Runner:
             except Exception:
                 _log.exception("job %s", identifier)
 
-    def _handle(self, identifier: str, attempt: str, event: Told) -> None:
+    def _handle(self, identifier: str, attempt: str, event: RunEvent) -> None:
         folder = self._data.jobs / identifier / f"run-{attempt}"
         if event.kind == "started":
             job = self._store.job(identifier)
@@ -205,7 +205,7 @@ class Runner:
             cause = event.cause.replace(f"{self._data.path}/", "")
             self._end(identifier, state=event.kind, sentence=sentence, cause=cause, failures=list(event.failures))
 
-    def _advance(self, identifier: str, folder: Path, event: Told) -> None:
+    def _advance(self, identifier: str, folder: Path, event: RunEvent) -> None:
         with self._lock:
             progress = self._progress.setdefault(identifier, JobProgress())
             progress.fraction = max(progress.fraction, min(max(event.fraction, 0.0), 1.0))
@@ -219,7 +219,7 @@ class Runner:
         if pictured:
             self._events.publish(identifier, "preview", {"href": f"/v1/jobs/{identifier}/preview?n={current.pictures}"})
 
-    def _finish(self, identifier: str, folder: Path, event: Told) -> None:
+    def _finish(self, identifier: str, folder: Path, event: RunEvent) -> None:
         job = self._store.job(identifier)
         if job is None:
             return
@@ -234,7 +234,7 @@ class Runner:
             return
         self._end(identifier, state="done", results=results, failures=list(event.failures), bytes=size)
 
-    def _store_results(self, job: JobRecord, folder: Path, event: Told) -> tuple[list[dict[str, Any]], int]:
+    def _store_results(self, job: JobRecord, folder: Path, event: RunEvent) -> tuple[list[dict[str, Any]], int]:
         """Move results to where they are kept; what is known of them, and their bytes."""
         if not event.results:
             raise MatshotError("The tool produced no output.")

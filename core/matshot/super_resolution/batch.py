@@ -79,8 +79,8 @@ def upscale_all(
         output: file or folder.
         options: of the tool.
         files: how to read and store.
-        progress: called with ``(fraction, file)`` for the batch as a whole.
-        report: told of every file when it is done or has failed.
+        progress: called with ``(fraction, stage)`` for the batch as a whole.
+        report: called with every file when it is done or has failed.
 
     Raises:
         MatshotError: when an input does not exist, or there is nothing to do.
@@ -91,7 +91,8 @@ def upscale_all(
     maps: dict[Path, dict[MapKind, UpscaledFile]] = {}
     whole = Progress(progress)
     for index, task in enumerate(tasks):
-        part = whole.part(index / len(tasks), (index + 1) / len(tasks), task.source.name)
+        stage = f"Upscaling {index + 1} of {len(tasks)}" if len(tasks) > 1 else task.source.name
+        part = whole.part(index / len(tasks), (index + 1) / len(tasks), stage)
         part(0.0)
         try:
             made = upscale_file(

@@ -58,8 +58,8 @@ def convert(material: Material, options: ConvertOptions | None = None, *, progre
 
     Args:
         material: of any maps.
-        options: how it is wanted.
-        progress: told ``(fraction, stage)``; may raise ``Cancelled``.
+        options: see :class:`ConvertOptions`.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
 
     Returns:
         The material, whose ``parameters`` hold the options under ``converted`` beside how it was made.

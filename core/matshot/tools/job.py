@@ -77,7 +77,7 @@ class ToolOutput:
     Attributes:
         kind: ``image`` or ``material``.
         path: of the file, or the material's folder.
-        preview: picture of at most 512 pixels a side; None where none could be made.
+        preview: picture of at most 512 pixels per side; None where none could be made.
         width: in pixels.
         height: in pixels.
         wrap: axes on which it tiles.

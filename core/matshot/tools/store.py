@@ -183,12 +183,12 @@ def make_folder(folder: Path) -> None:
     """Make a folder that does not exist yet.
 
     Raises:
-        MatshotError: when it cannot be made.
+        MatshotError: when it cannot be created.
     """
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise MatshotError(f"The folder {folder} cannot be made: {os_reason(error)}.") from error
+        raise MatshotError(f"The folder {folder} cannot be created: {os_reason(error)}.") from error
 
 
 def moved_outputs(outputs: Sequence[ToolOutput], folder: Path) -> Iterator[ToolOutput]:
