@@ -94,7 +94,7 @@ def _checked_by(tool: Tool) -> Callable[[_Function], _Function]:
         @functools.wraps(function)
         def checking(*args: Any, **kwargs: Any) -> Any:
             values = {name: value for name, value in kwargs.items() if name in names}
-            if isinstance(size := values.get("size"), tuple):
+            if isinstance(size := values.get("size"), tuple) and len(size) == 2:
                 values["size"] = "x".join(map(str, size))
             return function(*args, **{**kwargs, **tool.check(values)})
 

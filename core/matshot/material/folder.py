@@ -178,6 +178,10 @@ def save_material(
         >>> sorted(file.name for file in folder.glob("*.tga"))
         ['basecolor.tga', 'height.tga', 'normal_dx.tga', 'roughness.tga']
     """
+    if not isinstance(material, Material):
+        raise TypeError(
+            f"save_material takes a Material, got a {type(material).__name__}; write_texture takes a Texture."
+        )
     folder = Path(folder)
     files = {kind: map_stem(kind, convention) + (suffix or _own_suffix(map_)) for kind, map_ in material.maps.items()}
     with staging_folder(folder) as aside:

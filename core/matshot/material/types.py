@@ -42,7 +42,7 @@ SCALARS = ("roughness", "metallic", "height", "ao", "anisotropy", "anisotropy_an
 _PACKED: tuple[tuple[MapKind, float], ...] = (("ao", 1.0), ("roughness", 0.5), ("metallic", 0.0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Material:
     """Maps of one surface: same size, same wrap, each pixel the same spot.
 
