@@ -1,11 +1,13 @@
-"""What the documentation site adds to the Markdown files: parameter tables, and pages from the repository root.
+"""What the documentation site adds to the Markdown files, so that pages cannot fall behind the code.
 
-``<!-- parameters: NAME -->`` in a page becomes the parameters of that tool as the tool table has them, and
-``<!-- models -->`` what the cards say of the models, so the pages cannot fall behind either.
+In a page, ``<!-- parameters: NAME -->`` becomes the parameters of that tool from the tool table, ``<!-- models -->``
+what the cards say of the models, and ``<!-- examples -->`` the files of examples/. Pages at the root of the repository
+are added to the site.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import tomllib
@@ -22,7 +24,7 @@ from matshot_host.tools import Parameter, tool  # noqa: E402
 ROOT_PAGES = ("BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 
 _MARKER = re.compile(r"^<!-- parameters: (\w+) -->$", re.MULTILINE)
-_MODELS = "<!-- models -->"
+_MODELS, _EXAMPLES = "<!-- models -->", "<!-- examples -->"
 #: A role of Sphinx as Markdown leaves it; docstrings have them for editors.
 _ROLE = re.compile(r":(?:class|func|meth|attr|data|mod):<code>(~?)([\w.]+)</code>")
 _LINK = re.compile(r"(!?\[[^\]]*\])\(([^)\s]+)\)")
@@ -99,12 +101,35 @@ def model_table() -> str:
     return "\n".join(lines)
 
 
+def example_sections() -> str:
+    """Every example as Markdown: what it shows, its picture, the command and the same in Python."""
+    titles = dict(re.findall(r"\*\*(\d\d) (.+?)\*\*", (ROOT / "examples" / "README.md").read_text(encoding="utf-8")))
+    sections = []
+    for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
+        code = script.read_text(encoding="utf-8")
+        about = ast.get_docstring(ast.parse(code)) or ""
+        number = script.stem.partition("_")[0]
+        title = f"## {number} {titles[number]}"
+        picture = f"![{about.splitlines()[0]}](examples/{script.stem}.jpg)"
+        command = script.with_suffix(".sh").read_text(encoding="utf-8")
+        tabs = (("Command", "sh", command), ("Python", "python", code))
+        parts = [f'=== "{label}"\n\n' + _indented(f"```{language}\n{text}```") for label, language, text in tabs]
+        sections.append("\n\n".join([title, about, picture, *parts]))
+    return "\n\n".join(sections)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" if line else line for line in text.split("\n"))
+
+
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages at the root of the repository."""
     from mkdocs.structure.files import File
 
     for name in ROOT_PAGES:
         files.append(File.generated(config, name, content=(ROOT / name).read_text(encoding="utf-8")))
+    for picture in sorted((ROOT / "examples" / "images").glob("*.jpg")):
+        files.append(File.generated(config, f"examples/{picture.name}", abs_src_path=str(picture)))
     return files
 
 
@@ -114,6 +139,8 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     markdown = _MARKER.sub(lambda match: parameter_tables(match[1]), markdown)
     if _MODELS in markdown:
         markdown = markdown.replace(_MODELS, model_table())
+    if _EXAMPLES in markdown:
+        markdown = markdown.replace(_EXAMPLES, example_sections())
     return _LINK.sub(lambda match: f"{match[1]}({site_link(match[2], source)})", markdown)
 
 
@@ -131,6 +158,8 @@ def site_link(link: str, source: PurePosixPath) -> str:
     """
     if "://" in link or link.startswith(("#", "mailto:")):
         return link
+    if source.name in ROOT_PAGES and link.startswith("examples/"):
+        return "examples.md"
     if source.name in ROOT_PAGES:
         return link.removeprefix("docs/")
     return link[3:] if link.startswith("../") and link[3:].split("#")[0] in ROOT_PAGES else link

@@ -51,11 +51,12 @@ AREAS: dict[str, tuple[str, ...]] = {
     "maya": ("plugins/maya/**/*.py",),
     "unreal": ("plugins/unreal/**/*.py", "plugins/unreal/**/*.uplugin"),
     "export": ("export/**/*.py", "export/**/*.toml", "core/matshot/models/*.toml"),
+    "examples": ("examples/*.md", "examples/*.py", "examples/*.sh"),
     "benchmarks": ("bench/**/*.py", "BENCHMARKS.md"),
 }
 
 #: Areas that do not pass yet. Remove an area as soon as it does; never add one.
-NOT_YET = frozenset(AREAS) - {"documentation", "benchmarks", "image", "material", "super-resolution", "maya", "service"}
+NOT_YET = {"synthesis", "capture", "export"}
 
 #: Words that are right in one file: British spellings that a file has to recognize.
 EXCEPTIONS = {"core/matshot/material/map_names.py": ("basecolour", "colour")}

@@ -35,11 +35,11 @@ from matshot.errors import MatshotError
 from matshot.farm import contact_sheet as contact
 from matshot.farm import engine as farm_engine
 from matshot.farm.batch import Batch, run_batch
-from matshot.farm.engine import Engine, Told
+from matshot.farm.engine import Engine, RunEvent
 from matshot.image.reader import image_size, read_texture
 from matshot.image.writer import write_texture
 from matshot.shading.procedural import brick_wall
-from matshot.tools.run import Run
+from matshot.tools.job import ToolRequest
 from matshot_host.jobs import Jobs
 from matshot_host.location import WorkerCommand
 
@@ -70,13 +70,13 @@ class _Quiet:
     """Listens to a batch and says nothing."""
 
     def progress(self, fraction: float, stage: str) -> None:
-        """Told of the batch as a whole."""
+        """RunEvent of the batch as a whole."""
 
     def cluster(self, dashboard: str, workers: int) -> None:
-        """Told when there are workers."""
+        """RunEvent when there are workers."""
 
     def unit(self, state: str, key: str, told: Mapping[str, Any]) -> None:
-        """Told of each unit."""
+        """RunEvent of each unit."""
 
 
 def measure(options: argparse.Namespace) -> report.Section:
@@ -99,9 +99,9 @@ def measure(options: argparse.Namespace) -> report.Section:
         report.table(["what", "measured"], [[what, said] for what, said in constants.said]),
         f"\nThe engine and a scheduler with {_FARM} workers that only wait, on this machine's cores:\n",
         simulated,
-        f"\n{_LIBRARY} textures on {_FARM} GPU workers by these constants: what each part of the farm would be asked "
-        "for, against what there is. The GPU is taken for so many times as fast as one core of this machine; reading, "
-        "measuring, encoding and thumbnails stay on one core of the worker.\n",
+        f"\n{_LIBRARY} textures on {_FARM} GPU workers by these constants: the load on each part of the farm, "
+        "against its capacity. The GPU is assumed to be the given number of times as fast as one core of this machine; "
+        "reading, measuring, encoding and thumbnails stay on one core of the worker.\n",
         _paper(constants),
     ]
     return report.Section(NAME, "Batches over several workers", "\n".join(lines))
@@ -162,14 +162,14 @@ def _by_engine(engine: Engine, texture: Path, folder: Path, runs: int) -> None:
     left = threading.Semaphore(0)
     failures: list[str] = []
 
-    def told(what: Told) -> None:
+    def told(what: RunEvent) -> None:
         if what.kind in ("done", "failed", "cancelled"):
             failures.extend([what.sentence] if what.kind != "done" else [])
             left.release()
 
     with tempfile.TemporaryDirectory(dir=folder) as place:
         for number in range(runs):
-            engine.submit(str(number), Run("upscale", [str(texture)], _WORK, Path(place) / str(number)), told)
+            engine.submit(str(number), ToolRequest("upscale", [str(texture)], _WORK, Path(place) / str(number)), told)
         for _ in range(runs):
             left.acquire()
     if failures:
@@ -421,7 +421,7 @@ def _by_engine_quickly(engine: Engine, library: Path, folder: Path, runs: int) -
     left = threading.Semaphore(0)
     with tempfile.TemporaryDirectory(dir=folder) as place:
         for number, source in enumerate(sorted(library.iterdir())[:runs]):
-            asked = Run("upscale", [str(source)], {"scale": 2, "method": "nearest"}, Path(place) / str(number))
+            asked = ToolRequest("upscale", [str(source)], {"scale": 2, "method": "nearest"}, Path(place) / str(number))
             engine.submit(str(number), asked, lambda told: left.release() if told.kind in ("done", "failed") else None)
         for _ in range(runs):
             left.acquire()
@@ -486,14 +486,14 @@ def _simulated() -> str:
         for seconds, count in _SIMULATED:
             left = threading.Semaphore(0)
 
-            def told(what: Told, left: threading.Semaphore = left) -> None:
+            def told(what: RunEvent, left: threading.Semaphore = left) -> None:
                 if what.kind == "done":
                     left.release()
                 assert what.kind != "failed", what
 
             cpu, began = time.process_time(), time.perf_counter()
             for number in range(count):
-                engine.submit(str(number), Run("upscale", ["x.png"], {"seconds": seconds}, Path("x")), told)
+                engine.submit(str(number), ToolRequest("upscale", ["x.png"], {"seconds": seconds}, Path("x")), told)
             for _ in range(count):
                 left.acquire()
             taken, cpu = time.perf_counter() - began, time.process_time() - cpu

@@ -26,7 +26,8 @@ from bench.farm.clusters import DaskCluster, newest_worker
 from bench.service.process import Served
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
-from matshot.tools.run import Run, run
+from matshot.tools.job import ToolRequest
+from matshot.tools.run import run
 
 NAME = "service.faults"
 
@@ -97,8 +98,8 @@ def measure(options: argparse.Namespace) -> report.Section:
             rows.append([title, outcome.told, *counts, f"{outcome.seconds:.1f}", verdict])
     header = ["fault", "a client sees", "done", "failed with a sentence", "lost", "partial", "s until all ended", ""]
     wanted = (
-        "Wanted: none lost, none partial. What was killed is started again; the time includes that. The jobs that fail "
-        "on the full disk are those it has no room for; what is asked after room was made is done."
+        "Target: none lost, none partial. Whatever was killed is restarted, and the time includes that. Jobs that fail "
+        "on the full disk are those it has no room for; jobs submitted after space was freed succeed."
     )
     text = [
         report.conditions(report.command(NAME, options)),
@@ -114,8 +115,8 @@ def _pictures(folder: Path, count: int) -> list[Picture]:
     for number in range(count):
         pixels = rng.random((_SIDE, _SIDE, 3), dtype=np.float32)
         file = write_texture(Texture(pixels), folder / f"picture{number}.png")
-        ran = run(Run("upscale", [str(file)], _PARAMETERS, folder / "expected" / str(number)))
-        made.append(Picture(file, ran.results[0].path.read_bytes()))
+        ran = run(ToolRequest("upscale", [str(file)], _PARAMETERS, folder / "expected" / str(number)))
+        made.append(Picture(file, ran.outputs[0].path.read_bytes()))
     return made
 
 

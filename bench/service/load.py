@@ -25,7 +25,8 @@ from bench.service.process import Served, ask, ended, send
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.inference.session import usable_threads
-from matshot.tools.run import Run, run
+from matshot.tools.job import ToolRequest
+from matshot.tools.run import run
 
 NAME = "service.load"
 
@@ -104,8 +105,8 @@ def measure(options: argparse.Namespace) -> report.Section:
             "All clients at once, and all their jobs. One command: one `matshot upscale` for all files, alternating "
             "with the service, with one thread against one worker, and as it comes against as many workers as there "
             "are processors. Ratio: the service's throughput to that of one command, start included for neither; "
-            f"wanted is {_WANTED}. The smallest jobs show what the service itself costs: a job more is four requests, "
-            "five transactions on the disk and a run through the cluster."
+            f"the target is {_WANTED}. The smallest jobs show the cost of the service itself: each job needs four "
+            "requests, five transactions on the disk and a run through the cluster."
         )
         if not options.skip_slow:
             text.append(_memory(folder / "memory", options))
@@ -158,11 +159,11 @@ def _pictures(folder: Path, side: int, count: int) -> list[Path]:
 
 def _reference(case: Case, files: Sequence[Path], folder: Path) -> tuple[list[bytes], float]:
     """What is to come of each picture, and the seconds that this takes in one process."""
-    run(Run("upscale", [str(files[0])], case.parameters, folder / "warm"))
+    run(ToolRequest("upscale", [str(files[0])], case.parameters, folder / "warm"))
     made, began = [], time.perf_counter()
     for number, file in enumerate(files):
-        ran = run(Run("upscale", [str(file)], case.parameters, folder / "plain" / str(number)))
-        made.append(ran.results[0].path)
+        ran = run(ToolRequest("upscale", [str(file)], case.parameters, folder / "plain" / str(number)))
+        made.append(ran.outputs[0].path)
     return [path.read_bytes() for path in made], time.perf_counter() - began
 
 

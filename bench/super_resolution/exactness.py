@@ -104,9 +104,9 @@ def measure(options: argparse.Namespace) -> report.Section:
             "### Memory",
             _memory(place) if not options.skip_slow else "Left out by `--skip-slow`.",
             "### Bad input",
-            "Run as `matshot upscale`. *Left over*: files that were not there before. A run passes with a sentence, an "
-            "exit status other than 0, no traceback and nothing left over, or, where marked *may work*, with a result "
-            "of the right size.",
+            "Run as `matshot upscale`. *Left over*: files that were not there before. A run passes if it prints one "
+            "sentence, exits with a status other than 0, shows no traceback and leaves nothing over. Runs marked *may "
+            "work* may produce an output of the right size instead.",
             _bad_input(place),
             *lines,
         ]

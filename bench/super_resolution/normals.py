@@ -84,7 +84,7 @@ def measure(options: argparse.Namespace) -> report.Section:
         report.conditions(report.command(NAME, options), ["ncnn", *{peer.package: None for peer in peers.PEERS_X4}]),
         f"{len(labels)} held-out normal maps, whole, shrunk by antialiased bicubic (wrapped where they wrap) to 8 bit "
         f"and enlarged x{SCALE}. Mean angle to the truth in degrees, and in brackets its ratio to wrapped bicubic's. "
-        "Every result is made unit first; the peers get the map as a color image, surrounded by itself.",
+        "Every result is normalized first; peers receive the map as a color image, padded with its own wrap.",
         report.table(["map", *errors], rows),
         *lines,
     ]

@@ -57,8 +57,8 @@ def measure(options: argparse.Namespace) -> report.Section:
         rows = [_row(place, case) for case in _cases(place) if not (options.skip_slow and case.works)]
     text = [
         report.conditions(report.command(NAME, options)),
-        "A row is ok when what cannot work ends with exit status 1, a sentence, no traceback and nothing left over, "
-        "and what can work gives what one would expect.",
+        "A row is ok if invalid input ends with exit status 1, one sentence, no traceback and nothing left over, and "
+        "valid input gives the expected output.",
         report.table(header, rows, words=("left over", "says")),
     ]
     return report.Section(NAME, "Bad textures", "\n\n".join(text))

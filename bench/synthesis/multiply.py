@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace) -> report.Section:
         f"From the middle of each held-out base color, averaged to {_SMALL} x {_SMALL} px, a texture of the same size. "
         "*SWD*: sliced Wasserstein distance of 7 x 7 patches of images in [0, 1], times 1000, lower is better; GPDM's "
         f"own figures, of images in [-1, 1], are twice these. *s*: seconds of one run with {report.THREADS} threads, "
-        "and those of all processors together, which a busy machine does not lengthen much. "
+        "and in brackets the CPU seconds, which depend little on the load of the machine. "
         "*Quilting*: Efros and Freeman 2001, blocks of 36. GPDM: texture synthesis with the settings of its command "
         "line; neither peer's result tiles. *Source*: the source's left half against its right half, which says how "
         "far apart two pieces of the same texture are.",

@@ -49,7 +49,7 @@ class Run:
 
     Attributes:
         seconds: of the tool, without starting Python.
-        peak: most resident memory of the process in bytes; 0 where the system does not tell.
+        peak: peak resident memory of the process in bytes; 0 where the system does not tell.
         before: the same before the tool began: Python, libraries and the source.
         said: why there is no result.
     """
@@ -67,9 +67,9 @@ def measure(options: argparse.Namespace) -> report.Section:
     runs = {case: _run(case) for case in (Case("patch", side) for side in sides)}
     text = [
         report.conditions(report.command(NAME, options)),
-        f"A brick wall of {_SOURCE} px, made from numbers; results tile. {report.THREADS} threads; seconds of the tool "
-        "without starting Python. *Memory*: most resident memory of the process, with Python and libraries; *beside "
-        "the result*: what is left of it when these, the source and the result itself are taken off.",
+        f"A brick wall of {_SOURCE} px, generated; outputs tile. {report.THREADS} threads; seconds of the tool without "
+        "starting Python. *Memory*: peak resident memory of the process, including Python and libraries; *beside the "
+        "result*: what remains after subtracting these, the source and the result itself.",
         "### Engine `patch`, base color",
         _growth(runs),
         "### 1024 px, tileable",

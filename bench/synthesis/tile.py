@@ -72,13 +72,13 @@ def measure(options: argparse.Namespace) -> report.Section:
             )
     text = [
         report.conditions(report.command(NAME, options)),
-        "`tile` as it comes, on material folders. *Seam*: mean absolute step across the wrap edge in parts of the mean "
-        "step inside, x and y; *inside*: standard deviation of the same figure between columns or rows inside. "
-        "*Changed*: part of the result's pixels that are not in its largest connected piece of the source's base "
+        "`tile` with its defaults, on material folders. *Seam*: mean absolute step across the wrap edge in parts of "
+        "the mean step inside, x and y; *inside*: standard deviation of the same figure between columns or rows "
+        "inside. *Changed*: share of the output's pixels outside its largest connected piece of the source's base "
         "color; what is cut off is not counted.",
         report.table(header, rows, words=("tileable", "farthest map")),
         f"{synthesis_measures.seam_summary(edges, _SEAM)} Of nearly tileable textures at most {max(changes):.0%} "
-        f"changed, wanted is {_CHANGED:.0%}.",
+        f"changed; the target is {_CHANGED:.0%}.",
     ]
     return report.Section(NAME, "Seamless tiles", "\n\n".join(text))
 

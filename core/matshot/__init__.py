@@ -7,9 +7,8 @@ Example:
     >>> import matshot
     >>> from matshot.shading.procedural import brick_wall
     >>> wall = brick_wall(64)["basecolor"]
-    >>> larger = matshot.upscale(wall, scale=2)
-    >>> larger.width, larger.height, larger.wrap
-    (128, 128, 'xy')
+    >>> matshot.upscale(wall, scale=2)
+    <Texture 128 x 128, 3 channels, srgb, tiles on x and y>
 
 Importing the package is cheap: what a name needs is loaded when the name is first used.
 """

@@ -94,7 +94,7 @@ def _checked_by(tool: Tool) -> Callable[[_Function], _Function]:
         @functools.wraps(function)
         def checking(*args: Any, **kwargs: Any) -> Any:
             values = {name: value for name, value in kwargs.items() if name in names}
-            if isinstance(size := values.get("size"), tuple):
+            if isinstance(size := values.get("size"), tuple) and len(size) == 2:
                 values["size"] = "x".join(map(str, size))
             return function(*args, **{**kwargs, **tool.check(values)})
 
@@ -161,15 +161,14 @@ def upscale(
         >>> import matshot
         >>> from matshot.shading.procedural import brick_material
         >>> bricks = brick_material(32)
-        >>> larger = matshot.upscale(bricks, scale=2, look="detail")
-        >>> larger.width, larger.height, sorted(larger.maps)
-        (64, 64, ['basecolor', 'height', 'normal', 'roughness'])
+        >>> matshot.upscale(bricks, scale=2, look="detail")
+        <Material bricks, 64 x 64, tiles on x and y: basecolor, normal, roughness, height>
 
         From file to file:
 
         >>> wall = matshot.write_texture(bricks.maps["basecolor"], "wall.png")
-        >>> matshot.upscale(wall, scale=2, output="wall_2x.png").width
-        64
+        >>> matshot.upscale(wall, scale=2, output="wall_2x.png")
+        <Texture 64 x 64, 3 channels, srgb, tiles on x and y, from wall.png>
     """
     from .super_resolution import UpscaleOptions
     from .super_resolution import upscale as upscaled
@@ -228,7 +227,7 @@ def oneshot(
         photograph: an image file, or a texture that was read from one, whose EXIF counts as well.
         light: how it was lit: ``flash`` at the lens, or ``even``, which also suits textures without other maps.
         refine: whether the lit maps are made to match the photograph's texture, which takes a minute longer.
-        seamless: axes on which the maps are made to tile.
+        seamless: axes on which to make the maps tileable.
         wrap: axes on which an evenly lit texture tiles already; ``auto`` measures it.
         fov: field of view in degrees across the longer side; 0 for EXIF's, else 60.
         size: longer side in pixels at which the photograph is worked on; 0 keeps it, up to 2048.
@@ -257,9 +256,8 @@ def oneshot(
         >>> import matshot
         >>> from matshot.shading.procedural import wall_photographs
         >>> flash, _ = wall_photographs(64)
-        >>> material = matshot.oneshot(flash, fov=60)
-        >>> material.width, material.maps["normal"].encoding
-        (64, 'normal')
+        >>> matshot.oneshot(flash, fov=60)
+        <Material photograph, 64 x 64, does not tile: basecolor, normal, roughness, metallic, height, ao>
     """
     from .capture.oneshot import OneShotOptions
     from .capture.oneshot import oneshot as captured
@@ -314,7 +312,7 @@ def twoshot(
         ambient: likewise, taken without flash from nearly the same place.
         full: whether the maps cover the whole photograph instead of a tile.
         tile: column and row of the tile's center in the photograph; negative to have it chosen.
-        seamless: axes on which the tile is made to tile.
+        seamless: axes on which to make the tile repeat.
         fov: field of view in degrees across the longer side; 0 for EXIF's, else 60.
         size: longer side in pixels at which the photographs are worked on; 0 keeps it, up to 2048.
         width: meters that the longer side shows; 0 for unknown.
@@ -394,7 +392,7 @@ def multiply(
     ``[matshot.multiply(wall, seed=seed) for seed in range(8)]``.
 
     Args:
-        source: an image file, a material folder, a texture or a material; at least 8 pixels a side.
+        source: an image file, a material folder, a texture or a material; at least 8 pixels per side.
         size: width and height of the result in pixels, as ``(1024, 512)`` or ``"1024x512"``; empty for twice the
             source's.
         seed: the same seed always gives the same result.
@@ -423,9 +421,8 @@ def multiply(
         >>> import matshot
         >>> from matshot.shading.procedural import brick_material
         >>> bricks = brick_material(32)
-        >>> more = matshot.multiply(bricks, size=(48, 32), tileable=True, seed=1)
-        >>> more.width, more.height, more.wrap
-        (48, 32, 'xy')
+        >>> matshot.multiply(bricks, size=(48, 32), tileable=True, seed=1)
+        <Material bricks, 48 x 32, tiles on x and y: basecolor, normal, roughness, height>
 
         Several at once:
 
@@ -475,7 +472,7 @@ def tile(
     """The texture or material made seamless, changing as little of it as possible.
 
     Args:
-        source: an image file, a material folder, a texture or a material; at least 16 pixels a side.
+        source: an image file, a material folder, a texture or a material; at least 16 pixels per side.
         axes: axes to make tileable: ``x`` (columns), ``y`` (rows) or both.
         size: ``same`` keeps the size, unless whole repeats require a crop; ``crop`` lays opposite borders over each
             other and loses the band.
@@ -565,9 +562,8 @@ def style(
         >>> import matshot
         >>> from matshot.shading.procedural import brick_wall
         >>> wall, rust = brick_wall(64, seed=1)["basecolor"], brick_wall(64, seed=2)["basecolor"]
-        >>> styled = matshot.style(wall, rust, strength=0.5)
-        >>> styled.width, styled.height, styled.wrap
-        (64, 64, 'xy')
+        >>> matshot.style(wall, rust, strength=0.5)
+        <Texture 64 x 64, 3 channels, srgb, tiles on x and y>
     """
     from .synthesis.style import StyleOptions
     from .synthesis.style import style as styled
@@ -621,9 +617,8 @@ def convert(
     Example:
         >>> import matshot
         >>> from matshot.shading.procedural import brick_material
-        >>> packed = matshot.convert(brick_material(64), pack="orm", size=32, normal="dx", output="bricks_unreal")
-        >>> packed.width, sorted(packed.maps)
-        (32, ['basecolor', 'height', 'normal', 'orm'])
+        >>> matshot.convert(brick_material(64), pack="orm", size=32, normal="dx", output="bricks_unreal")
+        <Material bricks, 32 x 32, tiles on x and y: basecolor, normal, orm, height>
     """
     from .tools.convert import ConvertOptions, save_converted
     from .tools.convert import convert as converted
@@ -805,7 +800,7 @@ def _place(output: PathLike | None, source: Source, asset: Asset, suffix: str = 
         if source.source is None:
             return _image_file(place)
         source = source.source.path
-    (found,) = targets(source, place, asset, [""])
+    (found,) = targets(source, place, image=asset.image)
     return found.with_suffix(suffix) if suffix and found != place else found
 
 

@@ -29,5 +29,10 @@ class ToolOptions:
         for name, value in self.table.check(self.table.accepted(self._values())).items():
             object.__setattr__(self, name, value)
 
+    @classmethod
+    def has(cls, name: str) -> bool:
+        """Whether an option of that name is among the fields."""
+        return any(field.name == name for field in fields(cls))  # type: ignore[arg-type]
+
     def _values(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]

@@ -1,9 +1,10 @@
 """The worker process: JSON-RPC 2.0 over standard input and output, one message per line.
 
 Requests: ``initialize`` ({host, version, protocol, pid, folder}), ``tools/list``, ``run`` (see
-:class:`~matshot.tools.run.Run`), ``doctor``, ``shutdown``; notification ``cancel`` ({job}: the request's id). Told
-meanwhile: ``progress`` ({job, fraction, stage, preview}) and ``log`` ({level, text}). Failures that can be foreseen are
-errors whose message is a sentence for the artist; ``data`` has ``cause``, and ``cancelled`` where that is the reason.
+:class:`~matshot.tools.job.ToolRequest`), ``doctor``, ``shutdown``; notification ``cancel`` ({job}: the request's id).
+The worker sends ``progress`` ({job, fraction, stage, preview}) and ``log`` ({level, text}). Failures that can be
+foreseen are errors whose message is a sentence for the artist; ``data`` has ``cause``, and ``cancelled`` where that is
+the reason.
 
 Jobs run one after the other in a thread, so a cancel is heard while one runs. When standard input ends, the host is
 gone: the job is given up, the host's job folder is removed, and the process ends.
@@ -24,30 +25,36 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from matshot_host import __version__
 from matshot_host.client import PROTOCOL
-from matshot_host.tools import TOOLS
+from matshot_host.errors import quoted
+from matshot_host.tools import TOOLS, Tool
 
 from .errors import Cancelled, MatshotError
 from .progress import CancelSwitch
 
-if TYPE_CHECKING:
-    from .tools.run import Run
-
-#: JSON-RPC's own codes, and ours.
-_PARSE, _INVALID, _NO_METHOD, _NO_PARAMETERS, _FAILED, _CANCELLED = -32700, -32600, -32601, -32602, -32000, -32001
-#: Seconds between progress messages, and that a job has to give up when the host is gone.
-_PACE, _PATIENCE = 0.05, 2.0
-#: How much lower the worker's priority is than its host's, which is drawing for somebody.
+# Error codes of JSON-RPC.
+_PARSE = -32700
+_INVALID = -32600
+_NO_METHOD = -32601
+_NO_PARAMETERS = -32602
+# Error codes of Matshot.
+_FAILED = -32000
+_CANCELLED = -32001
+#: Seconds between progress messages.
+_PACE = 0.05
+#: Seconds that a job has to stop when the host is gone.
+_PATIENCE = 2.0
+#: How much lower the worker's priority is than that of its host, which is drawing for somebody.
 _NICER = 5
 
 _log = logging.getLogger("matshot.worker")
 
 
 class _Refused(Exception):
-    """A request that makes no sense."""
+    """A message that is no valid request."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -74,32 +81,32 @@ class Worker:
         """Answer until ``shutdown``, or until standard input ends."""
         self._thread.start()
         for line in self._requests:
-            if line.strip() and not self._heard(line):
+            if line.strip() and not self._handle(line):
                 break
         else:
             self._abandon()
 
-    def _heard(self, line: bytes) -> bool:
-        """Take one message; False after ``shutdown``."""
+    def _handle(self, line: bytes) -> bool:
+        """Handle one message; False after ``shutdown``."""
         number: object = None
         try:
             try:
                 message = json.loads(line)
             except ValueError as error:
-                raise _Refused(_PARSE, "This is not JSON.") from error
+                raise _Refused(_PARSE, "The message is not JSON.") from error
             if not isinstance(message, dict) or not isinstance(message.get("method"), str):
-                raise _Refused(_INVALID, "This is not a request.")
-            number, told = message.get("id"), message.get("params") or {}
-            if not isinstance(told, dict):
-                raise _Refused(_NO_PARAMETERS, "Parameters are given by name.")
-            return self._asked(message["method"], number, told)
+                raise _Refused(_INVALID, "The message is not a request.")
+            number, parameters = message.get("id"), message.get("params") or {}
+            if not isinstance(parameters, dict):
+                raise _Refused(_NO_PARAMETERS, "Parameters must be given by name.")
+            return self._dispatch(message["method"], number, parameters)
         except _Refused as refusal:
             self._fail(number, refusal.code, str(refusal))
         return True
 
-    def _asked(self, method: str, number: object, told: Mapping[str, Any]) -> bool:
+    def _dispatch(self, method: str, number: object, parameters: Mapping[str, Any]) -> bool:
         if method == "initialize":
-            folder = told.get("folder")
+            folder = parameters.get("folder")
             self._folder = Path(folder) if folder else None
             self._answer(
                 number,
@@ -108,15 +115,15 @@ class Worker:
                     "python": sys.executable, "python_version": platform.python_version(),
                 },
             )  # fmt: skip
-            self._jobs.put((None, _warmed))
+            self._jobs.put((None, _preload))
         elif method == "tools/list":
-            self._answer(number, {"tools": [_described(tool.name) for tool in TOOLS]})
+            self._answer(number, {"tools": [_tool_json(table) for table in TOOLS]})
         elif method == "run":
-            self._queue(number, lambda: self._run(number, told))
+            self._queue(number, lambda: self._run(number, parameters))
         elif method == "doctor":
-            self._queue(number, _examined)
+            self._queue(number, _diagnosis)
         elif method == "cancel":
-            switch = self._switches.get(told.get("job"))
+            switch = self._switches.get(parameters.get("job"))
             if switch is not None:
                 switch.cancel()
             if number is not None:
@@ -127,12 +134,12 @@ class Worker:
                 self._answer(number, {})
             return False
         else:
-            raise _Refused(_NO_METHOD, f"There is no method {method!r}.")
+            raise _Refused(_NO_METHOD, f"Unknown method {quoted(method)}.")
         return True
 
     def _queue(self, number: object, job: Callable[[], dict[str, Any]]) -> None:
         if number is None:
-            raise _Refused(_INVALID, "A job needs an id, by which it can be cancelled.")
+            raise _Refused(_INVALID, "A job needs an id.")
         self._switches[number] = CancelSwitch()
         self._jobs.put((number, job))
 
@@ -151,34 +158,35 @@ class Worker:
             except MatshotError as error:
                 self._fail(number, _FAILED, error.sentence, error.cause)
             except MemoryError:
-                sentence = "There is not enough memory; set a bound on it, or close other programs."
+                sentence = "Out of memory. Set a memory limit, or close other programs."
                 self._fail(number, _FAILED, sentence)
             except Exception as error:
                 _log.exception("a job failed")
-                sentence = f"Something went wrong inside Matshot ({type(error).__name__}); its log says more."
+                sentence = f"Internal error in Matshot ({type(error).__name__}); the log has the details."
                 self._fail(number, _FAILED, sentence, traceback.format_exc())
             finally:
                 self._switches.pop(number, None)
 
-    def _run(self, number: object, told: Mapping[str, Any]) -> dict[str, Any]:
+    def _run(self, number: object, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        from .tools.job import ToolRequest
         from .tools.run import run
 
         switch = self._switches[number]
-        said, shown = 0.0, ("", -1.0)
+        last_time, last = 0.0, ("", -1.0)
 
         def progress(fraction: float, stage: str) -> None:
-            nonlocal said, shown
+            nonlocal last_time, last
             switch(fraction, stage)
             now = time.monotonic()
-            if now - said >= _PACE and shown != (stage, fraction):
-                said, shown = now, (stage, fraction)
-                self._tell("progress", job=number, fraction=round(fraction, 4), stage=stage)
+            if now - last_time >= _PACE and last != (stage, fraction):
+                last_time, last = now, (stage, fraction)
+                self._notify("progress", job=number, fraction=round(fraction, 4), stage=stage)
 
-        def pictured(path: Path) -> None:
-            self._tell("progress", job=number, preview=str(path))
+        def on_preview(path: Path) -> None:
+            self._notify("progress", job=number, preview=str(path))
 
-        ran = run(_as_run(told), progress=progress, pictured=pictured)
-        return {"results": [made.told() for made in ran.results], "failures": list(ran.failures)}
+        result = run(ToolRequest.from_json(parameters), progress=progress, on_preview=on_preview)
+        return result.as_json()
 
     def _answer(self, number: object, result: Mapping[str, Any]) -> None:
         self._send({"jsonrpc": "2.0", "id": number, "result": result})
@@ -187,8 +195,8 @@ class Worker:
         data = {"cause": cause, "cancelled": cancelled}
         self._send({"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message, "data": data}})
 
-    def _tell(self, method: str, **told: object) -> None:
-        self._send({"jsonrpc": "2.0", "method": method, "params": told})
+    def _notify(self, method: str, **parameters: object) -> None:
+        self._send({"jsonrpc": "2.0", "method": method, "params": parameters})
 
     def _send(self, message: Mapping[str, Any]) -> None:
         # A host that is gone reads nothing; the end of standard input ends this process.
@@ -209,39 +217,22 @@ class Worker:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _as_run(told: Mapping[str, Any]) -> Run:
-    from .tools.run import Run
-
-    shapes = {"tool": str, "inputs": list, "parameters": dict, "folder": str, "output": str, "form": dict}
-    given = {"parameters": {}, "output": "", "form": {}, **told}
-    for name, kind in shapes.items():
-        if not isinstance(given.get(name), kind):
-            raise MatshotError(f"The host's request has no {name} that makes sense.", repr(told))
-    output = Path(given["output"]) if given["output"] else None
-    return Run(
-        given["tool"], given["inputs"], given["parameters"], Path(given["folder"]), output, given["form"]
-    )  # fmt: skip
-
-
-def _described(name: str) -> dict[str, Any]:
+def _tool_json(table: Tool) -> dict[str, Any]:
     """A tool of the table, as JSON."""
-    from matshot_host.tools import tool
-
-    found = tool(name)
     parameters = [
         {**parameter._asdict(), "type": getattr(parameter.type, "__name__", str(parameter.type))}
-        for parameter in found.parameters
+        for parameter in table.parameters
     ]
-    return {**found._asdict(), "parameters": parameters, "inputs": [one._asdict() for one in found.inputs]}
+    return {**table._asdict(), "parameters": parameters, "inputs": [one._asdict() for one in table.inputs]}
 
 
-def _examined() -> dict[str, Any]:
+def _diagnosis() -> dict[str, Any]:
     from .hosts.doctor import diagnosis
 
     return {"findings": [vars(finding) for finding in diagnosis()]}
 
 
-def _warmed() -> dict[str, Any]:
+def _preload() -> dict[str, Any]:
     """Load what nearly every tool needs, while the artist still looks at the dialog."""
     from .tools import assets  # noqa: F401
 

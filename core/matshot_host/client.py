@@ -18,7 +18,7 @@ from typing import Any, Deque, Dict, Mapping, NamedTuple, Optional
 from . import __version__
 from .location import WorkerCommand
 
-#: Of what is said between client and worker; both have to have the same.
+#: Version of the messages between client and worker; both must have the same.
 PROTOCOL = 1
 
 #: Last lines of the worker's standard error that are kept for the log.
@@ -28,7 +28,7 @@ _PATIENCE = 1.0
 
 
 class Event(NamedTuple):
-    """Something the worker said, or what became of it.
+    """A message of the worker, or its end.
 
     Attributes:
         kind: ``ready`` (data: what ``initialize`` answered), ``progress`` (``fraction``, ``stage``, ``preview``),
@@ -139,7 +139,7 @@ class WorkerClient:
 
     def _write(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
-        # Closing flushes, which fails once the worker is gone; its end is told by the reading thread.
+        # Closing flushes, which fails once the worker is gone; the reading thread reports its end.
         with contextlib.suppress(OSError, ValueError):
             while True:
                 line = self._lines.get()
@@ -161,8 +161,8 @@ class WorkerClient:
             message = json.loads(line.decode("utf-8"))
             method, number = message.get("method"), int(message.get("id") or 0)
             if method is not None:
-                told = message.get("params") or {}
-                self.events.put(Event(str(method), int(told.get("job") or 0), told))
+                parameters = message.get("params") or {}
+                self.events.put(Event(str(method), int(parameters.get("job") or 0), parameters))
                 return
             if number == self._initialize and "result" in message:
                 self.ready = True
@@ -172,12 +172,12 @@ class WorkerClient:
             else:
                 error = message.get("error") or {}
                 more = error.get("data") or {}
-                told = {
-                    "sentence": str(error.get("message") or "The worker failed without a word."),
+                failure = {
+                    "sentence": str(error.get("message") or "The worker failed without an error message."),
                     "cause": str(more.get("cause") or ""),
                     "cancelled": bool(more.get("cancelled")),
                 }
-                self.events.put(Event("error", number, told))
+                self.events.put(Event("error", number, failure))
         except (ValueError, AttributeError, TypeError):
             # A library that printed past the protocol; it may explain what follows.
             self._stderr.append(line.decode("utf-8", "replace").rstrip())

@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any, Dict, Mapping, NamedTuple
 
-from .errors import MatshotError
+from .errors import MatshotError, unknown_choice
 
 DESCRIPTION = "material.json"
 #: The MaterialX document beside it, and the picture of a material that its folder may hold.
@@ -35,7 +35,7 @@ MAP_LABELS: Dict[str, str] = {
 }
 
 _WRAPS = ("none", "x", "y", "xy")
-#: Suffixes of files that hold linear colours unless somebody says otherwise.
+#: Suffixes of files that hold linear colors unless somebody says otherwise.
 _FLOAT_SUFFIXES = (".exr", ".hdr")
 
 
@@ -45,7 +45,7 @@ class MapFile(NamedTuple):
     Attributes:
         path: absolute; may hold ``<UDIM>``.
         convention: of a normal map's green channel: ``gl`` (+Y up) or ``dx`` (+Y down).
-        colorspace: how the file stores colours: ``srgb``, ``linear`` or an OCIO name; empty where that is not said.
+        colorspace: how the file stores colors: ``srgb``, ``linear`` or an OCIO name; empty where that is not said.
         signed: whether normals are stored in [-1, 1] instead of [0, 1].
     """
 
@@ -98,27 +98,27 @@ def check_description(description: Mapping[str, Any], folder: str) -> None:
     }
     for key, fine in sound.items():
         if not fine:
-            raise MatshotError(f"{file} has a {key} that makes no sense: {description[key]!r}.")
+            raise MatshotError(f"{file} has an invalid {key}: {description[key]!r}.")
 
 
 def described_maps(description: Mapping[str, Any], folder: str) -> Dict[str, MapFile]:
     """The files that a checked description lists, by kind of map; they are not looked for.
 
     Raises:
-        MatshotError: for a map that is none, without a file, or with a colour space that is no name.
+        MatshotError: for an unknown map, a map without a file, and a color space that is not text.
     """
     file = os.path.join(folder, DESCRIPTION)
     found = {}
     for kind, said in description.get("maps", {}).items():
         if kind not in MAP_LABELS:
-            raise MatshotError(f"There is no map {kind!r}; there are {', '.join(MAP_LABELS)}.")
+            raise unknown_choice("map", kind, MAP_LABELS)
         if not isinstance(said, dict) or not isinstance(said.get("file"), str) or not said["file"]:
             raise MatshotError(f"{file} does not say which file holds the {kind} map.")
         path = os.path.abspath(os.path.join(folder, said["file"]))
         convention = "dx" if said.get("convention") == "dx" else "gl"
         colorspace = said.get("colorspace", "")
         if not isinstance(colorspace, str):
-            raise MatshotError(f"{file} has a colorspace of the {kind} map that makes no sense: {colorspace!r}.")
+            raise MatshotError(f"{file} has an invalid colorspace for the {kind} map: {colorspace!r}.")
         found[kind] = MapFile(path, convention, colorspace, said.get("signed") is True)
     return found
 
@@ -136,12 +136,12 @@ def check_files(maps: Mapping[str, MapFile], folder: str) -> None:
 
 
 def usual_colorspace(path: str) -> str:
-    """How most files of this format store colours: ``srgb`` or ``linear``."""
+    """How most files of this format store colors: ``srgb`` or ``linear``."""
     return "linear" if os.path.splitext(path)[1].lower() in _FLOAT_SUFFIXES else "srgb"
 
 
 def is_length(value: Any) -> bool:
-    """Whether it is a number of metres, or of repetitions: positive and finite."""
+    """Whether it is a number of meters, or of repetitions: positive and finite."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
 
 

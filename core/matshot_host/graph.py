@@ -46,8 +46,8 @@ class Image(NamedTuple):
     Attributes:
         name: of the node; the kind of map it is.
         file: absolute path; may hold ``<UDIM>``.
-        encoding: ``srgb`` (colour encoded for display), ``linear`` (scene-linear Rec. 709) or ``data`` (no colour).
-        colorspace: OCIO name where the colours are in a space of their own, else empty. A host without it takes
+        encoding: ``srgb`` (color encoded for display), ``linear`` (scene-linear Rec. 709) or ``data`` (no color).
+        colorspace: OCIO name where the colors are in a space of their own, else empty. A host without it takes
             ``encoding`` instead.
         wrap: axes on which it repeats: ``none``, ``x``, ``y`` or ``xy``.
         label: what artists call it.
@@ -151,7 +151,7 @@ class Displacement(NamedTuple):
 
     Attributes:
         source: name of the node with the height.
-        scale: metres for one unit of height, None where that is not known.
+        scale: meters for one unit of height, None where that is not known.
         level: the height that stays where the surface was.
     """
 
@@ -181,7 +181,7 @@ class MaterialGraph(NamedTuple):
         displacement: None without a height map.
         occlusion: name of the node with ambient occlusion, or empty. No surface takes it.
         mapping: of all images.
-        physical_size: metres that one repetition spans in u and v, None where that is not known.
+        physical_size: meters that one repetition spans in u and v, None where that is not known.
     """
 
     name: str

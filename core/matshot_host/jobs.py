@@ -36,7 +36,7 @@ class Result(NamedTuple):
     Attributes:
         kind: ``image`` or ``material``.
         path: file, or folder of the material.
-        preview: picture of at most 512 pixels a side, or empty.
+        preview: picture of at most 512 pixels per side, or empty.
         width: of the maps, in pixels.
         height: of the maps, in pixels.
         wrap: axes on which it repeats: ``none``, ``x``, ``y``, ``xy``.
@@ -131,12 +131,12 @@ class Job:
     def status(self) -> str:
         """One line about it: ``Upscale wall.png: 65 %, tiles``."""
         if self.state == "running" and self.cancelling:
-            told = "cancelling"
+            state = "cancelling"
         elif self.state == "running":
-            told = f"{100 * self.fraction:.0f} %" + (f", {self.stage}" if self.stage else "")
+            state = f"{100 * self.fraction:.0f} %" + (f", {self.stage}" if self.stage else "")
         else:
-            told = self.error or self.state
-        return f"{self.title}: {told}"
+            state = self.error or self.state
+        return f"{self.title}: {state}"
 
 
 class Jobs:
@@ -144,7 +144,7 @@ class Jobs:
 
     Args:
         host: name and version of the program this runs in.
-        command: how to start a worker; asked whenever one is started, so that changed preferences count. May raise
+        command: how to start a worker; called whenever one is started, so that changed preferences count. May raise
             :class:`MatshotError`, which then is the job's error.
     """
 
@@ -194,9 +194,9 @@ class Jobs:
                 instead, where the host knows what a map holds, and may have ``<UDIM>`` in their name.
             parameters: of the tool; what is left out has its default.
             output: folder for the results, which get free names there; empty leaves them in the job's folder.
-            form: parameters of ``convert`` in which materials are wanted.
+            form: parameters of ``convert`` with which materials are written.
         """
-        told = {
+        request = {
             "tool": job.tool,
             "inputs": [dict(one) if isinstance(one, Mapping) else str(one) for one in inputs],
             "parameters": dict(parameters),
@@ -204,7 +204,7 @@ class Jobs:
             "output": output,
             "form": dict(form or {}),
         }
-        self._queue(job, "run", told)
+        self._queue(job, "run", request)
 
     def doctor(self) -> Job:
         """Look at what the worker stands on; the answer is in the job's ``findings``.
@@ -236,7 +236,7 @@ class Jobs:
             self._watch.start()
 
     def poll(self) -> List[Job]:
-        """Take in what the worker said, and start the next job if none runs; the jobs that changed since last time."""
+        """Take in the events of the worker and start the next job; the jobs that changed since the last call."""
         client = self._client
         while client is not None and client is self._client:
             try:
@@ -291,13 +291,13 @@ class Jobs:
         """Process id of the worker, 0 for none."""
         return self._client.pid if self._client is not None else 0
 
-    def _queue(self, job: Job, method: str, told: Dict[str, Any]) -> None:
+    def _queue(self, job: Job, method: str, parameters: Dict[str, Any]) -> None:
         job.state = "waiting"
         self._changed.add(job)
-        self._waiting.append((job, method, told))
+        self._waiting.append((job, method, parameters))
 
     def _start_next(self) -> None:
-        job, method, told = self._waiting.pop(0)
+        job, method, parameters = self._waiting.pop(0)
         try:
             command = self._command()
             if self._client is not None and self._client.command != command:
@@ -310,7 +310,7 @@ class Jobs:
         self._running = job
         job.state, job.stage = "running", "" if self._client.ready else "starting"
         self._changed.add(job)
-        self._request = self._client.request(method, told)
+        self._request = self._client.request(method, parameters)
 
     def _retire(self) -> None:
         """Let a worker end that the preferences no longer want, without waiting for it."""
@@ -332,7 +332,7 @@ class Jobs:
             job.preview = str(event.data.get("preview") or job.preview)
             self._changed.add(job)
         elif event.kind == "result":
-            job.results = [_result(told) for told in event.data.get("results", [])]
+            job.results = [_result(one) for one in event.data.get("results", [])]
             job.failures = [str(sentence) for sentence in event.data.get("failures", [])]
             job.findings = list(event.data.get("findings", []))
             job.fraction = 1.0
@@ -343,33 +343,33 @@ class Jobs:
         elif event.kind == "error":
             self._end(job, "failed", event.data["sentence"], event.data["cause"])
 
-    def _ready(self, told: Dict[str, Any]) -> None:
-        if told.get("protocol") != PROTOCOL and self._running is not None:
+    def _ready(self, worker: Dict[str, Any]) -> None:
+        if worker.get("protocol") != PROTOCOL and self._running is not None:
             self._end(
                 self._running,
                 "failed",
-                f"This plug-in is of Matshot {__version__}, the worker is of {told.get('version', 'another version')}; "
-                "install both anew from one version.",
+                f"The plug-in is Matshot {__version__}, but the worker is {worker.get('version', 'another version')}. "
+                "Reinstall both from the same version.",
             )
             self._retire()
 
-    def _lost(self, told: Dict[str, Any]) -> None:
+    def _lost(self, end: Dict[str, Any]) -> None:
         client, job = self._client, self._running
         self._client = None
         if job is None or client is None:
             return
         if job.cancelling:
             self._end(job, "cancelled")
-        elif told["ready"]:
+        elif end["ready"]:
             self._end(
                 job,
                 "failed",
-                f"Matshot's worker ended{_manner(told['code'])} during '{job.title}', which is lost; "
+                f"The Matshot worker ended{_manner(end['code'])} during '{job.title}', which is lost; "
                 "the next job starts a new worker.",
-                told["text"],
+                end["text"],
             )
         else:
-            self._end(job, "failed", _not_started(client.command, told), told["text"])
+            self._end(job, "failed", _not_started(client.command, end), end["text"])
 
     def _end(self, job: Job, state: str, error: str = "", cause: str = "") -> None:
         job.state, job.error, job.cause, job.stage = state, error, cause, ""
@@ -386,16 +386,16 @@ class Jobs:
             shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def _result(told: Mapping[str, Any]) -> Result:
+def _result(values: Mapping[str, Any]) -> Result:
     return Result(
-        str(told["kind"]),
-        str(told["path"]),
-        str(told.get("preview") or ""),
-        int(told["width"]),
-        int(told["height"]),
-        str(told.get("wrap") or "none"),
-        str(told.get("source") or ""),
-        tuple(str(note) for note in told.get("notes", ())),
+        str(values["kind"]),
+        str(values["path"]),
+        str(values.get("preview") or ""),
+        int(values["width"]),
+        int(values["height"]),
+        str(values.get("wrap") or "none"),
+        str(values.get("source") or ""),
+        tuple(str(note) for note in values.get("notes", ())),
     )
 
 
@@ -406,10 +406,10 @@ def _manner(code: Optional[int]) -> str:
     return f" (killed by signal {-code})" if code < 0 else f" (exit code {code})"
 
 
-def _not_started(command: WorkerCommand, told: Mapping[str, Any]) -> str:
+def _not_started(command: WorkerCommand, end: Mapping[str, Any]) -> str:
     """Why a worker did not come up, and what to do."""
-    python, text = command.arguments[0], str(told["text"])
-    last = text.strip().splitlines()[-1] if text.strip() else "it said nothing" + _manner(told["code"])
+    python, text = command.arguments[0], str(end["text"])
+    last = text.strip().splitlines()[-1] if text.strip() else "no error message" + _manner(end["code"])
     if "No module named matshot" in text or "No module named 'matshot'" in text:
         return (
             f"The Python of {command.origin}, {python}, has no Matshot; "

@@ -77,6 +77,7 @@ class Parameter(NamedTuple):
         unit: of the number, such as ``px``.
         gap: (least, most) between which values are refused, both exclusive: (0, 64) takes 0 and 64.
         form: how a text is written, None for any.
+        placeholder: what a dialog shows for a default that stands for no value, such as ``Auto``; empty for others.
     """
 
     name: str
@@ -91,11 +92,20 @@ class Parameter(NamedTuple):
     unit: str = ""
     gap: Optional[Tuple[float, float]] = None
     form: Optional[TextForm] = None
+    placeholder: str = ""
 
     @property
     def label(self) -> str:
         """What a dialog and an error call it."""
         return self.title or self.name.replace("_", " ").title()
+
+    @property
+    def annotated_label(self) -> str:
+        """Label for dialogs whose fields show neither units nor placeholders: ``Tile Size (px, 0: Auto)``."""
+        notes = [self.unit] if self.unit else []
+        if self.placeholder and self.type is not str:
+            notes.append(f"{self.default[0] if self.parts else self.default:g}: {self.placeholder}")
+        return f"{self.label} ({', '.join(notes)})" if notes else self.label
 
     def choice_label(self, choice: Any) -> str:
         """What a dialog calls one of the choices."""
@@ -237,6 +247,8 @@ class Input(NamedTuple):
         help: one sentence.
         kind: ``photo`` (an image file), ``material`` (a folder) or ``asset`` (an image file or a material folder).
         several: whether there may be more than one.
+        files: whether the tool works on files: it also takes ``name.<UDIM>.exr`` and folders of any images, and its
+            caller may state what each file holds.
     """
 
     name: str
@@ -244,6 +256,7 @@ class Input(NamedTuple):
     help: str
     kind: str
     several: bool = False
+    files: bool = False
 
 
 class Tool(NamedTuple):
@@ -283,6 +296,17 @@ class Tool(NamedTuple):
     def has(self, name: str) -> bool:
         """Whether the tool has a parameter of that name."""
         return any(candidate.name == name for candidate in self.parameters)
+
+    @property
+    def works_on_files(self) -> bool:
+        """Whether it reads and writes files itself, because they may be larger than memory."""
+        return any(one.files for one in self.inputs)
+
+    @property
+    def look(self) -> Optional[Input]:
+        """Second input that is not a photograph, and the same for all that a batch works on; None without."""
+        second = self.inputs[1:2]
+        return second[0] if second and second[0].kind != "photo" else None
 
     @property
     def defaults(self) -> Dict[str, Any]:
@@ -334,9 +358,20 @@ _ENGINE: Tuple[Parameter, ...] = (
         advanced=True,
         title="Memory Limit",
         form=MEMORY_FORM,
+        placeholder="Auto",
     ),
     DEVICE,
-    Parameter("threads", int, 0, "CPU threads. Default: all.", advanced=True, low=0, high=1024, title="CPU Threads"),
+    Parameter(
+        "threads",
+        int,
+        0,
+        "CPU threads. Default: all.",
+        advanced=True,
+        low=0,
+        high=1024,
+        title="CPU Threads",
+        placeholder="Auto",
+    ),
 )
 
 #: How an image is read; Auto goes by the name.
@@ -392,6 +427,7 @@ UPSCALE = Tool(
             "OCIO color space of the files, such as ACEScg. Default: sRGB; linear Rec. 709 for float files.",
             advanced=True,
             title="Color Space",
+            placeholder="Auto",
         ),
         Parameter(
             "format",
@@ -420,9 +456,10 @@ UPSCALE = Tool(
             high=16384,
             title="Tile Size",
             unit="px",
+            placeholder="Auto",
         ),
     ),
-    (Input("in", "Textures", "Images, material folders, or name.<UDIM>.exr.", "asset", True),),
+    (Input("in", "Textures", "Images, material folders, or name.<UDIM>.exr.", "asset", True, True),),
     "same",
 )
 
@@ -438,6 +475,7 @@ _CAPTURE: Tuple[Parameter, ...] = (
         title="Field of View",
         unit="\u00b0",
         gap=(0, 5),
+        placeholder="Auto",
     ),
     Parameter(
         "size",
@@ -448,6 +486,7 @@ _CAPTURE: Tuple[Parameter, ...] = (
         high=8192,
         unit="px",
         gap=(0, 64),
+        placeholder="Auto",
     ),
     Parameter(
         "width",
@@ -459,6 +498,7 @@ _CAPTURE: Tuple[Parameter, ...] = (
         high=1000.0,
         title="Real Width",
         unit="m",
+        placeholder="Unknown",
     ),
     Parameter(
         "roughness",
@@ -520,6 +560,7 @@ TWOSHOT = Tool(
             "Center of the tile in the photograph: column and row in pixels. Default: chosen automatically.",
             title="Tile Center",
             unit="px",
+            placeholder="Auto",
         ),
         Parameter("seamless", str, "xy", "Axes to make tileable.", _SEAMLESS_AXES),
         *_CAPTURE,
@@ -551,6 +592,7 @@ MULTIPLY = Tool(
             "",
             "Width and height of the output in pixels, such as 1024x1024. Default: twice the input.",
             form=SIZE_FORM,
+            placeholder="Auto",
         ),
         _SEED,
         Parameter("tileable", bool, False, "Make the output tileable on both axes."),
@@ -687,6 +729,7 @@ CONVERT = Tool(
             high=32768,
             title="Maximum Size",
             unit="px",
+            placeholder="Unchanged",
         ),
         Parameter(
             "format",

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packs the extension: one zip per platform with everything inside, or a light one for users of `matshot install`.
+"""Pack the extension: a zip per platform with all packages, or a light one for users of `matshot install`.
 
     python plugins/blender/build.py                              # all platforms, into dist/
     python plugins/blender/build.py --platform linux-x64
     python plugins/blender/build.py --light
 
-Needs pip and, for the first build, the package index; the wheels are kept in `dist/wheels`. A zip is checked by
-Blender's own validator where a `bpy` package or a Blender application is found.
+Needs pip and, for the first build, the package index; wheels are cached in `dist/wheels`. Zips are checked by
+Blender's validator if a `bpy` package or a Blender application is found.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ _LIMIT = 300_000_000
 
 
 def build(into: Path, wheels: Sequence[Path] = (), platform: str = "") -> Path:
-    """Make a zip of the extension.
+    """Pack the extension.
 
     Args:
-        into: folder for it.
-        wheels: that go in.
-        platform: Blender's name of the one that they are for; empty for all.
+        into: folder for the zip.
+        wheels: to include.
+        platform: Blender's name of the wheels' platform; empty for all platforms.
 
     Returns:
         Path of the zip.
@@ -81,11 +81,14 @@ def build(into: Path, wheels: Sequence[Path] = (), platform: str = "") -> Path:
     return target
 
 
-def downloaded(platform: str, cache: Path, pythons: Sequence[str]) -> list[Path]:
-    """The wheels for a platform, from the cache or the package index.
+def download_wheels(platform: str, cache: Path, pythons: Sequence[str]) -> list[Path]:
+    """Download the wheels for a platform, unless they are cached.
+
+    Returns:
+        Their paths.
 
     Raises:
-        subprocess.CalledProcessError: when there is none of a kind.
+        subprocess.CalledProcessError: when a wheel does not exist.
     """
     found: dict[str, Path] = {}
     for python in pythons:
@@ -104,8 +107,8 @@ def downloaded(platform: str, cache: Path, pythons: Sequence[str]) -> list[Path]
     return sorted(found.values())
 
 
-def own_wheel(into: Path) -> Path:
-    """The wheel of this checkout."""
+def build_wheel(into: Path) -> Path:
+    """Build the wheel of this checkout."""
     for old in into.glob("matshot-*.whl"):
         old.unlink()
     _pip("wheel", "--no-deps", "--wheel-dir", str(into), str(_CHECKOUT))
@@ -113,7 +116,7 @@ def own_wheel(into: Path) -> Path:
 
 
 def validator() -> list[str]:
-    """Command of Blender's own validator, to which a path is added; empty if none is found."""
+    """Command of Blender's validator, without the path of the zip; empty if none is found."""
     found = importlib.util.find_spec("bpy")
     for folder in (found.submodule_search_locations or ()) if found is not None else ():
         for script in Path(folder).glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"):
@@ -130,33 +133,33 @@ def _pip(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "pip", "--quiet", *arguments], check=True)
 
 
-def _built(options: argparse.Namespace) -> Iterator[Path]:
+def _build_all(options: argparse.Namespace) -> Iterator[Path]:
     into: Path = options.into
     if options.light:
         yield build(into)
         return
     cache = into / "wheels"
-    own = own_wheel(cache)
+    own = build_wheel(cache)
     for platform in options.platform or PLATFORMS:
         try:
-            wheels = downloaded(platform, cache, options.python)
+            wheels = download_wheels(platform, cache, options.python)
         except subprocess.CalledProcessError:
-            print(f"{platform}: not every wheel exists, no zip")
+            print(f"{platform}: skipped, since some wheels do not exist")
             continue
         yield build(into, [own, *wheels], platform)
 
 
 def main() -> int:
-    """Build, validate, and say the sizes."""
+    """Build and validate the zips, and print their sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--into", type=Path, default=_CHECKOUT / "dist", help="folder for the zips")
-    parser.add_argument("--platform", action="append", choices=PLATFORMS, help="only this one; may be given again")
-    parser.add_argument("--python", nargs="+", default=list(WHEELS), help="Python versions that wheels are put in for")
-    parser.add_argument("--light", action="store_true", help="without wheels, for users of `matshot install`")
+    parser.add_argument("--platform", action="append", choices=PLATFORMS, help="build for this platform (repeatable)")
+    parser.add_argument("--python", nargs="+", default=list(WHEELS), help="Python versions of the wheels")
+    parser.add_argument("--light", action="store_true", help="leave out the wheels, for users of `matshot install`")
     options = parser.parse_args()
     command = validator()
     failed = False
-    for archive in _built(options):
+    for archive in _build_all(options):
         size = archive.stat().st_size
         valid = subprocess.run([*command, str(archive)], stdout=subprocess.DEVNULL).returncode == 0 if command else None
         state = {True: "valid", False: "NOT VALID", None: "not validated: no Blender found"}[valid]

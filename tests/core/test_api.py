@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 import matshot
 import matshot.api
+import matshot_host
 from matshot.cli.commands import app
 from matshot.image.writer import write_texture
 from matshot.shading.procedural import brick_material, wall_photographs
@@ -36,19 +37,12 @@ NOT_IN_PYTHON = {"multiply": {"count"}}
 #: What every function takes beside its tool's parameters.
 COMMON = {"output": None, "progress": None}
 
-#: Modules whose examples run.
+#: Modules whose docstrings hold examples.
 DOCUMENTED = [
-    "matshot",
-    "matshot.api",
-    "matshot.errors",
-    "matshot.image.reader",
-    "matshot.image.types",
-    "matshot.image.writer",
-    "matshot.material.folder",
-    "matshot.material.types",
-    "matshot.progress",
-    "matshot.shading.procedural",
-    "matshot_host.errors",
+    ".".join(file.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+    for package in (Path(matshot.__file__).parent, Path(matshot_host.__file__).parent)
+    for file in sorted(package.rglob("*.py"))
+    if ">>> " in file.read_text(encoding="utf-8") and "plugins" not in file.parts
 ]
 
 #: Values with which a function is quick.
@@ -335,6 +329,34 @@ def test_arguments_of_other_types_are_type_errors(bricks: matshot.Material, tmp_
     for one in calls:
         with pytest.raises(TypeError, match=r"got (a Texture|ndarray)"):
             one()
+
+
+def test_writers_name_each_other(bricks: matshot.Material, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="save_material takes a Material"):
+        matshot.write_texture(bricks, tmp_path / "wall.png")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="write_texture takes a Texture"):
+        matshot.save_material(bricks.maps["basecolor"], tmp_path / "bricks")  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("pixels", "advice"),
+    [
+        (np.zeros((4, 4, 3)), r"got float64; convert them: pixels.astype\('float32'\)\."),
+        (np.zeros((4, 4, 3), np.uint8), r"pixels.astype\('float32'\) / 255\."),
+        (np.zeros((4, 4), np.float32), r"H x W x 1 to 4 channels, got shape \(4, 4\)"),
+    ],
+)
+def test_pixels_of_another_form_are_refused_with_advice(pixels: Any, advice: str) -> None:
+    with pytest.raises(matshot.MatshotError, match=advice):
+        matshot.Texture(pixels)
+
+
+def test_textures_and_materials_can_be_compared_and_kept_in_sets(bricks: matshot.Material) -> None:
+    texture = bricks.maps["basecolor"]
+    assert texture == texture
+    assert texture != texture.with_pixels(texture.pixels)
+    assert len({bricks, bricks, bricks.with_wrap("none")}) == 2
 
 
 # Progress

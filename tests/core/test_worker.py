@@ -132,7 +132,7 @@ def test_bad_input_is_a_sentence(talk: Talk, tmp_path: Path) -> None:
     assert error["message"] == f"{tmp_path / 'no.png'} does not exist."
     assert not error["data"]["cancelled"]
     talk.ask(2, "run", tool="tile")
-    assert talk.hear(2)["error"]["message"] == "The host's request has no inputs that makes sense."
+    assert talk.hear(2)["error"]["message"] == "The host's request has no valid inputs."
 
 
 def test_a_job_that_waits_can_be_cancelled(talk: Talk, wall: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import json
@@ -105,6 +106,7 @@ def test_markers_become_tables(hooks: ModuleType) -> None:
         ("docs/data.md", "CONTRIBUTING.md", "data.md"),
         ("docs/images/multiply.jpg", "BENCHMARKS.md", "images/multiply.jpg"),
         ("CHANGELOG.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+        ("examples/06_multiply.py", "CONTRIBUTING.md", "examples.md"),
         ("../BENCHMARKS.md#color-x4", "shortcomings.md", "BENCHMARKS.md#color-x4"),
         ("../design.md", "tools/upscale.md", "../design.md"),
         ("https://example.com/docs/", "CONTRIBUTING.md", "https://example.com/docs/"),
@@ -188,3 +190,23 @@ def test_every_version_is_the_same() -> None:
     assert set(re.findall(r" matshot (\S+) ", maya)) == {__version__}
     assert json.loads((ROOT / "page/package.json").read_text(encoding="utf-8"))["version"] == __version__
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_example_is_on_its_page(hooks: ModuleType) -> None:
+    sections = hooks.example_sections()
+    for script in (ROOT / "examples").glob("[0-9]*.py"):
+        assert f"](examples/{script.stem}.jpg)" in sections
+        assert script.with_suffix(".sh").name in sections
+
+
+def test_pictures_are_drawn_by_what_exists() -> None:
+    """The script runs for minutes, so only what it imports and writes is checked."""
+    pictures = importlib.import_module("docs.pictures")
+    assert {"hero", "upscale", "oneshot", "twoshot", "tile", "style", "convert", "preview"} <= set(pictures.PICTURES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_belongs_to_a_list_item_has_four_spaces(page: Path) -> None:
+    """The site's Markdown ends a list at a block with fewer, and numbers start again; forges take four as well."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert not re.search(r"\n\n {1,3}[^ \n]", text)

@@ -17,9 +17,9 @@ pytest.importorskip("distributed")
 
 from bench.farm.clusters import DaskCluster, newest_worker, until, workers_below
 from matshot.errors import MatshotError
-from matshot.farm.engine import Engine, Told
+from matshot.farm.engine import Engine, RunEvent
 from matshot.image.reader import read_texture
-from matshot.tools.run import Run
+from matshot.tools.job import ToolRequest
 
 QUICK = {"scale": 2, "method": "bicubic"}
 ENDS = ("done", "failed", "cancelled")
@@ -29,17 +29,17 @@ class Heard:
     """What an engine told of one run."""
 
     def __init__(self) -> None:
-        self.all: list[Told] = []
+        self.all: list[RunEvent] = []
         self.threads: set[str] = set()
         self._ended = threading.Event()
 
-    def __call__(self, told: Told) -> None:
+    def __call__(self, told: RunEvent) -> None:
         self.all.append(told)
         self.threads.add(threading.current_thread().name)
         if told.kind in ENDS:
             self._ended.set()
 
-    def end(self, seconds: float = 180.0) -> Told:
+    def end(self, seconds: float = 180.0) -> RunEvent:
         assert self._ended.wait(seconds), self.all
         return self.all[-1]
 
@@ -53,7 +53,7 @@ def engine() -> Iterator[Engine]:
         yield made
 
 
-def started(engine: Engine, key: str, asked: Run) -> Heard:
+def started(engine: Engine, key: str, asked: ToolRequest) -> Heard:
     """A run that is under way."""
     heard = Heard()
     engine.submit(key, asked, heard)
@@ -61,13 +61,13 @@ def started(engine: Engine, key: str, asked: Run) -> Heard:
     return heard
 
 
-def long_run(large: Path, folder: Path) -> Run:
-    return Run("multiply", [str(large)], {"size": "2048x2048"}, folder)
+def long_run(large: Path, folder: Path) -> ToolRequest:
+    return ToolRequest("multiply", [str(large)], {"size": "2048x2048"}, folder)
 
 
 def test_a_run_is_done_and_told_in_order(engine: Engine, wall: Path, tmp_path: Path) -> None:
     heard = Heard()
-    engine.submit("one", Run("upscale", [str(wall)], QUICK, tmp_path / "job"), heard)
+    engine.submit("one", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "job"), heard)
     told = heard.end()
     assert told.kind == "done"
     (made,) = told.results
@@ -85,7 +85,7 @@ def test_many_runs_are_not_mixed_up(engine: Engine, wall: Path, tmp_path: Path) 
     for number, one in enumerate(heard):
         scale = 2 if number % 2 else 4
         engine.submit(
-            f"many{number}", Run("upscale", [str(wall)], {**QUICK, "scale": scale}, tmp_path / str(number)), one
+            f"many{number}", ToolRequest("upscale", [str(wall)], {**QUICK, "scale": scale}, tmp_path / str(number)), one
         )
     for number, one in enumerate(heard):
         (made,) = one.end().results
@@ -96,7 +96,7 @@ def test_many_runs_are_not_mixed_up(engine: Engine, wall: Path, tmp_path: Path) 
 def test_what_the_tool_refuses_is_a_sentence(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     heard = Heard()
-    engine.submit("bad", Run("upscale", [str(tmp_path / "broken.png")], QUICK, tmp_path / "job"), heard)
+    engine.submit("bad", ToolRequest("upscale", [str(tmp_path / "broken.png")], QUICK, tmp_path / "job"), heard)
     told = heard.end()
     assert told.kind == "failed"
     assert "broken.png" in told.sentence
@@ -135,7 +135,7 @@ def test_a_crash_of_the_process_is_that_runs_error_alone(
     assert told.kind == "failed"
     assert "crashed (killed by signal 11)" in told.sentence
     after = Heard()
-    engine.submit("after", Run("upscale", [str(wall)], QUICK, tmp_path / "after"), after)
+    engine.submit("after", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "after"), after)
     assert after.end().kind == "done"
     assert {one["address"] for one in engine.workers} == before
     assert busy in before
@@ -143,7 +143,7 @@ def test_a_crash_of_the_process_is_that_runs_error_alone(
 
 def test_a_run_whose_process_is_killed_is_tried_again(large: Path, tmp_path: Path) -> None:
     with Engine(workers=1) as engine:
-        heard = started(engine, "again", Run("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))
+        heard = started(engine, "again", ToolRequest("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))
         newest_worker().kill()
         told = heard.end()
     assert told.kind == "done", told
@@ -153,7 +153,7 @@ def test_a_run_whose_process_is_killed_is_tried_again(large: Path, tmp_path: Pat
 def test_a_run_whose_dask_worker_dies_is_tried_again(cluster: DaskCluster, large: Path, tmp_path: Path) -> None:
     cluster.start_worker("only")
     with Engine(scheduler=cluster.address) as engine:
-        heard = started(engine, "again", Run("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))
+        heard = started(engine, "again", ToolRequest("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))
         # The process that Dask's nanny watches over, not the nanny.
         newest_worker(cluster.processes["only"].pid).parent().kill()
         told = heard.end()
@@ -164,7 +164,7 @@ def test_a_run_whose_dask_worker_dies_is_tried_again(cluster: DaskCluster, large
 def assert_tried_again(heard: Heard, folder: Path) -> None:
     assert heard.kinds().count("started") == 2
     assert heard.kinds().count("again") == 1
-    assert "tried again" in heard.all[heard.kinds().index("again")].sentence
+    assert "retried" in heard.all[heard.kinds().index("again")].sentence
     # Nothing of the first attempt is left beside the second's.
     assert len(list(folder.iterdir())) == 1
 
@@ -181,19 +181,19 @@ def test_a_run_that_has_every_process_killed_is_given_up(large: Path, wall: Path
             process.kill()
         told = heard.end()
         assert told.kind == "failed"
-        assert "died each of the 2 times" in told.sentence
+        assert "died in each of 2 attempts" in told.sentence
         after = Heard()
-        engine.submit("after", Run("upscale", [str(wall)], QUICK, tmp_path / "after"), after)
+        engine.submit("after", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "after"), after)
         assert after.end().kind == "done"
 
 
 def test_memory_is_bounded(large: Path, wall: Path, tmp_path: Path) -> None:
     with Engine(workers=1, memory="64M") as engine:
         heard = Heard()
-        engine.submit("large", Run("tile", [str(large)], {}, tmp_path / "job"), heard)
+        engine.submit("large", ToolRequest("tile", [str(large)], {}, tmp_path / "job"), heard)
         told = heard.end()
         assert told.kind == "failed"
-        assert "64 MB of memory" in told.sentence
+        assert "limit of 64 MB" in told.sentence
         assert len(engine.workers) == 1
 
 
@@ -228,22 +228,22 @@ def test_a_cluster_of_this_machine_is_reached_from_nowhere_else(engine: Engine) 
 
 def test_a_key_is_one_run_at_a_time(engine: Engine, wall: Path, tmp_path: Path) -> None:
     heard = Heard()
-    engine.submit("same", Run("upscale", [str(wall)], QUICK, tmp_path / "a"), heard)
+    engine.submit("same", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "a"), heard)
     with pytest.raises(ValueError, match="same"):
-        engine.submit("same", Run("upscale", [str(wall)], QUICK, tmp_path / "b"), Heard())
+        engine.submit("same", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "b"), Heard())
     heard.end()
     again = Heard()
-    engine.submit("same", Run("upscale", [str(wall)], QUICK, tmp_path / "c"), again)
+    engine.submit("same", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "c"), again)
     assert again.end().kind == "done"
 
 
 def test_a_listener_that_fails_does_not_stop_the_engine(engine: Engine, wall: Path, tmp_path: Path) -> None:
-    def broken(told: Told) -> None:
+    def broken(told: RunEvent) -> None:
         raise RuntimeError(told.kind)
 
-    engine.submit("deaf", Run("upscale", [str(wall)], QUICK, tmp_path / "a"), broken)
+    engine.submit("deaf", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "a"), broken)
     heard = Heard()
-    engine.submit("heard", Run("upscale", [str(wall)], QUICK, tmp_path / "b"), heard)
+    engine.submit("heard", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "b"), heard)
     assert heard.end().kind == "done"
 
 
@@ -257,9 +257,9 @@ def test_a_scheduler_that_comes_back_gets_its_runs_again(
 ) -> None:
     cluster.start_worker("first")
     with Engine(scheduler=cluster.address, patience=60) as engine:
-        heard = started(engine, "held", Run("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))
+        heard = started(engine, "held", ToolRequest("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))
         waiting = Heard()
-        engine.submit("waiting", Run("upscale", [str(wall)], QUICK, tmp_path / "waiting"), waiting)
+        engine.submit("waiting", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "waiting"), waiting)
         cluster.kill("scheduler")
         until(lambda: "again" in heard.kinds(), 60)
         assert "connection to the scheduler" in heard.all[-1].sentence
@@ -286,9 +286,9 @@ def test_runs_of_an_engine_that_is_killed_end_on_the_cluster(cluster: DaskCluste
     cluster.start_worker("one")
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom matshot.farm.engine import Engine\n"
-        "from matshot.tools.run import Run\n"
+        "from matshot.tools.job import ToolRequest\n"
         f"engine = Engine(scheduler={cluster.address!r})\n"
-        f"run = Run('multiply', [{str(large)!r}], {{'size': '2048x2048'}}, Path({str(tmp_path / 'job')!r}))\n"
+        f"run = ToolRequest('multiply', [{str(large)!r}], {{'size': '2048x2048'}}, Path({str(tmp_path / 'job')!r}))\n"
         "engine.submit('x', run, lambda told: print(told.kind, flush=True))\ntime.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
@@ -310,12 +310,12 @@ def test_a_gpu_is_asked_for_where_there_is_one(cluster: DaskCluster, wall: Path,
         for number in range(3):
             heard, busy = Heard(), []
 
-            def listen(told: Told, heard: Heard = heard, busy: list[bool] = busy) -> None:
+            def listen(told: RunEvent, heard: Heard = heard, busy: list[bool] = busy) -> None:
                 if told.kind == "started":
                     busy.extend(gpu[one["address"]] for one in engine.workers if one["busy"])
                 heard(told)
 
-            engine.submit(f"g{number}", Run("upscale", [str(wall)], QUICK, tmp_path / str(number)), listen)
+            engine.submit(f"g{number}", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / str(number)), listen)
             assert heard.end().kind == "done"
             assert busy == [True]
 
@@ -323,7 +323,7 @@ def test_a_gpu_is_asked_for_where_there_is_one(cluster: DaskCluster, wall: Path,
 def test_workers_come_later(cluster: DaskCluster, wall: Path, tmp_path: Path) -> None:
     with Engine(scheduler=cluster.address) as engine:
         heard = Heard()
-        engine.submit("patient", Run("upscale", [str(wall)], QUICK, tmp_path / "job"), heard)
+        engine.submit("patient", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "job"), heard)
         until(lambda: "waiting for a worker" in [told.stage for told in heard.all])
         cluster.start_worker("late")
         assert heard.end().kind == "done"

@@ -128,7 +128,7 @@ def test_a_lost_worker_is_a_message_and_the_next_job_gets_a_new_one(jobs: Jobs) 
     jobs.wait(second, LONG)
     assert first.state == "failed"
     assert first.error == (
-        "Matshot's worker ended (exit code 3) during 'dying one', which is lost; the next job starts a new worker."
+        "The Matshot worker ended (exit code 3) during 'dying one', which is lost; the next job starts a new worker."
     )
     assert first.cause == "out of something"
     assert second.state == "done"

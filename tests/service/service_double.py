@@ -16,12 +16,13 @@ import httpx
 import numpy as np
 
 from matshot.errors import Cancelled, MatshotError
-from matshot.farm.engine import Told
+from matshot.farm.engine import RunEvent
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.service.service import Service
 from matshot.service.settings import Settings
-from matshot.tools.run import Run, run
+from matshot.tools.job import ToolRequest
+from matshot.tools.run import run
 
 HOST = "http://127.0.0.1:8765"
 TOKEN = "a token of enough characters"[:28].replace(" ", "-")
@@ -35,7 +36,7 @@ class ThreadEngine:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
-        self.wish: Callable[[Run, Callable[[Told], None]], None] | None = None
+        self.wish: Callable[[ToolRequest, Callable[[RunEvent], None]], None] | None = None
         self._turn = threading.Lock()
         self._cancelled: set[str] = set()
         self._keys: set[str] = set()
@@ -45,7 +46,7 @@ class ThreadEngine:
     def workers(self) -> list[dict[str, Any]]:
         return [{"name": "0", "address": "here", "busy": False, "gpu": False}]
 
-    def submit(self, key: str, asked: Run, told: Callable[[Told], None]) -> None:
+    def submit(self, key: str, asked: ToolRequest, told: Callable[[RunEvent], None]) -> None:
         self._keys.add(key)
         threading.Thread(target=self._carry, args=(key, asked, told), daemon=True).start()
 
@@ -61,26 +62,28 @@ class ThreadEngine:
         if key in self._cancelled:
             raise Cancelled
 
-    def _carry(self, key: str, asked: Run, told: Callable[[Told], None]) -> None:
+    def _carry(self, key: str, asked: ToolRequest, told: Callable[[RunEvent], None]) -> None:
         def progress(fraction: float, stage: str) -> None:
             self._check(key)
-            told(Told("progress", fraction, stage))
+            told(RunEvent("progress", fraction, stage))
 
         try:
             with self._turn:
-                told(Told("started"))
+                told(RunEvent("started"))
                 while not self.gate.wait(0.01):
                     self._check(key)
                 progress(0.0, "begun")
                 if self.wish is not None:
                     self.wish(asked, told)
                     return
-                ran = run(asked, progress=progress, pictured=lambda path: told(Told("progress", preview=str(path))))
-            told(Told("done", 1.0, results=tuple(one.told() for one in ran.results), failures=ran.failures))
+                ran = run(
+                    asked, progress=progress, on_preview=lambda path: told(RunEvent("progress", preview=str(path)))
+                )
+            told(RunEvent("done", 1.0, results=tuple(one.as_json() for one in ran.outputs), failures=ran.failures))
         except Cancelled:
-            told(Told("cancelled"))
+            told(RunEvent("cancelled"))
         except MatshotError as error:
-            told(Told("failed", sentence=error.sentence, cause=error.cause))
+            told(RunEvent("failed", sentence=error.sentence, cause=error.cause))
 
 
 @dataclass

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from service_double import Running, picture
 
-from matshot.farm.engine import Told
+from matshot.farm.engine import RunEvent
 from matshot.service import events as event_streams
-from matshot.tools.run import Run
+from matshot.tools.job import ToolRequest
 
 
 def told(lines: Iterator[str]) -> Iterator[tuple[str, str, Any]]:
@@ -37,15 +37,15 @@ def followed(client: httpx.Client, job: str, last: str = "") -> list[tuple[str, 
 def gradual(running: Running) -> Callable[[int], str]:
     """Starts a job that tells of so many steps, and of a picture, when the gate opens; then fails."""
 
-    def wish(asked: Run, said: Callable[[Told], None]) -> None:
+    def wish(asked: ToolRequest, said: Callable[[RunEvent], None]) -> None:
         path = asked.folder / "octave0.png"
         path.write_bytes(picture())
-        said(Told("progress", preview=str(path)))
-        said(Told("progress", preview="/etc/passwd"))
+        said(RunEvent("progress", preview=str(path)))
+        said(RunEvent("progress", preview="/etc/passwd"))
         for step in range(running.service.__dict__["steps"]):
-            said(Told("progress", step / 1000, "steps"))
-        said(Told("again", sentence="The worker died; this will be tried again."))
-        said(Told("failed", sentence="It was not to be.", cause="a test"))
+            said(RunEvent("progress", step / 1000, "steps"))
+        said(RunEvent("again", sentence="The worker died; this will be tried again."))
+        said(RunEvent("failed", sentence="It was not to be.", cause="a test"))
 
     def started(steps: int) -> str:
         running.service.__dict__["steps"] = steps
@@ -87,8 +87,8 @@ def test_who_comes_back_hears_the_rest(running: Running, listening: str, gradual
             heard.append(next(told(answer.iter_lines()))[0])
         wish, running.engine.wish = running.engine.wish, None
 
-        def slow(asked: Run, said: Callable[[Told], None]) -> None:
-            said(Told("progress", 0.1, "missed"))
+        def slow(asked: ToolRequest, said: Callable[[RunEvent], None]) -> None:
+            said(RunEvent("progress", 0.1, "missed"))
             time.sleep(0.3)
             assert wish is not None
             wish(asked, said)
@@ -151,9 +151,9 @@ def test_pictures_on_the_way(running: Running, gradual: Callable[[int], str]) ->
     assert running.client.get(f"/v1/jobs/{job}/preview").status_code == 404
     wish = running.engine.wish
 
-    def held(asked: Run, said: Callable[[Told], None]) -> None:
+    def held(asked: ToolRequest, said: Callable[[RunEvent], None]) -> None:
         (asked.folder / "octave0.png").write_bytes(picture())
-        said(Told("progress", preview=str(asked.folder / "octave0.png")))
+        said(RunEvent("progress", preview=str(asked.folder / "octave0.png")))
         while running.engine.wish is held:
             time.sleep(0.01)
         assert wish is not None

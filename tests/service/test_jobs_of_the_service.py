@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from service_double import Running, material_zip, picture, sentence
 
-from matshot.farm.engine import Told
+from matshot.farm.engine import RunEvent
 from matshot.service.runner import MOST_ATTEMPTS
-from matshot.tools.run import Run, run
+from matshot.tools.job import ToolRequest
+from matshot.tools.run import run
 
 BICUBIC = {"scale": 2, "method": "bicubic"}
 
@@ -28,13 +29,13 @@ def files_of(folder: Path) -> set[str]:
 
 def test_a_job_makes_what_the_tool_makes(running: Running, tmp_path: Path) -> None:
     (tmp_path / "wall.png").write_bytes(picture())
-    plain = run(Run("upscale", [str(tmp_path / "wall.png")], BICUBIC, tmp_path / "run"))
+    plain = run(ToolRequest("upscale", [str(tmp_path / "wall.png")], BICUBIC, tmp_path / "run"))
     job = running.upscale({"asset": running.send(picture(), "x.png"), "name": "wall.png"})
     told = running.wait(job)
     (result,) = told["results"]
     assert (result["name"], result["width"], result["input"], told["fraction"]) == ("wall.png", 32, 0, 1.0)
-    assert running.client.get(result["href"]).content == plain.results[0].path.read_bytes()
-    assert running.client.get(result["files"][0]["href"]).content == plain.results[0].path.read_bytes()
+    assert running.client.get(result["href"]).content == plain.outputs[0].path.read_bytes()
+    assert running.client.get(result["files"][0]["href"]).content == plain.outputs[0].path.read_bytes()
     for address in (result["preview"], told["preview"], result["files"][0]["href"] + "?side=16"):
         assert running.client.get(address).headers["content-type"] == "image/png"
     with zipfile.ZipFile(io.BytesIO(running.client.get(told["zip"]).content)) as archive:
@@ -93,14 +94,14 @@ def test_a_failure_is_a_sentence_without_places(running: Running) -> None:
         ("sharpen", 1, {}, "Unknown tool 'sharpen'"),
         ("upscale", 1, {"scale": 3}, "2, 4, 8"),
         ("upscale", 1, {"scale": "4"}, "Unknown scale '4'"),
-        ("upscale", 1, {"zoom": 4}, "parameter 'zoom'"),
+        ("upscale", 1, {"zoom": 4}, "Unknown Upscale parameter 'zoom'"),
         ("upscale", 1, {"threads": 10**400}, "digits"),
-        ("upscale", 1, {"tile": -1}, "must be 0 to"),
+        ("upscale", 1, {"tile": -1}, "must be 0 to 16384 px, got -1"),
         ("upscale", 1, {"colorspace": "x" * 300}, "at most 200 characters"),
         ("twoshot", 1, {}, "needs"),
         ("tile", 2, {}, "needs"),
         ("convert", 1, {}, "needs a material folder"),
-        ("multiply", 1, {"size": "90000x90000"}, "must be 8 to"),
+        ("multiply", 1, {"size": "90000x90000"}, "Size must be 8 to 32768 px"),
         ("multiply", 1, {"size": "30000"}, "million pixels"),
         ("multiply", 1, {"count": 1000, "size": "1024x1024"}, "million pixels"),
     ],
@@ -269,7 +270,7 @@ def test_results_are_whole_or_not_there(running: Running) -> None:
     asset = running.send(picture())
     elsewhere = {"kind": "image", "path": "/etc/passwd", "preview": "", "width": 1, "height": 1, "wrap": "none"}
     for results in ((), ({**elsewhere, "source": "", "notes": []},)):
-        running.engine.wish = lambda _, told, results=results: told(Told("done", results=results))
+        running.engine.wish = lambda _, told, results=results: told(RunEvent("done", results=results))
         told = running.wait(running.upscale(asset))
         assert (told["state"], told["results"], told["zip"]) == ("failed", [], None)
 

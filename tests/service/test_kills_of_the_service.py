@@ -16,7 +16,8 @@ pytest.importorskip("psutil")
 from bench.service.process import Served
 from matshot.image.writer import write_texture
 from matshot.shading.procedural import brick_wall
-from matshot.tools.run import Run, run
+from matshot.tools.job import ToolRequest
+from matshot.tools.run import run
 
 if sys.platform == "win32":
     pytest.skip("kills by signal", allow_module_level=True)
@@ -31,8 +32,8 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_nothing_is_lost(wall: Path, tmp_path: Path) -> None:
-    slow = run(Run("multiply", [str(wall)], SLOW, tmp_path / "slow")).results[0].path.read_bytes()
-    quick = run(Run("upscale", [str(wall)], {"scale": 2, "method": "bicubic"}, tmp_path / "quick"))
+    slow = run(ToolRequest("multiply", [str(wall)], SLOW, tmp_path / "slow")).outputs[0].path.read_bytes()
+    quick = run(ToolRequest("upscale", [str(wall)], {"scale": 2, "method": "bicubic"}, tmp_path / "quick"))
     with Served(tmp_path / "service", "--workers", "1") as served:
         asset = served.send(wall.read_bytes(), "wall.png")
         runs = served.ask("multiply", asset, **SLOW)
@@ -54,7 +55,7 @@ def test_nothing_is_lost(wall: Path, tmp_path: Path) -> None:
         assert (told["state"], "restarted" in told["log"][0]["text"]) == ("done", True)
         assert served.client.get(told["results"][0]["href"]).content == slow
         told = served.wait(waits)
-        assert served.client.get(told["results"][0]["href"]).content == quick.results[0].path.read_bytes()
+        assert served.client.get(told["results"][0]["href"]).content == quick.outputs[0].path.read_bytes()
         assert list((tmp_path / "service" / "incoming").iterdir()) == []
         _kill_the_worker(served, asset)
         assert served.stop() in (0, -15)
@@ -68,7 +69,7 @@ def _kill_the_worker(served: Served, asset: str) -> None:
         worker.kill()
     told = served.wait(job)
     assert (told["state"], len(told["results"])) == ("done", 1)
-    assert "tried again" in told["log"][-1]["text"]
+    assert "retried" in told["log"][-1]["text"]
     assert served.wait(served.ask("upscale", asset, scale=2, method="bicubic"))["state"] == "done"
 
 

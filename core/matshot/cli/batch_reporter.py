@@ -1,4 +1,4 @@
-"""A batch on a terminal, and to a machine."""
+"""Progress and results of a batch, for a terminal or for programs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .reporter import Reporter
 
 
 class BatchReporter(Reporter):
-    """Shows a batch.
+    """Shows progress, results and the summary of a batch.
 
     Args:
-        as_json: one JSON object a line on standard output: ``cluster``, ``progress``, ``done``, ``skipped``,
+        as_json: one JSON object per line on standard output: ``cluster``, ``progress``, ``done``, ``skipped``,
             ``again``, ``failed``, ``summary``.
-        quiet: nothing but errors.
-        openjd: tell an Open Job Description session how far it is, in its own words.
+        quiet: print errors only.
+        openjd: report progress to an Open Job Description session.
     """
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False, openjd: bool = False) -> None:
         super().__init__(as_json=as_json, quiet=quiet)
         self._openjd = openjd
-        self._told = 0.0
+        self._last_openjd = 0.0
 
     def __enter__(self) -> BatchReporter:
         super().__enter__()
@@ -35,32 +35,29 @@ class BatchReporter(Reporter):
         """Show how far the batch is."""
         super().progress(fraction, stage)
         now = time.monotonic()
-        if self._openjd and (now - self._told > 1.0 or fraction >= 1.0):
-            self._told = now
+        if self._openjd and (now - self._last_openjd > 1.0 or fraction >= 1.0):
+            self._last_openjd = now
             print(f"openjd_progress: {100 * fraction:.1f}", flush=True)
 
     def cluster(self, dashboard: str, workers: int) -> None:
-        """Say where the workers can be looked at."""
+        """Show how many workers run, and where their dashboard is."""
         if self._json:
             self._emit("cluster", dashboard=dashboard, workers=workers)
         elif not self._quiet and dashboard:
-            self._console.print(f"{workers} workers, to be seen at {dashboard}", highlight=False)
+            self._console.print(f"{workers} workers. Dashboard: {dashboard}", highlight=False)
 
-    def unit(self, state: str, key: str, told: Mapping[str, Any]) -> None:
-        """Show what became of one unit."""
+    def unit(self, state: str, key: str, facts: Mapping[str, Any]) -> None:
+        """Show that a unit is done, failed, or is tried again."""
         if self._json:
-            self._emit(state, unit=key, **told)
+            self._emit(state, unit=key, **facts)
         elif state == "done" and not self._quiet:
-            notes = f"  ({'; '.join(told['notes'])})" if told["notes"] else ""
-            self._console.print(
-                f"[green]done[/] {escape(key)}  {told['width']} x {told['height']}, wrap {told['wrap']}, "
-                f"{told['seconds']:.1f} s{escape(notes)}",
-                highlight=False,
-            )
+            for name in facts["targets"]:
+                self._print_written(name, facts["width"], facts["height"], facts["wrap"], facts["seconds"])
+            self._print_notes(facts["notes"])
         elif state == "failed":
-            self._console.print(f"[red]Error:[/] {escape(key)}: {escape(told['error'])}", highlight=False)
+            self._console.print(f"[red]Error:[/] {escape(key)}: {escape(facts['error'])}", highlight=False)
         elif state == "again" and not self._quiet:
-            self._console.print(f"[yellow]again[/] {escape(key)}: {escape(told['error'])}", highlight=False)
+            self._console.print(f"[yellow]Retrying[/] {escape(key)}: {escape(facts['error'])}", highlight=False)
 
     def conclude(self, outcome: Outcome) -> None:
         """Close the batch."""
@@ -71,7 +68,7 @@ class BatchReporter(Reporter):
             places = {"summary": str(outcome.summary), "sheets": [str(one) for one in outcome.sheets]}
             self._emit("summary", **counts, left_out=len(outcome.left_out), **places)
         elif not self._quiet:
-            left = f" {len(outcome.left_out)} files were left out." if outcome.left_out else ""
+            left = f" {len(outcome.left_out)} files skipped." if outcome.left_out else ""
             seen = " and ".join(escape(str(one)) for one in [outcome.summary, *outcome.sheets[:1]])
             self._console.print(
                 f"{counts['done']} done, {counts['skipped']} done before, {counts['failed']} failed.{left} See {seen}.",

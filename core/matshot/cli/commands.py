@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 import sys
-import time
-import types
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -18,14 +14,12 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from matshot_host.tools import CONVERT, MULTIPLY, ONESHOT, PREVIEW, STYLE, TILE, TWOSHOT, UPSCALE, Parameter, Tool
 from matshot_host.tools import tool as table_of
 
 from .. import __version__
 from ..errors import Cancelled, MatshotError
-
-if TYPE_CHECKING:
-    from ..image.types import Texture
+from ..tools.registry import ENTRIES
+from .tool_commands import FAILED, AsJson, Quiet, add_tool_commands
 
 app = typer.Typer(
     name="matshot",
@@ -35,15 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-FAILED, CANCELLED = 1, 130
-
-#: What the help writes for a value of each type.
-_METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
-
-Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder that the material goes into.")]
-Result = Annotated[Path, typer.Option("--output", "-o", help="A file for an image, else the folder for results.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+#: Exit code of a command that was interrupted, as shells have it.
+CANCELLED = 130
 
 
 def main() -> NoReturn:
@@ -51,25 +38,25 @@ def main() -> NoReturn:
     try:
         app()
     except MatshotError as error:
-        _say(error.sentence, error.cause)
+        _print_error(error.sentence, error.cause)
         sys.exit(FAILED)
     except Cancelled:
         Console(stderr=True).print("Cancelled.")
         sys.exit(CANCELLED)
     except MemoryError:
-        _say("There is not enough memory; give the job a bound with --memory, or close other programs.")
+        _print_error("Out of memory. Set a limit with --memory, or close other programs.")
         sys.exit(FAILED)
     sys.exit(0)
 
 
-def _say(sentence: str, cause: str = "") -> None:
+def _print_error(sentence: str, cause: str = "") -> None:
     Console(stderr=True, soft_wrap=True).print(f"[red]Error:[/] {escape(sentence)}", highlight=False)
     if cause:
         logging.getLogger("matshot").debug(cause)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"matshot {__version__}")
         raise typer.Exit
 
@@ -77,9 +64,9 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _all_commands(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say the cause of errors too.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also print the causes of errors.")] = False,
 ) -> None:
     handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False, show_level=False)
     logger = logging.getLogger("matshot")
@@ -87,280 +74,50 @@ def _all_commands(
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
-def options_of(table: Tool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of a tool's table.
-
-    The decorated function takes its own parameters by name and the table's, checked by it, as ``**chosen``.
-    """
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind != p.VAR_KEYWORD]
-        added = [_option(parameter) for parameter in table.parameters]
-
-        def called(**values: Any) -> None:
-            chosen = {parameter.name: _typed(parameter, values.pop(parameter.name)) for parameter in table.parameters}
-            command(**values, **table.check(chosen))
-
-        called.__signature__ = inspect.Signature(own + added)  # type: ignore[attr-defined]
-        called.__annotations__ = {p.name: p.annotation for p in own + added}
-        called.__name__, called.__doc__ = table.name, table.help
-        return called
-
-    return decorate
-
-
-def _option(parameter: Parameter) -> inspect.Parameter:
-    """The option of a parameter. Values stay texts, so that what is wrong with them is said by the tool table."""
-    count = len(parameter.parts)
-    kind: Any = bool if parameter.type is bool else str
-    if count:
-        kind = types.GenericAlias(tuple, (str,) * count)
-    default = parameter.default
-    if count:
-        default = tuple(map(str, default))
-    elif kind is str:
-        default = str(default)
-    metavar = "|".join(map(str, parameter.choices)) or _METAVARS.get(parameter.type) or " ".join(["N"] * count)
-    return inspect.Parameter(
-        parameter.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=default,
-        annotation=Annotated[
-            kind,
-            typer.Option(
-                f"--{parameter.name}",
-                help=parameter.help,
-                show_default=bool(parameter.default) and not count,
-                metavar=metavar if kind is not bool else None,
-                rich_help_panel="Advanced" if parameter.advanced else "Options",
-            ),
-        ],
-    )
-
-
-def _typed(parameter: Parameter, value: Any) -> Any:
-    """What an option's texts stand for."""
-    if isinstance(value, str):
-        return parameter.parse(value)
-    return parameter.parse(",".join(value)) if parameter.parts else value
-
-
-@app.command()
-@options_of(UPSCALE)
-def upscale(
-    inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="Images, folders, or name.<UDIM>.exr.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A file, or the folder that results go into.")],
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    **chosen: Any,
-) -> None:
-    """Filled in from the tool table."""
-    from ..super_resolution import UpscaleOptions, upscale_all
-    from ..super_resolution.files import FileOptions
-    from .reporter import Reporter
-
-    tool = {key: chosen.pop(key) for key in UpscaleOptions.__dataclass_fields__ if key in chosen}
-    options, files = UpscaleOptions(**tool), FileOptions(**chosen)
-    with Reporter(as_json=as_json, quiet=quiet) as reporter:
-        outcome = upscale_all(inputs, output, options, files, progress=reporter.progress, report=reporter.report)
-    reporter.summary(outcome)
-    if outcome.failed:
-        raise typer.Exit(FAILED)
-
-
-@app.command()
-@options_of(ONESHOT)
-def oneshot(
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photograph, straight from above.")],
-    output: Folder,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    **chosen: Any,
-) -> None:
-    """Filled in from the tool table."""
-    _capture("oneshot", [photo], chosen, output, as_json, quiet)
-
-
-@app.command()
-@options_of(TWOSHOT)
-def twoshot(
-    flash: Annotated[Path, typer.Argument(metavar="FLASH", help="The photograph with flash, straight from above.")],
-    ambient: Annotated[Path, typer.Argument(metavar="AMBIENT", help="The same place without flash.")],
-    output: Folder,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    **chosen: Any,
-) -> None:
-    """Filled in from the tool table."""
-    _capture("twoshot", [flash, ambient], chosen, output, as_json, quiet)
-
-
-def _capture(
-    tool: str, photographs: list[Path], chosen: dict[str, Any], output: Path, as_json: bool, quiet: bool
-) -> None:
-    from ..tools.assets import check_folder, delivered
-    from ..tools.run import captured
-    from .reporter import Reporter
-
-    check_folder(output)
-    with Reporter(as_json=as_json, quiet=quiet) as reporter:
-        began = time.monotonic()
-        material = captured(tool, photographs, chosen, reporter.progress)
-        folder = delivered(material, output)
-        reporter.delivered(material, folder, time.monotonic() - began)
-
-
-@app.command()
-@options_of(MULTIPLY)
-def multiply(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a material folder.")],
-    output: Result,
-    octaves: Annotated[
-        Path | None, typer.Option("--octaves", help="Folder for a picture of every octave as it is done.")
-    ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    **chosen: Any,
-) -> None:
-    """Filled in from the tool table."""
-    _remake("multiply", [source], chosen, output, as_json, quiet, octaves)
-
-
-@app.command()
-@options_of(TILE)
-def tile(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a material folder.")],
-    output: Result,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    **chosen: Any,
-) -> None:
-    """Filled in from the tool table."""
-    _remake("tile", [source], chosen, output, as_json, quiet)
-
-
-@app.command()
-@options_of(STYLE)
-def style(
-    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="What is shown: an image or a material folder.")],
-    look: Annotated[Path, typer.Argument(metavar="STYLE", help="Whose look it gets: an image or a material folder.")],
-    output: Result,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    **chosen: Any,
-) -> None:
-    """Filled in from the tool table."""
-    _remake("style", [content, look], chosen, output, as_json, quiet)
-
-
-def _remake(
-    tool: str,
-    inputs: list[Path],
-    chosen: dict[str, Any],
-    output: Path,
-    as_json: bool,
-    quiet: bool,
-    octaves: Path | None = None,
-) -> None:
-    """Make results of what is read, and write each as that came as soon as it is made."""
-    from ..image.writer import write_texture
-    from ..tools.assets import targets, write_asset
-    from ..tools.run import Remaking
-    from .reporter import Reporter
-
-    source = inputs[0]
-    remaking = Remaking.of(tool, inputs, chosen)
-    image = remaking.asset.image
-    places = targets(source, output, remaking.asset, list(remaking.endings))
-    with Reporter(as_json=as_json, quiet=quiet) as reporter:
-        shown = 0
-
-        def show(octave: Texture) -> None:
-            nonlocal shown
-            if octaves is not None:
-                reporter.pictured(write_texture(octave, octaves / f"{source.stem}_octave_{shown:03d}.png"))
-                shown += 1
-
-        began = time.monotonic()
-        for material, place in zip(remaking.made(reporter.progress, show), places, strict=True):
-            reporter.delivered(material, write_asset(material, place, image=image), time.monotonic() - began)
-            began = time.monotonic()
-
-
-@app.command()
-@options_of(CONVERT)
-def convert(
-    source: Annotated[Path, typer.Argument(metavar="DIR", help="A material folder.")],
-    output: Folder,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    **chosen: Any,
-) -> None:
-    """Filled in from the tool table."""
-    from ..material.folder import load_material
-    from ..tools.assets import Asset, targets
-    from ..tools.convert import ConvertOptions, save_converted
-    from ..tools.convert import convert as converted
-    from .reporter import Reporter
-
-    options = ConvertOptions(**chosen)
-    material = load_material(source)
-    (folder,) = targets(source, output, Asset(material, image=False), [""])
-    with Reporter(as_json=as_json, quiet=quiet) as reporter:
-        began = time.monotonic()
-        made = converted(material, options, progress=reporter.progress)
-        save_converted(made, folder, options)
-        reporter.delivered(made, folder, time.monotonic() - began)
-
-
-@app.command()
-@options_of(PREVIEW)
-def preview(
-    inputs: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="A material folder or an image; several to compare them.")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The picture.")],
-    **chosen: Any,
-) -> None:
-    """Filled in from the tool table."""
-    from ..image.writer import write_texture
-    from ..shading.preview import preview as picture
-    from ..shading.preview import variations_sheet
-    from ..tools.assets import shown_material
-
-    materials = [shown_material(path) for path in inputs]
-    shown = picture(materials[0], **chosen) if len(materials) == 1 else variations_sheet(materials, **chosen)
-    write_texture(shown, output)
+add_tool_commands(app, ENTRIES)
 
 
 @app.command()
 def batch(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="IN... [OUT]", help="Folders, images, or name.<UDIM>.exr; at last where to.")
+        list[Path],
+        typer.Argument(metavar="IN... [OUT]", help="Folders, images, or name.<UDIM>.exr; output folder last."),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder that mirrors what goes in, in place of OUT.")
+        Path | None, typer.Option("--output", "-o", help="Output folder, instead of OUT; mirrors the inputs.")
     ] = None,
-    tool: Annotated[str, typer.Option(help="Tool that everything goes through.")] = "upscale",
+    tool: Annotated[str, typer.Option(help="Tool to run on every input.")] = "upscale",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the tool; often.")
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a tool parameter (repeatable).")
     ] = None,
-    look: Annotated[Path | None, typer.Option(help="Whose look everything gets, for style.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes on this machine; 0 for half the processors.")] = 0,
-    scheduler: Annotated[str, typer.Option(help="Address of a Dask cluster, tcp://..., instead.")] = "",
-    memory: Annotated[str, typer.Option(help="That one run may hold, such as 4G.")] = "",
-    seconds: Annotated[float, typer.Option("--time", help="Seconds that one run may take; 0 for any.")] = 0.0,
-    part: Annotated[str, typer.Option("--slice", help="2/5 for the second of five slices of the library.")] = "1/1",
-    rehash: Annotated[bool, typer.Option("--rehash", help="Read all inputs again, whatever their dates say.")] = False,
+    look: Annotated[
+        Path | None, typer.Option(help="Image or material folder whose look is applied, for the tool style.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Worker processes on this machine. Default: half the processors.", show_default=False)
+    ] = 0,
+    scheduler: Annotated[
+        str, typer.Option(metavar="tcp://...", help="Address of a Dask cluster to use instead of this machine.")
+    ] = "",
+    memory: Annotated[str, typer.Option(metavar="4G", help="Memory limit per job, such as 4G.")] = "",
+    seconds: Annotated[
+        float, typer.Option("--time", help="Time limit per job in seconds. Default: none.", show_default=False)
+    ] = 0.0,
+    part: Annotated[
+        str, typer.Option("--slice", metavar="K/N", help="Part of the inputs: 2/5 is the second of five slices.")
+    ] = "1/1",
+    rehash: Annotated[
+        bool, typer.Option("--rehash", help="Compare inputs by content, even if their dates are unchanged.")
+    ] = False,
     openjd: Annotated[
-        Path | None, typer.Option(help="Write an Open Job Description template for this, and do nothing.")
+        Path | None, typer.Option(help="Write an Open Job Description template to this file instead of running.")
     ] = None,
-    chunk: Annotated[int, typer.Option(help="Textures or materials of one of the template's tasks.")] = 100,
-    farm: Annotated[bool, typer.Option("--farm", help="Tell progress as Open Job Description has it.")] = False,
+    chunk: Annotated[int, typer.Option(help="Images or materials per task of the template.")] = 100,
+    farm: Annotated[bool, typer.Option("--farm", help="Report progress to Open Job Description.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Whole libraries through one tool, on this machine or a cluster; run again, it goes on where it was."""
+    """Run one tool on whole libraries, on this machine or a cluster. Rerun to resume."""
     from ..farm.batch import Batch, run_batch, target_of
     from ..farm.openjd import write_template
     from ..farm.units import slices
@@ -369,17 +126,17 @@ def batch(
     parameters = table_of(tool).parse(settings or [])
     if output is None:
         *inputs, output = target_of(inputs)
-    asked = Batch(
+    request = Batch(
         inputs, output, tool, parameters, look, slices(part), scheduler, workers, memory, seconds, rehash=rehash
     )
     if openjd is not None:
-        tasks, paths = write_template(asked, openjd, chunk)
-        given = "".join(f" -p {name}={path}" for name, path in paths.items())
-        said = f"{openjd}: {tasks} tasks; to be run by: openjd run {openjd} --step Batch{given}"
-        Console(stderr=True, soft_wrap=True, quiet=quiet).print(said, highlight=False, markup=False)
+        tasks, paths = write_template(request, openjd, chunk)
+        arguments = "".join(f" -p {name}={path}" for name, path in paths.items())
+        line = f"Wrote {openjd} ({tasks} tasks). Run it with: openjd run {openjd} --step Batch{arguments}"
+        Console(stderr=True, soft_wrap=True, quiet=quiet).print(line, highlight=False, markup=False)
         return
     with BatchReporter(as_json=as_json, quiet=quiet, openjd=farm) as reporter:
-        outcome = run_batch(asked, reporter)
+        outcome = run_batch(request, reporter)
     reporter.conclude(outcome)
     if outcome.failed:
         raise typer.Exit(FAILED)
@@ -387,14 +144,16 @@ def batch(
 
 @app.command(name="install")
 def install_plugin(
-    host: Annotated[str, typer.Argument(metavar="blender|maya|unreal", help="Program that gets the plug-in.")],
-    version: Annotated[str, typer.Option(help="Of Blender, such as 4.5, or Maya, such as 2025.")] = "",
+    host: Annotated[str, typer.Argument(metavar="blender|maya|unreal", help="Program to install the plug-in into.")],
+    version: Annotated[
+        str, typer.Option(help="Version of Blender, such as 4.5, or Maya, such as 2025. Default: the newest found.")
+    ] = "",
     into: Annotated[
-        Path | None, typer.Option(help="Folder that plug-ins go into; the project's folder for Unreal.")
+        Path | None, typer.Option(help="Plug-in folder, or the project folder for Unreal. Default: the program's own.")
     ] = None,
-    uninstall: Annotated[bool, typer.Option("--uninstall", help="Remove what was put there.")] = False,
+    uninstall: Annotated[bool, typer.Option("--uninstall", help="Remove the plug-in.")] = False,
 ) -> None:
-    """Put the plug-in into Blender, Maya or an Unreal project, to work with this Python."""
+    """Install the plug-in for Blender, Maya or an Unreal project; it runs Matshot with this Python."""
     from ..hosts import install as installing
 
     console = Console(soft_wrap=True)
@@ -403,60 +162,67 @@ def install_plugin(
             console.print(escape(sentence), highlight=False)
         return
     for path in installing.install(host, version, into):
-        console.print(f"[green]done[/] {escape(str(path))}", highlight=False)
+        console.print(f"[green]Installed[/] {escape(str(path))}", highlight=False)
     console.print(installing.HOSTS[host].next_step, highlight=False)
 
 
 @app.command()
 def worker() -> None:
-    """Serve a plug-in over standard input and output; plug-ins start this themselves."""
-    from ..worker import main as serve
+    """Run jobs for a plug-in over standard input and output. Plug-ins start this themselves."""
+    from ..worker import main as serve_host
 
-    serve()
+    serve_host()
 
 
-@app.command()
+# Rich takes square brackets for markup unless they are escaped.
+@app.command(help="Serve the tools as a web page and an HTTP API. Requires: pip install 'matshot\\[service]'")
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen at; 127.0.0.1 is this machine alone.")] = None,
-    port: Annotated[int | None, typer.Option(help="8765 if not given; 0 takes a free one.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder for uploads, jobs and results: matshot-service.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1, this machine only.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one. Default: 8765.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder for uploads, jobs and outputs. Default: matshot-service.")
+    ] = None,
     token: Annotated[
-        str | None, typer.Option(help="That clients have to know; better set in the environment as MATSHOT_TOKEN.")
+        str | None,
+        typer.Option(help="Token that clients must send. Safer in the environment variable MATSHOT_TOKEN."),
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(metavar="tcp://...", help="A Dask cluster that runs the jobs.")
+        str | None, typer.Option(metavar="tcp://...", help="Address of a Dask cluster that runs the jobs.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that run jobs; half the processors if 0.")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with these settings and further ones.")] = None,
-    upload: Annotated[str | None, typer.Option(metavar="512M", help="Largest upload.")] = None,
-    pixels: Annotated[int | None, typer.Option(help="Pixels of the largest image that is taken.")] = None,
-    queue: Annotated[int | None, typer.Option(help="Jobs that may wait or run.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="That one job may run; 0 for no bound.")] = None,
-    memory: Annotated[str | None, typer.Option(metavar="8G", help="That one job may take.")] = None,
-    quota: Annotated[str | None, typer.Option(metavar="50G", help="Of all uploads and results.")] = None,
-    keep_days: Annotated[float | None, typer.Option(help="After which results are removed; 0 keeps them.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes on this machine. Default: half the processors.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with these settings and more.")] = None,
+    upload: Annotated[str | None, typer.Option(metavar="512M", help="Size limit per upload.")] = None,
+    pixels: Annotated[int | None, typer.Option(help="Pixel limit per image.")] = None,
+    queue: Annotated[int | None, typer.Option(help="Limit of waiting and running jobs.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Time limit per job in seconds; 0 for none.")] = None,
+    memory: Annotated[str | None, typer.Option(metavar="8G", help="Memory limit per job.")] = None,
+    quota: Annotated[str | None, typer.Option(metavar="50G", help="Total storage quota.")] = None,
+    keep_days: Annotated[float | None, typer.Option(help="Days that outputs are kept; 0 keeps them forever.")] = None,
 ) -> None:
-    """Offer the tools as a web page and to programs; pip install 'matshot[service]'."""
-    given = {name: value for name, value in locals().items() if name != "config"}
+    """Serve the tools until stopped."""
+    chosen = {name: value for name, value in locals().items() if name != "config"}
     from ..service.server import serve as serve_until_stopped
     from ..service.settings import settings
 
     console = Console(stderr=True, soft_wrap=True)
-    serve_until_stopped(settings(config, given), lambda line: console.print(escape(line), highlight=False))
+    serve_until_stopped(settings(config, chosen), lambda line: console.print(escape(line), highlight=False))
 
 
 @app.command()
-def models(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
-    """List the models with licence, training data and measured quality."""
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False) -> None:
+    """List the installed models with license, training data and measured quality."""
     from ..inference.cards import installed_models
 
     cards = list(installed_models())
     if as_json:
         for card in cards:
-            shown = {k: v for k, v in vars(card).items() if k != "folder"}
-            typer.echo(json.dumps(shown))
+            typer.echo(json.dumps({name: value for name, value in vars(card).items() if name != "folder"}))
         return
-    table = Table("model", "what it does", "quality (measured)", "trained on", "licence", "MB")
+    table = Table("Model", "Purpose", "Measured quality", "Trained on", "License", "MB")
     for card in cards:
         size = card.path().stat().st_size / 1e6
         quality = "\n".join(f"{key}: {value}" for key, value in card.quality.items())
@@ -466,33 +232,33 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="For machines.")
 
 
 @app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
-    """Say what runs where: versions, providers, what is missing and the command that mends it."""
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Report versions and devices, what is missing, and how to fix it."""
     from ..hosts.doctor import diagnosis
 
-    found = diagnosis()
+    findings = diagnosis()
     if as_json:
-        typer.echo(json.dumps([vars(finding) for finding in found]))
+        typer.echo(json.dumps([vars(finding) for finding in findings]))
     else:
-        table = Table("", "what", "found", "to mend it", box=None)
-        for finding in found:
+        table = Table("", "Subject", "State", "How to fix it", box=None)
+        for finding in findings:
             mark = "[green]ok[/]" if finding.ok else "[red]no[/]" if finding.required else "[yellow]--[/]"
             table.add_row(mark, finding.subject, escape(finding.state), escape(finding.fix))
         Console(soft_wrap=True).print(table)
-    if any(finding.required and not finding.ok for finding in found):
+    if any(finding.required and not finding.ok for finding in findings):
         raise typer.Exit(FAILED)
 
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures.")] = Path("matshot-demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Output folder.")] = Path("matshot-demo"),
 ) -> None:
-    """Photograph a surface of its own making, make a material of the two photographs, and enlarge that."""
+    """Photograph a generated surface, make a material from the photographs, then multiply and upscale it."""
     from .demo import demonstrate
     from .reporter import Reporter
 
     with Reporter() as reporter:
-        made = demonstrate(output, progress=reporter.progress)
+        lines = demonstrate(output, progress=reporter.progress)
     console = Console(soft_wrap=True)
-    for line in made:
+    for line in lines:
         console.print(line, highlight=False)

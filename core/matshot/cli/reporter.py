@@ -1,9 +1,10 @@
-"""What a batch looks like on a terminal, and to a machine."""
+"""Progress and results of a command, for a terminal or for programs."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,16 +19,16 @@ from ..material.types import Material
 from ..super_resolution import Outcome
 from ..super_resolution.files import UpscaledFile
 
-#: Seconds between progress lines for machines.
+#: Seconds between progress lines for programs.
 _PACE = 0.2
 
 
 class Reporter:
-    """Shows progress, results and the summary of a batch.
+    """Shows progress, results and the summary of a command.
 
     Args:
-        as_json: one JSON object a line on standard output: ``progress``, ``done``, ``failed``, ``summary``.
-        quiet: nothing but errors.
+        as_json: one JSON object per line on standard output: ``progress``, ``done``, ``failed``, ``summary``.
+        quiet: print errors only.
     """
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
@@ -43,7 +44,7 @@ class Reporter:
             disable=as_json or quiet or not self._console.is_terminal,
         )
         self._task = self._bar.add_task("starting", total=1.0)
-        self._said = 0.0
+        self._last_progress = 0.0
 
     def __enter__(self) -> Reporter:
         self._bar.start()
@@ -55,11 +56,11 @@ class Reporter:
         self._bar.stop()
 
     def progress(self, fraction: float, stage: str) -> None:
-        """Show how far the batch is."""
+        """Show how far the work is."""
         self._bar.update(self._task, completed=fraction, description=escape(stage))
         now = time.monotonic()
-        if self._json and now - self._said > _PACE:
-            self._said = now
+        if self._json and now - self._last_progress > _PACE:
+            self._last_progress = now
             self._emit("progress", fraction=round(fraction, 4), stage=stage)
 
     def report(self, what: UpscaledFile | tuple[Path, MatshotError]) -> None:
@@ -69,12 +70,8 @@ class Reporter:
                 shown = {k: str(v) if isinstance(v, Path) else v for k, v in vars(what).items()}
                 self._emit("done", **shown)
             elif not self._quiet:
-                notes = f"  ({'; '.join(what.notes)})" if what.notes else ""
-                self._console.print(
-                    f"[green]done[/] {escape(str(what.target))}  {what.width} x {what.height}, wrap {what.wrap}, "
-                    f"{what.seconds:.1f} s{escape(notes)}",
-                    highlight=False,
-                )
+                self._print_written(what.target, what.width, what.height, what.wrap, what.seconds)
+                self._print_notes(what.notes)
             return
         path, error = what
         if self._json:
@@ -83,12 +80,12 @@ class Reporter:
             self._console.print(f"[red]Error:[/] {escape(error.sentence)}", highlight=False)
 
     def pictured(self, path: Path) -> None:
-        """Say where a picture is of what is not done yet."""
+        """Show where a picture of unfinished work is."""
         if self._json:
             self._emit("preview", path=str(path))
 
     def delivered(self, material: Material, target: Path, seconds: float) -> None:
-        """Show a material or an image that was made."""
+        """Show a material or an image that was written."""
         notes = material.parameters.get("notes", [])
         if self._json:
             self._emit(
@@ -97,21 +94,25 @@ class Reporter:
                 parameters=dict(material.parameters),
             )  # fmt: skip
         elif not self._quiet:
-            self._console.print(
-                f"[green]done[/] {escape(str(target))}  {material.width} x {material.height}, wrap {material.wrap}, "
-                f"{', '.join(material.maps)}, {seconds:.1f} s",
-                highlight=False,
-            )
-            for note in notes:
-                self._console.print(f"  {escape(note)}", highlight=False)
+            self._print_written(target, material.width, material.height, material.wrap, seconds)
+            self._print_notes(notes)
 
     def summary(self, outcome: Outcome) -> None:
-        """Close the batch."""
+        """Show how many files were written."""
         done, failed = len(outcome.done), len(outcome.failed)
         if self._json:
             self._emit("summary", done=done, failed=failed)
         elif not self._quiet and done + failed > 1:
             self._console.print(f"{done} done, {failed} failed.", highlight=False)
+
+    def _print_written(self, path: object, width: int, height: int, wrap: str, seconds: float) -> None:
+        tiles = {"none": "", "x": ", tiles on x", "y": ", tiles on y", "xy": ", tiles on x and y"}[wrap]
+        line = f"[green]Wrote[/] {escape(str(path))} ({width} x {height}{tiles}) in {seconds:.1f} s"
+        self._console.print(line, highlight=False)
+
+    def _print_notes(self, notes: Iterable[str]) -> None:
+        for note in notes:
+            self._console.print(f"  {escape(note)}", highlight=False)
 
     def _emit(self, event: str, **values: Any) -> None:
         print(json.dumps({"event": event, **values}), flush=True)

@@ -23,9 +23,9 @@ from .. import __version__
 from ..errors import Cancelled, MatshotError
 from ..files import atomic_write
 from ..tools.assets import check_folder
-from ..tools.run import Run
+from ..tools.job import ToolRequest
 from .contact_sheet import Shown, Thumbnails, write_sheets
-from .engine import Engine, Told
+from .engine import Engine, RunEvent
 from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped
 from .placement import bring, check_places, placed, remove_stale, stage, still_there
 from .units import Library, Unit, listed, slice_of
@@ -100,13 +100,13 @@ class Listener(Protocol):
     """Whoever wants to know how a batch goes."""
 
     def progress(self, fraction: float, stage: str) -> None:
-        """Told of the batch as a whole."""
+        """RunEvent of the batch as a whole."""
 
     def cluster(self, dashboard: str, workers: int) -> None:
-        """Told when there are workers."""
+        """RunEvent when there are workers."""
 
     def unit(self, state: str, key: str, told: Mapping[str, Any]) -> None:
-        """Told of each unit: ``done``, ``skipped``, ``failed`` or ``again``."""
+        """RunEvent of each unit: ``done``, ``skipped``, ``failed`` or ``again``."""
 
 
 def run_batch(asked: Batch, listener: Listener) -> Outcome:
@@ -114,7 +114,7 @@ def run_batch(asked: Batch, listener: Listener) -> Outcome:
 
     Raises:
         MatshotError: when nothing can be done at all, or the disk is full.
-        Cancelled: on Ctrl-C and SIGTERM; what was done stays, and the same command goes on.
+        Cancelled: on Ctrl-C and SIGTERM; finished results stay, and rerunning resumes.
     """
     table = tool(asked.tool)
     check_folder(asked.output)
@@ -148,8 +148,10 @@ def library_of(asked: Batch, table: Tool) -> Library:
         MatshotError: for parameters and inputs that the tool does not take.
     """
     table.check(asked.parameters)
-    if (asked.look is not None) != (asked.tool == "style"):
-        raise MatshotError("Style needs --look, whose look is taken over; no other tool does.")
+    if table.look is not None and asked.look is None:
+        raise MatshotError(f"{table.title} needs --look: an image or material folder whose look is applied.")
+    if table.look is None and asked.look is not None:
+        raise MatshotError(f"{table.title} does not take --look.")
     library = listed(
         asked.inputs, asked.output, table, look=asked.look, form=str(asked.parameters.get("format", "same")),
         kind=str(asked.parameters.get("kind", "auto")),
@@ -215,7 +217,7 @@ class _Work:
         self._thumbnails = Thumbnails(manifest.folder / "thumbnails", len(library.units))
         self._owners = {name: key for key, one in manifest.entries.items() for name in one.get("outputs", ())}
         self._outcome = Outcome(left_out=library.left_out)
-        self._inbox: queue.Queue[tuple[str, Told]] = queue.Queue()
+        self._inbox: queue.Queue[tuple[str, RunEvent]] = queue.Queue()
         self._doing: dict[str, _Doing] = {}
         self._engine: Engine | None = None
         self._looked, self._room = 0.0, 1
@@ -290,13 +292,13 @@ class _Work:
             )
             self._listener.cluster(self._engine.dashboard, len(self._engine.workers))
         self._doing[unit.key] = _Doing(unit, number, folder, stamps, time.monotonic())
-        run = Run(self._table.name, inputs, self._asked.parameters, folder)
+        run = ToolRequest(self._table.name, inputs, self._asked.parameters, folder)
         self._engine.submit(unit.key, run, self._noting(unit.key))
 
-    def _noting(self, key: str) -> Callable[[Told], None]:
+    def _noting(self, key: str) -> Callable[[RunEvent], None]:
         return lambda told: self._inbox.put((key, told))
 
-    def _take(self, key: str, told: Told) -> None:
+    def _take(self, key: str, told: RunEvent) -> None:
         doing = self._doing[key]
         if told.kind == "started":
             doing.began, doing.fraction = time.monotonic(), 0.0
@@ -313,7 +315,7 @@ class _Work:
                 self._fail(doing.unit, " ".join(told.failures) or told.sentence or "It was cancelled.", told.cause)
             shutil.rmtree(doing.folder, ignore_errors=True)
 
-    def _deliver(self, doing: _Doing, told: Told) -> None:
+    def _deliver(self, doing: _Doing, told: RunEvent) -> None:
         """Bring a unit's results to their place, and remember them."""
         unit, output, manifest = doing.unit, self._asked.output, self._manifest
         seconds = round(time.monotonic() - doing.began, 3)
@@ -353,7 +355,7 @@ class _Work:
         self._advance(unit.key)
         if shutil.disk_usage(self._asked.output).free < _FULL:
             raise MatshotError(
-                f"The disk of {self._asked.output} is full; make room, and run the same command again to go on.",
+                f"The disk of {self._asked.output} is full. Free some space and rerun to resume.",
                 sentence,
             )
 

@@ -100,7 +100,7 @@ class Manifest:
 
 def _unwritten(file: Path, error: OSError) -> MatshotError:
     reason = os_reason(error)
-    return MatshotError(f"{file} could not be written: {reason}; run the same command again to go on.", repr(error))
+    return MatshotError(f"{file} could not be written: {reason}. Rerun to resume.", repr(error))
 
 
 def _locked(descriptor: int) -> bool:

@@ -32,7 +32,7 @@ def placed(unit: Unit, results: Sequence[Mapping[str, Any]], parameters: Mapping
 
     Args:
         unit: that was done.
-        results: of :meth:`matshot.tools.run.Made.told`.
+        results: of :meth:`matshot.tools.job.ToolOutput.as_json`.
         parameters: of the tool.
     """
     files: dict[str, Path] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,9 +11,9 @@ from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 from matshot_host.tools import Tool
 
 from ..errors import MatshotError
-from ..image.formats import READABLE
 from ..image.udim import TOKEN, UdimSet, udim_set, udim_sets
-from ..material.folder import MaterialFolder, find_material
+from ..material.folder import MaterialFolder
+from ..material.scan import FolderContent, folder_contents
 from ..super_resolution.files import target_name
 
 #: How photographs of one place say which of them had the flash.
@@ -65,7 +64,7 @@ def listed(inputs: Sequence[Path], output: Path, tool: Tool, *, look: Path | Non
     Args:
         inputs: folders, images, or ``name.<UDIM>.exr``. One folder is mirrored as it is, several by their names.
         output: folder, which is not looked into.
-        tool: that shall do it.
+        tool: that is to do it.
         look: second input of every unit, for tools that take one.
         form: file format that is wanted, or ``same``.
         kind: what maps hold; anything but ``auto`` makes a material's maps images of their own.
@@ -108,17 +107,11 @@ class _Finder:
 
     def folder(self, root: Path, place: PurePosixPath) -> None:
         """A folder and all below it."""
-        for where, folders, files in os.walk(root):
-            inside = Path(where)
-            folders[:] = sorted(
-                one for one in folders if not one.startswith(".") and (inside / one).resolve() != self.output
-            )
-            here = place / PurePosixPath(*inside.relative_to(root).parts)
-            images = [inside / one for one in sorted(files) if Path(one).suffix.lower() in READABLE and one[0] != "."]
-            taken: set[Path] = set()
-            if self.tool.inputs[0].kind != "photo" and self.kind == "auto":
-                taken = self._material(inside, here, bool(folders), images)
-            self.images([one for one in images if one not in taken], here)
+        materials = self.tool.inputs[0].kind != "photo" and self.kind == "auto"
+        for content in folder_contents(root, self.output, materials=materials):
+            here = place / content.place
+            known = self._material(content, here)
+            self.images([one for one in content.images if one not in known], here)
 
     def images(self, images: list[Path], place: PurePosixPath) -> None:
         """Images of one folder that are no material."""
@@ -127,31 +120,30 @@ class _Finder:
         elif len(self.tool.inputs) == 2 and self.look is None:
             self._pairs(images, place)
         else:
-            sets, alone = udim_sets(images) if self.tool.name == "upscale" else ([], images)
+            sets, alone = udim_sets(images) if self.tool.works_on_files else ([], images)
             for one in sets:
                 self._set(one, place)
             for image in alone:
                 self._add(str(place / image.name), (str(image),), {image.name: image}, place, image.stem, image.stem)
 
-    def _material(self, folder: Path, place: PurePosixPath, nested: bool, images: list[Path]) -> set[Path]:
+    def _material(self, content: FolderContent, place: PurePosixPath) -> set[Path]:
         """The material that lies in a folder; the files that are its own."""
+        folder, material, images = content.path, content.material, content.images
         name = folder.resolve().name
         # A library that is one material is a folder in the output too.
         key = str(place) if place.parts else name
         at = PurePosixPath(key).parent
-        try:
-            material = find_material(folder)
-        except MatshotError as error:
-            self._add(f"{key}/", (str(folder),), {}, at, name, name, error=error.sentence)
+        if content.error is not None:
+            self._add(f"{key}/", (str(folder),), {}, at, name, name, error=content.error.sentence)
             return set(images)
         if material is None:
             return set()
         own = _own_files(material)
         pictures = {one for one in images if one not in own and _is_picture_of(one, material)}
-        more = nested or any(one not in own and one not in pictures for one in images)
+        more = content.nested or any(one not in own and one not in pictures for one in images)
         files = {one.relative_to(folder).as_posix(): one for one in own}
-        staged = more and self.tool.name == "upscale"
-        stem = name if self.tool.name == "upscale" else material.name
+        staged = more and self.tool.works_on_files
+        stem = name if self.tool.works_on_files else material.name
         self._add(f"{key}/", (str(folder),), files, at, name, stem, staged)
         return {*own, *pictures}
 

@@ -1,9 +1,8 @@
-"""One run on a Dask worker, carried by the worker process of Matshot that stands beside it.
+"""One run on a Dask worker, in the worker process of Matshot beside it.
 
-Every Dask worker keeps one ``matshot.worker`` process with its loaded models. Whatever that process does (a crash, too
-much memory, too much time) is told as the run's failure, and the Dask worker lives on; if it is killed from outside,
-the run may be tried again. What is said of a run goes to the topic that its engine listens to, as the messages that
-:meth:`carried` describes.
+Every Dask worker keeps one ``matshot.worker`` process with its loaded models. A crash, too much memory or too much time
+of that process is reported as the run's failure, and the Dask worker lives on; if it is killed from outside, the run
+may be retried. Messages on a run go to the topic of its engine, see :func:`run_order`.
 """
 
 from __future__ import annotations
@@ -31,32 +30,32 @@ from ..files import os_reason
 if TYPE_CHECKING:
     from distributed import Worker
 
-#: Seconds between progress messages of one run, at least: a scheduler hears those of every worker.
+#: Fewest seconds between progress messages of one run: a scheduler receives those of every worker.
 PACE = 0.2
-#: Seconds between looks at a run: whether it was cancelled, how much memory it holds.
-_LOOK = 0.05
+#: Seconds between checks of a run: whether it was cancelled, how much memory it holds.
+_CHECK = 0.05
 #: Seconds after which a process that does not follow a cancel is killed.
 _CANCEL = 0.6
-#: Seconds without work after which the process and its models are let go.
+#: Seconds without work after which the process ends and frees its models.
 _IDLE = 600.0
-#: Part of a run's bound that its tool plans for; the rest is for what it cannot foresee.
+#: Share of a run's memory limit that its tool plans for; the rest is for what it cannot foresee.
 _PLANNED = 0.8
-#: Exit code of a process that was killed from outside, as systems do that run out of memory.
+#: Exit code of a process that was killed from outside, such as by a system out of memory.
 _KILLED = -9
-#: Of the folder in a run's folder that one attempt has for itself.
+#: Prefix of the folder of one attempt, in the run's folder.
 _ATTEMPT = "run-"
 
 
 @dataclass(frozen=True)
-class Order:
+class WorkerOrder:
     """A run, as it travels to a Dask worker.
 
     Attributes:
-        name: of this run, given back with everything that is said of it.
-        topic: that the engine listens to.
+        name: of this run, which every message on it carries.
+        topic: of the engine.
         version: of the engine's Matshot.
         tool: its name.
-        inputs: as :class:`~matshot.tools.run.Run` has them.
+        inputs: as :class:`~matshot.tools.job.ToolRequest` has them.
         parameters: likewise.
         folder: likewise; every attempt works in a folder of its own in it.
         output: likewise, empty for none.
@@ -84,46 +83,46 @@ class Order:
     pace: float = PACE
 
 
-def carried(order: Mapping[str, Any]) -> None:
-    """Do a run; the task that Dask carries.
+def run_order(order: Mapping[str, Any]) -> None:
+    """Run a tool; the task that Dask executes.
 
-    Says ``{"run", "kind", ...}`` to the order's topic: ``started`` (``worker``: address), ``progress`` (``fraction``,
+    Sends ``{"run", "kind", ...}`` to the order's topic: ``started`` (``worker``: address), ``progress`` (``fraction``,
     ``stage``, ``preview``), and at the end ``done`` (``results``, ``failures``), ``failed`` (``sentence``, ``cause``)
-    or ``cancelled``. A run that ends without its end being said was given up by its worker, and may be tried again.
+    or ``cancelled``. A run that ends without a message on its end was given up by its worker and may be retried.
 
     Args:
-        order: an :class:`Order` as a mapping.
+        order: an :class:`WorkerOrder` as a mapping.
     """
     from distributed import get_worker
 
     worker = get_worker()
-    known = Order(**order)
+    known = WorkerOrder(**order)
 
-    def say(kind: str, **told: Any) -> None:
-        worker.log_event(known.topic, {"run": known.name, "kind": kind, **told})
+    def send(kind: str, **values: Any) -> None:
+        worker.log_event(known.topic, {"run": known.name, "kind": kind, **values})
 
     if known.version != __version__:
         sentence = f"The worker {worker.address} has Matshot {__version__}, and this is {known.version}"
-        say("failed", sentence=f"{sentence}; install one version everywhere.", cause="")
+        send("failed", sentence=f"{sentence}. Install one version everywhere.", cause="")
         return
     station = _stations.setdefault(worker.address, _Station())
-    attempt = _Attempt(known, worker, station, say)
-    # A Dask worker with several threads has runs that wait for the one process.
-    while not station.occupied.acquire(timeout=_LOOK):
+    attempt = _Attempt(known, worker, station, send)
+    # On a Dask worker with several threads, runs wait for the one process.
+    while not station.occupied.acquire(timeout=_CHECK):
         if attempt.unwanted():
             return
     try:
         if not attempt.unwanted():
-            say("started", worker=worker.address)
+            send("started", worker=worker.address)
             end = attempt.run()
             if end is not None:
-                say(**end)
+                send(**end)
     finally:
         station.rest()
         station.occupied.release()
 
 
-def leave(addresses: Iterable[str]) -> None:
+def close_stations(addresses: Iterable[str]) -> None:
     """End the processes beside Dask workers of this very process, which are gone or about to go."""
     for address in addresses:
         station = _stations.pop(address, None)
@@ -134,38 +133,38 @@ def leave(addresses: Iterable[str]) -> None:
 class _Attempt:
     """A run in the process beside this Dask worker."""
 
-    def __init__(self, order: Order, worker: Worker, station: _Station, say: Callable[..., None]) -> None:
-        self._order, self._worker, self._station, self._say = order, worker, station, say
+    def __init__(self, order: WorkerOrder, worker: Worker, station: _Station, send: Callable[..., None]) -> None:
+        self._order, self._worker, self._station, self._send = order, worker, station, send
         self._task = worker.get_current_task()
         limit = worker.memory_manager.memory_limit
         self._memory = order.memory or (int(limit) if limit else 0)
         self._place = Path(order.folder) / f"{_ATTEMPT}{uuid.uuid4().hex[:8]}"
         self._process: WorkerClient | None = None
-        self._said, self._progress = 0.0, {"fraction": 0.0, "stage": "", "preview": ""}
+        self._sent, self._progress = 0.0, {"fraction": 0.0, "stage": "", "preview": ""}
 
     def unwanted(self) -> bool:
-        """Whether this need not begin."""
+        """Whether the run was cancelled, or the Dask worker is closing."""
         return self._cancelled() or self._closing()
 
     def run(self) -> dict[str, Any] | None:
-        """From start to end; None when the run is to be done anew: its worker closes, or its process was killed."""
+        """The run's last message; None when it should be retried: its worker closes, or its process was killed."""
         end: dict[str, Any] | None = None
         try:
-            # What an attempt left that ended with its Dask worker.
+            # An earlier attempt ended with its Dask worker.
             for left in Path(self._order.folder).glob(f"{_ATTEMPT}*"):
                 shutil.rmtree(left, ignore_errors=True)
             self._place.mkdir(parents=True)
         except OSError as error:
-            sentence = f"The folder {self._place} cannot be made: {os_reason(error)}."
+            sentence = f"The folder {self._place} cannot be created: {os_reason(error)}."
             return {"kind": "failed", "sentence": sentence, "cause": repr(error)}
         try:
-            end = self._carried()
+            end = self._followed()
         finally:
             if end is None or end["kind"] != "done":
                 shutil.rmtree(self._place, ignore_errors=True)
         return end
 
-    def _carried(self) -> dict[str, Any] | None:
+    def _followed(self) -> dict[str, Any] | None:
         order = self._order
         self._process = process = self._station.process(self._environment())
         began = time.monotonic()
@@ -178,11 +177,11 @@ class _Attempt:
         )  # fmt: skip
         while True:
             with contextlib.suppress(queue.Empty):
-                event = process.events.get(timeout=_LOOK)
+                event = process.events.get(timeout=_CHECK)
                 if event.kind == "lost" and event.data["code"] == _KILLED:
                     self._station.forget(process)
                     return None
-                end = self._heard(event, number)
+                end = self._handled(event, number)
                 if end is not None:
                     return end
             if self._cancelled():
@@ -193,44 +192,44 @@ class _Attempt:
                 return None
             if order.seconds and time.monotonic() - began > order.seconds:
                 self._stop(number)
-                return _failed(f"This took longer than the {order.seconds:g} seconds that a run may take.")
+                return _failed(f"The run took longer than its limit of {order.seconds:g} seconds.")
             held = _resident(process.pid)
             if self._memory and held > self._memory:
                 self._kill()
                 return _failed(
-                    f"This took more than the {_gigabytes(self._memory)} of memory that a run may take; give runs "
-                    "more, or fewer workers to a machine.",
+                    f"The run needed more memory than its limit of {_gigabytes(self._memory)}. Raise the limit, or use "
+                    "fewer workers per machine.",
                     f"{held} bytes",
                 )
 
-    def _heard(self, event: Event, number: int) -> dict[str, Any] | None:
-        """What the process said; the end of the run if it is."""
+    def _handled(self, event: Event, number: int) -> dict[str, Any] | None:
+        """Handle a message of the process; the run's last message if this was the end."""
         if event.kind == "lost":
             self._station.forget(self._process)
-            return _failed(_how_lost(event.data), str(event.data["text"]))
+            return _failed(_loss(event.data), str(event.data["text"]))
         if event.request != number:
             return None
         if event.kind == "progress":
             self._advance(event.data)
         elif event.kind == "result":
-            told = event.data
-            return {"kind": "done", "results": told.get("results", []), "failures": told.get("failures", [])}
+            data = event.data
+            return {"kind": "done", "results": data.get("results", []), "failures": data.get("failures", [])}
         elif event.kind == "error":
             return _failed(event.data["sentence"], event.data["cause"])
         return None
 
-    def _advance(self, told: Mapping[str, Any]) -> None:
-        """Pass on progress, not more often than a scheduler likes to hear."""
-        fresh = {name: told[name] for name in self._progress if told.get(name)}
+    def _advance(self, data: Mapping[str, Any]) -> None:
+        """Pass on progress, no more often than the order's pace."""
+        fresh = {name: data[name] for name in self._progress if data.get(name)}
         shown = fresh.get("preview", self._progress["preview"]) != self._progress["preview"]
         self._progress.update(fresh)
         now = time.monotonic()
-        if shown or now - self._said >= self._order.pace:
-            self._said = now
-            self._say("progress", **self._progress)
+        if shown or now - self._sent >= self._order.pace:
+            self._sent = now
+            self._send("progress", **self._progress)
 
     def _cancelled(self) -> bool:
-        """Whether the engine, or its end, took the task back."""
+        """Whether the engine took the task back, or ended."""
         task = self._worker.state.tasks.get(self._task)
         return task is None or task.state == "cancelled"
 
@@ -238,7 +237,7 @@ class _Attempt:
         return self._worker.status.name not in ("running", "paused")
 
     def _stop(self, number: int) -> None:
-        """Ask the process to give the run up, and kill it if it does not."""
+        """Ask the process to cancel the run, and kill it if it does not."""
         assert self._process is not None
         self._process.notify("cancel", {"job": number})
         until = time.monotonic() + _CANCEL
@@ -264,7 +263,7 @@ class _Attempt:
         self._station.forget(self._process)
 
     def _parameters(self) -> dict[str, Any]:
-        """The order's, with this machine's share where the order leaves it open."""
+        """The order's parameters, with this machine's share where the order leaves it open."""
         parameters = dict(self._order.parameters)
         table = tool(self._order.tool)
         if table.has("memory") and self._memory and not parameters.get("memory"):
@@ -285,7 +284,7 @@ class _Attempt:
         return environment
 
 
-#: What libraries take their number of threads from.
+#: Environment variables from which libraries take their number of threads.
 _THREADS = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENIMAGEIO_THREADS", "OPENCV_FOR_THREADS_NUM",
 )  # fmt: skip
@@ -295,7 +294,7 @@ class _Station:
     """The process beside one Dask worker.
 
     Attributes:
-        occupied: held by the run that the process does: one at a time.
+        occupied: held by the run of the process: one at a time.
     """
 
     def __init__(self) -> None:
@@ -304,7 +303,7 @@ class _Station:
         self._idle: threading.Timer | None = None
 
     def process(self, environment: dict[str, str]) -> WorkerClient:
-        """The process, started if there is none that will do."""
+        """The process, started if none fits."""
         if self._idle is not None:
             self._idle.cancel()
         command = WorkerCommand((sys.executable, "-m", "matshot.worker"), environment, "the farm")
@@ -315,15 +314,15 @@ class _Station:
         return self._client
 
     def rest(self) -> None:
-        """Let the process wait for the next run, but not for ever."""
+        """Let the process wait for the next run, for a while."""
         if self._idle is not None:
             self._idle.cancel()
-        self._idle = threading.Timer(_IDLE, self._let_go)
+        self._idle = threading.Timer(_IDLE, self._close_idle)
         self._idle.daemon = True
         self._idle.start()
 
     def forget(self, client: WorkerClient | None) -> None:
-        """Have the next run start another process."""
+        """Make the next run start another process."""
         if self._client is client:
             self._client = None
 
@@ -335,8 +334,8 @@ class _Station:
         if client is not None:
             client.close()
 
-    def _let_go(self) -> None:
-        """End a process that nobody needs, so that its memory and its GPU are free for others."""
+    def _close_idle(self) -> None:
+        """End an idle process, so that its memory and its GPU are free for others."""
         if self.occupied.acquire(blocking=False):
             try:
                 self.close()
@@ -349,7 +348,7 @@ _stations: dict[str, _Station] = {}
 
 
 def _resident(process: int) -> int:
-    """Bytes that a process holds; 0 if that cannot be said."""
+    """Bytes that a process holds; 0 if unknown."""
     import psutil
 
     if not process:
@@ -368,16 +367,16 @@ def _failed(sentence: str, cause: str = "") -> dict[str, Any]:
     return {"kind": "failed", "sentence": sentence, "cause": cause}
 
 
-def _how_lost(told: Mapping[str, Any]) -> str:
-    """What became of a process that ended by itself, and what to do."""
-    code = told["code"]
-    if not told["ready"]:
-        last = str(told["text"]).strip().splitlines()
-        return f"Matshot could not be started with {sys.executable}: {(last or ['it said nothing'])[-1].rstrip('.')}."
+def _loss(data: Mapping[str, Any]) -> str:
+    """A sentence on a process that ended by itself."""
+    code = data["code"]
+    if not data["ready"]:
+        last = str(data["text"]).strip().splitlines()
+        return f"Matshot could not be started with {sys.executable}: {(last or ['no error message'])[-1].rstrip('.')}."
     how = "" if not code else f" (killed by signal {-code})" if code < 0 else f" (exit code {code})"
-    return f"Matshot's worker crashed{how} during this run; the next run has a new one."
+    return f"Matshot's worker crashed{how} during this run; the next run gets a new one."
 
 
-def as_mapping(order: Order) -> dict[str, Any]:
-    """An order as Dask carries it."""
+def order_mapping(order: WorkerOrder) -> dict[str, Any]:
+    """An order as Dask sends it."""
     return asdict(replace(order, inputs=tuple(order.inputs)))

@@ -50,9 +50,8 @@ def read_texture(
         >>> import matshot
         >>> from matshot.shading.procedural import brick_wall
         >>> file = matshot.write_texture(brick_wall(64)["basecolor"], "wall.png")
-        >>> wall = matshot.read_texture(file, wrap="xy")
-        >>> wall.encoding, wall.pixels.dtype, wall.source.depth
-        ('srgb', dtype('float32'), 'uint8')
+        >>> matshot.read_texture(file, wrap="xy")
+        <Texture 64 x 64, 3 channels, srgb, tiles on x and y, from wall.png>
     """
     path = Path(path)
     pixels, spec = _read_pixels(path)

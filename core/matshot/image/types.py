@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import OpenImageIO as oiio
@@ -52,7 +52,7 @@ class FileSource:
     signed: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Texture:
     """An image as tools see it.
 
@@ -72,8 +72,8 @@ class Texture:
         >>> from matshot import Texture
         >>> gradient = np.linspace(0, 1, 8, dtype=np.float32).reshape(1, 8, 1).repeat(4, axis=0)
         >>> roughness = Texture(gradient, "data", wrap="y")
-        >>> roughness.width, roughness.height, roughness.alpha is None
-        (8, 4, True)
+        >>> roughness
+        <Texture 8 x 4, 1 channel, data, tiles on y>
     """
 
     pixels: Pixels
@@ -84,13 +84,24 @@ class Texture:
     def __post_init__(self) -> None:
         """Check the contract."""
         if self.pixels.ndim != 3 or not 1 <= self.pixels.shape[2] <= 4 or 0 in self.pixels.shape:
-            raise MatshotError(f"A texture has 1 to 4 channels and at least one pixel, not shape {self.pixels.shape}.")
-        if self.pixels.dtype != np.float32:
-            raise MatshotError(f"Texture pixels are float32, not {self.pixels.dtype}.")
+            raise MatshotError(f"Texture pixels must be H x W x 1 to 4 channels, got shape {self.pixels.shape}.")
+        dtype: np.dtype[Any] = self.pixels.dtype
+        if dtype != np.float32:
+            scale = f" / {np.iinfo(dtype).max}" if dtype.kind in "iu" else ""
+            raise MatshotError(
+                f"Texture pixels must be float32, got {dtype}; convert them: pixels.astype('float32'){scale}."
+            )
         if self.encoding not in ENCODINGS:
             raise unknown_choice("encoding", self.encoding, ENCODINGS)
         if self.wrap not in WRAPS:
             raise unknown_choice("wrap", self.wrap, WRAPS)
+
+    def __repr__(self) -> str:
+        """What it is, without its pixels."""
+        channels = self.pixels.shape[2]
+        count = f"{channels} channel{'s' if channels > 1 else ''}"
+        file = f", from {self.source.path.name}" if self.source else ""
+        return f"<Texture {self.width} x {self.height}, {count}, {self.encoding}, {tiling(self.wrap)}{file}>"
 
     @property
     def height(self) -> int:
@@ -115,3 +126,8 @@ class Texture:
     def with_pixels(self, pixels: Pixels) -> Texture:
         """The same texture with other pixels."""
         return replace(self, pixels=pixels)
+
+
+def tiling(wrap: Wrap) -> str:
+    """A wrap in words, such as ``tiles on x and y``."""
+    return "does not tile" if wrap == "none" else f"tiles on {' and '.join(wrap)}"

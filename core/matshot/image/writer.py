@@ -97,6 +97,10 @@ def write_texture(texture: Texture, path: str | os.PathLike[str], *, depth: Dept
         >>> matshot.read_texture(file, encoding="data").source.depth
         'uint16'
     """
+    if not isinstance(texture, Texture):
+        raise TypeError(
+            f"write_texture takes a Texture, got a {type(texture).__name__}; save_material takes a Material."
+        )
     with TextureWriter(path, texture.width, texture.height, texture, depth=depth) as writer:
         writer.write(texture.pixels)
     return Path(path)

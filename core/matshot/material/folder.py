@@ -123,9 +123,8 @@ def load_material(folder: str | os.PathLike[str] | MaterialFolder, *, wrap: Wrap
         >>> import matshot
         >>> from matshot.shading.procedural import brick_material
         >>> folder = matshot.save_material(brick_material(64), "bricks")
-        >>> bricks = matshot.load_material(folder)
-        >>> bricks.name, bricks.wrap, sorted(bricks.maps)
-        ('bricks', 'xy', ['basecolor', 'height', 'normal', 'roughness'])
+        >>> matshot.load_material(folder)
+        <Material bricks, 64 x 64, tiles on x and y: basecolor, normal, roughness, height>
     """
     found = folder if isinstance(folder, MaterialFolder) else find_material(folder)
     if found is None:
@@ -179,6 +178,10 @@ def save_material(
         >>> sorted(file.name for file in folder.glob("*.tga"))
         ['basecolor.tga', 'height.tga', 'normal_dx.tga', 'roughness.tga']
     """
+    if not isinstance(material, Material):
+        raise TypeError(
+            f"save_material takes a Material, got a {type(material).__name__}; write_texture takes a Texture."
+        )
     folder = Path(folder)
     files = {kind: map_stem(kind, convention) + (suffix or _own_suffix(map_)) for kind, map_ in material.maps.items()}
     with staging_folder(folder) as aside:

@@ -11,7 +11,7 @@ import numpy as np
 from matshot_host.description import DESCRIPTION as DESCRIPTION
 
 from ..errors import MatshotError, unknown_choice
-from ..image.types import Convention, Encoding, Texture, Wrap
+from ..image.types import Convention, Encoding, Texture, Wrap, tiling
 
 #: Every kind of map.
 MapKind = Literal[
@@ -42,7 +42,7 @@ SCALARS = ("roughness", "metallic", "height", "ao", "anisotropy", "anisotropy_an
 _PACKED: tuple[tuple[MapKind, float], ...] = (("ao", 1.0), ("roughness", 0.5), ("metallic", 0.0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Material:
     """Maps of one surface: same size, same wrap, each pixel the same spot.
 
@@ -65,8 +65,8 @@ class Material:
         >>> from matshot.shading.procedural import brick_wall
         >>> wall = brick_wall(64)
         >>> bricks = Material({"basecolor": wall["basecolor"], "normal": wall["normal_gl"]}, name="bricks")
-        >>> bricks.width, bricks.height, bricks.wrap
-        (64, 64, 'xy')
+        >>> bricks
+        <Material bricks, 64 x 64, tiles on x and y: basecolor, normal>
     """
 
     maps: Mapping[MapKind, Texture]
@@ -89,6 +89,11 @@ class Material:
         if len({texture.wrap for texture in self.maps.values()}) > 1:
             listed = ", ".join(f"{kind} {texture.wrap}" for kind, texture in self.maps.items())
             raise MatshotError(f"The maps of {self.name} wrap on different axes: {listed}.")
+
+    def __repr__(self) -> str:
+        """What it is, without its pixels."""
+        size = f"{self.width} x {self.height}"
+        return f"<Material {self.name}, {size}, {tiling(self.wrap)}: {', '.join(self.maps)}>"
 
     @property
     def width(self) -> int:

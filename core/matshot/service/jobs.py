@@ -8,17 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from matshot_host.tools import Tool
-from matshot_host.tools import tool as find_tool
-
 from ..errors import MatshotError
+from ..tools.registry import ToolEntry, entry
 from .assets import Assets
 from .data_folder import DataFolder
 from .models import JobProgress, JobRequest, JobView, NamedInput, job_view
 from .naming import plain_name, safe_name
 from .refusal import Refusal
 from .runner import Runner
-from .schema import pixels_made
 from .settings import Settings
 from .store import LIVE, AssetRecord, JobRecord, Store, now
 
@@ -55,8 +52,8 @@ class Jobs:
         if key is not None and (known := self._store.job_of_key(key)) is not None:
             return _same(known, digest), False
         try:
-            tool = find_tool(request.tool)
-            parameters = tool.check(request.parameters)
+            tool = entry(request.tool)
+            parameters = tool.table.check(request.parameters)
         except MatshotError as error:
             raise Refusal(422, error.sentence, error.cause) from error
         inputs = [
@@ -70,7 +67,7 @@ class Jobs:
         try:
             linked = self._link_inputs(identifier, inputs, assets)
             job = JobRecord(
-                0, identifier, tool.name, linked, request.parameters, key, digest, "waiting", False, False, 0,
+                0, identifier, tool.table.name, linked, request.parameters, key, digest, "waiting", False, False, 0,
                 now(), None, None,
             )  # fmt: skip
             kept = self._store.add_job(job, self._settings.queue)
@@ -91,21 +88,26 @@ class Jobs:
         return kept, True
 
     def _check_inputs(
-        self, tool: Tool, inputs: Sequence[NamedInput], assets: Sequence[AssetRecord], parameters: Mapping[str, Any]
+        self,
+        tool: ToolEntry,
+        inputs: Sequence[NamedInput],
+        assets: Sequence[AssetRecord],
+        parameters: Mapping[str, Any],
     ) -> None:
-        wanted = ", ".join(one.title.lower() for one in tool.inputs)
-        several = any(one.several for one in tool.inputs)
-        if not several and len(assets) != len(tool.inputs):
-            raise Refusal(422, f"{tool.title} needs {wanted}, got {len(assets)} assets.")
+        table = tool.table
+        needs = ", ".join(one.title.lower() for one in table.inputs)
+        several = any(one.several for one in table.inputs)
+        if not several and len(assets) != len(table.inputs):
+            raise Refusal(422, f"{table.title} needs {needs}, got {len(assets)} assets.")
         for number, asset in enumerate(assets):
-            needed = tool.inputs[min(number, len(tool.inputs) - 1)]
+            needed = table.inputs[min(number, len(table.inputs) - 1)]
             if needed.kind == "photo" and asset.kind != "image":
                 raise Refusal(422, f"{needed.title} needs an image, but {asset.name} is a material.")
             if needed.kind == "material" and asset.kind != "material":
                 raise Refusal(422, f"{needed.title} needs a material folder, but {asset.name} is an image.")
-        if tool.name != "upscale" and any(one.kind or one.normal for one in inputs):
-            raise Refusal(422, "Only inputs of Upscale take a kind or a normal convention.")
-        pixels = pixels_made(tool, parameters, [asset.width * asset.height for asset in assets])
+        if not table.works_on_files and any(one.kind or one.normal for one in inputs):
+            raise Refusal(422, f"Inputs of {table.title} take no kind and no normal convention.")
+        pixels = tool.pixels({**table.defaults, **parameters}, [asset.width * asset.height for asset in assets])
         if pixels > self._settings.result_pixels:
             raise Refusal(
                 422,

@@ -16,8 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matshot_host.tools import tool
+
 from ..errors import MatshotError
-from ..tools.run import Run
+from ..tools.job import ToolRequest
 from .data_folder import DataFolder
 from .events import EventStreams
 from .inspector import Inspector
@@ -29,7 +31,7 @@ from .store import LIVE, JobRecord, Store, now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..farm.engine import Engine, Told
+    from ..farm.engine import Engine, RunEvent
 
 #: Seconds between attempts to write what a full disk refused.
 _RETRY = 1.0
@@ -69,7 +71,7 @@ class Runner:
         self._lock = threading.RLock()
         self._progress: dict[str, JobProgress] = {}
         self._keys: dict[str, str] = {}
-        self._inbox: queue.Queue[tuple[str, str, Told] | None] = queue.Queue()
+        self._inbox: queue.Queue[tuple[str, str, RunEvent] | None] = queue.Queue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._receive, name="matshot jobs", daemon=True)
 
@@ -122,7 +124,7 @@ class Runner:
         with self._lock:
             self._progress[job.id] = JobProgress()
             self._keys[job.id] = key
-        request = Run(job.tool, inputs, dict(job.parameters), run_folder)
+        request = ToolRequest(job.tool, inputs, dict(job.parameters), run_folder)
         try:
             self._engine.submit(key, request, lambda event: self._inbox.put((job.id, attempt, event)))
         except (MatshotError, ValueError) as error:
@@ -175,7 +177,7 @@ class Runner:
             except Exception:
                 _log.exception("job %s", identifier)
 
-    def _handle(self, identifier: str, attempt: str, event: Told) -> None:
+    def _handle(self, identifier: str, attempt: str, event: RunEvent) -> None:
         folder = self._data.jobs / identifier / f"run-{attempt}"
         if event.kind == "started":
             job = self._store.job(identifier)
@@ -203,7 +205,7 @@ class Runner:
             cause = event.cause.replace(f"{self._data.path}/", "")
             self._end(identifier, state=event.kind, sentence=sentence, cause=cause, failures=list(event.failures))
 
-    def _advance(self, identifier: str, folder: Path, event: Told) -> None:
+    def _advance(self, identifier: str, folder: Path, event: RunEvent) -> None:
         with self._lock:
             progress = self._progress.setdefault(identifier, JobProgress())
             progress.fraction = max(progress.fraction, min(max(event.fraction, 0.0), 1.0))
@@ -217,7 +219,7 @@ class Runner:
         if pictured:
             self._events.publish(identifier, "preview", {"href": f"/v1/jobs/{identifier}/preview?n={current.pictures}"})
 
-    def _finish(self, identifier: str, folder: Path, event: Told) -> None:
+    def _finish(self, identifier: str, folder: Path, event: RunEvent) -> None:
         job = self._store.job(identifier)
         if job is None:
             return
@@ -232,7 +234,7 @@ class Runner:
             return
         self._end(identifier, state="done", results=results, failures=list(event.failures), bytes=size)
 
-    def _store_results(self, job: JobRecord, folder: Path, event: Told) -> tuple[list[dict[str, Any]], int]:
+    def _store_results(self, job: JobRecord, folder: Path, event: RunEvent) -> tuple[list[dict[str, Any]], int]:
         """Move results to where they are kept; what is known of them, and their bytes."""
         if not event.results:
             raise MatshotError("The tool produced no output.")
@@ -256,7 +258,7 @@ class Runner:
             files = [dict(one) for one in self._inspector.material(path)["files"]]
         else:
             asset = self._store.asset(job.inputs[source]["asset"]) if source is not None else None
-            same = asset is not None and asset.kind == "image" and job.tool != "preview"
+            same = asset is not None and asset.kind == "image" and tool(job.tool).result != "picture"
             files = [{"name": path.name, "map": asset.files[0]["map"] if asset and same else "", **size}]
         for one in files:
             one["bytes"] = (path / one["name"] if result["kind"] == "material" else path).stat().st_size

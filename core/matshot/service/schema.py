@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
 from matshot_host.tools import LONGEST_TEXT, TOOLS, Parameter, Tool
@@ -46,13 +44,14 @@ def _property(parameter: Parameter) -> dict[str, Any]:
     schema.update(title=parameter.label, description=parameter.help)
     if parameter.choices:
         schema["enum"] = list(parameter.choices)
+        schema["x-labels"] = [parameter.choice_label(choice) for choice in parameter.choices]
     elif parameter.type is str:
         schema["maxLength"] = LONGEST_TEXT
     if parameter.form is not None:
         schema["pattern"] = (
             f"^(?:{parameter.form.pattern})$" if parameter.default else f"^(?:{parameter.form.pattern})?$"
         )
-    schema["x-advanced"] = parameter.advanced
+    schema.update({"x-advanced": parameter.advanced, "x-unit": parameter.unit, "x-placeholder": parameter.placeholder})
     return schema
 
 
@@ -65,7 +64,7 @@ def _asked(tool: Tool) -> dict[str, Any]:
     several = any(one.several for one in tool.inputs)
     identifier = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
     named: dict[str, Any] = {"asset": identifier, "name": {"type": "string", "maxLength": LONGEST_TEXT}}
-    if tool.name == "upscale":
+    if tool.works_on_files:
         named["kind"] = {"type": "string", "enum": ["", "color", "normal", "data"]}
         named["normal"] = {"type": "string", "enum": ["", "gl", "dx"]}
     one = {
@@ -84,22 +83,3 @@ def _asked(tool: Tool) -> dict[str, Any]:
         "required": ["tool", "inputs"],
         "additionalProperties": False,
     }
-
-
-def pixels_made(tool: Tool, parameters: Mapping[str, Any], given: list[int]) -> int:
-    """How many pixels a job is going to make, of one map.
-
-    Args:
-        tool: of the table.
-        parameters: of it, as :meth:`~matshot_host.tools.Tool.check` gives them.
-        given: pixels of each input.
-    """
-    if tool.name == "upscale":
-        return sum(given) * int(parameters.get("scale", tool.parameter("scale").default)) ** 2
-    if tool.name == "multiply":
-        sides = [int(side) for side in re.findall("[0-9]+", parameters.get("size", ""))]
-        each = sides[0] * sides[-1] if sides else 4 * given[0]
-        return each * int(parameters.get("count", 1))
-    if tool.name == "preview":
-        return (int(parameters.get("size", 512)) * 4) ** 2 * max(1, len(given))
-    return max(given, default=0)

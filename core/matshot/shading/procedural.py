@@ -47,9 +47,8 @@ def brick_wall(size: int = 512, seed: int = 0) -> dict[str, Texture]:
 
     Example:
         >>> from matshot.shading.procedural import brick_wall
-        >>> wall = brick_wall(64, seed=3)["basecolor"]
-        >>> wall.width, wall.height, wall.wrap
-        (64, 64, 'xy')
+        >>> brick_wall(64, seed=3)["basecolor"]
+        <Texture 64 x 64, 3 channels, srgb, tiles on x and y>
     """
     rng = np.random.default_rng(seed)
     rows, columns = 8, 4
@@ -90,8 +89,8 @@ def brick_material(size: int = 512, seed: int = 0) -> Material:
 
     Example:
         >>> from matshot.shading.procedural import brick_material
-        >>> sorted(brick_material(64).maps)
-        ['basecolor', 'height', 'normal', 'roughness']
+        >>> brick_material(64)
+        <Material bricks, 64 x 64, tiles on x and y: basecolor, normal, roughness, height>
     """
     names: dict[str, MapKind] = {
         "basecolor": "basecolor",
@@ -115,8 +114,8 @@ def wall_photographs(size: int = 512, seed: int = 0) -> tuple[Texture, Texture]:
     Example:
         >>> from matshot.shading.procedural import wall_photographs
         >>> flash, ambient = wall_photographs(128)
-        >>> flash.pixels.shape, ambient.encoding
-        ((128, 128, 3), 'srgb')
+        >>> flash
+        <Texture 128 x 128, 3 channels, srgb, does not tile>
     """
     wall = brick_material(size // _REPEATS, seed)
     tiled = {kind: replace(t, pixels=np.tile(t.pixels, (_REPEATS, _REPEATS, 1))) for kind, t in wall.maps.items()}

@@ -11,11 +11,12 @@ from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 
 from ..errors import MatshotError
 from ..files import atomic_file, os_reason
-from ..image.formats import READABLE, WRITABLE
+from ..image.formats import WRITABLE
 from ..image.types import Encoding
 from ..image.udim import TOKEN, Neighbors, UdimSet, udim_set, udim_sets
-from ..material.folder import MapEntry, MaterialFolder, find_material
+from ..material.folder import MapEntry, MaterialFolder
 from ..material.record import replace_record
+from ..material.scan import folder_contents
 from ..material.types import MapKind
 from ..progress import Listener, Progress
 from .files import FileOptions, Kind, UpscaledFile, common_wrap, recognized_map, target_name, upscale_file
@@ -79,8 +80,8 @@ def upscale_all(
         output: file or folder.
         options: of the tool.
         files: how to read and store.
-        progress: called with ``(fraction, file)`` for the batch as a whole.
-        report: told of every file when it is done or has failed.
+        progress: called with ``(fraction, stage)`` for the batch as a whole.
+        report: called with every file when it is done or has failed.
 
     Raises:
         MatshotError: when an input does not exist, or there is nothing to do.
@@ -91,7 +92,8 @@ def upscale_all(
     maps: dict[Path, dict[MapKind, UpscaledFile]] = {}
     whole = Progress(progress)
     for index, task in enumerate(tasks):
-        part = whole.part(index / len(tasks), (index + 1) / len(tasks), task.source.name)
+        stage = f"Upscaling {index + 1} of {len(tasks)}" if len(tasks) > 1 else task.source.name
+        part = whole.part(index / len(tasks), (index + 1) / len(tasks), stage)
         part(0.0)
         try:
             made = upscale_file(
@@ -145,12 +147,13 @@ def _existing(path: Path) -> bool:
 
 def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: FileOptions) -> Iterator[Task]:
     """Tasks of a folder and all below it, mirrored."""
-    target = output.resolve()
-    for inside in sorted({folder, *(p for p in folder.rglob("*") if p.is_dir())}):
-        if inside.resolve() == target or target in inside.resolve().parents:
-            continue  # results of an earlier run are not sources of this one
-        mirrored = output / inside.relative_to(folder)
-        material = find_material(inside) if files.kind == "auto" else None
+    if output.resolve() in folder.resolve().parents:
+        return  # a result of an earlier run
+    for content in folder_contents(folder, output, materials=files.kind == "auto"):
+        if content.error is not None:
+            raise content.error
+        inside, material = content.path, content.material
+        mirrored = output / content.place
         maps = {entry.path: entry for entry in material.entries} if material else {}
         wrap = options.wrap
         if maps and wrap == "auto":
@@ -166,10 +169,8 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
             named = replace(options, wrap=wrap)
             target_path = mirrored / target_name(path, files.format)
             yield Task(path, target_path, named, known, None, note, entry, material)
-        others = [p for p in sorted(inside.iterdir()) if p.is_file() and p.suffix.lower() in READABLE and p not in maps]
-        if maps:
-            others = [p for p in others if p.name != PREVIEW]
-        sets, alone = udim_sets(p for p in others if not p.name.startswith("."))
+        # A material's preview shows its maps, and is made again from the larger ones.
+        sets, alone = udim_sets(one for one in content.images if one not in maps and not (maps and one.name == PREVIEW))
         for one in sets:
             yield from _set_tasks(one, mirrored, options, files)
         for path in alone:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,8 @@ from ..material.folder import load_material, save_material
 from ..material.map_names import guess_map
 from ..material.planes import planes_of
 from ..material.types import MapKind, Material
+from ..progress import Listener
+from .job import OnTexture, ToolWork
 
 #: Map that an image of numbers stands for that is nothing else: one of any number of channels.
 _ANY_DATA: MapKind = "specular"
@@ -100,37 +103,49 @@ def write_asset(material: Material, target: Path, *, image: bool) -> Path:
     return delivered(material, target)
 
 
-def targets(source: str | os.PathLike[str], output: Path, asset: Asset, endings: list[str]) -> list[Path]:
-    """Files or folders that results go to, one for each ending, checked before the work.
+def targets(
+    source: str | os.PathLike[str],
+    output: Path,
+    *,
+    image: bool,
+    name: str = "",
+    endings: Sequence[str] = ("",),
+    suffix: str = "",
+) -> list[Path]:
+    """Files or folders that outputs go to, one for each ending, checked before the work.
 
     Args:
         source: that was read; its name and suffix are those of images in a folder.
         output: a file for a single image, else a folder.
-        asset: what was read.
+        image: whether outputs are images.
+        name: of material folders.
         endings: of names; a single empty one takes the output as it is.
+        suffix: of images in a folder; empty for the source's, or PNG where that cannot be written.
 
     Raises:
         MatshotError: when the output cannot be written, is the source itself, or one file is asked to hold several.
     """
     source = Path(source)
-    if not asset.image:
-        found = [output / f"{asset.material.name}{ending}" if ending else output for ending in endings]
+    if not image:
+        found = [output / f"{name}{ending}" if ending else output for ending in endings]
         for folder in found:
             check_folder(folder)
             if folder.exists() and source.exists() and folder.samefile(source):
                 raise MatshotError(f"{source.name} would overwrite itself; choose another output.")
         return found
-    suffix = output.suffix.lower()
-    if suffix and suffix not in WRITABLE and not output.is_dir():
-        formats = ", ".join(WRITABLE)
-        raise MatshotError(f"{suffix} files cannot be written; there are {formats}. A folder with a dot has to exist.")
-    if suffix in WRITABLE and not output.is_dir():
+    ending_of_file = output.suffix.lower()
+    if ending_of_file and ending_of_file not in WRITABLE and not output.is_dir():
+        raise MatshotError(
+            f"Unknown image format {ending_of_file}. Choose from: {', '.join(WRITABLE)}. "
+            "A folder with a dot in its name has to exist already."
+        )
+    if ending_of_file in WRITABLE and not output.is_dir():
         if len(endings) > 1:
-            raise MatshotError(f"{output.name} is one file, but there are {len(endings)} results; give a folder.")
+            raise MatshotError(f"{len(endings)} images do not fit into the one file {output.name}; give a folder.")
         found = [output]
     else:
         check_folder(output)
-        own = source.suffix if source.suffix.lower() in WRITABLE else ".png"
+        own = suffix or (source.suffix if source.suffix.lower() in WRITABLE else ".png")
         found = [output / f"{source.stem}{ending}{own}" for ending in endings]
     if any(target.exists() and source.exists() and target.samefile(source) for target in found):
         raise MatshotError(f"{source.name} would overwrite itself; choose another output.")
@@ -179,10 +194,19 @@ def delivered(
     return folder
 
 
-def shown_material(path: Path) -> Material:
-    """What a preview shows of a path: the material of a folder, or an image, whose wrap is measured.
+def asset_work(
+    asset: Asset,
+    source: Path,
+    materials: Callable[[Listener, OnTexture | None], Iterator[Material]],
+    endings: tuple[str, ...] = ("",),
+) -> ToolWork:
+    """Work whose outputs come as the asset did: images for an image, material folders for a material.
 
-    Raises:
-        MatshotError: for what cannot be read.
+    Args:
+        asset: that was read.
+        source: path that it was read from.
+        materials: as :class:`~matshot.tools.job.ToolWork` takes it.
+        endings: likewise.
     """
-    return read_asset(path, wrap=None if path.is_dir() else "auto").material
+    name = source.stem if asset.image else asset.material.name
+    return ToolWork(source, materials, image=asset.image, name=name, endings=endings)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -12,11 +13,13 @@ from matshot_host.graph import ROUGHNESS
 from matshot_host.tools import CONVERT
 
 from ..image.types import Convention, Depth, Texture
+from ..material.folder import load_material
 from ..material.resize import downsampled_material
 from ..material.types import MapKind, Material, pack_orm
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .assets import delivered
+from .job import OnTexture, ToolWork
 
 Packing = Literal["none", "orm"]
 Format = Literal["same", "png", "tif", "exr", "tga", "jpg"]
@@ -55,8 +58,8 @@ def convert(material: Material, options: ConvertOptions | None = None, *, progre
 
     Args:
         material: of any maps.
-        options: how it is wanted.
-        progress: told ``(fraction, stage)``; may raise ``Cancelled``.
+        options: see :class:`ConvertOptions`.
+        progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
 
     Returns:
         The material, whose ``parameters`` hold the options under ``converted`` beside how it was made.
@@ -114,3 +117,14 @@ def _roughness(material: Material, like: MapKind) -> Texture:
         return gloss.with_pixels(1 - gloss.pixels)
     other = material.maps[like]
     return other.with_pixels(np.full_like(other.pixels, ROUGHNESS))
+
+
+def convert_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWork:
+    """Work of ``convert`` on a material folder; arguments as :meth:`~matshot.tools.registry.ToolEntry.work`."""
+    options = ConvertOptions(**parameters)
+    material = load_material(inputs[0])
+
+    def materials(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
+        yield convert(material, options, progress=progress)
+
+    return ToolWork(inputs[0], materials, form=options)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Matshot in Blender: what its menus show is done by a worker process; this only starts it and shows what it made."""
+"""Matshot in Blender: operators start jobs in a worker process and bring their results into the .blend file."""
 
-from . import drop, menus, operators, preferences, review, running, session
+from . import drop, job_operator, job_queue, menus, operators, preferences, review
 
-_MODULES = (preferences, running, operators, review, menus, drop)
+_MODULES = (preferences, job_operator, operators, review, menus, drop)
 
 
 def register() -> None:
@@ -16,4 +16,4 @@ def unregister() -> None:
     """Called by Blender when the extension is disabled, and when Blender quits."""
     for module in reversed(_MODULES):
         module.unregister()
-    session.close()
+    job_queue.close()

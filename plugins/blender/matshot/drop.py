@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Photographs that are dropped on the 3D view or the shader editor."""
+"""Photographs dropped on the 3D viewport or the shader editor."""
 
 import bpy
 from bpy.types import Context, Event, FileHandler
@@ -7,7 +7,7 @@ from bpy_extras import view3d_utils
 
 
 class MATSHOT_FH_photograph(FileHandler):
-    """Makes a material of a photograph."""
+    """Makes a material from a dropped photograph."""
 
     bl_idname = "MATSHOT_FH_photograph"
     bl_label = "Photo to Material (Matshot)"
@@ -16,7 +16,7 @@ class MATSHOT_FH_photograph(FileHandler):
 
     @classmethod
     def poll_drop(cls, context: Context) -> bool:
-        """Whether the place takes materials."""
+        """Whether the editor takes materials."""
         space = context.space_data
         if space is None:
             return False
@@ -24,22 +24,22 @@ class MATSHOT_FH_photograph(FileHandler):
 
 
 def object_below(context: Context, event: Event) -> str:
-    """Name of the object in the 3D view on which something was dropped; empty for none."""
+    """Name of the object below the cursor in the 3D viewport; empty without one."""
     if context.space_data is None or context.space_data.type != "VIEW_3D" or context.region is None:
         return ""
-    place = event.mouse_x - context.region.x, event.mouse_y - context.region.y
+    position = event.mouse_x - context.region.x, event.mouse_y - context.region.y
     view = context.space_data.region_3d
-    origin = view3d_utils.region_2d_to_origin_3d(context.region, view, place)
-    direction = view3d_utils.region_2d_to_vector_3d(context.region, view, place)
+    origin = view3d_utils.region_2d_to_origin_3d(context.region, view, position)
+    direction = view3d_utils.region_2d_to_vector_3d(context.region, view, position)
     hit = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin, direction)
     return hit[4].name if hit[0] else ""
 
 
 def register() -> None:
-    """Called by the package."""
+    """Register the classes."""
     bpy.utils.register_class(MATSHOT_FH_photograph)
 
 
 def unregister() -> None:
-    """Called by the package."""
+    """Unregister the classes."""
     bpy.utils.unregister_class(MATSHOT_FH_photograph)

@@ -1,79 +1,92 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Matshot's menus in the image editor, the shader editor and the material properties."""
 
+from collections.abc import Sequence
+
 import bpy
 from bpy.types import Context, Menu, UILayout
 
-from . import session
+from . import job_queue
+
+#: Entries of the menus: operator, text and icon; None is a separator.
+_IMAGE_ENTRIES = (
+    ("matshot.upscale", "Upscale...", "FULLSCREEN_ENTER"),
+    ("matshot.multiply", "Multiply...", "MOD_ARRAY"),
+    ("matshot.tile", "Make Seamless...", "UV_ISLANDSEL"),
+    ("matshot.style", "Style...", "BRUSH_DATA"),
+)
+_MATERIAL_ENTRIES = (
+    ("matshot.oneshot", "Photo to Material...", "IMAGE_DATA"),
+    ("matshot.twoshot", "Two-Shot Material...", "CAMERA_DATA"),
+    None,
+    ("matshot.upscale_material", "Upscale Material Textures...", "FULLSCREEN_ENTER"),
+)
 
 
 class MATSHOT_MT_image(Menu):
-    """Tools on an image."""
+    """Tools for images."""
 
     bl_idname = "MATSHOT_MT_image"
     bl_label = "Matshot"
 
     def draw(self, context: Context) -> None:
-        """Called by Blender."""
-        layout = self.layout
-        _operator(layout, "matshot.upscale", "Upscale...", "FULLSCREEN_ENTER")
-        _operator(layout, "matshot.multiply", "Multiply...", "MOD_ARRAY")
-        _operator(layout, "matshot.tile", "Make Seamless...", "UV_ISLANDSEL")
-        _operator(layout, "matshot.style", "Style...", "BRUSH_DATA")
-        _draw_running(layout)
+        """Draw the menu."""
+        _draw_entries(self.layout, _IMAGE_ENTRIES)
 
 
 class MATSHOT_MT_material(Menu):
-    """Tools that make or change a material."""
+    """Tools that create or change a material."""
 
     bl_idname = "MATSHOT_MT_material"
     bl_label = "Matshot"
 
     def draw(self, context: Context) -> None:
-        """Called by Blender."""
-        layout = self.layout
-        _operator(layout, "matshot.oneshot", "Photo to Material...", "IMAGE_DATA")
-        _operator(layout, "matshot.twoshot", "Two-Shot...", "CAMERA_DATA")
-        layout.separator()
-        _operator(layout, "matshot.upscale_material", "Upscale Material's Textures...", "FULLSCREEN_ENTER")
-        _draw_running(layout)
+        """Draw the menu."""
+        _draw_entries(self.layout, _MATERIAL_ENTRIES)
 
 
-def _operator(layout: UILayout, idname: str, text: str, icon: str) -> None:
+def _draw_entries(layout: UILayout, entries: Sequence[tuple[str, str, str] | None]) -> None:
     layout.operator_context = "INVOKE_DEFAULT"
-    layout.operator(idname, text=text, icon=icon)
+    for entry in entries:
+        if entry is None:
+            layout.separator()
+        else:
+            idname, text, icon = entry
+            layout.operator(idname, text=text, icon=icon)
+    _draw_running(layout)
 
 
 def _draw_running(layout: UILayout) -> None:
-    job = session.running()
+    job = job_queue.running()
     if job is not None:
         layout.separator()
         layout.operator("matshot.cancel", text=f"Cancel {job.title}", icon="CANCEL")
 
 
-def _in_image_editor(self: Menu, context: Context) -> None:
+def _draw_in_image_editor(self: Menu, context: Context) -> None:
     self.layout.menu(MATSHOT_MT_image.bl_idname)
 
 
-def _in_shader_editor(self: Menu, context: Context) -> None:
+def _draw_in_shader_editor(self: Menu, context: Context) -> None:
     if getattr(context.space_data, "tree_type", "") == "ShaderNodeTree":
         self.layout.menu(MATSHOT_MT_material.bl_idname)
 
 
-def _in_material_menu(self: Menu, context: Context) -> None:
+def _draw_in_material_menu(self: Menu, context: Context) -> None:
     self.layout.separator()
     self.layout.menu(MATSHOT_MT_material.bl_idname)
 
 
+#: Menus of Blender that show ours.
 _PLACES = (
-    ("IMAGE_MT_editor_menus", _in_image_editor),
-    ("NODE_MT_editor_menus", _in_shader_editor),
-    ("MATERIAL_MT_context_menu", _in_material_menu),
+    ("IMAGE_MT_editor_menus", _draw_in_image_editor),
+    ("NODE_MT_editor_menus", _draw_in_shader_editor),
+    ("MATERIAL_MT_context_menu", _draw_in_material_menu),
 )
 
 
 def register() -> None:
-    """Called by the package."""
+    """Register the menus."""
     bpy.utils.register_class(MATSHOT_MT_image)
     bpy.utils.register_class(MATSHOT_MT_material)
     for menu, draw in _PLACES:
@@ -81,7 +94,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Called by the package."""
+    """Unregister the menus."""
     for menu, draw in reversed(_PLACES):
         getattr(bpy.types, menu).remove(draw)
     bpy.utils.unregister_class(MATSHOT_MT_material)

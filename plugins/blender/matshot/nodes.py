@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A material graph as a Blender material: one frame of nodes that a person can read."""
+"""A material graph as a Blender material: one readable frame of nodes."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from .matshot_host.graph import (
 from .matshot_host.graph import Image as ImageNode
 from .matshot_host.graph import Node as GraphNode
 
-#: Sockets of the Principled BSDF by the OpenPBR name of what goes into them; names, because positions change.
+#: Sockets of the Principled BSDF by OpenPBR input; names, since positions change between versions.
 _SOCKETS = {
     "base_color": "Base Color",
     "base_metalness": "Metallic",
@@ -33,15 +33,16 @@ _SOCKETS = {
     "emission_luminance": "Emission Strength",
 }
 
-#: Height in Blender's units that displaces by where the material does not say.
+#: Displacement in Blender units of a material with unknown height.
 _SCALE = 0.02
 
-#: Room that a column takes, and each type of node in it, in the node editor's units.
+#: Width of a column, in units of the node editor.
 _COLUMN = 300.0
-_ROOM = {
+#: Height of nodes in the same units.
+_HEIGHTS = {
     "ShaderNodeTexCoord": 260.0,
     "ShaderNodeMapping": 370.0,
-    # Collapsed, as Node Wrangler shows them: the label says what it is.
+    # Collapsed, like those of Node Wrangler; the label names the map.
     "ShaderNodeTexImage": 70.0,
     "ShaderNodeSeparateColor": 180.0,
     "ShaderNodeNormalMap": 210.0,
@@ -54,28 +55,28 @@ _ROOM = {
 
 
 def build(graph: MaterialGraph, image_of: Callable[[ImageNode], Image]) -> Material:
-    """A new material of a graph.
+    """Create a material from a graph.
 
     Args:
         graph: of the material.
-        image_of: the data-block for an image of the graph.
+        image_of: returns the data-block of an image node.
     """
     material = bpy.data.materials.new(graph.name)
     if material.node_tree is None:
         material.use_nodes = True
-    # Normals of the map already show the height; bump made of the height as well would show it twice.
+    # The normal map already shows the height; bump from the height would show it twice.
     material.displacement_method = "DISPLACEMENT" if "geometry_normal" in graph.surface else "BOTH"
-    _Building(graph, material.node_tree, image_of).build()
+    _TreeBuilder(graph, material.node_tree, image_of).build()
     return material
 
 
-class _Building:
-    """One tree while its nodes are made.
+class _TreeBuilder:
+    """Builds the node tree of a material.
 
     Args:
         graph: of the material.
-        tree: that is filled; what is in it is removed.
-        image_of: the data-block for an image of the graph.
+        tree: to fill; its nodes are removed.
+        image_of: returns the data-block of an image node.
     """
 
     def __init__(self, graph: MaterialGraph, tree: NodeTree, image_of: Callable[[ImageNode], Image]) -> None:
@@ -85,62 +86,63 @@ class _Building:
         self._frame.label = graph.name
         self._frame.label_size = 24
         self._below: dict[int, float] = defaultdict(float)
-        #: What each node of the graph gives out, and the column in which it stands.
+        #: Output socket and column of each graph node.
         self._outputs: dict[str, NodeSocket] = {}
         self._columns: dict[str, int] = {}
         self._separated: dict[str, Node] = {}
-        #: Sockets of the Principled BSDF that take something else than the graph's input of that name.
-        self._instead: dict[str, NodeSocket] = {}
+        #: Outputs that replace those of the graph, by socket of the Principled BSDF.
+        self._replacements: dict[str, NodeSocket] = {}
 
     def build(self) -> None:
-        """Make all nodes and links."""
+        """Create all nodes and links."""
         coordinates = self._new("ShaderNodeTexCoord", 0)
         mapping = self._new("ShaderNodeMapping", 1, "Tiling")
         mapping.inputs["Scale"].default_value = (*self._graph.mapping.tiling, 1.0)
         self._link(coordinates.outputs["UV"], mapping.inputs["Vector"])
         self._vector = mapping.outputs["Vector"]
         for node in self._graph.nodes:
-            self._outputs[node.name] = self._make(node)
+            self._outputs[node.name] = self._create(node)
         last = max((column for column, below in self._below.items() if below), default=1) + 1
         principled = self._new("ShaderNodeBsdfPrincipled", last)
         output = self._new("ShaderNodeOutputMaterial", last + 1)
         self._link(principled.outputs["BSDF"], output.inputs["Surface"])
-        for given, value in self._graph.surface.items():
-            self._set(principled, given, value)
+        for name, value in self._graph.surface.items():
+            self._set_input(principled, name, value)
         if self._graph.displacement is not None:
             self._displace(output, last - 1)
         for node in self._tree.nodes:
             node.select = False
             if node != self._frame:
-                # The Principled BSDF stands where a new material has it, and the editor looks.
+                # Place the Principled BSDF where new materials have it.
                 node.location.x -= last * _COLUMN - 10.0
                 node.location.y += 300.0
 
-    def _set(self, principled: Node, given: str, value: str | float) -> None:
-        name = "IOR" if given == "specular_ior" and not isinstance(value, str) else _SOCKETS[given]
+    def _set_input(self, principled: Node, surface_input: str, value: str | float) -> None:
+        is_ior = surface_input == "specular_ior" and not isinstance(value, str)
+        name = "IOR" if is_ior else _SOCKETS[surface_input]
         socket = principled.inputs[name]
         if isinstance(value, str):
-            self._link(self._instead.get(name, self._outputs[value]), socket)
-        elif name in self._instead:
-            self._link(self._instead[name], socket)
+            self._link(self._replacements.get(name, self._outputs[value]), socket)
+        elif name in self._replacements:
+            self._link(self._replacements[name], socket)
         else:
             socket.default_value = value
-        if given == "geometry_tangent":
-            self._link(self._instead["Tangent"], principled.inputs["Tangent"])
+        if surface_input == "geometry_tangent":
+            self._link(self._replacements["Tangent"], principled.inputs["Tangent"])
 
     def _displace(self, output: Node, column: int) -> None:
         displacement = self._graph.displacement
         assert displacement is not None
         node = self._new("ShaderNodeDisplacement", column)
         if displacement.scale is None:
-            node.label, node.width = "Displacement (scale is a guess)", 220.0
+            node.label, node.width = "Displacement (Estimated Scale)", 220.0
         node.inputs["Midlevel"].default_value = displacement.level
         node.inputs["Scale"].default_value = _SCALE if displacement.scale is None else displacement.scale
         self._link(self._outputs[displacement.source], node.inputs["Height"])
         self._link(node.outputs["Displacement"], output.inputs["Displacement"])
 
-    def _make(self, node: GraphNode) -> NodeSocket:
-        """Make a node of the graph; what it gives out."""
+    def _create(self, node: GraphNode) -> NodeSocket:
+        """Create a node of the graph and return its output."""
         if isinstance(node, ImageNode):
             return self._image(node)
         self._columns[node.name] = column = self._columns[node.source] + 1
@@ -148,9 +150,9 @@ class _Building:
         if isinstance(node, Channel):
             return self._channel(node, source)
         if isinstance(node, Invert):
-            made = self._new("ShaderNodeInvert", column, node.name.capitalize())
-            self._link(source, made.inputs["Color"])
-            return made.outputs["Color"]
+            created = self._new("ShaderNodeInvert", column, node.name.capitalize())
+            self._link(source, created.inputs["Color"])
+            return created.outputs["Color"]
         if isinstance(node, NormalMap):
             return self._normal_map(node, source)
         if isinstance(node, Anisotropy):
@@ -158,50 +160,50 @@ class _Building:
         if isinstance(node, Turn):
             tangent = self._new("ShaderNodeTangent", column)
             tangent.direction_type = "UV_MAP"
-            self._instead["Tangent"] = tangent.outputs["Tangent"]
-        # The Principled BSDF takes the specular level itself, and turns as they are.
+            self._replacements["Tangent"] = tangent.outputs["Tangent"]
+        # The Principled BSDF takes the specular level and turns directly.
         assert isinstance(node, Ior | Turn)
         return source
 
     def _image(self, node: ImageNode) -> NodeSocket:
-        made = self._new("ShaderNodeTexImage", 2, node.label)
+        created = self._new("ShaderNodeTexImage", 2, node.label)
         self._columns[node.name] = 2
-        made.width = 240.0
-        made.hide = True
-        made.image = self._image_of(node)
-        made.extension = "EXTEND" if node.wrap == "none" and self._graph.mapping.tiling == (1.0, 1.0) else "REPEAT"
+        created.width = 240.0
+        created.hide = True
+        created.image = self._image_of(node)
+        created.extension = "EXTEND" if node.wrap == "none" and self._graph.mapping.tiling == (1.0, 1.0) else "REPEAT"
         if node.name == self._graph.occlusion:
-            made.label = f"{node.label} (only for export)"
-        self._link(self._vector, made.inputs["Vector"])
-        return made.outputs["Color"]
+            created.label = f"{node.label} (Export Only)"
+        self._link(self._vector, created.inputs["Vector"])
+        return created.outputs["Color"]
 
     def _channel(self, node: Channel, source: NodeSocket) -> NodeSocket:
         if node.source not in self._separated:
-            made = self._new("ShaderNodeSeparateColor", self._columns[node.name])
-            self._link(source, made.inputs["Color"])
-            self._separated[node.source] = made
+            created = self._new("ShaderNodeSeparateColor", self._columns[node.name])
+            self._link(source, created.inputs["Color"])
+            self._separated[node.source] = created
         return self._separated[node.source].outputs[node.index]
 
     def _normal_map(self, node: NormalMap, source: NodeSocket) -> NodeSocket:
         column = self._columns[node.name]
         if node.signed or node.convention == "dx":
-            # Blender reads [0, 1] with +Y up.
+            # Blender expects [0, 1] with +Y up.
             scale, offset = (0.5, 0.5) if node.signed else (1.0, 0.0)
             flip = node.convention == "dx"
-            unsigned = self._new("ShaderNodeVectorMath", column, "Green up" if flip else "To 0..1")
+            unsigned = self._new("ShaderNodeVectorMath", column, "Flip Green" if flip else "Map to 0..1")
             unsigned.operation = "MULTIPLY_ADD"
             unsigned.inputs[1].default_value = (scale, -scale if flip else scale, scale)
             unsigned.inputs[2].default_value = (offset, 1.0 - offset if flip else offset, offset)
             self._link(source, unsigned.inputs[0])
             source = unsigned.outputs["Vector"]
             self._columns[node.name] = column = column + 1
-        made = self._new("ShaderNodeNormalMap", column)
-        made.space = "TANGENT"
-        self._link(source, made.inputs["Color"])
-        return made.outputs["Normal"]
+        created = self._new("ShaderNodeNormalMap", column)
+        created.space = "TANGENT"
+        self._link(source, created.inputs["Color"])
+        return created.outputs["Normal"]
 
     def _anisotropic(self, node: Anisotropy, source: NodeSocket) -> NodeSocket:
-        """GGX alphas r^2 (1 +- a) in Blender's terms.
+        """GGX alphas r^2 (1 +- a) as Blender's anisotropic and roughness.
 
         Their ratio (1 - a) / (1 + a) is 1 - 0.9 anisotropic, which gives anisotropic = 2 a / (0.9 (1 + a)); their
         geometric mean is roughness^2, which gives roughness = r (1 - a^2)^(1/4).
@@ -215,7 +217,7 @@ class _Building:
         rest = self._math("SUBTRACT", column + 1, "1 - a a", 1.0, square)
         root = self._math("POWER", column + 2, "(1 - a a)^(1/4)", rest, 0.25)
         roughness = self._graph.surface["specular_roughness"]
-        self._instead["Roughness"] = self._math(
+        self._replacements["Roughness"] = self._math(
             "MULTIPLY",
             column + 3,
             "Roughness",
@@ -239,10 +241,10 @@ class _Building:
         self._tree.links.new(source, target)
 
     def _new(self, kind: str, column: int, label: str = "") -> Node:
-        """A node below those that stand in the column already."""
+        """Create a node below the others in its column."""
         node = self._tree.nodes.new(kind)
         node.label = label
         node.parent = self._frame
         node.location = (column * _COLUMN, -self._below[column])
-        self._below[column] += _ROOM.get(kind, 0.0)
+        self._below[column] += _HEIGHTS.get(kind, 0.0)
         return node

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parameters of the tool table as Blender's properties, and dialogs made of them."""
+"""Parameters of the tool table as Blender properties, and their dialogs."""
 
 from collections.abc import Collection
 from typing import Any
@@ -17,42 +17,41 @@ from bpy.types import Operator, UILayout
 
 from .matshot_host.tools import Parameter, Tool
 
-#: Choices that are names or axes rather than words.
-_CAPITALS = frozenset(("x", "y", "xy", "gl", "dx", "cpu", "cuda"))
-_CAPITALS |= {"png", "jpg", "tif", "exr", "tga", "bmp", "webp", "hdr"}
-
 
 def bpy_property(parameter: Parameter) -> Any:
-    """The property that takes a parameter's values, for the annotations of a class."""
-    shown = {"name": parameter.label, "description": parameter.help.rstrip(".")}
+    """Blender property of a parameter, for the annotations of a class."""
+    texts = {"name": parameter.annotated_label, "description": parameter.help.rstrip(".")}
     default = parameter.default
     if parameter.choices:
-        items = [(str(choice), _title(choice), "") for choice in parameter.choices]
-        return EnumProperty(items=items, default=str(default), **shown)
+        items = [(str(choice), parameter.choice_label(choice), "") for choice in parameter.choices]
+        return EnumProperty(items=items, default=str(default), **texts)
     if parameter.type is bool:
-        return BoolProperty(default=default, **shown)
+        return BoolProperty(default=default, **texts)
     if parameter.type is str:
-        return StringProperty(default=default, **shown)
+        return StringProperty(default=default, **texts)
     bounds = {}
     if parameter.low is not None:
         bounds["min"] = parameter.low
     if parameter.high is not None:
         bounds["max"] = parameter.high
     if isinstance(default, tuple):
-        make = IntVectorProperty if all(isinstance(value, int) for value in default) else FloatVectorProperty
-        return make(default=default, size=len(default), **bounds, **shown)
+        property_of = IntVectorProperty if all(isinstance(value, int) for value in default) else FloatVectorProperty
+        return property_of(default=default, size=len(default), **bounds, **texts)
     if parameter.type is int:
-        return IntProperty(default=default, **bounds, **shown)
-    return FloatProperty(default=default, precision=3, **bounds, **shown)
+        return IntProperty(default=default, **bounds, **texts)
+    return FloatProperty(default=default, precision=3, **bounds, **texts)
 
 
 def values(operator: Operator, tool: Tool, preferred: dict[str, Any]) -> dict[str, Any]:
-    """What a tool is called with.
+    """Values of a tool's parameters.
 
     Args:
         operator: with a property for each parameter.
-        tool: that is called.
-        preferred: values of parameters that the artist or the script did not set.
+        tool: of the tool table.
+        preferred: values of parameters that neither the artist nor a script has set.
+
+    Raises:
+        MatshotError: for an invalid value.
     """
     found = {}
     for parameter in tool.parameters:
@@ -63,11 +62,11 @@ def values(operator: Operator, tool: Tool, preferred: dict[str, Any]) -> dict[st
         if parameter.choices:
             value = parameter.type(value)
         found[name] = tuple(value) if isinstance(parameter.default, tuple) else value
-    return found
+    return tool.check(found)
 
 
 def draw(layout: UILayout, operator: Operator, tool: Tool, without: Collection[str] = ()) -> None:
-    """Draw a dialog's parameters, the advanced ones below a fold, without those that are not asked for."""
+    """Draw the parameters of a tool, advanced ones in a panel; those in ``without`` are left out."""
     layout.use_property_split = True
     layout.use_property_decorate = False
     shown = [parameter for parameter in tool.parameters if parameter.name not in without]
@@ -81,8 +80,3 @@ def draw(layout: UILayout, operator: Operator, tool: Tool, without: Collection[s
         if body is not None:
             for parameter in advanced:
                 body.prop(operator, parameter.name)
-
-
-def _title(choice: Any) -> str:
-    word = str(choice)
-    return word.upper() if word in _CAPITALS else word.replace("_", " ").capitalize()

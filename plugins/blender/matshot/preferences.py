@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the artist decides once, and the test of what it stands on."""
+"""The preferences, with a test of the worker."""
 
 import os
 from typing import Any
@@ -13,7 +13,7 @@ from .parameters import bpy_property
 
 _SHARED = {parameter.name: parameter for parameter in UPSCALE.parameters}
 
-#: What the last test found.
+#: Findings of the last test.
 _findings: list[dict[str, Any]] = []
 
 
@@ -23,32 +23,32 @@ class MatshotPreferences(AddonPreferences):
     bl_idname = __package__
 
     python: StringProperty(
-        name="Worker Python",
-        description="Python that has Matshot; empty for the one that 'matshot install' noted, or the bundled one",
+        name="Python",
+        description="Python in which Matshot is installed. Default: bundled, or the one that ran 'matshot install'",
         subtype="FILE_PATH",
     )
     storage: EnumProperty(
-        name="Results",
-        description="Where new images go",
+        name="Save Results",
+        description="Where new images are saved",
         items=(
-            ("PACKED", "Packed in the .blend", "New images are part of the .blend file"),
-            ("BESIDE", "Beside the .blend", "New images are files in the folder 'matshot' beside the .blend file"),
-            ("FOLDER", "In a Folder", "New images are files in the folder below"),
+            ("PACKED", "In the .blend File", "Pack new images into the .blend file"),
+            ("BESIDE", "Next to the .blend File", "Save new images in the folder 'matshot' next to the .blend file"),
+            ("FOLDER", "Custom Folder", "Save new images in the folder below"),
         ),
     )
     folder: StringProperty(
         name="Folder",
-        description="Folder of the results",
+        description="Folder for results",
         subtype="DIR_PATH",
         default=os.path.join("~", "Matshot"),
     )
-    ask: BoolProperty(name="Ask before Applying", description="Show each result, with Apply and Discard")
+    ask: BoolProperty(name="Review Results before Applying", description="Show each result with Apply and Discard")
     look: bpy_property(_SHARED["look"])
     device: bpy_property(_SHARED["device"])
     memory: bpy_property(_SHARED["memory"])
 
     def draw(self, context: Context) -> None:
-        """Panel in Blender's preferences."""
+        """Draw the preferences."""
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "storage")
@@ -65,12 +65,12 @@ class MatshotPreferences(AddonPreferences):
 
 
 def preferences() -> MatshotPreferences:
-    """Of this extension."""
+    """The preferences of this extension."""
     return bpy.context.preferences.addons[__package__].preferences
 
 
 def show_findings(findings: list[dict[str, Any]]) -> None:
-    """Show in the panel what a test found."""
+    """Show the findings of a test."""
     _findings[:] = findings
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
@@ -93,11 +93,11 @@ def _draw_findings(layout: UILayout) -> None:
 
 
 def register() -> None:
-    """Called by the package."""
+    """Register the classes."""
     bpy.utils.register_class(MatshotPreferences)
 
 
 def unregister() -> None:
-    """Called by the package."""
+    """Unregister the classes."""
     bpy.utils.unregister_class(MatshotPreferences)
     _findings.clear()

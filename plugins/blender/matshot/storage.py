@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where results go, and how they come into the .blend file."""
+"""Where results are saved, and how Blender loads them."""
 
 import os
 import re
@@ -19,10 +19,10 @@ _LINEAR = ("Linear Rec.709", "Linear")
 
 
 def output_folder() -> str:
-    """Folder for the results of the next job; empty where they are packed.
+    """Folder for the results of the next job; empty if they are packed.
 
     Raises:
-        MatshotError: when there is none.
+        MatshotError: when no folder is set, or the .blend file was never saved.
     """
     chosen = preferences()
     if chosen.storage == "PACKED":
@@ -30,25 +30,25 @@ def output_folder() -> str:
     if chosen.storage == "BESIDE":
         if not bpy.data.filepath:
             raise MatshotError(
-                "Results go beside the .blend file, and this one is not saved yet: save it, "
-                "or choose another place in Matshot's preferences."
+                "Results are saved next to the .blend file, which is not saved yet. "
+                "Save it, or change Save Results in Matshot's preferences."
             )
         return os.path.join(os.path.dirname(bpy.data.filepath), "matshot")
     if not chosen.folder.strip():
-        raise MatshotError("No folder for the results is chosen in Matshot's preferences.")
+        raise MatshotError("Choose a folder for results in Matshot's preferences.")
     return os.path.abspath(os.path.expanduser(bpy.path.abspath(chosen.folder.strip())))
 
 
-def loaded(paths: Sequence[str], name: str, packed: bool) -> Image:
-    """A new image of a file, or of several that are its UDIM tiles.
+def load_image(paths: Sequence[str], name: str, packed: bool) -> Image:
+    """Load an image from a file, or from several that are its UDIM tiles.
 
     Args:
         paths: of the files.
-        name: of the image; Blender adds a number where it is taken.
-        packed: whether it becomes part of the .blend file.
+        name: of the image; Blender adds a number if it is taken.
+        packed: whether to pack it into the .blend file.
 
     Raises:
-        MatshotError: when Blender cannot read one.
+        MatshotError: when Blender cannot read a file.
     """
     try:
         image = bpy.data.images.load(paths[0])
@@ -56,30 +56,30 @@ def loaded(paths: Sequence[str], name: str, packed: bool) -> Image:
         raise MatshotError(f"Blender cannot read the result {paths[0]}.", str(error)) from error
     image.name = name
     tiles = [tile for tile in map(_TILE.match, paths) if tile is not None]
-    end = os.path.splitext(paths[0])[1]
+    suffix = os.path.splitext(paths[0])[1]
     if tiles and len(tiles) == len(paths) > 1:
         image.source = "TILED"
-        image.filepath = f"{tiles[0][1]}<UDIM>{end}"
+        image.filepath = f"{tiles[0][1]}<UDIM>{suffix}"
         for tile in tiles[1:]:
             image.tiles.new(tile_number=int(tile[2]))
-        end = ".<UDIM>" + end
+        suffix = ".<UDIM>" + suffix
     if packed:
         image.pack()
-        # Where Unpack puts it; the file that it came from will be gone.
-        image.filepath_raw = f"//textures/{bpy.path.clean_name(image.name)}{end}"
+        # Where Unpack puts it; the original file will be deleted.
+        image.filepath_raw = f"//textures/{bpy.path.clean_name(image.name)}{suffix}"
     elif bpy.data.filepath:
         image.filepath = _relative(image.filepath)
     return image
 
 
-def like(image: Image, source: Image) -> None:
-    """Let the colours of a new image mean what those of its source mean."""
+def copy_color_settings(image: Image, source: Image) -> None:
+    """Give an image the color space and alpha mode of its source."""
     image.colorspace_settings.name = source.colorspace_settings.name
     image.alpha_mode = source.alpha_mode
 
 
-def colored(image: Image, node: ImageNode) -> None:
-    """Set the colour space of an image of a material graph."""
+def set_color_space(image: Image, node: ImageNode) -> None:
+    """Set the color space of an image of a material graph."""
     if node.encoding == "data":
         image.colorspace_settings.name = "Non-Color"
         return
@@ -91,7 +91,7 @@ def colored(image: Image, node: ImageNode) -> None:
 
 
 def _relative(path: str) -> str:
-    """The path as seen from the .blend file, unless it is on another drive."""
+    """The path relative to the .blend file, unless it is on another drive."""
     try:
         return bpy.path.relpath(path)
     except ValueError:

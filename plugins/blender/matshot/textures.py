@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The textures of a material: which image holds what, and putting others in their place."""
+"""The textures of a material: their map types, and their replacement."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ from .images import kind_of, unusable
 
 
 def textures(material: Material) -> dict[str, str]:
-    """What the images of a material hold, by the names of their data-blocks: color, normal, data or auto."""
+    """Map types of a material's images by name: color, normal, data or auto."""
     found: dict[str, str] = {}
     for tree, node in _image_nodes(material):
         image = node.image
@@ -23,14 +23,13 @@ def textures(material: Material) -> dict[str, str]:
 
 
 def replace(material: Material, images: Mapping[str, Image]) -> None:
-    """Let the nodes of a material show other images.
+    """Replace the images of a material's nodes, including those in groups.
 
-    The nodes get other data-blocks, and the old ones stay as they are, so that undo brings them back with all that was
-    painted on them.
+    Nodes get new data-blocks and the old ones stay unchanged, so that undo restores them with all painted pixels.
 
     Args:
-        material: whose nodes are changed, those in groups too.
-        images: the new one by the name of the old one.
+        material: to change.
+        images: new images by the name of the old one.
     """
     for _, node in _image_nodes(material):
         if node.image is not None and node.image.name in images:
@@ -38,7 +37,7 @@ def replace(material: Material, images: Mapping[str, Image]) -> None:
 
 
 def _image_nodes(material: Material) -> Iterator[tuple[NodeTree, ShaderNodeTexImage]]:
-    """All image nodes, those in groups too, with the tree they stand in."""
+    """All image nodes, including those in groups, with their trees."""
     seen: set[str] = set()
     trees = [material.node_tree] if material.node_tree is not None else []
     while trees:
@@ -52,7 +51,7 @@ def _image_nodes(material: Material) -> Iterator[tuple[NodeTree, ShaderNodeTexIm
 
 
 def _feeds_normal_map(tree: NodeTree, start: Node) -> bool:
-    """Whether the colours of an image reach a Normal Map node, directly or through what converts them."""
+    """Whether an image reaches a Normal Map node, directly or through converters."""
     targets: dict[Node, list[NodeSocket]] = {}
     for link in tree.links:
         targets.setdefault(link.from_node, []).append(link.to_socket)
@@ -68,7 +67,7 @@ def _feeds_normal_map(tree: NodeTree, start: Node) -> bool:
     return False
 
 
-#: Nodes that still give out what came in, in another form.
+#: Nodes that pass on their input in another form.
 _CONVERTERS = frozenset(
     (
         "REROUTE",

@@ -12,7 +12,7 @@ import pytest
 
 from matshot.capture.oneshot import OneShotOptions, oneshot
 from matshot.capture.twoshot import TwoShotOptions, twoshot
-from matshot.cli.commands import commands as cli
+from matshot.cli import commands as cli
 from matshot.errors import Cancelled, MatshotError
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture

@@ -78,7 +78,7 @@ def test_models_and_doctor_speak_json() -> None:
     names = [json.loads(line)["name"] for line in matshot("models", "--json").stdout.splitlines()]
     assert "fidelity_x4" in names
     findings = json.loads(matshot("doctor", "--json").stdout)
-    assert {"Matshot", "Python", "what really runs"} <= {finding["what"] for finding in findings}
+    assert {"Matshot", "Python", "execution provider in use"} <= {finding["subject"] for finding in findings}
 
 
 def test_version() -> None:

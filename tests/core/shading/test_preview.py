@@ -25,7 +25,7 @@ from matshot.shading.preview import (
 from matshot.shading.procedural import brick_wall
 from matshot.shading.sheet import fitted_picture, labeled_row, sheet
 from matshot.shading.thumbnail import write_picture
-from matshot.tools.assets import shown_material
+from matshot.tools.preview import shown_material
 
 
 @pytest.mark.parametrize("kind", ["basecolor", "normal_gl", "roughness"])

@@ -83,38 +83,36 @@ def test_what_cannot_be_lit_has_no_preview(wall, tmp_path):
 
 
 def test_targets_of_an_image(picture, tmp_path):
-    asset = read_asset(picture)
-    assert targets(picture, tmp_path / "a.jpg", asset, [""]) == [tmp_path / "a.jpg"]
-    assert targets(picture, tmp_path / "new", asset, [""]) == [tmp_path / "new" / "stone.png"]
-    two = targets(picture, tmp_path / "new", asset, ["_3", "_4"])
+    assert targets(picture, tmp_path / "a.jpg", image=True) == [tmp_path / "a.jpg"]
+    assert targets(picture, tmp_path / "new", image=True) == [tmp_path / "new" / "stone.png"]
+    two = targets(picture, tmp_path / "new", image=True, endings=["_3", "_4"])
     assert [path.name for path in two] == ["stone_3.png", "stone_4.png"]
     with pytest.raises(MatshotError, match="give a folder"):
-        targets(picture, tmp_path / "a.png", asset, ["_3", "_4"])
+        targets(picture, tmp_path / "a.png", image=True, endings=["_3", "_4"])
 
 
 def test_a_format_that_cannot_be_written_is_no_folder(picture, tmp_path):
-    with pytest.raises(MatshotError, match=r"\.xyz files cannot be written"):
-        targets(picture, tmp_path / "a.xyz", read_asset(picture), [""])
+    with pytest.raises(MatshotError, match=r"Unknown image format \.xyz\."):
+        targets(picture, tmp_path / "a.xyz", image=True)
     (tmp_path / "v1.2").mkdir()
-    assert targets(picture, tmp_path / "v1.2", read_asset(picture), [""]) == [tmp_path / "v1.2" / "stone.png"]
+    assert targets(picture, tmp_path / "v1.2", image=True) == [tmp_path / "v1.2" / "stone.png"]
 
 
 def test_targets_of_a_material(wall, tmp_path):
     save_material(wall, tmp_path / "wall")
-    asset = read_asset(tmp_path / "wall")
-    assert targets(tmp_path / "wall", tmp_path / "out", asset, [""]) == [tmp_path / "out"]
-    two = targets(tmp_path / "wall", tmp_path / "out", asset, ["_3", "_4"])
+    assert targets(tmp_path / "wall", tmp_path / "out", image=False) == [tmp_path / "out"]
+    two = targets(tmp_path / "wall", tmp_path / "out", image=False, name="wall", endings=["_3", "_4"])
     assert two == [tmp_path / "out" / "wall_3", tmp_path / "out" / "wall_4"]
 
 
 def test_nothing_overwrites_its_source(picture, wall, tmp_path):
     with pytest.raises(MatshotError, match="overwrite itself"):
-        targets(picture, picture, read_asset(picture), [""])
+        targets(picture, picture, image=True)
     with pytest.raises(MatshotError, match="overwrite itself"):
-        targets(picture, picture.parent, read_asset(picture), [""])
+        targets(picture, picture.parent, image=True)
     save_material(wall, tmp_path / "wall")
     with pytest.raises(MatshotError, match="overwrite itself"):
-        targets(tmp_path / "wall", tmp_path / "wall", read_asset(tmp_path / "wall"), [""])
+        targets(tmp_path / "wall", tmp_path / "wall", image=False)
 
 
 def test_a_file_is_no_folder(picture):

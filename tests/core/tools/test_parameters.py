@@ -28,7 +28,8 @@ from matshot.synthesis.multiply import MultiplyOptions
 from matshot.synthesis.style import StyleOptions
 from matshot.synthesis.tile import TileOptions
 from matshot.tools.convert import ConvertOptions
-from matshot.tools.run import Run, run
+from matshot.tools.job import ToolRequest
+from matshot.tools.run import run
 from matshot_host import errors
 from matshot_host.tools import LONGEST_TEXT, MULTIPLY, TOOLS, TWOSHOT, UPSCALE, Parameter, Tool, tool
 
@@ -193,7 +194,7 @@ def test_every_caller_refuses_with_the_same_sentence(
             assert caught.value.sentence == sentence
     inputs = [image] * len(table.inputs)
     with pytest.raises(MatshotError) as caught:
-        run(Run(table.name, list(map(str, inputs)), {parameter.name: value}, tmp_path / "job"))
+        run(ToolRequest(table.name, list(map(str, inputs)), {parameter.name: value}, tmp_path / "job"))
     assert caught.value.sentence == sentence
     with pytest.raises(MatshotError) as caught:
         library_of(Batch([image.parent], tmp_path / "out", table.name, {parameter.name: value}), table)

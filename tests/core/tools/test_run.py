@@ -14,7 +14,8 @@ from matshot.image.writer import write_texture
 from matshot.material.folder import load_material, save_material
 from matshot.material.types import Material
 from matshot.shading.procedural import brick_wall
-from matshot.tools.run import Run, run
+from matshot.tools.job import ToolRequest
+from matshot.tools.run import run
 
 QUICK = {"scale": 2, "method": "bicubic"}
 
@@ -31,8 +32,8 @@ def material(tmp_path: Path) -> Path:
 
 
 def test_an_image_is_enlarged_with_a_small_picture(wall: Path, tmp_path: Path) -> None:
-    ran = run(Run("upscale", [str(wall)], QUICK, tmp_path / "job"))
-    (made,) = ran.results
+    ran = run(ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "job"))
+    (made,) = ran.outputs
     assert (made.kind, made.width, made.height, made.source) == ("image", 128, 128, str(wall))
     assert read_texture(made.path).width == 128
     assert made.preview is not None
@@ -44,7 +45,7 @@ def test_an_image_is_enlarged_with_a_small_picture(wall: Path, tmp_path: Path) -
 def test_the_small_picture_is_small_and_of_8_bits(
     wall: Path, tmp_path: Path, scale: int, given: dict[str, str]
 ) -> None:
-    (made,) = run(Run("upscale", [str(wall)], {**QUICK, "scale": scale, **given}, tmp_path / "job")).results
+    (made,) = run(ToolRequest("upscale", [str(wall)], {**QUICK, "scale": scale, **given}, tmp_path / "job")).outputs
     assert made.preview is not None
     picture = read_texture(made.preview)
     assert picture.source is not None
@@ -56,8 +57,8 @@ def test_results_get_free_names_and_overwrite_nothing(wall: Path, tmp_path: Path
     before = wall.read_bytes()
     paths = []
     for number in range(3):
-        ran = run(Run("upscale", [str(wall)], QUICK, tmp_path / f"job{number}", output=tmp_path))
-        paths.append(ran.results[0].path.name)
+        ran = run(ToolRequest("upscale", [str(wall)], QUICK, tmp_path / f"job{number}", output=tmp_path))
+        paths.append(ran.outputs[0].path.name)
     assert paths == ["wall_2.png", "wall_3.png", "wall_4.png"]
     assert wall.read_bytes() == before
     assert not list(tmp_path.glob(".*.partial"))
@@ -68,7 +69,7 @@ def test_a_folder_with_results_of_somebody_is_refused(wall: Path, tmp_path: Path
     mine.parent.mkdir(parents=True)
     mine.write_bytes(b"mine")
     with pytest.raises(MatshotError, match="give each run a folder of its own"):
-        run(Run("upscale", [str(wall)], QUICK, tmp_path / "project"))
+        run(ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "project"))
     assert mine.read_bytes() == b"mine"
 
 
@@ -76,41 +77,41 @@ def test_files_of_one_name_from_two_folders_do_not_meet(wall: Path, tmp_path: Pa
     other = tmp_path / "other" / "wall.png"
     other.parent.mkdir()
     write_texture(read_texture(wall), other)
-    ran = run(Run("upscale", [str(wall), str(other)], QUICK, tmp_path / "job", output=tmp_path / "out"))
-    assert [made.source for made in ran.results] == [str(wall), str(other)]
-    assert [made.path.name for made in ran.results] == ["wall.png", "wall_2.png"]
+    ran = run(ToolRequest("upscale", [str(wall), str(other)], QUICK, tmp_path / "job", output=tmp_path / "out"))
+    assert [made.source for made in ran.outputs] == [str(wall), str(other)]
+    assert [made.path.name for made in ran.outputs] == ["wall.png", "wall_2.png"]
 
 
 def test_udim_tiles_stay_a_set(tmp_path: Path) -> None:
     tiles = [write_texture(brick_wall(32)["basecolor"], tmp_path / f"skin.{number}.png") for number in (1001, 1002)]
-    asked = Run("upscale", [str(tmp_path / "skin.<UDIM>.png")], QUICK, tmp_path / "job", output=tmp_path)
+    asked = ToolRequest("upscale", [str(tmp_path / "skin.<UDIM>.png")], QUICK, tmp_path / "job", output=tmp_path)
     ran = run(asked)
-    assert [made.path.name for made in ran.results] == ["skin_2.1001.png", "skin_2.1002.png"]
-    assert [made.source for made in ran.results] == [str(tile) for tile in tiles]
+    assert [made.path.name for made in ran.outputs] == ["skin_2.1001.png", "skin_2.1002.png"]
+    assert [made.source for made in ran.outputs] == [str(tile) for tile in tiles]
 
 
 def test_the_host_may_say_what_a_map_holds(tmp_path: Path) -> None:
     flat = Texture(np.tile(np.float32([0, 0, 1]), (16, 16, 1)), "normal")
     file = write_texture(flat, tmp_path / "unnamed.png")
-    ran = run(Run("upscale", [{"path": str(file), "kind": "normal", "normal": "dx"}], QUICK, tmp_path / "job"))
-    assert "normal" not in " ".join(ran.results[0].notes)
-    made = read_texture(ran.results[0].path, encoding="normal")
+    ran = run(ToolRequest("upscale", [{"path": str(file), "kind": "normal", "normal": "dx"}], QUICK, tmp_path / "job"))
+    assert "normal" not in " ".join(ran.outputs[0].notes)
+    made = read_texture(ran.outputs[0].path, encoding="normal")
     np.testing.assert_allclose(made.pixels[..., 2], 1, atol=1e-3)
 
 
 def test_one_bad_file_does_not_end_the_others(wall: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"")
-    ran = run(Run("upscale", [str(bad), str(wall)], QUICK, tmp_path / "job"))
-    assert len(ran.results) == 1
+    ran = run(ToolRequest("upscale", [str(bad), str(wall)], QUICK, tmp_path / "job"))
+    assert len(ran.outputs) == 1
     assert ran.failures == ("bad.png is empty (0 bytes).",)
     with pytest.raises(MatshotError, match="is empty"):
-        run(Run("upscale", [str(bad)], QUICK, tmp_path / "again"))
+        run(ToolRequest("upscale", [str(bad)], QUICK, tmp_path / "again"))
 
 
 def test_a_material_folder_is_enlarged_as_one(material: Path, tmp_path: Path) -> None:
-    ran = run(Run("upscale", [str(material)], QUICK, tmp_path / "job", output=tmp_path / "out"))
-    (made,) = ran.results
+    ran = run(ToolRequest("upscale", [str(material)], QUICK, tmp_path / "job", output=tmp_path / "out"))
+    (made,) = ran.outputs
     assert made.kind == "material"
     assert load_material(made.path).width == 128
     assert made.path == tmp_path / "out" / "material"
@@ -120,18 +121,18 @@ def test_a_material_folder_is_enlarged_as_one(material: Path, tmp_path: Path) ->
 
 def test_multiplied_images_have_their_seeds_names(wall: Path, tmp_path: Path) -> None:
     shown: list[Path] = []
-    asked = Run("multiply", [str(wall)], {"size": "48x40", "count": 2, "seed": 3}, tmp_path / "job")
-    ran = run(asked, pictured=shown.append)
-    assert [made.path.name for made in ran.results] == ["wall_3.png", "wall_4.png"]
-    assert {(made.width, made.height) for made in ran.results} == {(48, 40)}
+    asked = ToolRequest("multiply", [str(wall)], {"size": "48x40", "count": 2, "seed": 3}, tmp_path / "job")
+    ran = run(asked, on_preview=shown.append)
+    assert [made.path.name for made in ran.outputs] == ["wall_3.png", "wall_4.png"]
+    assert {(made.width, made.height) for made in ran.outputs} == {(48, 40)}
     assert shown
     assert all(picture.is_file() for picture in shown)
     assert len(set(shown)) == len(shown)
 
 
 def test_a_material_stays_a_material_in_the_form_that_is_wanted(material: Path, tmp_path: Path) -> None:
-    asked = Run("tile", [str(material)], {}, tmp_path / "job", form={"normal": "dx", "pack": "orm"})
-    (made,) = run(asked).results
+    asked = ToolRequest("tile", [str(material)], {}, tmp_path / "job", form={"normal": "dx", "pack": "orm"})
+    (made,) = run(asked).outputs
     files = sorted(file.name for file in made.path.iterdir())
     assert "normal_dx.png" in files
     assert "orm.png" in files
@@ -140,19 +141,19 @@ def test_a_material_stays_a_material_in_the_form_that_is_wanted(material: Path, 
 
 
 def test_converting_is_a_tool_like_others(material: Path, tmp_path: Path) -> None:
-    (made,) = run(Run("convert", [str(material)], {"size": 32}, tmp_path / "job")).results
+    (made,) = run(ToolRequest("convert", [str(material)], {"size": 32}, tmp_path / "job")).outputs
     assert (made.width, made.height) == (32, 32)
 
 
 def test_a_sheet_is_a_picture(material: Path, tmp_path: Path) -> None:
-    (made,) = run(Run("preview", [str(material)], {"size": 128}, tmp_path / "job")).results
+    (made,) = run(ToolRequest("preview", [str(material)], {"size": 128}, tmp_path / "job")).outputs
     assert made.kind == "image"
     assert made.path.is_file()
 
 
 def test_progress_rises_to_one(wall: Path, tmp_path: Path) -> None:
     said: list[float] = []
-    run(Run("tile", [str(wall)], {}, tmp_path / "job"), progress=lambda fraction, _: said.append(fraction))
+    run(ToolRequest("tile", [str(wall)], {}, tmp_path / "job"), progress=lambda fraction, _: said.append(fraction))
     assert said == sorted(said)
     assert said[-1] == 1.0
 
@@ -163,7 +164,7 @@ def test_a_cancel_leaves_the_output_untouched(wall: Path, tmp_path: Path) -> Non
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        run(Run("multiply", [str(wall)], {}, tmp_path / "job", output=tmp_path / "out"), progress=refuse)
+        run(ToolRequest("multiply", [str(wall)], {}, tmp_path / "job", output=tmp_path / "out"), progress=refuse)
     assert not (tmp_path / "out").exists()
 
 
@@ -187,11 +188,11 @@ def test_what_is_wrong_is_one_sentence(
 ) -> None:
     paths = [str(wall.with_name(name)) if name else "" for name in inputs]
     with pytest.raises(MatshotError) as caught:
-        run(Run(tool, paths, parameters, tmp_path / "job"))
+        run(ToolRequest(tool, paths, parameters, tmp_path / "job"))
     assert said in caught.value.sentence
     assert "\n" not in caught.value.sentence
 
 
 def test_an_output_that_is_a_file_is_refused_before_the_work(wall: Path, tmp_path: Path) -> None:
     with pytest.raises(MatshotError, match="is a file; a folder is needed"):
-        run(Run("tile", [str(wall)], {}, tmp_path / "job", output=wall))
+        run(ToolRequest("tile", [str(wall)], {}, tmp_path / "job", output=wall))

@@ -257,8 +257,8 @@ def graph(given):
     built = sys.modules[f"{MODULE}.matshot_host.graph"].material_graph(given["material"])
 
     def image(node):
-        made = storage.loaded([node.file], node.name, False)
-        storage.colored(made, node)
+        made = storage.load_image([node.file], node.name, False)
+        storage.set_color_space(made, node)
         return made
 
     material = nodes.build(built, image)
@@ -371,10 +371,10 @@ def bad_input(given):
 def killed(given):
     """The worker is killed while it works; the next job gets a new one."""
     picture("wall", 160, 160)
-    jobs = extension("session").jobs()
+    jobs = extension("job_queue").jobs()
 
     def kill():
-        while not (jobs.worker_pid and extension("session").running()):
+        while not (jobs.worker_pid and extension("job_queue").running()):
             time.sleep(0.01)
         time.sleep(0.3)
         os.kill(jobs.worker_pid, signal.SIGKILL)

@@ -32,7 +32,7 @@ def test_it_installs_draws_its_menus_and_leaves_nothing(inside):
         *("Upscale...", "Multiply...", "Make Seamless...", "Style...")
     ]
     assert [text for _, text in found["entries"]["MATSHOT_MT_material"]] == [
-        *("Photo to Material...", "Two-Shot...", "Upscale Material's Textures...")
+        *("Photo to Material...", "Two-Shot Material...", "Upscale Material Textures...")
     ]
     assert found["handler"][0].lower() == "matshot.oneshot"
     assert found["uninstalled"] == FINISHED
@@ -219,16 +219,16 @@ def test_bad_input_is_one_sentence(inside, tmp_path):
     found = inside("bad_input", bare=bare)
     said = {
         "nothing": "Open an image first.",
-        "no such image": "There is no image and no file nowhere.png.",
+        "no such image": "nowhere.png is neither an image nor a file.",
         "missing file": "is missing",
         "no data": "empty has no pixels",
         "tiles": "UDIM tiles",
-        "one image": "There is no image",
-        "no look": "Choose the other image",
-        "no photograph": "Choose the photograph.",
+        "one image": "is neither an image nor a file",
+        "no look": "Choose the look first.",
+        "no photograph": "Choose the photograph first.",
         "broken": "broken.jpg",
         "no textures": "has no image textures.",
-        "no material": "There is no material nowhere.",
+        "no material": "Unknown material 'nowhere'.",
         "bad value": "large",
         "no python": "no-python, does not exist.",
         "test without python": "no-python, does not exist.",

@@ -31,7 +31,7 @@ def extension(name):
 
 
 def tick():
-    job = extension("session").running() if MODULE in sys.modules else None
+    job = extension("job_queue").running() if MODULE in sys.modules else None
     TICKS.append((time.perf_counter(), job.number if job else 0, time.thread_time()))
     return 0.002
 
@@ -116,11 +116,11 @@ def until(condition, seconds=60):
 
 
 def running():
-    return extension("session").running() is not None
+    return extension("job_queue").running() is not None
 
 
 def idle():
-    return not extension("session").jobs().busy
+    return not extension("job_queue").jobs().busy
 
 
 def menu(kind, name, letter, x, y):
@@ -197,7 +197,7 @@ def steps():
     yield from upscaled_by_menu("esc", scale="8")
     yield 1.0
     yield from shot("progress")
-    job = extension("session").running()
+    job = extension("job_queue").running()
     x, y = point("IMAGE_EDITOR")
     begun = time.perf_counter()
     key("ESC", x, y)
@@ -208,8 +208,8 @@ def steps():
     # The worker killed by its process id.
     yield from upscaled_by_menu("killed", scale="8")
     yield 0.7
-    job = extension("session").running()
-    pid = extension("session").jobs().worker_pid
+    job = extension("job_queue").running()
+    pid = extension("job_queue").jobs().worker_pid
     os.kill(pid, signal.SIGKILL)
     yield from until(lambda: job.ended, 5)
     yield 0.7
@@ -303,9 +303,9 @@ def steps():
     yield from upscaled_by_menu("first", scale="8")
     x, y = point("IMAGE_EDITOR")
     yield from upscaled_by_menu("second", scale="2")
-    yield from until(lambda: len(extension("session").jobs().listing) == 2)
+    yield from until(lambda: len(extension("job_queue").jobs().listing) == 2)
     yield 0.2
-    REPORT["two"] = [job.state for job in extension("session").jobs().listing]
+    REPORT["two"] = [job.state for job in extension("job_queue").jobs().listing]
     yield from shot("two")
     yield from until(idle)
     yield 0.7
@@ -315,14 +315,14 @@ def steps():
     yield from upscaled_by_menu("reload", scale="8")
     bpy.ops.wm.read_homefile()
     yield 1.5
-    REPORT["another file"] = [job.title for job in extension("session").jobs().listing]
+    REPORT["another file"] = [job.title for job in extension("job_queue").jobs().listing]
     yield from prepared()
 
     # Blender is closed while a job runs.
     yield from upscaled_by_menu("quit", scale="8")
     yield 0.5
-    REPORT["pid at the end"] = extension("session").jobs().worker_pid
-    REPORT["folder at the end"] = os.path.dirname(extension("session").running().folder)
+    REPORT["pid at the end"] = extension("job_queue").jobs().worker_pid
+    REPORT["folder at the end"] = os.path.dirname(extension("job_queue").running().folder)
     done()
 
 
@@ -334,7 +334,7 @@ def done():
 def main():
     bpy.context.preferences.view.show_splash = False
     addon_utils.enable(MODULE, default_set=True)
-    follows = extension("running").Follows
+    follows = extension("job_operator").JobOperator
     follows.modal = timed(follows.modal)
     script = steps()
 

@@ -64,7 +64,7 @@ def shown(maya, path, name="file1", tiling=0, **values):
     return node
 
 
-def asked(commands, name, path, destination="selection", **values):
+def filled(commands, name, path, destination="selection", **values):
     """A dialog filled in."""
     dialog = opened(commands, name)
     dialog.inputs[0].set_paths([str(path)])
@@ -91,11 +91,35 @@ def test_dialog_asks_for_what_the_table_says(commands, given):
         assert field.isVisible() == (not parameter.advanced)
         if parameter.choices:
             assert tuple(field.itemData(row) for row in range(field.count())) == parameter.choices
+            assert [field.itemText(row) for row in range(field.count())] == [
+                parameter.choice_label(choice) for choice in parameter.choices
+            ]
         elif parameter.low is not None and parameter.type in (int, float):
             assert (field.minimum(), field.maximum()) == (parameter.low, pytest.approx(parameter.high))
+        if parameter.placeholder:
+            # Never 0, -1 or an empty field.
+            parts = getattr(field, "_fields", [field])
+            shown = {part.text() or part.placeholderText() for part in parts}
+            assert shown == {parameter.placeholder}, parameter.name
     if any(parameter.advanced for parameter in given.parameters):
         dialog.fold.setChecked(True)
         assert all(field.isVisible() for field in dialog.parameters.values())
+
+
+def test_fields_show_units(commands):
+    fields = opened(commands, "oneshot").parameters
+    fields["fov"].set_value(50.0)
+    fields["size"].set_value(1024)
+    fields["width"].set_value(2.5)
+    texts = [fields[name].text() for name in ("fov", "size", "width")]
+    assert texts == ["50.000\u00b0", "1024 px", "2.500 m"]
+
+
+def test_value_that_the_tool_refuses_is_named_in_the_dialog(commands, picture):
+    dialog = filled(commands, "multiply", picture(), size="large")
+    dialog.accept()
+    assert dialog.error.text() == "Size must be text such as 1024x1024, got 'large'."
+    assert not commands.manager.jobs.listing
 
 
 def test_buttons_browse_for_files_and_folders(maya, commands, picture):
@@ -170,7 +194,7 @@ def test_shaders_that_this_maya_lacks_are_not_offered(start, application):
 def test_photograph_becomes_an_assigned_material_that_undo_takes_back(maya, commands, picture):
     maya.mesh("wall")
     maya.scene.selection = ["wall"]
-    dialog = asked(commands, "oneshot", picture(side=64), light="even")
+    dialog = filled(commands, "oneshot", picture(side=64), light="even")
     dialog.shader.set_value("openPBRSurface")
     job = started(commands, dialog)
     maya.scene.selection = []
@@ -237,7 +261,7 @@ def test_results_wait_in_the_panel_where_the_artist_wants_to_be_asked(maya, comm
     panel = JobPanel(commands)
     node = shown(maya, picture(side=48))
     maya.scene.selection = [node]
-    jobs = [started(commands, asked(commands, "tile", picture(side=48))) for _ in range(2)]
+    jobs = [started(commands, filled(commands, "tile", picture(side=48))) for _ in range(2)]
     assert until(lambda: all(job.ended for job in jobs))
     until(lambda: panel.rows[jobs[1].number].apply.isVisibleTo(panel))
     rows = [panel.rows[job.number] for job in jobs]
@@ -278,7 +302,7 @@ def test_main_thread_is_never_kept_long(maya, commands, picture, monkeypatch):
 
     commands.manager._timer.timeout.disconnect()
     commands.manager._timer.timeout.connect(timed)
-    job = started(commands, asked(commands, "tile", picture(side=128), "nodes"))
+    job = started(commands, filled(commands, "tile", picture(side=128), "nodes"))
     assert until(lambda: job.ended)
     assert max(spent) < 0.05
 
@@ -332,7 +356,7 @@ def test_unsaved_scene(maya, commands, prefer, picture, tmp_path):
     prefer(place="scene")
     assert refused(maya, lambda module: module.open_tool("tile")).startswith("Save the scene first")
     maya.scene_name = str(tmp_path / "shot" / "house.ma")
-    dialog = asked(commands, "tile", picture(side=32), "files")
+    dialog = filled(commands, "tile", picture(side=32), "files")
     assert not (tmp_path / "shot").exists()
     job = started(commands, dialog)
     assert until(lambda: job.ended)
@@ -343,7 +367,7 @@ def test_folder_that_cannot_be_written(maya, commands, prefer, picture):
     prefer(place="folder", folder="")
     assert "Choose a folder" in refused(maya, lambda module: module.open_tool("tile"))
     prefer(folder=str(picture() / "inside"))
-    dialog = asked(commands, "tile", picture())
+    dialog = filled(commands, "tile", picture())
     dialog.accept()
     assert "Cannot write results to" in dialog.error.text()
     assert not commands.manager.jobs.listing
@@ -353,21 +377,21 @@ def test_folder_that_cannot_be_written(maya, commands, prefer, picture):
 def test_read_only_folder(commands, prefer, picture, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     prefer(place="folder", folder=str(tmp_path / "locked" / "results"))
-    dialog = asked(commands, "tile", picture())
+    dialog = filled(commands, "tile", picture())
     dialog.accept()
     assert "permission denied" in dialog.error.text()
 
 
 def test_python_that_does_not_exist(commands, prefer, picture):
     prefer(python="/gone/python")
-    dialog = asked(commands, "tile", picture())
+    dialog = filled(commands, "tile", picture())
     dialog.accept()
     assert dialog.error.text() == "The Python of the preferences, /gone/python, does not exist."
 
 
 def test_no_python_at_all(commands, prefer, picture):
     prefer(python="")
-    dialog = asked(commands, "tile", picture())
+    dialog = filled(commands, "tile", picture())
     dialog.accept()
     assert "No Python with Matshot is known" in dialog.error.text()
 
@@ -376,7 +400,7 @@ def test_python_without_matshot(maya, commands, prefer, picture, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     python = tmp_path / "bare" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     prefer(python=str(python))
-    job = started(commands, asked(commands, "tile", picture()))
+    job = started(commands, filled(commands, "tile", picture()))
     assert until(lambda: job.ended)
     assert job.state == "failed"
     assert len(maya.warnings) == 1
@@ -397,7 +421,7 @@ def test_doctor_reports_into_the_preferences(commands):
 
 
 def test_second_job_waits_and_says_so(maya, commands, picture):
-    jobs = [started(commands, asked(commands, "tile", picture(side=32), "files")) for _ in range(2)]
+    jobs = [started(commands, filled(commands, "tile", picture(side=32), "files")) for _ in range(2)]
     assert maya.messages[-1] == "Make Seamless wall.png starts after Make Seamless wall.png."
     assert until(lambda: all(job.ended for job in jobs))
     assert len({job.results[0].path for job in jobs}) == 2
@@ -408,7 +432,7 @@ def test_cancel_ends_within_a_second(maya, commands, picture):
     from matshot_maya.panel import JobPanel
 
     panel = JobPanel(commands)
-    job = started(commands, asked(commands, "oneshot", picture(side=512)))
+    job = started(commands, filled(commands, "oneshot", picture(side=512)))
     assert until(lambda: job.state == "running" and commands.manager.jobs.worker_pid)
     begun = time.monotonic()
     panel.rows[job.number].cancel.click()
@@ -420,20 +444,20 @@ def test_cancel_ends_within_a_second(maya, commands, picture):
 
 
 def test_lost_worker_is_said_once_and_the_next_job_works(maya, commands, picture):
-    job = started(commands, asked(commands, "oneshot", picture(side=512)))
+    job = started(commands, filled(commands, "oneshot", picture(side=512)))
     assert until(lambda: job.state == "running" and job.fraction > 0)
     os.kill(commands.manager.jobs.worker_pid, getattr(signal, "SIGKILL", signal.SIGTERM))
     assert until(lambda: job.ended)
     assert len(maya.warnings) == 1
     assert "Photo to Material wall.png" in maya.warnings[0]
     assert "lost" in maya.warnings[0]
-    again = started(commands, asked(commands, "tile", picture(side=32), "files"))
+    again = started(commands, filled(commands, "tile", picture(side=32), "files"))
     assert until(lambda: again.ended)
     assert again.state == "done"
 
 
 def test_maya_closed_during_a_job_ends_the_worker(maya, commands, picture):
-    job = started(commands, asked(commands, "oneshot", picture(side=512)))
+    job = started(commands, filled(commands, "oneshot", picture(side=512)))
     assert until(lambda: job.state == "running" and commands.manager.jobs.worker_pid)
     pid, folder = commands.manager.jobs.worker_pid, job.folder
     maya.quit()
@@ -446,7 +470,7 @@ def test_maya_closed_during_a_job_ends_the_worker(maya, commands, picture):
 def test_bad_image_is_one_warning(maya, commands, tmp_path):
     path = tmp_path / "broken.png"
     path.write_bytes(b"no image")
-    job = started(commands, asked(commands, "tile", path))
+    job = started(commands, filled(commands, "tile", path))
     assert until(lambda: job.ended)
     assert job.state == "failed"
     assert len(maya.warnings) == 1
@@ -463,7 +487,7 @@ def test_scene_that_refuses_is_one_warning_and_stays_whole(maya, commands, mater
     maya.mesh("wall")
     maya.scene.selection = ["wall"]
     before = set(maya.scene.nodes)
-    job = started(commands, asked(commands, "convert", material_folder("basecolor", "height")))
+    job = started(commands, filled(commands, "convert", material_folder("basecolor", "height")))
     assert until(lambda: job.ended)
     assert len(maya.warnings) == 1
     assert "the node is locked" in maya.warnings[0]

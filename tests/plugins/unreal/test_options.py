@@ -36,6 +36,8 @@ def test_labels_help_and_bounds(options):
     assert metas["seamless"]["Category"] == "2 Options"
     assert metas["threads"]["Category"] == "3 Advanced"
     assert metas["threads"]["ClampMin"] == "0"
+    assert metas["fov"]["DisplayName"] == "Field of View (\u00b0, 0: Auto)"
+    assert metas["tile"]["DisplayName"] == "Tile Center (px, -1: Auto)"
     assert metas["textures0"]["DisplayName"] == "Flash Photograph"
     assert metas["asset_name"]["Category"] == "1 Input and Output"
 

@@ -136,21 +136,31 @@ def parameter_field(parameter: Parameter) -> Any:
     """A field for a parameter, set to its default."""
     field: Any
     if parameter.choices:
-        return _with_tooltip(
-            ChoiceField([(one, str(one)) for one in parameter.choices], parameter.default), parameter.help
-        )
+        choices = [(one, parameter.choice_label(one)) for one in parameter.choices]
+        return _with_tooltip(ChoiceField(choices, parameter.default), parameter.help)
     if parameter.type is bool:
         field = CheckField()
     elif parameter.type is str:
         field = TextField()
+        field.setPlaceholderText(parameter.placeholder)
     else:
-        # The element types of Tuple[int, int]; other types have none.
-        parts = getattr(parameter.type, "__args__", None)
-        kinds = parts or (parameter.type,)
-        fields = [(IntField if kind is int else FloatField)(parameter.low, parameter.high) for kind in kinds]
-        field = NumbersField(fields) if parts else fields[0]
+        defaults = parameter.default if parameter.parts else (parameter.default,)
+        fields = [_number_field(parameter, default) for default in defaults]
+        field = NumbersField(fields) if parameter.parts else fields[0]
     field.set_value(parameter.default)
     return _with_tooltip(field, parameter.help)
+
+
+def _number_field(parameter: Parameter, default: Any) -> Any:
+    """A field for one number, with its unit; it shows the placeholder for a default that stands for no value."""
+    # Qt shows the special text for the minimum.
+    low = default if parameter.placeholder else parameter.low
+    field = (IntField if isinstance(default, int) else FloatField)(low, parameter.high)
+    field.setSpecialValueText(parameter.placeholder)
+    if parameter.unit:
+        # Degrees follow their number directly.
+        field.setSuffix(parameter.unit if parameter.unit == "\u00b0" else " {}".format(parameter.unit))
+    return field
 
 
 class InputField(QtWidgets.QWidget):

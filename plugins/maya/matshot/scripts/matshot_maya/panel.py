@@ -201,7 +201,7 @@ def _status_text(job: Job, pending: bool) -> str:
         return job.error
     if job.state != "done":
         return job.state.capitalize()
-    size = "{} x {}, ".format(job.results[0].width, job.results[0].height) if job.results else ""
+    size = "{} x {} px, ".format(job.results[0].width, job.results[0].height) if job.results else ""
     lines = [size + ("done, not applied yet" if pending else "done")]
     if job.failures:
         lines.append("{} failed: {}".format(len(job.failures), job.failures[0]))

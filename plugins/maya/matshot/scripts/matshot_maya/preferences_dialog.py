@@ -2,11 +2,15 @@
 
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from matshot_host.tools import Parameter, tool
+from matshot_host.tools import UPSCALE
 
 from .fields import CheckField, ChoiceField, FolderField, ProgramField, parameter_field
 from .preferences import PLACES, Preferences
 from .qt import QtCore, QtWidgets
+
+#: Parameters of the tools that the preferences set, too.
+_DEVICE = UPSCALE.parameter("device")
+_MEMORY = UPSCALE.parameter("memory")
 
 
 class PreferencesDialog(QtWidgets.QDialog):
@@ -33,11 +37,10 @@ class PreferencesDialog(QtWidgets.QDialog):
         self.setObjectName("MatshotPreferences")
         self.setWindowTitle("Matshot: Preferences")
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
-        shared: Dict[str, Parameter] = {parameter.name: parameter for parameter in tool("upscale").parameters}
         self.fields: Dict[str, Any] = {
             "python": ProgramField("Auto"),
-            "device": parameter_field(shared["device"]),
-            "memory": parameter_field(shared["memory"]),
+            "device": parameter_field(_DEVICE),
+            "memory": parameter_field(_MEMORY),
             "place": ChoiceField(PLACES, preferences.place),
             "folder": FolderField(),
             "shader": ChoiceField(_including(shaders, preferences.shader), preferences.shader),
@@ -100,8 +103,8 @@ class PreferencesDialog(QtWidgets.QDialog):
                 "Python",
                 "Python in which Matshot is installed. Default: the one that ran 'matshot install'.",
             ),
-            "device": ("Device", self.fields["device"].toolTip()),
-            "memory": ("Memory", self.fields["memory"].toolTip()),
+            "device": (_DEVICE.label, _DEVICE.help),
+            "memory": (_MEMORY.label, _MEMORY.help),
             "place": ("Save Results", "Where results are saved."),
             "folder": ("Folder", "Custom folder for results."),
             "shader": ("Material", "Node type of new materials."),

@@ -82,14 +82,14 @@ class ToolDialog(QtWidgets.QDialog):
         """The current values.
 
         Raises:
-            MatshotError: when an input is missing.
+            MatshotError: when an input is missing, or a value is not valid.
         """
         paths: List[str] = []
         for field in self.inputs:
             if not field.paths():
                 raise MatshotError("Choose the {} first.".format(field.input.title.lower()))
             paths += field.paths()
-        values = {name: field.value() for name, field in self.parameters.items()}
+        values = self._tool.check({name: field.value() for name, field in self.parameters.items()})
         destination = "files" if self._tool.result == "picture" else self.destination.value()
         return Request(self._tool, tuple(paths), values, destination, self.shader.value() or "")
 

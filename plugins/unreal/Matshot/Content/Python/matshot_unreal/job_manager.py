@@ -162,6 +162,7 @@ class JobManager:
         """
         try:
             check_sources(tool, sources)
+            values = tool.check(values)
             first = sources[0][0]
             folder = (folder.strip() or _folder_of(first.asset) or self._preferences().folder).rstrip("/")
             self._editor.check_folder(folder)

@@ -148,7 +148,10 @@ def _properties(owner: str, parameters: Iterable[Parameter]) -> Iterable[tuple[s
             bounds.update(ClampMin=str(parameter.low), UIMin=str(parameter.low))
         if parameter.high is not None:
             bounds.update(ClampMax=str(parameter.high), UIMax=str(parameter.high))
-        yield parameter.name, _property(_type(owner, parameter), parameter.label, parameter.help, group, **bounds)
+        yield (
+            parameter.name,
+            _property(_type(owner, parameter), parameter.annotated_label, parameter.help, group, **bounds),
+        )
 
 
 def _property(kind: Any, label: str, tooltip: str, group: str, **bounds: str) -> Any:
@@ -167,7 +170,7 @@ def _choice(owner: str, parameter: Parameter) -> type:
     """Enumeration of a parameter's choices, shown as a menu."""
     if (owner, parameter.name) not in _choices:
         members = {
-            _identifier(choice): unreal.uvalue(index, meta={"DisplayName": str(choice)})
+            _identifier(choice): unreal.uvalue(index, meta={"DisplayName": parameter.choice_label(choice)})
             for index, choice in enumerate(parameter.choices)
         }
         kind = type(f"Matshot{_camel(owner)}{_camel(parameter.name)}", (unreal.EnumBase,), members)

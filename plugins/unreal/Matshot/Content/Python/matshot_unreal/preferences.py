@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from matshot_host.errors import MatshotError
 from matshot_host.location import user_folder
-from matshot_host.tools import Parameter
+from matshot_host.tools import DEVICE, UPSCALE, Parameter
 
 #: File in the user's Matshot folder.
 FILE = "unreal.json"
@@ -17,8 +17,8 @@ FILE = "unreal.json"
 #: Shown in the preferences dialog, like the parameters of a tool.
 PARAMETERS = (
     Parameter("python", str, "", "Python in which Matshot is installed. Default: the one that ran 'matshot install'."),
-    Parameter("device", str, "auto", "Where networks run; auto takes the GPU where it works.", ("auto", "cpu", "cuda")),
-    Parameter("memory", str, "", "Bound on memory, such as 2G; empty takes a share of what is free."),
+    DEVICE._replace(advanced=False),
+    UPSCALE.parameter("memory")._replace(advanced=False),
     Parameter("folder", str, "/Game/Matshot", "Project folder for results of files on disk."),
     Parameter(
         "displacement", bool, False, "Displace vertices by height in new material instances. Needs Unreal 5.6 or later."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The jobs of this Blender, and the Python that does them."""
+"""The job queue of this Blender, and the Python that runs its jobs."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ _jobs: Jobs | None = None
 
 
 def jobs() -> Jobs:
-    """All jobs of this Blender; made when first asked for."""
+    """All jobs of this Blender, created on first use."""
     global _jobs
     if _jobs is None:
         _jobs = Jobs(f"Blender {bpy.app.version_string}", _command)
@@ -23,18 +23,18 @@ def jobs() -> Jobs:
 
 
 def running() -> Job | None:
-    """The job that the worker is at, if there is one."""
+    """The running job, if any."""
     listing = _jobs.listing if _jobs is not None else []
     return next((job for job in listing if job.state == "running"), None)
 
 
 def waiting() -> int:
-    """How many jobs wait for the running one."""
+    """Number of waiting jobs."""
     return sum(job.state == "waiting" for job in _jobs.listing) if _jobs is not None else 0
 
 
 def close() -> None:
-    """End the worker and remove what is left of its jobs."""
+    """Stop the worker and delete the files of its jobs."""
     global _jobs
     if _jobs is not None:
         _jobs.close()
@@ -42,13 +42,13 @@ def close() -> None:
 
 
 def _command() -> WorkerCommand:
-    folder = _bundled()
+    folder = _bundled_packages()
     return worker_command(
         bpy.path.abspath(preferences().python), own_python=sys.executable if folder else "", own_paths=(folder,)
     )
 
 
-def _bundled() -> str:
-    """Folder of the packages that came with the extension; empty for the extension without them."""
+def _bundled_packages() -> str:
+    """Folder of the bundled packages; empty for an extension without them."""
     found = importlib.util.find_spec("matshot")
     return os.path.dirname(os.path.dirname(found.origin)) if found is not None and found.origin else ""

@@ -1,0 +1,114 @@
+"""One command for each tool, made from its entry in the tool table."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from matshot_host.tools import Input, Parameter
+
+from ..tools.registry import ToolEntry
+
+#: Exit code of a command that failed.
+FAILED = 1
+#: What the help writes for a value of each type.
+_METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
+#: What the option ``--output`` takes, by the kind of a tool's outputs.
+_OUTPUTS = {
+    "material": "Output folder of the material.",
+    "same": "Output file for an image, or output folder.",
+    "picture": "Output file.",
+}
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+
+
+def tool_command(entry: ToolEntry) -> Callable[..., None]:
+    """The function of a tool's command: arguments for its inputs, options for its parameters."""
+    table = entry.table
+
+    def command(**values: Any) -> None:
+        inputs: list[str] = []
+        for one in table.inputs:
+            value = values[_argument(one)]
+            inputs += value if one.several else [value]
+        texts = {parameter.name: _typed(parameter, values[parameter.name]) for parameter in table.parameters}
+        parameters = table.check(texts)
+        from ..tools.store import deliver
+        from .reporter import Reporter
+
+        with Reporter(as_json=values["as_json"], quiet=values["quiet"]) as reporter:
+            complete = deliver(entry, inputs, values["output"], parameters, reporter, values.get("octaves"))
+        if not complete:
+            raise typer.Exit(FAILED)
+
+    arguments = [_input(one) for one in table.inputs]
+    output = Annotated[Path, typer.Option("--output", "-o", help=_OUTPUTS[table.result])]
+    options = [_keyword("output", output, inspect.Parameter.empty)]
+    if entry.octaves:
+        folder = typer.Option("--octaves", help="Folder for a picture of each octave when it is done.")
+        options.append(_keyword("octaves", Annotated[Path | None, folder], None))
+    options += [_keyword("as_json", AsJson, False), _keyword("quiet", Quiet, False)]
+    signature = inspect.Signature([*arguments, *options, *map(_option, table.parameters)])
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
+    command.__name__, command.__doc__ = table.name, table.help
+    return command
+
+
+def _argument(one: Input) -> str:
+    """Name of an input as a function's argument, apart from those of parameters."""
+    return f"input_{one.name}"
+
+
+def _input(one: Input) -> inspect.Parameter:
+    metavar = f"{one.name.upper()}..." if one.several else one.name.upper()
+    kind: Any = list[str] if one.several else str
+    return _keyword(
+        _argument(one), Annotated[kind, typer.Argument(metavar=metavar, help=one.help)], inspect.Parameter.empty
+    )
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _option(parameter: Parameter) -> inspect.Parameter:
+    """The option of a parameter. Values stay texts, so that what is wrong with them is said by the tool table."""
+    count = len(parameter.parts)
+    kind: Any = bool if parameter.type is bool else str
+    if count:
+        kind = types.GenericAlias(tuple, (str,) * count)
+    default = parameter.default
+    if count:
+        default = tuple(map(str, default))
+    elif kind is str:
+        default = str(default)
+    metavar = "|".join(map(str, parameter.choices)) or _METAVARS.get(parameter.type) or " ".join(["N"] * count)
+    option = typer.Option(
+        f"--{parameter.name}",
+        help=parameter.help,
+        show_default=bool(parameter.default) and not count,
+        metavar=metavar if kind is not bool else None,
+        rich_help_panel="Advanced" if parameter.advanced else "Options",
+    )
+    return _keyword(parameter.name, Annotated[kind, option], default)
+
+
+def _typed(parameter: Parameter, value: Any) -> Any:
+    """What an option's texts stand for."""
+    if isinstance(value, str):
+        return parameter.parse(value)
+    return parameter.parse(",".join(value)) if parameter.parts else value
+
+
+def add_tool_commands(app: typer.Typer, entries: tuple[ToolEntry, ...]) -> None:
+    """Give a command line one command for each tool."""
+    for entry in entries:
+        app.command(entry.table.name)(tool_command(entry))

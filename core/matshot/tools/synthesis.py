@@ -1,0 +1,61 @@
+"""The synthesis tools on images and material folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..material.types import Material
+from ..options import ToolOptions
+from ..progress import Listener
+from ..synthesis.multiply import MultiplyOptions, variations
+from ..synthesis.style import StyleOptions, style
+from ..synthesis.tile import TileOptions, tile
+from .assets import Asset, asset_work, read_asset
+from .job import OnTexture, ToolWork
+
+
+def multiply_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWork:
+    """Work of ``multiply``; arguments as :meth:`~matshot.tools.registry.ToolEntry.work`."""
+    options = MultiplyOptions(**_own(MultiplyOptions, parameters))
+    asset = _source(inputs[0], MultiplyOptions, parameters)
+
+    def materials(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
+        return variations(asset.material, options, progress=progress, shown=on_texture)
+
+    endings = tuple(f"_{options.seed + number}" for number in range(options.count)) if options.count > 1 else ("",)
+    return asset_work(asset, inputs[0], materials, endings)
+
+
+def tile_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWork:
+    """Work of ``tile``."""
+    options = TileOptions(**_own(TileOptions, parameters))
+    asset = _source(inputs[0], TileOptions, parameters)
+
+    def materials(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
+        yield tile(asset.material, options, progress=progress)
+
+    return asset_work(asset, inputs[0], materials)
+
+
+def style_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWork:
+    """Work of ``style`` on the content and the look."""
+    options = StyleOptions(**_own(StyleOptions, parameters))
+    asset = _source(inputs[0], StyleOptions, parameters)
+    look = read_asset(inputs[1], wrap="auto").material
+
+    def materials(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
+        yield style(asset.material, look, options, progress=progress)
+
+    return asset_work(asset, inputs[0], materials)
+
+
+def _own(options: type[ToolOptions], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of the tool's function."""
+    return {name: value for name, value in parameters.items() if options.has(name)}
+
+
+def _source(path: Path, options: type[ToolOptions], parameters: Mapping[str, Any]) -> Asset:
+    """What is at a path, read with the parameters that the tool's function does not take."""
+    return read_asset(path, **{name: value for name, value in parameters.items() if not options.has(name)})
