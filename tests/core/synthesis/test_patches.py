@@ -163,7 +163,7 @@ def test_a_seam_is_healed(stones):
 
 
 def test_a_hole_over_everything_is_refused(stones):
-    with pytest.raises(MatshotError, match="too little outside"):
+    with pytest.raises(MatshotError, match="Too little of the texture"):
         inpainted_planes(stones, np.ones(stones.shape[:2], dtype=bool))
     assert inpainted_planes(stones, np.zeros(stones.shape[:2], dtype=bool)) is stones
 

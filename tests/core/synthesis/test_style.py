@@ -193,5 +193,5 @@ def test_bad_input_is_one_sentence():
         style(relief, grain())
     with pytest.raises(MatshotError, match="relief"):
         style(wall(), relief)
-    with pytest.raises(MatshotError, match="smaller"):
+    with pytest.raises(MatshotError, match="at least 16 x 16"):
         style(Material({"basecolor": Texture(np.zeros((1, 1, 3), np.float32), "srgb")}), grain())
