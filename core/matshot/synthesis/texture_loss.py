@@ -8,7 +8,7 @@ orthonormal directions is the mean of what the patches over a pixel want it to m
 step size; and directions that mix only principal components of like variance see faint structure, color above all,
 which directions drawn from the whole sphere hardly do. Tens of steps do then what hundreds of Adam's did.
 
-The features see only so far. How regular a texture is over longer distances is told by its power spectrum (Liu,
+The features see only so far. Regularity over longer distances is in the power spectrum (Liu,
 Gousseau and Xia 2016, "Texture Synthesis Through Convolutional Neural Networks and Spectrum Constraints"), which a
 third graph compares along with the features, as autocorrelations (Wiener and Khinchin): those of pictures of different
 sizes compare, and a source that does not wrap has them too.
@@ -247,7 +247,7 @@ def with_patches_of(
         for place, window in enumerate(windows):
             progress((number + place / len(windows)) / steps)
             part = window.cut(result)
-            # What these patches are asked for is not what all are: of a period of 2 or 4 pixels they see some phases.
+            # Their targets are not those of all patches: of a period of 2 or 4 pixels they have only some phases.
             patches = np.sort(directions @ _compared_patches(part, _SAMPLES // 2, random).T, axis=1)
             targets = _transported(patches, own, moves)
             loss, gradient = objectives.patches.results(
@@ -278,7 +278,7 @@ def with_features_of(
     """A wrapping picture changed so that its features correlate and are distributed as in the target.
 
     So is its power spectrum, if the picture is not larger than a window (its cost grows with the cube of the side; the
-    octave below has told of long distances then) and no other content is to be kept.
+    octave below has covered long distances then) and no other content has to stay.
 
     Args:
         objectives: that compare.
