@@ -1,7 +1,7 @@
 import { defineConfig } from "vite";
 
-// The service sends the page under a policy that allows nothing inline and nothing from elsewhere, and perhaps
-// below a proxy's prefix: hence relative addresses, no data: files and no inlined preload script.
+// The service's policy allows neither inline scripts nor other origins, and a proxy may add a prefix: hence relative
+// URLs, no data: URLs and no inlined preload script.
 export default defineConfig({
   base: "./",
   build: {

@@ -1,4 +1,4 @@
-/** What the service says and is told: its routes, shapes and errors. */
+/** The service's HTTP API: routes, types and errors. */
 
 export interface Limits {
   upload_bytes?: number;
@@ -17,6 +17,9 @@ export interface Property {
   minItems?: number;
   maxItems?: number;
   "x-advanced"?: boolean;
+  "x-labels"?: string[];
+  "x-unit"?: string;
+  "x-placeholder"?: string;
 }
 
 export type Value = string | number | boolean | number[];
@@ -112,8 +115,8 @@ export interface Job {
 
 export const ended = (job: Job): boolean => !["waiting", "running"].includes(job.state);
 
-/** A refusal, in the service's own words; status 0 when it could not be reached. */
-export class Refusal extends Error {
+/** An error response of the service; status 0 if it could not be reached. */
+export class ServiceError extends Error {
   constructor(
     readonly sentence: string,
     readonly status: number,
@@ -124,29 +127,29 @@ export class Refusal extends Error {
   }
 }
 
-const UNREACHABLE = "The service cannot be reached.";
+const UNREACHABLE = "Cannot reach the service.";
 
-/** Answers of the service start with a slash; it may lie below a proxy's prefix all the same. */
+/** URL of a path in a response, which starts with a slash even below a proxy's prefix. */
 export const address = (href: string): string => new URL(href.replace(/^\//, ""), document.baseURI).href;
 
-/** Picture of something that was uploaded. */
+/** URL of an upload's preview. */
 export const picture = (asset: string): string => address(`v1/assets/${asset}/preview`);
 
-/** Address of a picture that every browser shows, at most so many pixels a side. */
+/** URL of a file as an image that every browser can show, limited to a number of pixels per side. */
 export const shown = (file: StoredFile, side: number): string => `${address(file.href)}?side=${side}`;
 
-function refusal(status: number, body: string, retryAfter: string | null): Refusal {
-  let told: { error?: { sentence?: string; cause?: string } } = {};
+function serviceError(status: number, body: string, retryAfter: string | null): ServiceError {
+  let parsed: { error?: { sentence?: string; cause?: string } } = {};
   try {
-    told = JSON.parse(body) as typeof told;
+    parsed = JSON.parse(body) as typeof parsed;
   } catch {
-    // A proxy's own page, not the service's words.
+    // An error page of a proxy.
   }
-  const sentence = told.error?.sentence ?? `The service answered with an error (${status}).`;
-  return new Refusal(sentence, status, told.error?.cause ?? "", Number(retryAfter) || 0);
+  const sentence = parsed.error?.sentence ?? `The service returned error ${status}.`;
+  return new ServiceError(sentence, status, parsed.error?.cause ?? "", Number(retryAfter) || 0);
 }
 
-/** Asked for a token when the service wants one; resolves when there is one to go on with. */
+/** Asks for a token when the service requires one; resolves once it is accepted. */
 let askToken: (() => Promise<void>) | null = null;
 export const onTokenWanted = (ask: () => Promise<void>): void => void (askToken = ask);
 
@@ -159,14 +162,14 @@ async function call(method: string, path: string, body?: unknown, headers: Heade
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch {
-    throw new Refusal(UNREACHABLE, 0);
+    throw new ServiceError(UNREACHABLE, 0);
   }
   if (answer.ok) return answer;
   if (answer.status === 401 && askToken && path !== "v1/session") {
     await askToken();
     return call(method, path, body, headers);
   }
-  throw refusal(answer.status, await answer.text(), answer.headers.get("Retry-After"));
+  throw serviceError(answer.status, await answer.text(), answer.headers.get("Retry-After"));
 }
 
 const json = async <T>(method: string, path: string, body?: unknown, headers?: HeadersInit): Promise<T> =>
@@ -183,16 +186,16 @@ export const description = (href: string): Promise<unknown> => json("GET", href)
 export const jobs = (before = ""): Promise<{ jobs: Job[]; more: boolean }> =>
   json("GET", `v1/jobs?limit=50${before && `&before=${before}`}`);
 
-/** A new job. The key makes a second try after a lost answer the same job. */
+/** Start a job. The key makes a retry after a lost response the same job. */
 export async function start(
-  asked: { tool: string; inputs: { asset: string; name: string }[]; parameters: Parameters },
+  request: { tool: string; inputs: { asset: string; name: string }[]; parameters: Parameters },
   key: string = identifier(),
 ): Promise<Job> {
   try {
-    return await json("POST", "v1/jobs", asked, { "Idempotency-Key": key });
+    return await json("POST", "v1/jobs", request, { "Idempotency-Key": key });
   } catch (error) {
-    if (!(error instanceof Refusal) || error.status !== 0) throw error;
-    return json("POST", "v1/jobs", asked, { "Idempotency-Key": key });
+    if (!(error instanceof ServiceError) || error.status !== 0) throw error;
+    return json("POST", "v1/jobs", request, { "Idempotency-Key": key });
   }
 }
 
@@ -200,7 +203,7 @@ export async function start(
 const identifier = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Upload one image, one zip, or the files of one material. `fetch` tells nothing of how far it is, hence the older way. */
+/** Upload an image, a zip, or the files of a material. XMLHttpRequest, since `fetch` reports no upload progress. */
 export async function upload(
   files: File[],
   name: string,
@@ -220,7 +223,7 @@ export async function upload(
   signal.addEventListener("abort", () => request.abort());
   await new Promise<void>((resolve, reject) => {
     request.onload = () => resolve();
-    request.onerror = () => reject(new Refusal(UNREACHABLE, 0));
+    request.onerror = () => reject(new ServiceError(UNREACHABLE, 0));
     request.onabort = () => reject(new DOMException("aborted", "AbortError"));
     request.send(body);
   });
@@ -228,22 +231,22 @@ export async function upload(
     await askToken();
     return upload(files, name, progress, signal);
   }
-  if (request.status >= 300) throw refusal(request.status, request.responseText, request.getResponseHeader("Retry-After"));
+  if (request.status >= 300) throw serviceError(request.status, request.responseText, request.getResponseHeader("Retry-After"));
   return JSON.parse(request.responseText) as Asset;
 }
 
 export interface Listener {
   state(job: Job): void;
-  progress(told: { fraction: number; stage: string }): void;
+  progress(update: { fraction: number; stage: string }): void;
   preview(href: string): void;
   log(entry: LogEntry): void;
-  /** Whether events come, or are waited for again. */
-  connected(well: boolean): void;
+  /** Whether the stream of events is connected. */
+  connected(connected: boolean): void;
 }
 
 /**
- * Follow a job until it ends. A stream that breaks is taken up again: by the browser itself where it tries, else here,
- * since browsers give up on a service that restarts.
+ * Follow a job until it ends. A broken stream is reopened: by the browser, or here where the browser gives up, as with
+ * a service that restarts.
  */
 export function follow(id: string, listener: Listener): () => void {
   let source: EventSource | null = null;
@@ -256,7 +259,7 @@ export function follow(id: string, listener: Listener): () => void {
     source?.close();
     clearTimeout(timer);
   };
-  const told = (job: Job): void => {
+  const update = (job: Job): void => {
     if (ended(job)) close();
     listener.state(job);
   };
@@ -267,11 +270,11 @@ export function follow(id: string, listener: Listener): () => void {
       try {
         const now = await job(id);
         if (closed) return;
-        told(now);
+        update(now);
         if (!closed) open();
       } catch (error) {
         if (closed) return;
-        if (error instanceof Refusal && error.status === 404) close();
+        if (error instanceof ServiceError && error.status === 404) close();
         else again();
       }
     }, pause);
@@ -290,7 +293,7 @@ export function follow(id: string, listener: Listener): () => void {
       listener.connected(false);
       if (source!.readyState === EventSource.CLOSED) again();
     };
-    on("state", told);
+    on("state", update);
     on("progress", (data: { fraction: number; stage: string }) => listener.progress(data));
     on("preview", (data: { href: string }) => listener.preview(data.href));
     on("log", (data: LogEntry) => listener.log(data));

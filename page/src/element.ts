@@ -1,31 +1,31 @@
-/** Elements of the page, made in one expression. */
+/** HTML elements as expressions. */
 
 type Child = Node | string | null | undefined | false;
 type Listeners = { [Name in keyof HTMLElementEventMap as `on${Name}`]?: (event: HTMLElementEventMap[Name]) => void };
 type Attributes = { [name: string]: unknown } & Listeners;
 
-/** An element; attributes that are false or null are left out, `onclick` and the like are listeners. */
+/** Create an element; attributes that are false or null are left out, `onclick` and the like are listeners. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Attributes = {},
   ...children: Child[]
 ): HTMLElementTagNameMap[Name] {
-  const made = document.createElement(name);
+  const created = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (value === false || value === null || value === undefined) continue;
-    if (key.startsWith("on")) made.addEventListener(key.slice(2), value as EventListener);
-    else made.setAttribute(key, value === true ? "" : String(value));
+    if (key.startsWith("on")) created.addEventListener(key.slice(2), value as EventListener);
+    else created.setAttribute(key, value === true ? "" : String(value));
   }
-  made.append(...children.filter((child): child is Node | string => Boolean(child)));
-  return made;
+  created.append(...children.filter((child): child is Node | string => Boolean(child)));
+  return created;
 }
 
-/** Replace what an element holds. */
+/** Replace the children of an element. */
 export function fill(parent: Element, ...children: Child[]): void {
   parent.replaceChildren(...children.filter((child): child is Node | string => Boolean(child)));
 }
 
-/** A row of choices of which one is taken; arrow keys go from one to the next, as radio buttons do. */
+/** A row of radio buttons. */
 export function choices<Choice extends string>(
   legend: string,
   name: string,
@@ -48,7 +48,7 @@ export function choices<Choice extends string>(
   );
 }
 
-/** Bytes as one reads them. */
+/** A readable number of bytes. */
 export function size(bytes: number): string {
   const units = ["B", "KB", "MB", "GB"];
   let unit = 0;

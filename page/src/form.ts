@@ -1,16 +1,16 @@
-/** The form of a tool's parameters, made from its JSON Schema. */
+/** The form of a tool's parameters, built from their JSON Schema. */
 
 import type { Parameters, Property, Tool, Value } from "./api";
 import { choices, element } from "./element";
 
-/** So many choices of so many letters still fit beside each other. */
+/** Limits for choices as a row of buttons: their number, and their letters. */
 const BUTTONS = { count: 4, letters: 24 };
-/** Ranges wider than this are typed, not dragged. */
-const DRAGGED = 200;
-/** A range up to here is a random number's. */
-const RANDOM = 2 ** 31 - 1;
+/** Widest range with a slider. */
+const SLIDER_RANGE = 200;
+/** Maximum of a seed, which gets a Random button. */
+const SEED_MAXIMUM = 2 ** 31 - 1;
 
-/** Values of one tool's parameters as the artist left them. */
+/** Values of a tool's parameters. */
 export class Form {
   readonly element: HTMLElement;
   private readonly values: Parameters;
@@ -18,10 +18,10 @@ export class Form {
 
   constructor(
     private readonly tool: Tool,
-    given: Parameters,
+    initial: Parameters,
     private readonly changed: () => void,
   ) {
-    this.values = { ...given };
+    this.values = { ...initial };
     const properties = Object.entries(tool.parameters.properties);
     const advanced = properties.filter(([, property]) => property["x-advanced"]);
     const common = properties.filter(([, property]) => !property["x-advanced"]);
@@ -32,19 +32,19 @@ export class Form {
       advanced.length > 0 &&
         element(
           "details",
-          { open: advanced.some(([name]) => name in given) },
+          { open: advanced.some(([name]) => name in initial) },
           element("summary", {}, "Advanced"),
           ...advanced.map(([name, property]) => this.row(name, property)),
         ),
     );
   }
 
-  /** What differs from the defaults. */
+  /** Values that differ from the defaults. */
   get parameters(): Parameters {
     return { ...this.values };
   }
 
-  /** Back to the defaults. */
+  /** Reset all parameters to their defaults. */
   reset(): void {
     for (const [name, property] of Object.entries(this.tool.parameters.properties)) {
       this.show.get(name)?.(property.default);
@@ -74,7 +74,7 @@ export class Form {
     return element("div", { class: "row" }, title, control, help);
   }
 
-  /** An input, how it is made to show a value, and the id that a label names, if it is one input. */
+  /** A control, a function that sets its value, and the id for its label if it is a single input. */
   private control(
     id: string,
     property: Property,
@@ -94,6 +94,7 @@ export class Form {
         type: "text",
         id,
         value,
+        placeholder: property["x-placeholder"] || null,
         autocomplete: "off",
         spellcheck: "false",
         "aria-describedby": described,
@@ -112,11 +113,12 @@ export class Form {
     take: (value: Value) => void,
   ): { control: HTMLElement; show: (value: Value) => void; label?: string } {
     const typed = (text: string): Value => (property.type === "string" ? text : Number(text));
-    if (options.length <= BUTTONS.count && options.join("").length <= BUTTONS.letters) {
+    const labels = property["x-labels"] ?? options.map(String);
+    if (options.length <= BUTTONS.count && labels.join("").length <= BUTTONS.letters) {
       const control = choices(
         property.title,
         id,
-        options.map((option) => ({ value: String(option), label: String(option) })),
+        options.map((option, index) => ({ value: String(option), label: labels[index]! })),
         String(value),
         (text) => take(typed(text)),
       );
@@ -129,14 +131,14 @@ export class Form {
     const list = element(
       "select",
       { id, "aria-describedby": `${id}-help` },
-      ...options.map((option) => element("option", { value: option, selected: option === value }, String(option))),
+      ...options.map((option, index) => element("option", { value: option, selected: option === value }, labels[index]!)),
     );
     list.addEventListener("change", () => take(typed(list.value)));
     return { control: list, show: (shown) => void (list.value = String(shown)), label: id };
   }
 }
 
-/** A number: typed, and dragged too where its range is one that can be dragged over. */
+/** A number field, with a slider for a narrow range. */
 function numeric(
   id: string,
   property: Property,
@@ -147,15 +149,16 @@ function numeric(
   const bounds = { min: minimum, max: maximum };
   const range = minimum !== undefined && maximum !== undefined ? maximum - minimum : Infinity;
   const whole = type === "integer";
-  const dragged = range <= DRAGGED;
+  const dragged = range <= SLIDER_RANGE;
   const step = whole ? 1 : range <= 1 ? 0.01 : range <= 10 ? 0.05 : 1;
-  // Its value comes last: it is fitted to the bounds and steps that there are when it is set.
+  // The value comes last, since it is adjusted to the bounds and step at that time.
   const field = element("input", {
     type: "number",
     id,
     ...bounds,
     step: whole ? 1 : "any",
-    value,
+    value: written(value, property),
+    placeholder: property["x-placeholder"] || null,
     inputmode: whole ? "numeric" : "decimal",
     "aria-describedby": `${id}-help`,
   });
@@ -163,7 +166,7 @@ function numeric(
     ? element("input", { type: "range", ...bounds, step, value, "aria-label": property.title })
     : null;
   const show = (shown: Value): void => {
-    field.value = String(shown);
+    field.value = written(shown as number, property);
     if (slider) slider.value = String(shown);
   };
   field.addEventListener("change", () => {
@@ -173,22 +176,22 @@ function numeric(
     take(bounded);
   });
   slider?.addEventListener("input", () => {
-    field.value = slider.value;
+    field.value = written(slider.valueAsNumber, property);
     take(slider.valueAsNumber);
   });
   const another =
-    whole && (maximum ?? 0) >= RANDOM
+    whole && (maximum ?? 0) >= SEED_MAXIMUM
       ? element("button", { type: "button", onclick: () => {
           const drawn = crypto.getRandomValues(new Uint32Array(1))[0]! % 10000;
           show(drawn);
           take(drawn);
         } }, "Random")
       : null;
-  const parts = [slider, field, another].filter((part) => part !== null);
+  const parts = [slider, field, unit(property), another].filter((part) => part !== null);
   return { control: element("div", { class: "numeric" }, ...parts), show, label: id };
 }
 
-/** Several numbers that are one value, such as a place in a picture. */
+/** Several numbers that form one value, such as a position in an image. */
 function numbers(
   id: string,
   property: Property,
@@ -197,7 +200,13 @@ function numbers(
 ): { control: HTMLElement; show: (value: Value) => void } {
   const names = property.maxItems === 2 ? ["X", "Y"] : value.map((_, index) => String(index + 1));
   const fields = value.map((number, index) =>
-    element("input", { type: "number", step: 1, value: number, "aria-label": `${property.title} ${names[index]}` }),
+    element("input", {
+      type: "number",
+      step: 1,
+      value: written(number, property, index),
+      placeholder: property["x-placeholder"] || null,
+      "aria-label": `${property.title} ${names[index]}`,
+    }),
   );
   const control = element("div", {
     class: "numeric",
@@ -210,7 +219,18 @@ function numbers(
     },
   });
   fields.forEach((field, index) => control.append(element("label", { class: "part" }, names[index]!, field)));
+  control.append(...[unit(property)].filter((part) => part !== null));
   const show = (shown: Value): void =>
-    fields.forEach((field, index) => void (field.value = String((shown as number[])[index])));
+    fields.forEach((field, index) => void (field.value = written((shown as number[])[index]!, property, index)));
   return { control, show };
 }
+
+/** A number as its field shows it: empty for a default that stands for no value, so that the placeholder is visible. */
+function written(value: number, property: Property, index = 0): string {
+  const unset = Array.isArray(property.default) ? property.default[index] : property.default;
+  return property["x-placeholder"] && value === unset ? "" : String(value);
+}
+
+/** The unit behind a field, if there is one. */
+const unit = (property: Property): HTMLElement | null =>
+  property["x-unit"] ? element("span", { class: "unit" }, property["x-unit"]) : null;

@@ -1,75 +1,76 @@
-/** The page: a tool, what it is given, and the jobs that come of it. */
+/** The page: tool, inputs, parameters, and jobs. */
 
 import * as api from "./api";
-import { type Job, type Parameters, Refusal, type Tool, ended } from "./api";
+import { type Job, type Parameters, ServiceError, type Tool, ended } from "./api";
 import { element, fill } from "./element";
 import { Form } from "./form";
-import { type Kept as Given, Inputs } from "./given";
-import { Listing } from "./listing";
-import { inputNames } from "./names";
-import { Stage } from "./stage";
+import { Inputs, type SavedUpload } from "./inputs";
+import { JobList } from "./job_list";
+import { inputNames } from "./labels";
+import { JobView } from "./job_view";
 import { askForToken } from "./token";
 
-/** Milliseconds between looks at the list: while something is done, and while nothing is. */
-const PACE = { busy: 2000, idle: 15000 };
-/** Parts of a job after which its progress is said aloud again. */
-const SPOKEN = 0.25;
-const KEPT = "matshot";
+/** Milliseconds between requests of the job list, while a job runs and otherwise. */
+const POLL_INTERVAL = { busy: 2000, idle: 15000 };
+/** Fraction of a job after which a screen reader announces its progress again. */
+const ANNOUNCED = 0.25;
+/** Key in the session storage. */
+const STORAGE_KEY = "matshot";
 
-interface Kept {
+interface SavedState {
   tool: string;
   values: Record<string, Parameters>;
-  given: Given[];
+  uploads: SavedUpload[];
 }
 
 class Page {
   private readonly banner = element("p", { class: "banner", role: "status", hidden: true });
-  private readonly spoken = element("p", { class: "hidden", "aria-live": "polite" });
-  private readonly refused = element("p", { class: "wrong", role: "alert" });
+  private readonly announcement = element("p", { class: "hidden", "aria-live": "polite" });
+  private readonly error = element("p", { class: "wrong", role: "alert" });
   private readonly form = element("div", {});
   private readonly help = element("p", { class: "help" });
   private readonly start = element("button", { type: "submit", class: "primary" }, "Start");
   private readonly inputs: Inputs;
-  private readonly stage: Stage;
-  private readonly listing: Listing;
+  private readonly jobView: JobView;
+  private readonly jobList: JobList;
   private readonly values: Record<string, Parameters>;
   private tool: Tool;
-  private shownForm!: Form;
+  private parameterForm!: Form;
   private jobs: Job[] = [];
   private more = false;
   private older = false;
   private chosen = "";
-  private spokenAt = 0;
+  private announcedFraction = 0;
   private timer = 0;
   private unfollow = (): void => {};
 
   constructor(private readonly table: api.ToolTable) {
-    const kept = remembered();
-    this.values = kept.values;
-    this.tool = table.tools.find((tool) => tool.name === kept.tool) ?? table.tools.find((tool) => tool.name === "oneshot") ?? table.tools[0]!;
+    const saved = savedState();
+    this.values = saved.values;
+    this.tool = table.tools.find((tool) => tool.name === saved.tool) ?? table.tools.find((tool) => tool.name === "oneshot") ?? table.tools[0]!;
     this.inputs = new Inputs(table.accepts, table.limits.upload_bytes ?? Infinity, {
       changed: () => {
-        this.refused.textContent = "";
-        this.keep();
+        this.error.textContent = "";
+        this.save();
       },
-      several: (count) => this.several(count),
-      refused: (sentence) => (this.refused.textContent = sentence),
+      several: (count) => this.chooseToolFor(count),
+      refused: (sentence) => (this.error.textContent = sentence),
     });
-    this.stage = new Stage({
-      cancel: (job) => void this.doing(async () => this.took(await api.cancel(job.id))),
-      again: (job) => void this.doing(() => this.again(job)),
-      remove: (job) => void this.doing(() => this.remove(job)),
+    this.jobView = new JobView({
+      cancel: (job) => void this.attempt(async () => this.update(await api.cancel(job.id))),
+      again: (job) => void this.attempt(() => this.again(job)),
+      remove: (job) => void this.attempt(() => this.remove(job)),
       failed: (sentence) => this.say(sentence),
     });
-    this.listing = new Listing(
+    this.jobList = new JobList(
       (job) => this.choose(job.id, true),
-      () => void this.doing(() => this.loadOlder()),
+      () => void this.attempt(() => this.loadOlder()),
     );
     this.build();
-    this.use(this.tool);
-    if (kept.given.length > 0) void this.inputs.restore(kept.given);
+    this.chooseTool(this.tool);
+    if (saved.uploads.length > 0) void this.inputs.restore(saved.uploads);
     this.listen();
-    void this.look();
+    void this.refresh();
   }
 
   private build(): void {
@@ -81,7 +82,7 @@ class Page {
         element(
           "label",
           {},
-          element("input", { type: "radio", name: "tool", value: tool.name, onchange: () => this.use(tool) }),
+          element("input", { type: "radio", name: "tool", value: tool.name, onchange: () => this.chooseTool(tool) }),
           element("span", {}, tool.title),
         ),
       ),
@@ -108,11 +109,11 @@ class Page {
       element(
         "div",
         { class: "foot" },
-        this.refused,
+        this.error,
         element(
           "div",
           { class: "actions" },
-          element("button", { type: "button", class: "quiet", onclick: () => this.shownForm.reset() }, "Defaults"),
+          element("button", { type: "button", class: "quiet", onclick: () => this.parameterForm.reset() }, "Defaults"),
           this.start,
         ),
       ),
@@ -126,8 +127,8 @@ class Page {
         element("span", { class: "help" }, this.table.version),
         this.banner,
       ),
-      element("main", {}, make, this.stage.element, this.listing.element),
-      this.spoken,
+      element("main", {}, make, this.jobView.element, this.jobList.element),
+      this.announcement,
     );
   }
 
@@ -148,59 +149,59 @@ class Page {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void this.begin();
     });
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) void this.look();
+      if (!document.hidden) void this.refresh();
     });
     window.addEventListener("hashchange", () => this.choose(chosenInAddress(), true));
   }
 
-  private use(tool: Tool): void {
+  private chooseTool(tool: Tool): void {
     this.tool = tool;
     for (const radio of document.querySelectorAll<HTMLInputElement>("input[name=tool]")) {
       radio.checked = radio.value === tool.name;
     }
     this.help.textContent = tool.help;
-    this.shownForm = new Form(tool, this.values[tool.name] ?? {}, () => {
-      this.values[tool.name] = this.shownForm.parameters;
-      this.keep();
+    this.parameterForm = new Form(tool, this.values[tool.name] ?? {}, () => {
+      this.values[tool.name] = this.parameterForm.parameters;
+      this.save();
     });
-    fill(this.form, this.shownForm.element);
+    fill(this.form, this.parameterForm.element);
     this.inputs.use(tool);
-    this.refused.textContent = "";
-    this.keep();
+    this.error.textContent = "";
+    this.save();
   }
 
-  /** More photographs than the tool takes: the tool that takes so many is meant. */
-  private several(count: number): void {
+  /** Choose the tool that takes this many photographs. */
+  private chooseToolFor(count: number): void {
     const photos = (tool: Tool): boolean => tool.inputs.every((input) => input.kind === "photo");
     const fitting = this.table.tools.find((tool) => photos(tool) && tool.inputs.length === count);
-    if (fitting && photos(this.tool)) this.use(fitting);
+    if (fitting && photos(this.tool)) this.chooseTool(fitting);
   }
 
   private async begin(): Promise<void> {
     if (this.start.disabled) return;
-    this.refused.textContent = "";
+    this.error.textContent = "";
     this.start.disabled = true;
     try {
       const inputs = await this.inputs.ready();
-      const parameters = this.shownForm.parameters;
+      const parameters = this.parameterForm.parameters;
       const job = await api.start({ tool: this.tool.name, inputs, parameters });
-      this.took(job);
+      this.update(job);
       this.choose(job.id);
-      this.stage.element.scrollIntoView({ block: "nearest" });
-      this.spoken.textContent = `${job.title} has started.`;
+      this.jobView.element.scrollIntoView({ block: "nearest" });
+      this.announcement.textContent = `Started ${job.title}.`;
     } catch (error) {
-      this.refused.textContent = sentence(error);
+      this.error.textContent = sentence(error);
     }
     this.start.disabled = false;
     if (document.activeElement === document.body) this.start.focus();
-    void this.look();
+    void this.refresh();
   }
 
   private async again(job: Job): Promise<void> {
     const tool = this.table.tools.find((one) => one.name === job.tool);
     if (!tool) return;
     this.values[tool.name] = { ...job.parameters };
-    this.use(tool);
+    this.chooseTool(tool);
     await this.inputs.restore(job.inputs.map(({ asset, name }) => ({ id: asset, name })));
     document.querySelector<HTMLInputElement>("input[name=tool]:checked")?.focus();
   }
@@ -213,98 +214,98 @@ class Page {
     else this.choose("", true);
   }
 
-  /** Look at a job; focus goes with it when the artist asked for it. */
-  private choose(id: string, asked = false): void {
+  /** Show a job, and move the focus to it if the artist chose it. */
+  private choose(id: string, focus = false): void {
     const changed = id !== this.chosen;
     this.chosen = id;
     if (id !== chosenInAddress()) history.replaceState(null, "", id ? `#job=${id}` : location.pathname + location.search);
     this.draw();
     if (changed) this.follow();
-    if (asked) document.querySelector<HTMLElement>("#stage-title")?.focus({ preventScroll: false });
+    if (focus) document.querySelector<HTMLElement>("#stage-title")?.focus({ preventScroll: false });
   }
 
   private follow(): void {
     this.unfollow();
     this.unfollow = () => {};
-    this.spokenAt = 0;
+    this.announcedFraction = 0;
     const { chosen } = this;
     const job = this.jobs.find((one) => one.id === chosen);
     if (!job || ended(job)) return;
     const change = (what: (now: Job) => Partial<Job>): void => {
       const now = this.jobs.find((one) => one.id === chosen);
-      if (now && !ended(now)) this.took({ ...now, ...what(now) });
+      if (now && !ended(now)) this.update({ ...now, ...what(now) });
     };
     this.unfollow = api.follow(chosen, {
-      state: (now) => this.took(now),
+      state: (now) => this.update(now),
       progress: ({ fraction, stage }) => change(() => ({ fraction, stage })),
       preview: (preview) => change(() => ({ preview })),
       log: (entry) => change(({ log }) => ({ log: [...log, entry] })),
-      connected: (well) => this.connected(well),
+      connected: (connected) => this.setConnected(connected),
     });
   }
 
-  /** A job as the service now tells it. */
-  private took(job: Job): void {
+  /** Update a job with its state from the service. */
+  private update(job: Job): void {
     const place = this.jobs.findIndex((one) => one.id === job.id);
     const before = this.jobs[place];
     if (place < 0) this.jobs.unshift(job);
     else this.jobs[place] = job;
-    if (job.id === this.chosen) this.speak(job, before);
+    if (job.id === this.chosen) this.announce(job, before);
     this.draw();
   }
 
-  private speak(job: Job, before: Job | undefined): void {
+  private announce(job: Job, before: Job | undefined): void {
     if (before && before.state !== job.state && ended(job)) {
-      const told = { done: "is done", cancelled: "was cancelled", failed: "failed" }[job.state as "done" | "cancelled" | "failed"];
-      this.spoken.textContent = `${job.title} of ${inputNames(job)} ${told}.`;
-    } else if (job.state === "running" && job.fraction >= this.spokenAt + SPOKEN) {
-      this.spokenAt = job.fraction;
-      this.spoken.textContent = `${job.title}: ${Math.round(100 * job.fraction)} percent, ${job.stage}.`;
+      const outcome = { done: "finished", cancelled: "was cancelled", failed: "failed" }[job.state as "done" | "cancelled" | "failed"];
+      this.announcement.textContent = `${job.title} of ${inputNames(job)} ${outcome}.`;
+    } else if (job.state === "running" && job.fraction >= this.announcedFraction + ANNOUNCED) {
+      this.announcedFraction = job.fraction;
+      this.announcement.textContent = `${job.title}: ${Math.round(100 * job.fraction)} percent, ${job.stage}.`;
     }
   }
 
   private draw(): void {
-    this.listing.show(this.jobs, this.chosen, this.more);
+    this.jobList.show(this.jobs, this.chosen, this.more);
     const job = this.jobs.find((one) => one.id === this.chosen);
-    if (job) this.stage.show(job);
-    else this.stage.empty();
-    const busy = job && !ended(job) ? `${Math.round(100 * job.fraction)} % ${job.title} · ` : "";
+    if (job) this.jobView.show(job);
+    else this.jobView.empty();
+    const busy = job && !ended(job) ? `${Math.round(100 * job.fraction)}% ${job.title} · ` : "";
     document.title = `${busy}Matshot`;
   }
 
-  /** Look at the list of jobs, and once more after a while. */
-  private async look(): Promise<void> {
+  /** Update the list of jobs, and schedule the next update. */
+  private async refresh(): Promise<void> {
     clearTimeout(this.timer);
     try {
       const { jobs, more } = await api.jobs();
       const fresh = new Set(jobs.map((job) => job.id));
       const last = jobs.at(-1);
-      // Older ones that were asked for stay; a newer one that is missing is gone.
+      // Keep older jobs that were loaded; a newer one that is missing was deleted.
       const stay = this.older && last ? this.jobs.filter((job) => !fresh.has(job.id) && job.created < last.created) : [];
-      // A job that is followed is known better than its row.
+      // The followed job is more recent than its row.
       const followed = this.jobs.find((job) => job.id === this.chosen);
       this.jobs = [...jobs.map((job) => (followed?.id === job.id && !ended(job) && !ended(followed) ? followed : job)), ...stay];
       if (!this.older) this.more = more;
-      this.connected(true);
+      this.setConnected(true);
       const wanted = chosenInAddress();
       if (wanted && !this.jobs.some((job) => job.id === wanted)) await this.fetchChosen(wanted);
       if (this.chosen !== wanted || (this.chosen && !this.jobs.some((job) => job.id === this.chosen))) {
         this.choose(this.jobs.some((job) => job.id === wanted) ? wanted : "");
       } else this.draw();
     } catch (error) {
-      if (error instanceof Refusal && error.status === 0) this.connected(false);
+      if (error instanceof ServiceError && error.status === 0) this.setConnected(false);
       else this.say(sentence(error));
     }
     const busy = this.jobs.some((job) => !ended(job)) || !this.banner.hidden;
-    this.timer = window.setTimeout(() => void this.look(), busy ? PACE.busy : PACE.idle);
+    this.timer = window.setTimeout(() => void this.refresh(), busy ? POLL_INTERVAL.busy : POLL_INTERVAL.idle);
   }
 
-  /** A job that the address names, but that is not among the newest. */
+  /** Load the job of the address, if it is not among the newest. */
   private async fetchChosen(id: string): Promise<void> {
     try {
       this.jobs.push(await api.job(id));
     } catch (error) {
-      if (!(error instanceof Refusal) || error.status !== 404) throw error;
+      if (!(error instanceof ServiceError) || error.status !== 404) throw error;
     }
   }
 
@@ -318,16 +319,16 @@ class Page {
     this.draw();
   }
 
-  private async doing(what: () => Promise<void>): Promise<void> {
+  private async attempt(action: () => Promise<void>): Promise<void> {
     try {
-      await what();
+      await action();
     } catch (error) {
       this.say(sentence(error));
     }
   }
 
-  private connected(well: boolean): void {
-    if (!well) this.say("The service cannot be reached; trying again.", true);
+  private setConnected(connected: boolean): void {
+    if (!connected) this.say("Cannot reach the service. Trying again...", true);
     else if (this.banner.dataset.lost) this.say("");
   }
 
@@ -338,9 +339,9 @@ class Page {
     else delete this.banner.dataset.lost;
   }
 
-  private keep(): void {
-    const kept: Kept = { tool: this.tool.name, values: this.values, given: this.inputs.kept };
-    sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  private save(): void {
+    const state: SavedState = { tool: this.tool.name, values: this.values, uploads: this.inputs.saved };
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(state));
   }
 }
 
@@ -348,12 +349,12 @@ const chosenInAddress = (): string => /^#job=([0-9a-f]+)$/.exec(location.hash)?.
 
 const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-function remembered(): Kept {
-  const nothing: Kept = { tool: "", values: {}, given: [] };
+function savedState(): SavedState {
+  const empty: SavedState = { tool: "", values: {}, uploads: [] };
   try {
-    return { ...nothing, ...(JSON.parse(sessionStorage.getItem(KEPT) ?? "{}") as Partial<Kept>) };
+    return { ...empty, ...(JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "{}") as Partial<SavedState>) };
   } catch {
-    return nothing;
+    return empty;
   }
 }
 
@@ -362,7 +363,7 @@ async function open(): Promise<void> {
   try {
     new Page(await api.tools());
   } catch (error) {
-    const retry = element("button", { type: "button", onclick: () => void open() }, "Try again");
+    const retry = element("button", { type: "button", onclick: () => void open() }, "Try Again");
     fill(document.body, element("main", { class: "panel empty" }, element("p", { role: "alert" }, sentence(error)), retry));
   }
 }

@@ -1,17 +1,17 @@
-/** The question for the service's token. */
+/** The dialog that asks for the service's token. */
 
-import { Refusal, signIn } from "./api";
+import { ServiceError, signIn } from "./api";
 import { element } from "./element";
 
-let asking: Promise<void> | null = null;
+let pending: Promise<void> | null = null;
 
-/** Ask until the service takes a token; what waits meanwhile shares one question. */
+/** Ask until the service accepts a token; concurrent callers share one dialog. */
 export function askForToken(): Promise<void> {
-  asking ??= question().finally(() => (asking = null));
-  return asking;
+  pending ??= openDialog().finally(() => (pending = null));
+  return pending;
 }
 
-function question(): Promise<void> {
+function openDialog(): Promise<void> {
   return new Promise((resolve) => {
     const field = element("input", {
       type: "password",
@@ -33,7 +33,7 @@ function question(): Promise<void> {
             try {
               await signIn(field.value);
             } catch (error) {
-              refused.textContent = error instanceof Refusal ? error.sentence : String(error);
+              refused.textContent = error instanceof ServiceError ? error.sentence : String(error);
               field.select();
               return;
             }
@@ -43,11 +43,11 @@ function question(): Promise<void> {
           },
         },
         element("h2", { id: "token-title" }, "Token"),
-        element("p", { class: "help", id: "token-help" }, "This service wants the token that it was started with."),
+        element("p", { class: "help", id: "token-help" }, "Enter the token with which this service was started."),
         element("label", { for: "token" }, "Token"),
         field,
         refused,
-        element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Go on")),
+        element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Sign In")),
       ),
     );
     document.body.append(dialog);

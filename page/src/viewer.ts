@@ -1,4 +1,4 @@
-/** A material on a lit sphere or plane that turns. */
+/** A material on a lit sphere or plane. */
 
 import {
   Color,
@@ -30,14 +30,14 @@ import { type StoredFile, shown } from "./api";
 export type Shape = "sphere" | "plane";
 export type Grip = "turn" | "light";
 
-/** Pixels of a map a side: more than a screen shows of it. */
+/** Longest side of a map in pixels; a screen shows less. */
 const SIDE = 2048;
-/** Radians of a drag over the whole view, of an arrow key, and limits of what is turned. */
+/** Rotation in radians by a drag over the whole view and by an arrow key, and the largest pitch. */
 const TURN = { drag: Math.PI, key: Math.PI / 24, pitch: Math.PI / 2 };
 const DISTANCE = { near: 1.6, far: 8, usual: { sphere: 3.5, plane: 3.5 } };
-/** Reflectance at normal incidence of a dielectric whose specular is 1, and the index of refraction that has it. */
-const MOST_DIELECTRIC = 0.08;
-const MOST_IOR = (1 + Math.sqrt(MOST_DIELECTRIC)) / (1 - Math.sqrt(MOST_DIELECTRIC));
+/** Reflectance at normal incidence for a specular level of 1, and the index of refraction with that reflectance. */
+const MAX_DIELECTRIC = 0.08;
+const MAX_IOR = (1 + Math.sqrt(MAX_DIELECTRIC)) / (1 - Math.sqrt(MAX_DIELECTRIC));
 /** Side of the plane, in units of the sphere's radius. */
 const PLANE = 2;
 
@@ -64,7 +64,7 @@ export class Viewer {
   private loading = 0;
 
   /** @throws when the browser has no WebGL 2. */
-  constructor(private readonly told: { failed: (sentence: string) => void }) {
+  constructor(private readonly callbacks: { failed: (sentence: string) => void }) {
     this.renderer = new WebGLRenderer({ antialias: true, alpha: true });
     this.renderer.toneMapping = NeutralToneMapping;
     this.renderer.outputColorSpace = SRGBColorSpace;
@@ -81,7 +81,7 @@ export class Viewer {
     this.listen();
   }
 
-  /** Show maps of a material, or one image as its colour. */
+  /** Show the maps of a material, or an image as its base color. */
   async show(files: StoredFile[], aspect: number): Promise<void> {
     const turn = ++this.loading;
     const by = new Map(files.map((file) => [file.map || "basecolor", file]));
@@ -89,9 +89,9 @@ export class Viewer {
       const file = by.get(kind);
       return file ? picture(file) : null;
     };
-    const load = async (kind: string, colour = false): Promise<Texture | null> => {
+    const load = async (kind: string, color = false): Promise<Texture | null> => {
       const found = await image(kind);
-      return found && texture(found, colour, this.renderer.capabilities.getMaxAnisotropy());
+      return found && texture(found, color, this.renderer.capabilities.getMaxAnisotropy());
     };
     const loaded = await Promise.all([
       load("basecolor", true),
@@ -130,13 +130,13 @@ export class Viewer {
     material.specularIntensityMap = specular;
     material.anisotropyMap = anisotropy;
     material.anisotropy = anisotropy ? 1 : 0;
-    material.ior = specular ? MOST_IOR : 1.5;
+    material.ior = specular ? MAX_IOR : 1.5;
     material.needsUpdate = true;
     this.aspect = aspect;
-    this.form();
+    this.updateMesh();
   }
 
-  /** Whether there is a height map to raise the surface by. */
+  /** Whether the material has a height map. */
   get hasHeight(): boolean {
     return this.material.displacementMap !== null;
   }
@@ -145,15 +145,15 @@ export class Viewer {
     if (shape === this.shape) return;
     this.shape = shape;
     this.reset();
-    this.form();
+    this.updateMesh();
   }
 
   set repeat(times: number) {
     this.repeats = times;
-    this.form();
+    this.updateMesh();
   }
 
-  /** How far black and white of the height map lie apart, as a part of the map's width. */
+  /** Distance between black and white of the height map, as a fraction of the map's width. */
   set relief(part: number) {
     const width = this.shape === "plane" ? PLANE / this.repeats : Math.PI / this.repeats;
     this.material.displacementScale = part * width;
@@ -161,7 +161,7 @@ export class Viewer {
     this.draw();
   }
 
-  /** Everything as it was at first. */
+  /** Reset view and light. */
   reset(): void {
     this.angles = this.shape === "sphere" ? { yaw: -0.5, pitch: 0.12 } : { yaw: -0.3, pitch: -0.42 };
     this.lightAngles = { azimuth: -0.75, elevation: 0.75 };
@@ -178,12 +178,12 @@ export class Viewer {
     this.material.dispose();
     this.scene.environment?.dispose();
     this.renderer.dispose();
-    // Browsers allow few contexts; this one is let go at once, and on purpose.
+    // Browsers allow few contexts; release this one at once.
     this.canvas.removeEventListener("webglcontextlost", this.lost);
     this.renderer.forceContextLoss();
   }
 
-  /** A room of grey walls with soft boxes: neutral, and with edges that show how rough a surface is. */
+  /** A gray room with soft boxes: neutral, with edges that show roughness. */
   private studio(): Texture {
     const room = new Scene();
     const box = (width: number, height: number, place: [number, number, number], strength: number): void => {
@@ -200,7 +200,7 @@ export class Viewer {
     box(5, 1.2, [0, 1.5, 7], 0.9);
     box(12, 12, [0, -6, 0], 0.1);
     const generator = new PMREMGenerator(this.renderer);
-    const { texture: made } = generator.fromScene(room, 0.02);
+    const { texture: environment } = generator.fromScene(room, 0.02);
     generator.dispose();
     room.traverse((one) => {
       if (one instanceof Mesh) {
@@ -208,17 +208,17 @@ export class Viewer {
         (one.material as MeshBasicMaterial).dispose();
       }
     });
-    return made;
+    return environment;
   }
 
-  /** The mesh and how often the maps lie on it. */
-  private form(): void {
+  /** Update the mesh and the repeats of the maps. */
+  private updateMesh(): void {
     const detailed = this.hasHeight ? 320 : 96;
     this.mesh.geometry.dispose();
     const repeat = new Vector2(this.repeats, this.repeats);
     if (this.shape === "sphere") {
       this.mesh.geometry = new SphereGeometry(1, 2 * detailed, detailed, -Math.PI / 2);
-      // The equator is twice as long as a meridian; only whole repeats meet again behind.
+      // The equator is twice as long as a meridian; only whole repeats meet at the back.
       repeat.x = Math.max(1, Math.round((2 * this.repeats) / this.aspect));
     } else {
       const wide = Math.min(1, this.aspect);
@@ -259,7 +259,7 @@ export class Viewer {
     canvas.addEventListener("webglcontextlost", this.lost);
   }
 
-  private readonly lost = (): void => this.told.failed("The graphics card dropped the 3D view; reload the page to see it again.");
+  private readonly lost = (): void => this.callbacks.failed("The 3D view was lost by the graphics card. Reload the page to restore it.");
 
   private dragged(event: PointerEvent): void {
     const from = this.pointers.get(event.pointerId);
@@ -311,15 +311,15 @@ export class Viewer {
     this.draw();
   }
 
-  /** Draw once, when the browser next shows something. */
+  /** Schedule a frame. */
   private draw(): void {
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
-      this.rendered();
+      this.render();
     });
   }
 
-  private rendered(): void {
+  private render(): void {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (width === 0 || height === 0) return;
     const ratio = Math.min(window.devicePixelRatio, 2);
@@ -329,7 +329,7 @@ export class Viewer {
       this.renderer.setSize(width, height, false);
       this.camera.aspect = width / height;
     }
-    // What is shown keeps its size in a view that is higher than wide.
+    // Keep the size of the surface in a view that is higher than wide.
     this.camera.position.set(0, 0, this.distance * Math.max(1, height / width));
     this.camera.updateProjectionMatrix();
     this.turned.rotation.set(this.angles.pitch, this.angles.yaw, 0, "XYZ");
@@ -338,15 +338,15 @@ export class Viewer {
       new Vector3(Math.sin(azimuth) * Math.cos(elevation), Math.sin(elevation), Math.cos(azimuth) * Math.cos(elevation)),
     );
     this.renderer.render(this.scene, this.camera);
-    // Read by tests, which cannot see when a picture is whole.
+    // Read by tests, which cannot see when an image is complete.
     this.canvas.dataset.angles = [this.angles.yaw, this.angles.pitch, azimuth, elevation].map((a) => a.toFixed(3)).join(" ");
   }
 }
 
-/** A map's pixels as they are stored: no colour management, no multiplication by alpha. */
+/** A map's stored pixels, without color management and premultiplied alpha. */
 async function picture(file: StoredFile): Promise<ImageBitmap> {
   const answer = await fetch(shown(file, SIDE));
-  if (!answer.ok) throw new Error(`${file.name} cannot be loaded.`);
+  if (!answer.ok) throw new Error(`Cannot load ${file.name}.`);
   return createImageBitmap(await answer.blob(), {
     colorSpaceConversion: "none",
     premultiplyAlpha: "none",
@@ -354,24 +354,24 @@ async function picture(file: StoredFile): Promise<ImageBitmap> {
   });
 }
 
-function texture(image: ImageBitmap, colour: boolean, anisotropy: number): Texture {
-  return sampled(new Texture(image), colour, anisotropy, () => image.close());
+function texture(image: ImageBitmap, color: boolean, anisotropy: number): Texture {
+  return sampled(new Texture(image), color, anisotropy, () => image.close());
 }
 
-function sampled<Kind extends Texture>(made: Kind, colour: boolean, anisotropy: number, gone: () => void): Kind {
-  made.colorSpace = colour ? SRGBColorSpace : NoColorSpace;
-  made.wrapS = made.wrapT = RepeatWrapping;
-  made.minFilter = LinearMipmapLinearFilter;
-  made.magFilter = LinearFilter;
-  made.generateMipmaps = true;
-  made.flipY = false;
-  made.anisotropy = Math.min(8, anisotropy);
-  made.needsUpdate = true;
-  made.addEventListener("dispose", gone);
-  return made;
+function sampled<Kind extends Texture>(map: Kind, color: boolean, anisotropy: number, onDispose: () => void): Kind {
+  map.colorSpace = color ? SRGBColorSpace : NoColorSpace;
+  map.wrapS = map.wrapT = RepeatWrapping;
+  map.minFilter = LinearMipmapLinearFilter;
+  map.magFilter = LinearFilter;
+  map.generateMipmaps = true;
+  map.flipY = false;
+  map.anisotropy = Math.min(8, anisotropy);
+  map.needsUpdate = true;
+  map.addEventListener("dispose", onDispose);
+  return map;
 }
 
-/** The pixels once more, each changed, where a map lies in a channel or a sense in which the renderer does not want it. */
+/** A copy with changed pixels, for maps that the renderer expects in another channel or sense. */
 function rewritten(image: ImageBitmap, change: (pixels: Uint8ClampedArray, at: number) => void): DataTexture {
   const { width, height } = image;
   const data = pixels(image, width, height);
@@ -379,7 +379,7 @@ function rewritten(image: ImageBitmap, change: (pixels: Uint8ClampedArray, at: n
   return sampled(new DataTexture(new Uint8Array(data.buffer), width, height, RGBAFormat), false, 8, () => {});
 }
 
-/** An image's pixels at a size; the image is let go. */
+/** An image's pixels at a size; closes the image. */
 function pixels(image: ImageBitmap, width: number, height: number): Uint8ClampedArray<ArrayBuffer> {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true })!;
@@ -394,7 +394,7 @@ const inAlpha = (image: ImageBitmap): DataTexture =>
 const inverted = (image: ImageBitmap): DataTexture =>
   rewritten(image, (data, at) => (data[at + 1] = 255 - data[at + 1]!));
 
-/** Anisotropy as the renderer has it: the direction in red and green, the strength in blue. */
+/** Anisotropy for the renderer: direction in red and green, strength in blue. */
 function directed(strength: ImageBitmap, angle: ImageBitmap | null): DataTexture {
   const turns = angle && pixels(angle, strength.width, strength.height);
   return rewritten(strength, (data, at) => {

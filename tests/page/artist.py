@@ -80,6 +80,12 @@ class Artist:
         """A tool."""
         self.browser.find_element("css selector", f"input[name=tool][value={tool}]").click()
 
+    def starts(self, address: str, tool: str, *files: Path) -> None:
+        """Open the page, choose files for a tool, and start it."""
+        self.opens(address, tool)
+        self.gives(*files)
+        self.presses("Start")
+
     def gives(self, *paths: Path, place: int = 0) -> None:
         """Files, by the dialog of the system."""
         found: list[WebElement] = []

@@ -46,7 +46,7 @@ class TestAskingForAJob:
     ) -> None:
         artist.opens(service.address, "oneshot")
         artist.gives(photographs[0])
-        artist.sees(".given", "128 × 128")
+        artist.sees(".upload", "128 × 128")
         artist.sees(".row", "Light").find_element("css selector", "input[value=even]").click()
         artist.sees(".row label", "Refine").click()
         artist.presses("Start")
@@ -65,9 +65,9 @@ class TestAskingForAJob:
     ) -> None:
         artist.opens(service.address, "oneshot")
         artist.drops(*photographs)
-        artist.sees(".slot", "Photograph without flash")
+        artist.sees(".slot", "Photograph without Flash")
         until(lambda: len(service.assets) == 2)
-        artist.presses("Swap the two")
+        artist.presses("Swap Photographs")
         artist.presses("Start")
         newest(service)
         assert service.asked[0]["tool"] == "twoshot"
@@ -78,24 +78,24 @@ class TestAskingForAJob:
     ) -> None:
         artist.opens(service.address, "oneshot")
         artist.drops(photographs[0])
-        artist.sees(".given", "flash.png")
+        artist.sees(".upload", "flash.png")
         artist.drops(photographs[1])
-        artist.sees(".given", "ambient.png")
-        artist.misses(".given", "flash.png")
+        artist.sees(".upload", "ambient.png")
+        artist.misses(".upload", "flash.png")
 
     def test_one_of_two_photographs_that_is_removed_leaves_the_other_in_its_place(
         self, artist: Artist, service: ServiceDouble, photographs: list[Path]
     ) -> None:
         artist.opens(service.address, "twoshot")
         artist.drops(photographs[1], on=".slot:nth-of-type(2) .drop")
-        artist.sees(".slot:nth-of-type(2) .given", "ambient.png")
+        artist.sees(".slot:nth-of-type(2) .upload", "ambient.png")
         artist.presses("Start")
-        artist.sees(".foot .wrong", "a photograph is missing (flash photograph).")
+        artist.sees(".foot .wrong", "Choose the flash photograph first.")
         artist.gives(photographs[0])
-        artist.sees(".slot:nth-of-type(1) .given", "flash.png")
+        artist.sees(".slot:nth-of-type(1) .upload", "flash.png")
         artist.sees("button[aria-label='Remove flash.png']").click()
-        artist.misses(".given", "flash.png")
-        artist.sees(".slot:nth-of-type(2) .given", "ambient.png")
+        artist.misses(".upload", "flash.png")
+        artist.sees(".slot:nth-of-type(2) .upload", "ambient.png")
 
     def test_textures_of_a_tool_that_takes_several_are_all_given(
         self, artist: Artist, service: ServiceDouble, photographs: list[Path]
@@ -111,8 +111,8 @@ class TestAskingForAJob:
     def test_a_chosen_folder_is_one_material(self, artist: Artist, service: ServiceDouble, wall: Path) -> None:
         artist.opens(service.address, "tile")
         artist.browser.find_element("css selector", ".folder input").send_keys(str(wall))
-        artist.sees(".given", "4 maps")
-        artist.sees(".given", "wall")
+        artist.sees(".upload", "4 maps")
+        artist.sees(".upload", "wall")
 
     def test_every_kind_of_parameter_of_every_tool_has_a_control_with_a_name(
         self, artist: Artist, service: ServiceDouble
@@ -125,6 +125,21 @@ class TestAskingForAJob:
                   !(one.labels?.length || one.getAttribute("aria-label") || one.textContent)).length;
             """)
             assert nameless == 0
+
+    def test_defaults_that_are_not_values_read_auto_and_units_are_shown(
+        self, artist: Artist, service: ServiceDouble
+    ) -> None:
+        artist.opens(service.address, "oneshot")
+        row = artist.sees(".row", "Field of View")
+        field = artist.browser.find_element("id", "oneshot-fov")
+        assert (field.get_attribute("value"), field.get_attribute("placeholder")) == ("", "Auto")
+        assert row.find_element("css selector", ".unit").text == "\u00b0"
+        field.send_keys("50\t")
+        assert artist.kept()["values"]["oneshot"] == {"fov": 50}
+        artist.presses("Defaults")
+        assert field.get_attribute("value") == ""
+        labels = [one.text for one in artist.sees(".row", "Light").find_elements("css selector", ".choices span")]
+        assert labels == ["Flash", "Even"]
 
     def test_numbers_keep_to_their_bounds_and_sliders_follow(self, artist: Artist, service: ServiceDouble) -> None:
         from selenium.webdriver import Keys
@@ -147,10 +162,10 @@ class TestAskingForAJob:
     ) -> None:
         artist.opens(service.address, "tile")
         artist.gives(photographs[0])
-        artist.sees(".given", "128 × 128")
+        artist.sees(".upload", "128 × 128")
         artist.sees(".row label", "Even").click()
         artist.browser.refresh()
-        artist.sees(".given", "flash.png")
+        artist.sees(".upload", "flash.png")
         assert not artist.browser.find_element("id", "tile-even").is_selected()
 
 
@@ -158,7 +173,7 @@ class TestRefusals:
     def test_start_without_a_photograph_says_what_is_missing(self, artist: Artist, service: ServiceDouble) -> None:
         artist.opens(service.address, "oneshot")
         artist.presses("Start")
-        artist.sees(".foot .wrong", "Photo to Material: a photograph is missing (photograph).")
+        artist.sees(".foot .wrong", "Photo to Material: Choose the photograph first.")
         assert service.asked == []
 
     def test_the_service_s_own_sentence_about_a_file_is_shown(
@@ -168,7 +183,7 @@ class TestRefusals:
         broken.write_bytes(b"nothing")
         artist.opens(service.address, "oneshot")
         artist.gives(broken)
-        artist.sees(".given .wrong", "broken.png is not an image.")
+        artist.sees(".upload .wrong", "broken.png is not an image.")
 
     def test_a_file_of_another_kind_is_refused_before_it_is_sent(
         self, artist: Artist, service: ServiceDouble, tmp_path: Path
@@ -177,7 +192,7 @@ class TestRefusals:
         text.write_text("nothing")
         artist.opens(service.address, "oneshot")
         artist.drops(text)
-        artist.sees(".foot .wrong", "notes.txt is not an image or a zip of a material.")
+        artist.sees(".foot .wrong", "notes.txt is not an image or a zipped material.")
         assert service.assets == {}
 
     def test_a_full_queue_is_said_and_the_job_can_be_started_later(
@@ -185,7 +200,7 @@ class TestRefusals:
     ) -> None:
         artist.opens(service.address, "oneshot")
         artist.gives(photographs[0])
-        artist.sees(".given", "128 × 128")
+        artist.sees(".upload", "128 × 128")
         service.refusals["/v1/jobs"] = Refused(429, "The queue is full; try again in a minute.")
         artist.presses("Start")
         artist.sees(".foot .wrong", "The queue is full; try again in a minute.")
@@ -198,12 +213,10 @@ class TestRefusals:
     ) -> None:
         error = {"sentence": "The photograph is too dark.", "cause": "mean 0.002"}
         service.play = lambda job: service.tell(job, state="failed", error=error)
-        artist.opens(service.address, "oneshot")
-        artist.gives(photographs[0])
-        artist.presses("Start")
-        artist.sees(".told .wrong", "The photograph is too dark.")
+        artist.starts(service.address, "oneshot", photographs[0])
+        artist.sees(".outcome .wrong", "The photograph is too dark.")
         assert artist.finds("pre", "mean 0.002") is None
-        artist.sees(".told summary", "Details").click()
+        artist.sees(".outcome summary", "Details").click()
         artist.sees("pre", "mean 0.002")
         artist.sees(".jobs .wrong", "Failed")
 
@@ -215,10 +228,10 @@ class TestRefusals:
         artist.gives(photographs[0])
         artist.sees(".row", "Light").find_element("css selector", "input[value=even]").click()
         artist.presses("Start")
-        artist.sees(".told .wrong", "No.")
+        artist.sees(".outcome .wrong", "No.")
         artist.chooses("upscale")
-        artist.presses("Change and run again")
-        artist.sees(".given", "flash.png")
+        artist.presses("Edit and Rerun")
+        artist.sees(".upload", "flash.png")
         assert artist.sees(".row", "Light").find_element("css selector", "input[value=even]").is_selected()
         artist.presses("Start")
         until(lambda: len(service.asked) == 2)
@@ -229,68 +242,60 @@ class TestFollowing:
     def test_progress_stage_and_previews_are_shown_while_it_runs(
         self, artist: Artist, service: ServiceDouble, photographs: list[Path], wall: Path
     ) -> None:
-        artist.opens(service.address, "oneshot")
-        artist.gives(photographs[0])
-        artist.presses("Start")
+        artist.starts(service.address, "oneshot", photographs[0])
         job = newest(service)
         artist.sees(".running .state", "Waiting")
         service.tell(job, state="running")
         service.progress(job, 0.42, "fitting the maps")
-        artist.sees(".running .state", "42 %")
+        artist.sees(".running .state", "42%")
         artist.sees(".running .bar", "fitting the maps")
         bar = artist.sees(".running progress")
         assert float(bar.get_property("value")) == pytest.approx(0.42)
-        assert artist.browser.title == "42 % Photo to Material · Matshot"
+        assert artist.browser.title == "42% Photo to Material · Matshot"
         for level in (0.2, 0.8):
             service.preview(job, np.full((64, 64, 3), level))
             until(lambda level=level: abs(artist.shows(".preview")[100, 100:].mean() - level) < 1)
         until(lambda: abs(artist.shows(".preview")[200, 400:420].mean() - 0.8) < 0.01)
         service.done(job, wall)
-        artist.sees(".maps figure", "Base color")
+        artist.sees(".maps figure", "Base Color")
 
     def test_a_job_is_cancelled(self, artist: Artist, service: ServiceDouble, photographs: list[Path]) -> None:
-        artist.opens(service.address, "oneshot")
-        artist.gives(photographs[0])
-        artist.presses("Start")
+        artist.starts(service.address, "oneshot", photographs[0])
         service.tell(newest(service), state="running")
         artist.presses("Cancel")
-        artist.sees(".told", "Cancelled. Nothing was kept of it.")
+        artist.sees(".outcome", "Cancelled. The job has no output.")
 
     def test_a_service_that_restarts_is_found_again(
         self, artist: Artist, service: ServiceDouble, photographs: list[Path], wall: Path
     ) -> None:
-        artist.opens(service.address, "oneshot")
-        artist.gives(photographs[0])
-        artist.presses("Start")
+        artist.starts(service.address, "oneshot", photographs[0])
         job = newest(service)
         service.tell(job, state="running")
         service.progress(job, 0.3, "half-way")
-        artist.sees(".running .state", "30 %")
+        artist.sees(".running .state", "30%")
         service.stop()
-        artist.sees(".banner", "The service cannot be reached; trying again.")
+        artist.sees(".banner", "Cannot reach the service. Trying again...")
         service.start()
         until(lambda: bool(service.jobs[job].listeners[1:]), 20)
         service.progress(job, 0.7, "further")
-        artist.sees(".running .state", "70 %")
+        artist.sees(".running .state", "70%")
         artist.misses(".banner")
         service.done(job, wall)
-        artist.sees(".maps figure", "Base color")
+        artist.sees(".maps figure", "Base Color")
 
     def test_jobs_survive_a_reload(
         self, artist: Artist, service: ServiceDouble, photographs: list[Path], wall: Path
     ) -> None:
-        artist.opens(service.address, "oneshot")
-        artist.gives(photographs[0])
-        artist.presses("Start")
+        artist.starts(service.address, "oneshot", photographs[0])
         job = newest(service)
         service.tell(job, state="running")
         service.progress(job, 0.5, "half-way")
-        artist.sees(".running .state", "50 %")
+        artist.sees(".running .state", "50%")
         artist.browser.refresh()
         artist.sees(".jobs button[aria-current=true]", "flash.png")
-        artist.sees(".running .state", "50 %")
+        artist.sees(".running .state", "50%")
         service.progress(job, 0.6, "further")
-        artist.sees(".running .state", "60 %")
+        artist.sees(".running .state", "60%")
 
     def test_jobs_are_changed_and_deleted_from_the_list(
         self, artist: Artist, service: ServiceDouble, photographs: list[Path]
@@ -300,11 +305,11 @@ class TestFollowing:
         artist.gives(photographs[0])
         for number in (1, 2):
             artist.presses("Start")
-            artist.sees(".told .wrong", f"Job {number}.")
+            artist.sees(".outcome .wrong", f"Job {number}.")
         artist.browser.find_elements("css selector", ".jobs button")[1].click()
-        artist.sees(".told .wrong", "Job 1.")
+        artist.sees(".outcome .wrong", "Job 1.")
         artist.presses("Delete")
-        artist.sees(".told .wrong", "Job 2.")
+        artist.sees(".outcome .wrong", "Job 2.")
         assert len(artist.browser.find_elements("css selector", ".jobs li")) == 1
 
     def test_many_running_jobs_leave_connections_for_everything_else(
@@ -313,7 +318,7 @@ class TestFollowing:
         service.play = lambda job: service.tell(job, state="running")
         artist.opens(service.address, "oneshot")
         artist.gives(photographs[0])
-        artist.sees(".given", "128 × 128")
+        artist.sees(".upload", "128 × 128")
         for number in range(8):
             artist.presses("Start")
             until(lambda number=number: len(service.asked) == number + 1)
@@ -321,7 +326,7 @@ class TestFollowing:
         for row in artist.browser.find_elements("css selector", ".jobs button"):
             row.click()
         artist.presses("Cancel")
-        artist.sees(".told", "Cancelled.")
+        artist.sees(".outcome", "Cancelled.")
 
 
 class TestToken:
@@ -332,13 +337,13 @@ class TestToken:
         service.start()
         try:
             artist.opens(service.address)
-            artist.sees("dialog", "This service wants the token")
+            artist.sees("dialog", "Enter the token")
             artist.types("guess", "\n")
             artist.sees("dialog .wrong", "The token is wrong.")
             artist.types("open sesame", "\n")
             artist.sees(".tools", "Photo to Material")
             artist.gives(photographs[0])
-            artist.sees(".given", "128 × 128")
+            artist.sees(".upload", "128 × 128")
         finally:
             service.stop()
 
@@ -352,7 +357,7 @@ class TestResult:
             service.play = finished(service, *results, **told)
             artist.opens(service.address, tool)
             artist.gives(given or photographs[0])
-            artist.sees(".given .help")
+            artist.sees(".upload .help")
             artist.presses("Start")
             artist.sees(".result")
 
@@ -363,12 +368,12 @@ class TestResult:
     ) -> None:
         seen("oneshot", wall, notes=("The surface was taken for stone.",))
         captions = [one.text for one in artist.browser.find_elements("css selector", ".maps figcaption .name")]
-        assert captions == ["Base color", "Normal", "Roughness", "Height"]
+        assert captions == ["Base Color", "Normal", "Roughness", "Height"]
         artist.sees(".notes", "The surface was taken for stone.")
-        artist.sees(".facts", "256 × 256, tiles")
+        artist.sees(".facts", "256 × 256, tiles on x and y")
         links = artist.browser.find_elements("css selector", "a[download]")
         assert {link.get_attribute("download") for link in links} >= {"basecolor.png", "material.json", "material.mtlx"}
-        assert artist.sees("a.button", "Download zip").get_attribute("href").endswith("/results.zip")
+        assert artist.sees("a.button", "Download Zip").get_attribute("href").endswith("/results.zip")
 
     def test_the_material_turns_with_the_mouse_and_with_keys(
         self, artist: Artist, seen: Callable[..., None], wall: Path
@@ -393,7 +398,7 @@ class TestResult:
         artist.types(Keys.HOME)
         until(lambda: artist.angles == first)
 
-    def test_colour_on_the_plane_is_that_of_the_map(
+    def test_color_on_the_plane_is_that_of_the_map(
         self, artist: Artist, seen: Callable[..., None], tmp_path: Path
     ) -> None:
         maps = {"basecolor": Texture(np.full((64, 64, 3), (0.7, 0.3, 0.1), np.float32), "srgb", "xy")}
@@ -407,7 +412,7 @@ class TestResult:
         taken = artist.shows(".stage")
         middle = taken[taken.shape[0] // 2, taken.shape[1] // 2] ** 2.2
         wanted = np.array((0.7, 0.3, 0.1)) ** 2.2
-        # The light is not as strong as it is, but it is grey: ratios of channels are those of the map.
+        # The light is not as strong as it is, but it is gray: ratios of channels are those of the map.
         assert middle[1] / middle[0] == pytest.approx(wanted[1] / wanted[0], rel=0.35)
         assert middle[0] > 0.15
 
@@ -416,9 +421,9 @@ class TestResult:
         inside = (x**2 + y**2 < 0.5)[..., None]
         slope = np.stack([x, y, np.full_like(x, 0.9)], -1) * inside + np.array((0, 0, 1.0)) * ~inside
         normal = (slope / np.linalg.norm(slope, axis=-1, keepdims=True)).astype(np.float32)
-        grey = Texture(np.full((256, 256, 3), 0.5, np.float32), "srgb", "none")
+        gray = Texture(np.full((256, 256, 3), 0.5, np.float32), "srgb", "none")
         rough = Texture(np.full((256, 256, 1), 0.9, np.float32), "data", "none")
-        maps = {"basecolor": grey, "normal": Texture(normal, "normal", "none"), "roughness": rough}
+        maps = {"basecolor": gray, "normal": Texture(normal, "normal", "none"), "roughness": rough}
         seen("oneshot", save_material(Material(maps, "dome"), tmp_path / "dome"), wrap="none")  # type: ignore[arg-type]
         artist.sees(".stage[data-shown='0'] canvas")
         until(lambda: bool(artist.angles))
@@ -435,7 +440,7 @@ class TestResult:
     def test_each_map_can_be_looked_at(self, artist: Artist, seen: Callable[..., None], wall: Path) -> None:
         seen("oneshot", wall)
         artist.sees(".maps figure button img[alt='Roughness map']").click()
-        artist.sees(".pane img[alt='roughness.png']")
+        artist.sees(".image-view img[alt='roughness.png']")
         assert artist.finds(".line") is None
 
     def test_before_and_after_are_compared_by_a_line_that_keys_move(
@@ -449,7 +454,7 @@ class TestResult:
         line = artist.sees(".line")
 
         def dark() -> float:
-            taken = artist.shows(".pane")
+            taken = artist.shows(".image-view")
             row = taken[len(taken) // 3].mean(-1)
             lying = (np.abs(row - 0.2) < 0.02) | (np.abs(row - 0.8) < 0.02)
             return float((np.abs(row - 0.2) < 0.02).sum() / max(lying.sum(), 1))
@@ -477,7 +482,7 @@ class TestResult:
         seen("multiply", *photographs)
         artist.sees(".picker")
         artist.browser.find_elements("css selector", ".picker input")[1].click()
-        artist.sees(".pane img[alt='ambient.png']")
+        artist.sees(".image-view img[alt='ambient.png']")
 
     def test_without_webgl_the_maps_are_shown(
         self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
@@ -486,11 +491,9 @@ class TestResult:
         script = "HTMLCanvasElement.prototype.getContext = () => null"
         added = artist.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
         try:
-            artist.opens(service.address, "oneshot")
-            artist.gives(photographs[0])
-            artist.presses("Start")
-            artist.sees(".banner", "This browser shows no 3D pictures")
-            artist.sees(".pane img[alt='basecolor.png']")
+            artist.starts(service.address, "oneshot", photographs[0])
+            artist.sees(".banner", "3D view is unavailable")
+            artist.sees(".image-view img[alt='basecolor.png']")
         finally:
             artist.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
         artist.browser.get_log("browser")
@@ -505,7 +508,7 @@ class TestAccess:
         service.play = finished(service, wall)
         artist.opens(service.address, "tile")
         artist.gives(photographs[0])
-        artist.sees(".given", "128 × 128")
+        artist.sees(".upload", "128 × 128")
         artist.browser.execute_script("document.activeElement.blur(); window.getSelection().removeAllRanges()")
         self._tabs(artist, lambda: artist.focused == "Make Seamless")
         artist.types(Keys.ARROW_UP, Keys.ARROW_UP)
@@ -522,7 +525,7 @@ class TestAccess:
         until(lambda: artist.angles != first)
         self._tabs(artist, lambda: artist.focused == "Sphere")
         artist.types(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
-        artist.sees(".pane")
+        artist.sees(".image-view")
         assert artist.focused == "Maps"
 
     def _tabs(self, artist: Artist, there: Callable[[], bool]) -> None:
@@ -535,9 +538,7 @@ class TestAccess:
     def test_what_happens_is_said_aloud(
         self, artist: Artist, service: ServiceDouble, photographs: list[Path], wall: Path
     ) -> None:
-        artist.opens(service.address, "oneshot")
-        artist.gives(photographs[0])
-        artist.presses("Start")
+        artist.starts(service.address, "oneshot", photographs[0])
         job = newest(service)
         artist.sees(".running")
         service.tell(job, state="running")
@@ -545,7 +546,7 @@ class TestAccess:
         said = lambda: artist.browser.execute_script("return document.querySelector('[aria-live]').textContent")  # noqa: E731
         until(lambda: said() == "Photo to Material: 50 percent, half-way.")
         service.done(job, wall)
-        until(lambda: said() == "Photo to Material of flash.png is done.")
+        until(lambda: said() == "Photo to Material of flash.png finished.")
 
     @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
     def test_text_stands_out_from_its_ground(

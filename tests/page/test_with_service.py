@@ -65,7 +65,7 @@ def test_a_texture_is_enlarged_compared_and_downloaded(artist: Artist, address: 
     texture = write_texture(brick_wall(96, 2)["basecolor"], tmp_path / "brick.png")
     artist.opens(address, "upscale")
     artist.drops(texture)
-    artist.sees(".given", "96 × 96")
+    artist.sees(".upload", "96 × 96")
     artist.sees(".row", "Scale").find_element("css selector", "input[value='2']").click()
     artist.sees("summary", "Advanced").click()
     artist.browser.find_element("css selector", "#upscale-method option[value=bicubic]").click()
@@ -73,7 +73,7 @@ def test_a_texture_is_enlarged_compared_and_downloaded(artist: Artist, address: 
     artist.sees(".line", seconds=180)
     artist.sees(".facts", "192 × 192")
     artist.sees(".jobs button[aria-current=true]", "brick.png")
-    link = artist.sees("a.button", "Download zip").get_attribute("href")
+    link = artist.sees("a.button", "Download Zip").get_attribute("href")
     assert link is not None
     with urllib.request.urlopen(link) as answer:
         assert answer.read(2) == b"PK"
@@ -84,25 +84,25 @@ def test_a_texture_is_enlarged_compared_and_downloaded(artist: Artist, address: 
 def test_a_dropped_material_is_lit_on_the_sphere(artist: Artist, address: str, wall: Path) -> None:
     artist.opens(address, "convert")
     artist.browser.find_element("css selector", ".folder input").send_keys(str(wall))
-    artist.sees(".given", "4 maps")
+    artist.sees(".upload", "4 maps")
     artist.presses("Start")
     artist.sees(".stage[data-shown='0'] canvas", seconds=180)
     shown = artist.shows(".stage")
     high, wide = shown.shape[:2]
     ball, ground = shown[high // 2 - 40 : high // 2 + 40, wide // 2 - 40 : wide // 2 + 40], shown[:20, :20]
-    # Bricks are red and rough; what is around them is an even grey.
+    # Bricks are red and rough; what is around them is an even gray.
     assert (ball[..., 0] - ball[..., 2]).mean() > 0.05
     assert ball.std() > 0.05
     assert ground.std() < 0.01
     captions = [one.text for one in artist.browser.find_elements("css selector", ".maps figcaption .name")]
-    assert set(captions) == {"Base color", "Normal", "Roughness", "Height"}
+    assert set(captions) == {"Base Color", "Normal", "Roughness", "Height"}
 
 
 def test_what_the_tool_refuses_is_said_in_its_words(artist: Artist, address: str, tmp_path: Path) -> None:
     even = write_texture(Texture(np.full((64, 64, 3), 0.5, np.float32), "srgb"), tmp_path / "even.png")
     artist.opens(address, "convert")
     artist.drops(even)
-    artist.sees(".given", "64 × 64")
+    artist.sees(".upload", "64 × 64")
     artist.presses("Start")
     artist.sees(".wrong", "material", 180)
 
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_image_is_refused(artist: Artist, address: str, tmp_pa
     broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
     artist.opens(address, "oneshot")
     artist.gives(broken)
-    artist.sees(".given .wrong", "broken.png")
+    artist.sees(".upload .wrong", "broken.png")
 
 
 def test_a_job_that_takes_long_shows_its_progress_and_is_cancelled(
@@ -121,11 +121,11 @@ def test_a_job_that_takes_long_shows_its_progress_and_is_cancelled(
     texture = write_texture(brick_wall(512, 2)["basecolor"], tmp_path / "brick.png")
     artist.opens(address, "multiply")
     artist.gives(texture)
-    artist.sees(".given", "512 × 512")
+    artist.sees(".upload", "512 × 512")
     field = artist.browser.find_element("id", "multiply-count")
     field.send_keys("0", "0", "\t")
     artist.presses("Start")
     artist.sees(".running .state", "%", 180)
     artist.sees(".running img.preview", seconds=180)
     artist.presses("Cancel")
-    artist.sees(".told", "Cancelled.", 60)
+    artist.sees(".outcome", "Cancelled.", 60)

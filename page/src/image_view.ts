@@ -1,69 +1,69 @@
-/** One picture, or two on top of each other with a line between them that moves. */
+/** An image, or two with a movable divider between before and after. */
 
 import { type StoredFile, shown } from "./api";
 import { element } from "./element";
 
-/** Pixels of a picture a side; the service gives no more. */
+/** Longest side of an image in pixels, the limit of the service. */
 const SIDE = 4096;
-/** Side of a map's small picture. */
+/** Longest side of a map's thumbnail. */
 export const THUMBNAIL = 256;
 const ZOOM = { least: 0.05, most: 32, key: 1.25 };
-/** Parts of the width by which keys move the line, and parts of the view by which they move the picture. */
-const STEP = { line: 0.01, far: 0.1, view: 0.1 };
+/** Steps of keys: fractions of the width for the divider, of the view for the image. */
+const STEP = { divider: 0.01, far: 0.1, view: 0.1 };
 
-export class Pane {
+export class ImageView {
   readonly element: HTMLElement;
   private readonly before = element("img", { class: "picture", alt: "Before", draggable: "false" });
   private readonly after = element("img", { class: "picture", alt: "After", draggable: "false" });
   private readonly under = element("div", { class: "layer" }, this.after);
   private readonly over = element("div", { class: "layer" }, this.before);
-  private readonly line: HTMLElement;
+  private readonly divider: HTMLElement;
   private readonly tags = [
     element("span", { class: "tag left", "aria-hidden": "true" }, "Before"),
     element("span", { class: "tag right", "aria-hidden": "true" }, "After"),
   ];
   private readonly sizes: ResizeObserver;
   private size = { width: 1, height: 1 };
-  /** Screen pixels for one of the picture's, null to fit. */
+  /** Screen pixels per image pixel, null to fit. */
   private scale: number | null = null;
   private middle = { x: 0.5, y: 0.5 };
   private part = 0.5;
 
-  constructor(private readonly told: { zoomed: (percent: number) => void; failed: (sentence: string) => void }) {
-    this.line = element(
+  constructor(private readonly callbacks: { zoomed: (percent: number) => void; failed: (sentence: string) => void }) {
+    this.divider = element(
       "div",
       {
         class: "line",
         role: "slider",
         tabindex: 0,
-        "aria-label": "Line between before and after",
+        "aria-label": "Divider between before and after",
         "aria-orientation": "horizontal",
         "aria-valuemin": 0,
         "aria-valuemax": 100,
-        onkeydown: (event) => this.lineKey(event),
-        onpointerdown: (event) => this.linePointer(event),
+        onkeydown: (event) => this.dividerKey(event),
+        onpointerdown: (event) => this.dividerPointer(event),
       },
       element("span", {}),
     );
     this.element = element(
       "div",
       {
-        class: "pane",
+        class: "image-view",
         tabindex: 0,
         role: "group",
-        "aria-label": "Picture; arrow keys move it, plus and minus zoom, 0 fits it",
+        "aria-label": "Image. Arrow keys move it, plus and minus zoom, 0 fits it to the view.",
         onkeydown: (event) => this.key(event),
-        onpointerdown: (event) => this.grabbed(event),
+        onpointerdown: (event) => this.startPan(event),
         ondblclick: () => this.zoom(null),
       },
       this.under,
       this.over,
       ...this.tags,
-      this.line,
+      this.divider,
     );
     this.element.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     for (const image of [this.before, this.after]) {
-      image.addEventListener("error", () => this.told.failed("The picture cannot be loaded."));
+      image.addEventListener("error", () => this.callbacks.failed("Cannot load the image."));
       image.addEventListener("load", () => (image.style.backgroundImage = ""));
     }
     this.sizes = new ResizeObserver(() => this.draw());
@@ -79,7 +79,7 @@ export class Pane {
     this.size = { width: Math.max(1, width), height: Math.max(1, height) };
     load(this.after, after);
     this.after.alt = before ? `After: ${after.name}` : after.name;
-    for (const part of [this.over, this.line, ...this.tags]) part.hidden = before === null;
+    for (const part of [this.over, this.divider, ...this.tags]) part.hidden = before === null;
     if (before) {
       load(this.before, before);
       this.before.alt = `Before: ${before.name}`;
@@ -88,11 +88,11 @@ export class Pane {
   }
 
   /** Whether enlarged pixels are shown as squares. */
-  set squares(wanted: boolean) {
-    this.element.classList.toggle("squares", wanted);
+  set squares(shown: boolean) {
+    this.element.classList.toggle("squares", shown);
   }
 
-  /** Screen pixels for one of the picture's; null fits it. */
+  /** Set screen pixels per image pixel; null fits the image to the view. */
   zoom(scale: number | null): void {
     this.scale = scale && Math.min(Math.max(scale, ZOOM.least), ZOOM.most);
     if (scale === null) this.middle = { x: 0.5, y: 0.5 };
@@ -103,7 +103,7 @@ export class Pane {
     this.zoom(this.now * factor);
   }
 
-  /** One pixel of the picture on one of the screen. */
+  /** Show one image pixel per screen pixel. */
   actual(): void {
     this.zoom(1 / window.devicePixelRatio);
   }
@@ -122,7 +122,7 @@ export class Pane {
     if (width === 0) return;
     const scale = this.now;
     const [wide, high] = [this.size.width * scale, this.size.height * scale];
-    // What is smaller than the view stays in its middle; what is larger covers it.
+    // A small image stays in the middle of the view; a large one covers it.
     const reach = { x: Math.max(0, 0.5 - width / wide / 2), y: Math.max(0, 0.5 - height / high / 2) };
     this.middle.x = Math.min(Math.max(this.middle.x, 0.5 - reach.x), 0.5 + reach.x);
     this.middle.y = Math.min(Math.max(this.middle.y, 0.5 - reach.y), 0.5 + reach.y);
@@ -131,14 +131,14 @@ export class Pane {
     for (const image of [this.before, this.after]) {
       Object.assign(image.style, { width: `${wide}px`, height: `${high}px`, left: `${left}px`, top: `${top}px` });
     }
-    // The line runs over what is seen of the picture.
+    // The divider stays within the visible part of the image.
     const [from, to] = [Math.max(0, left), Math.min(width, left + wide)];
     const place = from + this.part * (to - from);
     this.over.style.clipPath = `inset(0 ${width - place}px 0 0)`;
-    this.line.style.left = `${place}px`;
-    this.line.setAttribute("aria-valuenow", String(Math.round(100 * this.part)));
-    this.line.setAttribute("aria-valuetext", `${Math.round(100 * this.part)} % before`);
-    this.told.zoomed(Math.round(100 * scale * window.devicePixelRatio));
+    this.divider.style.left = `${place}px`;
+    this.divider.setAttribute("aria-valuenow", String(Math.round(100 * this.part)));
+    this.divider.setAttribute("aria-valuetext", `${Math.round(100 * this.part)}% before`);
+    this.callbacks.zoomed(Math.round(100 * scale * window.devicePixelRatio));
   }
 
   private cut(part: number): void {
@@ -146,8 +146,8 @@ export class Pane {
     this.draw();
   }
 
-  private lineKey(event: KeyboardEvent): void {
-    const step = event.shiftKey ? STEP.far : STEP.line;
+  private dividerKey(event: KeyboardEvent): void {
+    const step = event.shiftKey ? STEP.far : STEP.divider;
     const to: Record<string, number> = {
       ArrowLeft: this.part - step,
       ArrowDown: this.part - step,
@@ -165,17 +165,17 @@ export class Pane {
     this.cut(part);
   }
 
-  private linePointer(event: PointerEvent): void {
+  private dividerPointer(event: PointerEvent): void {
     event.stopPropagation();
     const move = (moved: PointerEvent): void => {
       const box = this.element.getBoundingClientRect();
       const wide = Math.min(this.size.width * this.now, box.width);
       this.cut((moved.clientX - box.left - (box.width - wide) / 2) / wide);
     };
-    follow(this.line, event, move);
+    follow(this.divider, event, move);
   }
 
-  private grabbed(event: PointerEvent): void {
+  private startPan(event: PointerEvent): void {
     if (event.button !== 0) return;
     let [x, y] = [event.clientX, event.clientY];
     follow(this.element, event, (moved) => {
@@ -196,7 +196,7 @@ export class Pane {
     const box = this.element.getBoundingClientRect();
     const from = { x: event.clientX - box.left - box.width / 2, y: event.clientY - box.top - box.height / 2 };
     this.zoomBy(Math.exp(-event.deltaY * (event.deltaMode === 0 ? 0.0015 : 0.05)));
-    // What lies below the pointer stays there.
+    // Zoom around the pointer.
     this.pan(from.x / before - from.x / this.now, from.y / before - from.y / this.now);
   }
 
@@ -222,7 +222,7 @@ export class Pane {
   }
 }
 
-/** Load a picture; until it is there, a small one that is there already stands for it. */
+/** Load an image, with its thumbnail until then. */
 function load(image: HTMLImageElement, file: StoredFile): void {
   const address = shown(file, SIDE);
   if (image.src === address) return;
@@ -230,7 +230,7 @@ function load(image: HTMLImageElement, file: StoredFile): void {
   image.src = address;
 }
 
-/** Follow a pointer from where it went down until it is let go. */
+/** Follow a pointer until it is released. */
 function follow(target: HTMLElement, down: PointerEvent, move: (event: PointerEvent) => void): void {
   target.setPointerCapture(down.pointerId);
   const end = new AbortController();

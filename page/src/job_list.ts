@@ -1,22 +1,20 @@
-/** The list of jobs. */
-
 import { type Job, address, ended, picture } from "./api";
 import { element, fill } from "./element";
-import { inputNames, stateName, timeName } from "./names";
+import { inputNames, stateName, timeName } from "./labels";
 
-/** Rows stay where they are and are changed in place, so that focus and pictures do not jump. */
-export class Listing {
+/** The list of jobs; rows are updated in place, so that focus and images do not jump. */
+export class JobList {
   readonly element: HTMLElement;
   private readonly rows = new Map<string, Row>();
   private readonly list = element("ul", { class: "jobs" });
-  private readonly none = element("p", { class: "help" }, "None yet.");
+  private readonly none = element("p", { class: "help" }, "No jobs yet.");
   private readonly more: HTMLButtonElement;
 
   constructor(
     private readonly choose: (job: Job) => void,
     more: () => void,
   ) {
-    this.more = element("button", { type: "button", class: "quiet", onclick: more }, "Older jobs");
+    this.more = element("button", { type: "button", class: "quiet", onclick: more }, "Show Older Jobs");
     this.element = element(
       "section",
       { class: "panel listing", "aria-labelledby": "jobs-title" },
@@ -49,7 +47,7 @@ export class Listing {
 class Row {
   readonly element: HTMLElement;
   private job: Job;
-  private readonly picture = element("img", { alt: "", onerror: () => this.without() });
+  private readonly picture = element("img", { alt: "", onerror: () => this.hidePicture() });
   private readonly thumb = element("span", { class: "thumb" });
   private readonly state = element("span", { class: "state" });
   private readonly bar = element("progress", { max: 1, "aria-hidden": "true" });
@@ -74,8 +72,8 @@ class Row {
     this.element = element("li", {}, this.button);
   }
 
-  /** What was uploaded may be gone by now. */
-  private without(): void {
+  /** Show a placeholder; the upload may have expired. */
+  private hidePicture(): void {
     this.picture.hidden = true;
     this.thumb.hidden = false;
   }

@@ -1,23 +1,23 @@
-/** The job that is looked at: how far it is, what went wrong, or what it made. */
+/** The selected job: its progress, error or result. */
 
 import { type Job, address, ended, picture } from "./api";
 import { element, fill } from "./element";
-import { duration, inputNames, stateName } from "./names";
-import { ResultView } from "./result";
+import { duration, inputNames, stateName } from "./labels";
+import { ResultView } from "./result_view";
 
-/** Lines of the log that are shown. */
+/** Number of log lines that are shown. */
 const LOG = 6;
-/** Inputs that are shown until there is something of the result. */
+/** Number of inputs that are shown until there is a preview. */
 const INPUTS = 4;
 
-export class Stage {
+export class JobView {
   readonly element = element("section", { class: "panel main", "aria-labelledby": "stage-title" });
   private job: Job | null = null;
   private result: ResultView | null = null;
   private running: Running | null = null;
 
   constructor(
-    private readonly asked: {
+    private readonly callbacks: {
       cancel: (job: Job) => void;
       again: (job: Job) => void;
       remove: (job: Job) => void;
@@ -36,8 +36,8 @@ export class Stage {
         "div",
         { class: "empty" },
         element("span", { class: "ball", "aria-hidden": "true" }),
-        element("h2", { id: "stage-title" }, "Drop photographs or a texture"),
-        element("p", {}, "One photograph or two, a texture, or a material as a folder or zip. The result is shown here."),
+        element("h2", { id: "stage-title" }, "Drop Photographs or a Texture"),
+        element("p", {}, "Drop one or two photographs, a texture, or a material as a folder or zip. The result appears here."),
       ),
     );
   }
@@ -51,16 +51,16 @@ export class Stage {
     }
     this.clear();
     if (!ended(job)) {
-      this.running = new Running(job, () => this.asked.cancel(job));
+      this.running = new Running(job, () => this.callbacks.cancel(job));
       fill(this.element, this.header(job), this.running.element);
       return;
     }
     if (job.state === "done" && job.results.length > 0) {
-      this.result = new ResultView(job, { failed: this.asked.failed });
+      this.result = new ResultView(job, { failed: this.callbacks.failed });
       fill(this.element, this.header(job), this.result.element);
       return;
     }
-    fill(this.element, this.header(job), element("div", { class: "told" }, ...this.outcome(job)));
+    fill(this.element, this.header(job), element("div", { class: "outcome" }, ...this.outcome(job)));
   }
 
   private clear(): void {
@@ -84,17 +84,17 @@ export class Stage {
       element(
         "div",
         { class: "actions" },
-        ended(job) && button("Delete", () => this.asked.remove(job), "quiet"),
-        ended(job) && button("Change and run again", () => this.asked.again(job)),
-        job.zip && element("a", { class: "button primary", href: address(job.zip), download: "" }, "Download zip"),
+        ended(job) && button("Delete", () => this.callbacks.remove(job), "quiet"),
+        ended(job) && button("Edit and Rerun", () => this.callbacks.again(job)),
+        job.zip && element("a", { class: "button primary", href: address(job.zip), download: "" }, "Download Zip"),
       ),
     );
   }
 
   private outcome(job: Job): HTMLElement[] {
-    if (job.state === "cancelled") return [element("p", {}, "Cancelled. Nothing was kept of it.")];
-    if (job.state === "done") return [element("p", {}, "It made nothing.")];
-    const { sentence = "It failed.", cause = "" } = job.error ?? {};
+    if (job.state === "cancelled") return [element("p", {}, "Cancelled. The job has no output.")];
+    if (job.state === "done") return [element("p", {}, "The job produced no output.")];
+    const { sentence = "The job failed without an error message.", cause = "" } = job.error ?? {};
     return [
       element("p", { class: "wrong", role: "alert" }, sentence),
       ...job.failures.filter((one) => one !== sentence).map((one) => element("p", { class: "wrong" }, one)),
@@ -103,13 +103,13 @@ export class Stage {
   }
 }
 
-/** A job on its way. */
+/** A waiting or running job. */
 class Running {
   readonly element: HTMLElement;
   private readonly bar = element("progress", { max: 1, "aria-label": "Progress" });
   private readonly state = element("span", { class: "state" });
   private readonly stage = element("span", { class: "help" });
-  private readonly preview = element("img", { class: "preview", alt: "Preview of what is not done yet" });
+  private readonly preview = element("img", { class: "preview", alt: "Preview" });
   private readonly inputs: HTMLElement;
   private readonly lines = element("ul", { class: "log", "aria-label": "Log" });
   private readonly cancel: HTMLButtonElement;

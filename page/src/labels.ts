@@ -1,22 +1,22 @@
-/** How things are called on the page. */
+/** Labels of the page. */
 
 import type { Job, Result, StoredFile } from "./api";
 
-/** In the order in which maps are shown. */
+/** Labels of maps, in display order. */
 const MAPS: Record<string, string> = {
-  basecolor: "Base color",
+  basecolor: "Base Color",
   normal: "Normal",
   roughness: "Roughness",
   metallic: "Metallic",
   height: "Height",
-  ao: "AO",
+  ao: "Ambient Occlusion",
   specular: "Specular",
   anisotropy: "Anisotropy",
-  anisotropy_angle: "Anisotropy angle",
+  anisotropy_angle: "Anisotropy Angle",
   opacity: "Opacity",
   emission: "Emission",
   gloss: "Gloss",
-  orm: "AO, roughness, metallic",
+  orm: "AO, Roughness, Metallic",
 };
 
 export const mapName = (file: StoredFile): string => MAPS[file.map] ?? file.name;
@@ -26,20 +26,20 @@ export const inOrder = (files: StoredFile[]): StoredFile[] =>
   files.toSorted((one, other) => Object.keys(MAPS).indexOf(one.map) - Object.keys(MAPS).indexOf(other.map));
 
 export const wrapName = (wrap: Result["wrap"]): string =>
-  ({ none: "does not tile", x: "tiles in x", y: "tiles in y", xy: "tiles" })[wrap];
+  ({ none: "does not tile", x: "tiles on x", y: "tiles on y", xy: "tiles on x and y" })[wrap];
 
 export function stateName(job: Job): string {
-  if (job.cancelling && job.state === "running") return "Cancelling";
-  if (job.state === "waiting") return job.position > 0 ? `Waiting, ${job.position} before it` : "Waiting";
-  if (job.state === "running") return `${Math.round(100 * job.fraction)} %`;
+  if (job.cancelling && job.state === "running") return "Cancelling...";
+  if (job.state === "waiting") return job.position > 0 ? `Waiting, ${job.position} ahead` : "Waiting";
+  if (job.state === "running") return `${Math.round(100 * job.fraction)}%`;
   return { done: "Done", failed: "Failed", cancelled: "Cancelled" }[job.state];
 }
 
 export const inputNames = (job: Job): string => job.inputs.map((input) => input.name).join(", ");
 
-/** Clock time of today, else the date. */
-export function timeName(told: string): string {
-  const time = new Date(told);
+/** Time of day for today, otherwise the date. */
+export function timeName(text: string): string {
+  const time = new Date(text);
   return time.toDateString() === new Date().toDateString()
     ? time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
     : time.toLocaleDateString([], { day: "numeric", month: "short" });

@@ -1,18 +1,18 @@
-/** What a job made: seen as a material or as pictures, map by map, and taken home. */
+/** The results of a job: a lit material or images, map by map, with downloads. */
 
 import { type Asset, type Job, type Result, type StoredFile, address, asset, description, shown } from "./api";
 import { choices, element, fill, size } from "./element";
-import { inOrder, mapName, wrapName } from "./names";
-import { Pane, THUMBNAIL } from "./pane";
+import { inOrder, mapName, wrapName } from "./labels";
+import { ImageView, THUMBNAIL } from "./image_view";
 import type { Shape, Viewer } from "./viewer";
 
 type View = Shape | "picture";
 
-/** Tools whose result lies pixel for pixel, but for its size, over what it was made of. */
+/** Tools whose result is aligned with its input, apart from its size. */
 const COMPARED = ["upscale", "tile", "style", "convert"];
-const MOST_REPEATS = 8;
-/** Parts of a map's width that its height may span. */
-const MOST_RELIEF = 0.2;
+const MAX_REPEATS = 8;
+/** Largest height range, as a fraction of the map's width. */
+const MAX_RELIEF = 0.2;
 
 export class ResultView {
   readonly element = element("div", { class: "result" });
@@ -20,7 +20,7 @@ export class ResultView {
   private readonly bar = element("div", { class: "bar" });
   private readonly maps = element("div", { class: "maps" });
   private readonly notes = element("div", { class: "notes" });
-  private readonly pane: Pane;
+  private readonly imageView: ImageView;
   private readonly zoomed = element("output", { class: "help", "aria-label": "Zoom" });
   private readonly befores = new Map<string, Promise<Asset>>();
   private viewer: Viewer | null = null;
@@ -32,16 +32,16 @@ export class ResultView {
 
   constructor(
     private readonly job: Job,
-    private readonly told: { failed: (sentence: string) => void },
+    private readonly callbacks: { failed: (sentence: string) => void },
   ) {
-    this.pane = new Pane({ zoomed: (percent) => void (this.zoomed.value = `${percent} %`), failed: told.failed });
+    this.imageView = new ImageView({ zoomed: (percent) => void (this.zoomed.value = `${percent}%`), failed: callbacks.failed });
     const picker = job.results.length > 1 && this.picker();
     fill(this.element, this.stage, this.bar, picker, this.maps, this.notes);
     this.choose(job.results[0]!);
   }
 
   dispose(): void {
-    this.pane.dispose();
+    this.imageView.dispose();
     this.viewer?.dispose();
   }
 
@@ -74,14 +74,14 @@ export class ResultView {
     void this.draw();
   }
 
-  /** Files of the result that are maps, or the image that it is. */
+  /** The maps of a material, or the image. */
   private get pictures(): StoredFile[] {
     const { kind, files } = this.result;
     return kind === "image" ? files.slice(0, 1) : inOrder(files.filter((file) => file.map !== ""));
   }
 
-  /** Whether it can lie on a sphere: a sheet of pictures cannot. */
-  private get lies(): boolean {
+  /** Whether the result can be shown on a surface; a preview sheet cannot. */
+  private get isTexture(): boolean {
     return this.job.tool !== "preview";
   }
 
@@ -91,9 +91,9 @@ export class ResultView {
         await this.solid(this.view);
       } catch (error) {
         this.view = "picture";
-        this.told.failed(error instanceof Error && error.message.includes("WebGL")
-          ? "This browser shows no 3D pictures (WebGL is off); the maps are shown one by one."
-          : "The material cannot be shown in 3D; its maps are shown one by one.");
+        this.callbacks.failed(error instanceof Error && error.message.includes("WebGL")
+          ? "3D view is unavailable because WebGL is disabled in this browser. Showing the maps instead."
+          : "Cannot show the material in 3D. Showing its maps instead.");
       }
     }
     if (this.view === "picture") await this.flat();
@@ -104,7 +104,7 @@ export class ResultView {
     const { result } = this;
     if (!this.viewer) {
       const { Viewer } = await import("./viewer");
-      this.viewer = new Viewer({ failed: this.told.failed });
+      this.viewer = new Viewer({ failed: this.callbacks.failed });
       this.viewer.canvas.setAttribute("role", "application");
       this.viewer.canvas.setAttribute("aria-roledescription", "3D view");
     }
@@ -112,7 +112,7 @@ export class ResultView {
     this.drawBar();
     viewer.canvas.setAttribute(
       "aria-label",
-      `${result.name} on a ${shape}. Arrow keys turn it, with Shift they move the light; plus and minus zoom; Home resets.`,
+      `${result.name} on a ${shape}. Arrow keys turn it, Shift and arrow keys move the light, plus and minus zoom, Home resets.`,
     );
     viewer.kind = shape;
     fill(this.stage, viewer.canvas, this.facts());
@@ -134,12 +134,12 @@ export class ResultView {
 
   private async flat(): Promise<void> {
     const { file } = this;
-    fill(this.stage, this.pane.element, this.facts());
+    fill(this.stage, this.imageView.element, this.facts());
     const before = await this.before(file);
-    if (file === this.file && this.view === "picture") this.pane.show(file, before);
+    if (file === this.file && this.view === "picture") this.imageView.show(file, before);
   }
 
-  /** What lay where a file of the result lies now, if that can be told. */
+  /** The input that a file of the result was made from, if it is aligned. */
   private async before(file: StoredFile): Promise<StoredFile | null> {
     const { input, kind } = this.result;
     const given = input === null ? undefined : this.job.inputs[input];
@@ -155,7 +155,7 @@ export class ResultView {
       const alike = found && Math.abs(found.width * file.height - found.height * file.width) < 0.02 * found.height * file.width;
       return alike ? found : null;
     } catch {
-      // It expired; there is nothing to compare with, and the result is whole all the same.
+      // The input expired; the result is shown without a comparison.
       return null;
     }
   }
@@ -163,7 +163,7 @@ export class ResultView {
   private drawBar(): void {
     const { view } = this;
     const views: { value: View; label: string }[] = [
-      ...(this.lies ? ([{ value: "sphere", label: "Sphere" }, { value: "plane", label: "Plane" }] as const) : []),
+      ...(this.isTexture ? ([{ value: "sphere", label: "Sphere" }, { value: "plane", label: "Plane" }] as const) : []),
       { value: "picture", label: this.result.kind === "image" ? "Image" : "Maps" },
     ];
     const held = this.bar.contains(document.activeElement) && (document.activeElement as HTMLInputElement).name;
@@ -181,25 +181,25 @@ export class ResultView {
 
   private facts(): HTMLElement {
     const { width, height, wrap } = this.result;
-    return element("p", { class: "tag facts" }, `${width} × ${height}${this.lies ? `, ${wrapName(wrap)}` : ""}`);
+    return element("p", { class: "tag facts" }, `${width} × ${height}${this.isTexture ? `, ${wrapName(wrap)}` : ""}`);
   }
 
   private flatTools(): HTMLElement[] {
     const button = (text: string, hint: string, press: () => void): HTMLElement =>
       element("button", { type: "button", class: "quiet", title: hint, "aria-label": hint, onclick: press }, text);
-    const squares = element("input", { type: "checkbox", checked: this.pane.element.classList.contains("squares") });
-    squares.addEventListener("change", () => (this.pane.squares = squares.checked));
+    const squares = element("input", { type: "checkbox", checked: this.imageView.element.classList.contains("squares") });
+    squares.addEventListener("change", () => (this.imageView.squares = squares.checked));
     return [
       element(
         "div",
         { class: "group" },
-        button("−", "Zoom out", () => this.pane.zoomBy(1 / 1.5)),
+        button("−", "Zoom out", () => this.imageView.zoomBy(1 / 1.5)),
         this.zoomed,
-        button("+", "Zoom in", () => this.pane.zoomBy(1.5)),
-        button("Fit", "Fit into the view", () => this.pane.zoom(null)),
-        button("1:1", "One pixel on one pixel of the screen", () => this.pane.actual()),
+        button("+", "Zoom in", () => this.imageView.zoomBy(1.5)),
+        button("Fit", "Fit to view", () => this.imageView.zoom(null)),
+        button("1:1", "Actual size: one image pixel per screen pixel", () => this.imageView.actual()),
       ),
-      element("label", { class: "check" }, squares, "Pixels"),
+      element("label", { class: "check" }, squares, "Show Pixels"),
     ];
   }
 
@@ -215,18 +215,18 @@ export class ResultView {
         "Drag to",
         "grip",
         [
-          { value: "turn", label: "Turn", hint: "Drag to turn the material" },
-          { value: "light", label: "Light", hint: "Drag to move the light; also with Shift or the right button" },
+          { value: "turn", label: "Rotate", hint: "Drag to rotate the material" },
+          { value: "light", label: "Light", hint: "Drag to move the light; also with Shift or the right mouse button" },
         ],
         viewer.grip,
         (grip) => (viewer.grip = grip),
       ),
-      slider("Repeat", this.repeats, MOST_REPEATS, 1, 1, (value) => {
+      slider("Repeat", this.repeats, MAX_REPEATS, 1, 1, (value) => {
         this.repeats = viewer.repeat = value;
         viewer.relief = this.relief;
       }),
       ...(viewer.hasHeight
-        ? [slider("Relief", this.relief, MOST_RELIEF, 0, 0.005, (value) => (this.relief = viewer.relief = value))]
+        ? [slider("Relief", this.relief, MAX_RELIEF, 0, 0.005, (value) => (this.relief = viewer.relief = value))]
         : []),
       element("button", { type: "button", class: "quiet", onclick: () => viewer.reset() }, "Reset"),
     ];
@@ -248,7 +248,7 @@ export class ResultView {
             "button",
             {
               type: "button",
-              title: "Look at it",
+              title: `Show ${mapName(file)}`,
               onclick: () => {
                 this.file = file;
                 this.view = "picture";
@@ -266,9 +266,9 @@ export class ResultView {
   }
 
   private sentences(): HTMLElement[] {
-    const told = [...new Set(this.result.notes)].map((note) => ({ note, wrong: false }));
+    const notes = [...new Set(this.result.notes)].map((note) => ({ note, wrong: false }));
     const failed = this.job.failures.map((note) => ({ note, wrong: true }));
-    return [...failed, ...told].map(({ note, wrong }) => element("p", { class: wrong ? "wrong" : "help" }, note));
+    return [...failed, ...notes].map(({ note, wrong }) => element("p", { class: wrong ? "wrong" : "help" }, note));
   }
 }
 
@@ -280,17 +280,17 @@ const download = (file: StoredFile, text = file.name.slice(file.name.lastIndexOf
     !text.includes(file.name) && element("span", { class: "hidden" }, ` ${file.name}, download`),
   );
 
-/** How far a material's height spans, as a part of its width, if its description knows; else it stays flat. */
+/** Height range of a material as a fraction of its width, from its description; 0 if unknown. */
 async function relief(result: Result): Promise<number> {
-  const described = result.files.find((file) => file.name === "material.json");
-  if (!described) return 0;
+  const descriptionFile = result.files.find((file) => file.name === "material.json");
+  if (!descriptionFile) return 0;
   try {
-    const told = (await description(described.href)) as {
+    const material = (await description(descriptionFile.href)) as {
       height_scale?: number | null;
       physical_size?: [number, number] | null;
     };
-    const part = told.height_scale && told.physical_size ? told.height_scale / told.physical_size[0] : 0;
-    return Math.min(Math.max(part, 0), MOST_RELIEF);
+    const part = material.height_scale && material.physical_size ? material.height_scale / material.physical_size[0] : 0;
+    return Math.min(Math.max(part, 0), MAX_RELIEF);
   } catch {
     return 0;
   }
