@@ -60,6 +60,16 @@ def test_settings_of_maps(unreal, textures, tmp_path, image, compression, srgb, 
     assert (encoding is unreal.TextureSourceEncoding.TSE_S_RGB) == srgb
 
 
+def test_settings_rebuild_a_texture_once(unreal, textures, tmp_path):
+    file = image_file(tmp_path / "map.png")
+    wanted = textures.Import(str(file), "T_Wall_N", textures.map_settings(node("normal", "data", 3), "gl"))
+    (created,) = textures.import_textures([wanted], "/Game")
+    assert created._modified
+    assert created._notified == 1
+    assert created.get_editor_property("flip_green_channel") is True
+    assert created.get_editor_property("srgb") is False
+
+
 def test_normals_that_point_up_are_flipped_by_unreal(unreal, textures):
     assert textures.map_settings(node("normal", "data", 3), "gl")["flip_green_channel"] is True
     assert textures.map_settings(node("basecolor", "srgb", 3), "gl")["flip_green_channel"] is False

@@ -46,7 +46,7 @@ class World:
         self.tabs = {}
         self.tasks = []
         self.shown = []  # selected in the Content Browser
-        self.transactions = []
+        self.open_transactions = []
         self.slow = []
         self.live = []
 
@@ -233,6 +233,12 @@ class Object(_Strict):
     def __init__(self):
         self._make_values()
         self._path = ""
+        self._notified = 0  # each notification rebuilds a texture, and recompiles the material of a node
+        self._modified = False
+
+    def modify(self, always_mark_dirty: "bool" = True):
+        self._modified = True
+        return True
 
     def get_editor_property(self, name: "str"):
         self._every(name)
@@ -245,8 +251,13 @@ class Object(_Strict):
         value: "object",
         notify_mode: "PropertyAccessChangeNotifyMode" = None,
     ):
+        modes = PropertyAccessChangeNotifyMode
+        before = self._values.get(name)
         self._set(name, self._every(name), value)
-        self._changed(name)
+        changed = before is not value and before != value
+        if notify_mode is modes.ALWAYS or (notify_mode is not modes.NEVER and changed):
+            self._notified += 1
+            self._changed(name)
 
     def get_name(self):
         return self._path.rpartition("/")[2] or type(self).__name__
@@ -359,7 +370,7 @@ class AppMsgCategory(EnumBase):
 
 
 class PropertyAccessChangeNotifyMode(EnumBase):
-    values = ("DEFAULT",)
+    values = ("DEFAULT", "NEVER", "ALWAYS")
 
 
 # Structures.
@@ -641,6 +652,8 @@ class RenderingLibrary(Object):
 
 
 def _store(asset, path):
+    # Imports go on after the transaction, and undo would remove half of an asset.
+    assert not world.open_transactions, f"{path} is created in a transaction"
     asset._path = path
     world.objects[path] = asset
     return asset
@@ -1342,12 +1355,14 @@ class ScopedSlowTask:
 
 class ScopedEditorTransaction:
     def __init__(self, desc: str):
-        world.transactions.append(desc)
+        self._title = desc
 
     def __enter__(self):
+        world.open_transactions.append(self._title)
         return self
 
     def __exit__(self, *error):
+        world.open_transactions.pop()
         return False
 
 

@@ -104,8 +104,7 @@ def import_textures(imports: Sequence[Import], folder: str) -> list[Any]:
             for one in imports:
                 task.enter_progress_frame(1, one.name)
                 imported.append(_import(one, folder))
-                for name, value in one.settings.items():
-                    imported[-1].set_editor_property(name, value)
+                assets.set_properties(imported[-1], one.settings)
                 assets.save(imported[-1])
     except Exception:
         assets.remove(imported)
