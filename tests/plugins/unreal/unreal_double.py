@@ -38,13 +38,16 @@ class World:
         self.shutdowns = {}
         self.loading = 0  # frames until the asset registry is ready
         self.playing = False
-        self.interchange = True  # assets are named for their files
+        self.frame = 0  # GFrameCounter, which frames inside of dialogs leave alone
+        self.depth = 0  # of frames in frames
+        self.console = {f"Interchange.FeatureFlags.Import.{kind}": True for kind in ("PNG", "EXR", "JPG")}
+        self.suppressed = []  # dialogs that nobody saw, since the editor was unattended
         self.auto_virtual = False  # large imports become virtual textures
         self.default_root = ""  # class of the root that new widgets have
         self.spawns = True  # whether a tab opens
         self.finds = True  # whether parts of a widget are found
         self.tabs = {}
-        self.tasks = []
+        self.tasks = []  # a task makes the editor unattended until it is finished
         self.shown = []  # selected in the Content Browser
         self.open_transactions = []
         self.slow = []
@@ -52,9 +55,31 @@ class World:
 
     def tick(self, frames=1):
         for _ in range(frames):
+            self.frame += 1
             self.loading = max(self.loading - 1, 0)
+            self._slate_tick()
+
+    def modal(self, frames=1):
+        """A dialog of the editor's, which runs Slate's frames but not the engine's."""
+        for _ in range(frames):
+            self._slate_tick()
+
+    def _slate_tick(self):
+        self.depth += 1
+        try:
             for callback in list(self.ticks.values()):
                 callback(1.0 / 60.0)
+        finally:
+            self.depth -= 1
+
+    @property
+    def unattended(self):
+        return any(not task._finished for task in self.tasks)
+
+    @property
+    def status(self):
+        """Label of our entry in the status bar, empty for none."""
+        return self.labels.get(("LevelEditor.StatusBar.ToolBar", "Matshot"), ("", ""))[0]
 
     def close_tab(self):
         """The artist closes the panel; its widgets live as long as somebody holds them."""
@@ -315,7 +340,7 @@ class MaterialParameterAssociation(EnumBase):
 
 
 class MultiBlockType(EnumBase):
-    values = ("NONE", "MENU_ENTRY")
+    values = ("NONE", "MENU_ENTRY", "TOOL_BAR_BUTTON")
 
 
 class SelectInfo(EnumBase):
@@ -541,7 +566,11 @@ class AssetTools(Object):
         for task in import_tasks:
             values = task._values
             file = Path(values["filename"])
-            name = file.stem if world.interchange else values["destination_name"]
+            kind = {".jpeg": "JPG"}.get(file.suffix.lower(), file.suffix[1:].upper())
+            interchange = world.console.get(f"Interchange.FeatureFlags.Import.{kind}", False)
+            # Interchange waits for tasks of the game thread, which Slate's callbacks block.
+            assert not (interchange and world.depth), "Interchange import in a frame of Slate's"
+            name = file.stem if interchange else values["destination_name"]
             path = f"{values['destination_path']}/{name}"
             readable = file.is_file() and file.read_bytes()[:8] in (b"\x89PNG\r\n\x1a\n", b"v/1\x01\x02\x00\x00\x00")
             if not readable or re.search(r"[._]1\d{3}$", file.stem) or path in world.objects:
@@ -637,7 +666,26 @@ class Paths(Object):
         return path
 
 
+class PlayerController(Object):
+    pass
+
+
 class SystemLibrary(Object):
+    @classmethod
+    def get_frame_count(cls):
+        return world.frame
+
+    @classmethod
+    def get_console_variable_bool_value(cls, variable_name: "str"):
+        return world.console.get(variable_name, False)
+
+    @classmethod
+    def execute_console_command(
+        cls, world_context_object: "Object", command: "str", specific_player: "PlayerController" = None
+    ):
+        name, value = command.split()
+        world.console[name] = value == "1"
+
     @classmethod
     def get_engine_version(cls):
         return "5.6.0-43139311+++UE5+Release-5.6"
@@ -907,7 +955,8 @@ class ToolMenu(Object):
 
     def add_menu_entry(self, section_name: "Name", args: "ToolMenuEntry"):
         assert section_name in self._sections
-        assert args.type is MultiBlockType.MENU_ENTRY
+        bar = "StatusBar" in self._name
+        assert args.type is (MultiBlockType.TOOL_BAR_BUTTON if bar else MultiBlockType.MENU_ENTRY)
         world.commands[self._name, args.name] = args._command
         world.labels[self._name, args.name] = (args._label, args._told)
 
@@ -923,6 +972,13 @@ class ToolMenus(Object):
     def refresh_all_widgets(self):
         pass
 
+    def refresh_menu_widget(self, name: "Name"):
+        return True
+
+    def remove_entry(self, menu_name: "Name", section: "Name", name: "Name"):
+        world.commands.pop((menu_name, name), None)
+        world.labels.pop((menu_name, name), None)
+
 
 class EditorDialog(Object):
     @classmethod
@@ -930,9 +986,13 @@ class EditorDialog(Object):
         cls, title: "Text", message: "Text", message_type: "AppMsgType",
         default_value: "AppReturnType" = AppReturnType.NO, message_category: "AppMsgCategory" = AppMsgCategory.WARNING,
     ):  # fmt: skip
+        if world.unattended:
+            world.suppressed.append(message)
+            return default_value
+        assert not world.depth, f"a modal dialog in a frame of Slate's: {message}"
         world.messages.append(message)
-        # A dialog runs the editor's frames while it is open.
-        world.tick()
+        # A dialog runs Slate's frames while it is open.
+        world.modal()
         return default_value
 
     @classmethod
@@ -940,6 +1000,9 @@ class EditorDialog(Object):
         cls, title: "Text", out_object: "Object",
         options: "EditorDialogLibraryObjectDetailsViewOptions" = EditorDialogLibraryObjectDetailsViewOptions(),  # noqa: B008
     ):  # fmt: skip
+        if world.unattended:
+            world.suppressed.append(title)
+            return False
         world.dialogs.append((title, out_object))
         return world.answer(out_object)
 
@@ -1193,6 +1256,7 @@ class EditorUtilityTask(Object):
         return self._cancel
 
     def finish_executing_task(self, success: "bool" = True):
+        assert not self._finished, "the task is finished twice"
         self._finished = True
 
     def get_task_title_override(self):
@@ -1349,8 +1413,8 @@ class ScopedSlowTask:
     def enter_progress_frame(self, work: float = 1.0, desc: str = ""):
         self._left -= work
         assert self._left >= 0
-        # A progress window runs the editor's frames too.
-        world.tick()
+        # A progress window runs Slate's frames, too.
+        world.modal()
 
 
 class ScopedEditorTransaction:
