@@ -203,3 +203,10 @@ def test_pictures_are_drawn_by_what_exists() -> None:
     """The script runs for minutes, so only what it imports and writes is checked."""
     pictures = importlib.import_module("docs.pictures")
     assert {"hero", "upscale", "oneshot", "twoshot", "tile", "style", "convert", "preview"} <= set(pictures.PICTURES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_belongs_to_a_list_item_has_four_spaces(page: Path) -> None:
+    """The site's Markdown ends a list at a block with fewer, and numbers start again; forges take four as well."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert not re.search(r"\n\n {1,3}[^ \n]", text)
