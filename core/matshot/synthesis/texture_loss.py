@@ -33,7 +33,7 @@ from scipy.optimize import minimize
 from ..errors import MatshotError
 from ..image.color import Pixels
 from ..image.types import Wrap
-from ..inference.cards import Card, Registry, installed_models
+from ..inference.cards import Registry, installed_models
 from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import Device, Network
 from ..progress import Progress
@@ -105,16 +105,11 @@ class Objectives:
     def __init__(
         self, device: Device = "auto", threads: int = 0, models: Registry | None = None, memory: str = ""
     ) -> None:
-        cards: dict[str, Card] = {
-            card.method: card for card in (models or installed_models()) if card.task == "synthesis"
-        }
-        for method in ("features", "objective", "patches", "spectrum"):
-            if method not in cards:
-                raise MatshotError(f"The model of synthesis ({method}) is missing; reinstall Matshot.")
-        self.features = Network(cards["features"], device, threads)
-        self.objective = Network(cards["objective"], device, threads)
-        self.patches = Network(cards["patches"], device, threads)
-        self.spectrum = Network(cards["spectrum"], device, threads)
+        known = models or installed_models()
+        self.features = Network(known.require("synthesis", "features"), device, threads)
+        self.objective = Network(known.require("synthesis", "objective"), device, threads)
+        self.patches = Network(known.require("synthesis", "patches"), device, threads)
+        self.spectrum = Network(known.require("synthesis", "spectrum"), device, threads)
         pixels = max(0, memory_budget(memory) - resident_bytes()) / _BYTES_PER_PIXEL
         grid = self.objective.grid
         self.window = min(_FEATURE_WINDOW, int(np.sqrt(pixels)) // grid * grid)
