@@ -1,0 +1,283 @@
+"""A flash photograph without its lamp: the base color that is left when light is divided out, alike all over.
+
+What is divided out is smooth: the lamp's model (:mod:`matshot.capture.lamp`), and what that leaves unexplained as a
+function of the distance to the highlight and of place, as far as the texture itself does not vary as much by chance.
+Texture is not weakened by the highlight that lies over it: in bands of detail its contrast is made the same at all
+distances to the highlight, brightness and chroma each for itself. What is over-exposed, and so unknown, is a hole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..color import Pixels, linear_from_srgb
+from ..render import Camera
+from .lamp import Lamp
+from .tiles import Mask
+
+#: Cells along the longer side, and points at which a correction is known, for each cell.
+_ALONG, _FINE = 28, 4
+#: Linear value from which on a channel of an over-exposed pixel has reached its end.
+_END = float(linear_from_srgb(np.float32(0.97)))
+#: What is added before logarithms are taken, in medians of the photograph.
+_FLOOR = 0.02
+#: Deviations of what the lamp's model may leave: by distance to the highlight, and by place.
+_BY_DISTANCE, _BY_PLACE = 0.35, 0.25
+#: Lengths over which they change, in longer sides.
+_DISTANCE_LENGTH, _PLACE_LENGTH = 0.05, 0.22
+#: Part of a cell that must be known.
+_CELL_SHARE = 0.7
+#: Rings of equal area, and sectors of each, in which contrast is compared.
+_RINGS, _SECTORS = 16, 8
+#: Bands of detail.
+_BANDS = 5
+#: Range in which contrast is changed.
+_LEAST_GAIN, _MOST_GAIN = 0.3, 4.0
+#: Quantile of magnitudes by which contrast is measured.
+_QUANTILE = 0.75
+#: Share of the highlight in the model's light above which a clipped pixel is a hole and not a bright speck.
+_HOT = 0.35
+#: How far sharpening and JPEG spread what a clipped pixel lost, in longer sides.
+_SPREAD = 1 / 250
+#: Range of base color.
+_DARKEST, _BRIGHTEST = 0.001, 1.0
+
+
+@dataclass(frozen=True)
+class Flattened:
+    """A photograph without its lamp.
+
+    Attributes:
+        color: ``H x W x 3``, base color, scene-linear.
+        hole: ``H x W``, where nothing is known of it, since the photograph is over-exposed.
+        distance: ``H x W``, to the middle of the highlight, in longer sides, less where the highlight is longer.
+    """
+
+    color: Pixels
+    hole: Mask
+    distance: Pixels
+
+
+def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -> Flattened:
+    """The photograph without its lamp.
+
+    Args:
+        photograph: ``H x W x 3``, scene-linear.
+        saturated: ``H x W``, where a channel is over-exposed.
+        camera: of the photograph.
+        lamp: see :func:`~matshot.capture.lamp.fitted_lamp`.
+    """
+    shading = lamp.shading(camera)
+    model = shading.light
+    share = (shading.highlight.sum(axis=2) / np.maximum(model.sum(axis=2), 1e-9)) if not lamp.metallic else None
+    clipped = (photograph >= _END) & saturated[..., np.newaxis]
+    known = ~saturated
+    median = np.median(photograph[::4, ::4].reshape(-1, 3), axis=0)
+    floor = (_FLOOR * np.maximum(median, 0.2 * median.max())).astype(np.float32)
+    left = np.log((np.maximum(photograph, 0) + floor) / (model + floor))
+    distance = highlight_distance(camera, lamp)
+    hole = _hole(clipped, share, model)
+    left -= _unexplained(left, known, camera, distance)
+    left = _with_known_chroma(left, clipped.any(axis=2))
+    left = with_even_contrast(left, distance, camera, known & ~hole)
+    mean = np.asarray(lamp.base_color, np.float32)
+    color = np.exp(left)
+    usual = color[~hole].mean(axis=0) if (~hole).any() else np.ones(3)
+    return Flattened((color * (mean / usual)).clip(_DARKEST, _BRIGHTEST).astype(np.float32), hole, distance)
+
+
+def highlight_distance(camera: Camera, lamp: Lamp) -> Pixels:
+    """How far pixels are from the middle of the highlight, ``H x W``, in the metric in which the highlight is round."""
+    x, y = camera.axes()
+    # Half the way to the lamp the surface mirrors it; a tilt moves that by its slope.
+    right = x[np.newaxis] - np.float32(lamp.position[0] / 2 + lamp.tilt[0] * camera.distance)
+    up = y[:, np.newaxis] - np.float32(lamp.position[1] / 2 + lamp.tilt[1] * camera.distance)
+    angle = np.arctan2(lamp.anisotropy[1], lamp.anisotropy[0]) / 2
+    along = right * np.float32(np.cos(angle)) + up * np.float32(np.sin(angle))
+    across = up * np.float32(np.cos(angle)) - right * np.float32(np.sin(angle))
+    strength = min(float(np.hypot(*lamp.anisotropy)), 0.6)
+    return np.asarray(np.hypot(along / np.sqrt(1 + strength), across / np.sqrt(1 - strength)), dtype=np.float32)
+
+
+def _hole(clipped: NDArray[np.bool_], share: Pixels | None, model: Pixels) -> Mask:
+    """Where the highlight has burnt out; single bright specks of a texture are none."""
+    height, width = clipped.shape[:2]
+    burnt = clipped.any(axis=2)
+    if share is None:
+        hot = model.max(axis=2) > 0.4
+    else:
+        hot = share > _HOT
+    radius = max(1, round(_SPREAD * max(height, width)))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    grown = cv2.dilate((burnt & hot).astype(np.uint8), disc)
+    # Islands in it are no better known.
+    return np.asarray(cv2.morphologyEx(grown, cv2.MORPH_CLOSE, disc, iterations=2) > 0)
+
+
+def _unexplained(left: Pixels, known: Mask, camera: Camera, distance: Pixels) -> Pixels:
+    """What of the logarithms is the lamp's and not the texture's, ``H x W x 3``: Gaussian process regression of cells.
+
+    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", equation 2.25, with the noise of the texture
+    made larger for outliers (Cauchy) and for textures that are alike over several cells.
+    """
+    height, width = known.shape
+    side = max(height, width) / _ALONG
+    down, across = max(2, round(height / side)), max(2, round(width / side))
+
+    def averaged(planes: Pixels, size: tuple[int, int]) -> NDArray[np.float64]:
+        return np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), dtype=np.float64)
+
+    weight = known.astype(np.float32)
+    share = averaged(weight, (across, down))
+    # Means as the eye takes them.
+    tone = averaged(np.exp(left / 3) * weight[..., np.newaxis], (across, down)) / np.maximum(share, 1e-3)[..., None]
+    value = 3 * np.log(np.maximum(tone, 1e-3))
+    used = (share > _CELL_SHARE).ravel()
+    if used.sum() < 24:
+        return np.zeros_like(left)
+    x, y = camera.axes()
+    places = averaged(np.stack(np.broadcast_arrays(x[np.newaxis], y[:, np.newaxis], distance), axis=2), (across, down))
+    points = places.reshape(-1, 3)[used]
+    samples = value.reshape(-1, 3)[used]
+    size = (across * _FINE, down * _FINE)
+    fine = averaged(np.stack(np.broadcast_arrays(x[np.newaxis], y[:, np.newaxis], distance), axis=2), size)
+    covariance = _covariance(points, points)
+    towards = _covariance(fine.reshape(-1, 3), points)
+    found = np.empty((*fine.shape[:2], 3))
+    for channel in range(3):
+        wanted = samples[:, channel] - np.median(samples[:, channel])
+        noise = _texture_variance(wanted, points, used.reshape(down, across))
+        each = np.full(len(wanted), noise)
+        for _ in range(4):
+            gain = np.linalg.solve(covariance + np.diag(each), wanted)
+            rest = wanted - covariance @ gain
+            each = noise * (1 + np.square(rest) / (4 * noise))
+        found[..., channel] = (towards @ gain).reshape(fine.shape[:2])
+    return np.asarray(cv2.resize(found.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def _covariance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    between = np.square(first[:, np.newaxis, :2] - second[np.newaxis, :, :2]).sum(axis=2)
+    apart = np.square(first[:, np.newaxis, 2] - second[np.newaxis, :, 2])
+    by_place = _BY_PLACE**2 * np.exp(-between / (2 * _PLACE_LENGTH**2))
+    return np.asarray(by_place + _BY_DISTANCE**2 * np.exp(-apart / (2 * _DISTANCE_LENGTH**2)))
+
+
+def _texture_variance(values: NDArray[np.float64], points: NDArray[np.float64], used: Mask) -> float:
+    """Variance of a cell by the texture, times the cells that have it in common.
+
+    What neither distance nor place says at all (a polynomial) is the texture.
+    """
+    x, y, distance = points.T
+    knots = np.linspace(0, float(distance.max()), 9)
+    hats = np.maximum(0, 1 - np.abs(distance[:, np.newaxis] - knots) / (knots[1] - knots[0] + 1e-9))
+    table = np.column_stack([hats, x, y, x * y, x * x - y * y])
+    rest = values - table @ np.linalg.lstsq(table.T @ table + 1e-3 * np.eye(table.shape[1]), table.T @ values, None)[0]
+    variance = max(float((1.4826 * np.median(np.abs(rest))) ** 2), 1e-4)
+    grid = np.zeros(used.shape)
+    grid[used] = rest.clip(-3 * np.sqrt(variance), 3 * np.sqrt(variance))
+    blocks = cv2.blur(grid, (3, 3), borderType=cv2.BORDER_REFLECT_101)[1:-1, 1:-1]
+    alike = 9 * float(blocks.var()) / max(float(grid[used].var()), 1e-9)
+    return variance * float(np.clip(alike, 1, 9))
+
+
+def _with_known_chroma(left: Pixels, clipped: Mask) -> Pixels:
+    """Logarithms with the chroma of their neighbors where a channel has reached its end; brightness stays."""
+    if not clipped.any():
+        return left
+    deviation = max(2.0, _SPREAD * max(clipped.shape))
+    weight = (~clipped).astype(np.float32)
+    brightness = left.mean(axis=2, keepdims=True)
+    chroma = left - brightness
+    total = cv2.GaussianBlur(weight, (0, 0), deviation)
+    near = cv2.GaussianBlur(chroma * weight[..., np.newaxis], (0, 0), deviation) / np.maximum(total, 1e-3)[..., None]
+    return np.where(clipped[..., np.newaxis], brightness + near, left)
+
+
+def with_even_contrast(planes: Pixels, distance: Pixels, camera: Camera, known: Mask) -> Pixels:
+    """Planes whose bands of detail have the same contrast at all distances to the highlight.
+
+    Args:
+        planes: ``H x W x 3``, logarithms of R, G and B; their mean and what deviates from it are treated apart.
+        distance: ``H x W``.
+        camera: of the photograph.
+        known: ``H x W``, pixels by which contrast is measured.
+    """
+    brightness = planes.mean(axis=2, keepdims=True)
+    parts = [brightness, planes - brightness]
+    ring, sector = _ring_and_sector(distance, camera, known)
+    result = np.zeros_like(planes)
+    for part in parts:
+        rest = part
+        for level in range(_BANDS):
+            softer = _blurred(rest, 0.8 * 2**level)
+            band = rest - softer
+            result += band * ring_gain(np.abs(band).mean(axis=2), ring, sector, known, distance)[..., np.newaxis]
+            rest = softer
+        result += rest
+    return result
+
+
+def _ring_and_sector(distance: Pixels, camera: Camera, known: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    edges = np.quantile(distance[known][::7], np.linspace(0, 1, _RINGS + 1)[1:-1]) if known.any() else np.zeros(1)
+    x, y = camera.axes()
+    angle = np.arctan2(y[:, np.newaxis], x[np.newaxis]) + np.pi
+    return np.searchsorted(edges, distance), np.minimum((angle * (_SECTORS / (2 * np.pi))).astype(np.intp), _SECTORS - 1)
+
+
+def ring_gain(
+    magnitude: Pixels, ring: NDArray[np.intp], sector: NDArray[np.intp], known: Mask, distance: Pixels
+) -> Pixels:
+    """The factor ``H x W`` that makes a magnitude the same in all rings.
+
+    As far as rings differ by more than sectors of one ring do: a picture in which something else is in the middle is
+    not one of a surface that is alike all over.
+
+    Args:
+        magnitude: ``H x W``.
+        ring: number of the ring, from the middle out.
+        sector: number of the sector.
+        known: ``H x W``, pixels that count.
+        distance: ``H x W``, over which the factor changes smoothly.
+    """
+    step = 1 + magnitude.size // 400_000
+    some = known.ravel()[::step]
+    values, rings, sectors = (plane.ravel()[::step][some] for plane in (magnitude, ring, sector))
+    far = distance.ravel()[::step][some]
+    table = np.full((_RINGS, _SECTORS), np.nan)
+    middles = np.full(_RINGS, np.nan)
+    for number in range(_RINGS):
+        inside = rings == number
+        if inside.any():
+            middles[number] = far[inside].mean()
+        for side in range(_SECTORS):
+            here = values[inside & (sectors == side)]
+            if here.size > 30:
+                table[number, side] = np.log(max(float(np.quantile(here, _QUANTILE)), 1e-6))
+    seen = np.isfinite(table).sum(axis=1) >= 2
+    if seen.sum() < 4:
+        return np.ones_like(magnitude)
+    levels = np.nanmean(table[seen], axis=1)
+    usual = float(np.median(levels))
+    chance = float(np.nanmean(np.nanvar(table[seen], axis=1) / np.isfinite(table[seen]).sum(axis=1)))
+    share = max(0.0, 1 - chance / max(float(np.var(levels)), 1e-9))
+    gain = np.exp(share * (usual - levels)).clip(_LEAST_GAIN, _MOST_GAIN)
+    return np.interp(distance, middles[seen], gain).astype(np.float32)
+
+
+def _blurred(planes: Pixels, sigma: float) -> Pixels:
+    """Gaussian blur; a wide one of a smaller picture."""
+    height, width = planes.shape[:2]
+    shrink = max(1, int(sigma / 2))
+    small = planes
+    if shrink > 1:
+        size = (max(1, width // shrink), max(1, height // shrink))
+        small = np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+    soft = cv2.GaussianBlur(small, (0, 0), sigma / shrink, borderType=cv2.BORDER_REFLECT_101)
+    if shrink > 1:
+        soft = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(soft, dtype=np.float32).reshape(planes.shape)
