@@ -25,8 +25,10 @@ _ALONG, _FINE = 28, 4
 _END = float(linear_from_srgb(np.float32(0.97)))
 #: What is added before logarithms are taken, in medians of the photograph.
 _FLOOR = 0.02
-#: Deviations of what the lamp's model may leave: by distance to the highlight, and by place.
+#: Deviations of what the lamp's model may leave, in brightness: by distance to the highlight, and by place.
 _BY_DISTANCE, _BY_PLACE = 0.35, 0.25
+#: The same of chroma, in parts of it.
+_OF_CHROMA = 0.35
 #: Lengths over which they change, in longer sides.
 _DISTANCE_LENGTH, _PLACE_LENGTH = 0.05, 0.22
 #: Part of a cell that must be known.
@@ -39,8 +41,8 @@ _BANDS = 5
 _LEAST_GAIN, _MOST_GAIN = 0.3, 4.0
 #: Quantile of magnitudes by which contrast is measured.
 _QUANTILE = 0.75
-#: Share of the highlight in the model's light above which a clipped pixel is a hole and not a bright speck.
-_HOT = 0.35
+#: Channels that must have reached their end for a pixel to be burnt, and part of its surroundings that must be.
+_BURNT_CHANNELS, _DENSE = 2, 0.5
 #: How far sharpening and JPEG spread what a clipped pixel lost, in longer sides.
 _SPREAD = 1 / 250
 #: Range of base color.
@@ -73,17 +75,16 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
     """
     shading = lamp.shading(camera)
     model = shading.light
-    share = (shading.highlight.sum(axis=2) / np.maximum(model.sum(axis=2), 1e-9)) if not lamp.metallic else None
     clipped = (photograph >= _END) & saturated[..., np.newaxis]
-    known = ~saturated
     median = np.median(photograph[::4, ::4].reshape(-1, 3), axis=0)
     floor = (_FLOOR * np.maximum(median, 0.2 * median.max())).astype(np.float32)
     left = np.log((np.maximum(photograph, 0) + floor) / (model + floor))
+    left = _with_clipped_channels(left, clipped)
     distance = highlight_distance(camera, lamp)
-    hole = _hole(clipped, share, model)
+    hole = _hole(clipped)
+    known = ~hole
     left -= _unexplained(left, known, camera, distance)
-    left = _with_known_chroma(left, clipped.any(axis=2))
-    left = with_even_contrast(left, distance, camera, known & ~hole)
+    left = with_even_contrast(left, distance, camera, known)
     mean = np.asarray(lamp.base_color, np.float32)
     color = np.exp(left)
     usual = color[~hole].mean(axis=0) if (~hole).any() else np.ones(3)
@@ -103,25 +104,46 @@ def highlight_distance(camera: Camera, lamp: Lamp) -> Pixels:
     return np.asarray(np.hypot(along / np.sqrt(1 + strength), across / np.sqrt(1 - strength)), dtype=np.float32)
 
 
-def _hole(clipped: NDArray[np.bool_], share: Pixels | None, model: Pixels) -> Mask:
-    """Where the highlight has burnt out; single bright specks of a texture are none."""
-    height, width = clipped.shape[:2]
-    burnt = clipped.any(axis=2)
-    if share is None:
-        hot = model.max(axis=2) > 0.4
-    else:
-        hot = share > _HOT
-    radius = max(1, round(_SPREAD * max(height, width)))
+def _hole(clipped: NDArray[np.bool_]) -> Mask:
+    """Where the highlight has burnt out; single bright specks of a texture are no holes."""
+    burnt = (clipped.sum(axis=2) >= _BURNT_CHANNELS).astype(np.uint8)
+    if not burnt.any():
+        return burnt > 0
+    radius = max(1, round(_SPREAD * max(burnt.shape)))
+    dense = _blurred(burnt.astype(np.float32)[..., np.newaxis], 3 * radius)[..., 0] > _DENSE
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    grown = cv2.dilate((burnt & hot).astype(np.uint8), disc)
-    # Islands in it are no better known.
-    return np.asarray(cv2.morphologyEx(grown, cv2.MORPH_CLOSE, disc, iterations=2) > 0)
+    # Sharpening and JPEG spread what is lost; islands in it are no better known.
+    closed = cv2.morphologyEx((dense & (burnt > 0)).astype(np.uint8), cv2.MORPH_CLOSE, disc, iterations=2)
+    return np.asarray(cv2.dilate(closed, disc) > 0)
+
+
+def _with_clipped_channels(left: Pixels, clipped: NDArray[np.bool_]) -> Pixels:
+    """Logarithms with channels that have reached their end told by the others, and by the chroma of the neighbors.
+
+    Never less than seen: a channel at its end says "at least". Where all have, brightness stays and the chroma is the
+    neighbors'.
+    """
+    some = clipped.any(axis=2)
+    if not some.any():
+        return left
+    weight = (~some).astype(np.float32)[..., np.newaxis]
+    usual = np.average(left.reshape(-1, 3)[:: 1 + left.size // 300_000], axis=0).astype(np.float32)
+    chroma = left - left.mean(axis=2, keepdims=True)
+    deviation = max(2.0, 2 * _SPREAD * max(some.shape))
+    total = _blurred(weight, deviation)
+    near = _blurred(chroma * weight, deviation) + np.float32(1e-3) * (usual - usual.mean())
+    near /= total + np.float32(1e-3)
+    seen = (~clipped).astype(np.float32)
+    count = seen.sum(axis=2, keepdims=True)
+    of_others = ((left - near) * seen).sum(axis=2, keepdims=True) / np.maximum(count, 1)
+    brightness = np.where(count > 0, of_others, left.mean(axis=2, keepdims=True))
+    return np.where(clipped, np.where(count > 0, np.maximum(brightness + near, left), brightness + near), left)
 
 
 def _unexplained(left: Pixels, known: Mask, camera: Camera, distance: Pixels) -> Pixels:
     """What of the logarithms is the lamp's and not the texture's, ``H x W x 3``: Gaussian process regression of cells.
 
-    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", equation 2.25, with the noise of the texture
+    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", equation 2.11, with the noise of the texture
     made larger for outliers (Cauchy) and for textures that are alike over several cells.
     """
     height, width = known.shape
@@ -145,26 +167,40 @@ def _unexplained(left: Pixels, known: Mask, camera: Camera, distance: Pixels) ->
     samples = value.reshape(-1, 3)[used]
     size = (across * _FINE, down * _FINE)
     fine = averaged(np.stack(np.broadcast_arrays(x[np.newaxis], y[:, np.newaxis], distance), axis=2), size)
-    covariance = _covariance(points, points)
-    towards = _covariance(fine.reshape(-1, 3), points)
+    table, everywhere = _functions(points), _functions(fine.reshape(-1, 3))
+    # Brightness, then red and blue against green.
+    basis = np.array([[1 / 3, 1 / 3, 1 / 3], [1, -1, 0], [0, -1, 1]])
     found = np.empty((*fine.shape[:2], 3))
-    for channel in range(3):
-        wanted = samples[:, channel] - np.median(samples[:, channel])
+    for part, scale in enumerate((1.0, 1 / _OF_CHROMA, 1 / _OF_CHROMA)):
+        wanted = samples @ basis[part]
+        wanted = wanted - np.median(wanted)
         noise = _texture_variance(wanted, points, used.reshape(down, across))
         each = np.full(len(wanted), noise)
         for _ in range(4):
-            gain = np.linalg.solve(covariance + np.diag(each), wanted)
-            rest = wanted - covariance @ gain
+            weighted = table / each[:, np.newaxis]
+            normal = np.einsum("ri,rj->ij", weighted, table) + scale**2 * np.eye(table.shape[1])
+            weights = np.linalg.solve(normal, weighted.T @ wanted)
+            rest = wanted - table @ weights
             each = noise * (1 + np.square(rest) / (4 * noise))
-        found[..., channel] = (towards @ gain).reshape(fine.shape[:2])
+        found[..., part] = (everywhere @ weights).reshape(fine.shape[:2])
+    found = found @ np.linalg.inv(basis).T
     return np.asarray(cv2.resize(found.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _covariance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    between = np.square(first[:, np.newaxis, :2] - second[np.newaxis, :, :2]).sum(axis=2)
-    apart = np.square(first[:, np.newaxis, 2] - second[np.newaxis, :, 2])
-    by_place = _BY_PLACE**2 * np.exp(-between / (2 * _PLACE_LENGTH**2))
-    return np.asarray(by_place + _BY_DISTANCE**2 * np.exp(-apart / (2 * _DISTANCE_LENGTH**2)))
+def _functions(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gaussians of distance and of place, ``N x K``, whose sum with weights of variance 1 has the deviations wanted."""
+
+    def along(values: NDArray[np.float64], least: float, most: float, length: float) -> NDArray[np.float64]:
+        middles = np.arange(least - length, most + 1.5 * length, length / 1.5)
+        # The sum of their squares is 1.
+        height = np.sqrt(1 / (1.5 * np.sqrt(np.pi / 2)))
+        return np.asarray(height * np.exp(-np.square((values[:, np.newaxis] - middles) / length)))
+
+    right = along(points[:, 0], -0.5, 0.5, _PLACE_LENGTH)
+    up = along(points[:, 1], -0.5, 0.5, _PLACE_LENGTH)
+    by_place = (right[:, :, np.newaxis] * up[:, np.newaxis]).reshape(len(points), -1)
+    by_distance = along(points[:, 2], 0.0, 0.8, _DISTANCE_LENGTH)
+    return np.concatenate([_BY_PLACE * by_place, _BY_DISTANCE * by_distance], axis=1)
 
 
 def _texture_variance(values: NDArray[np.float64], points: NDArray[np.float64], used: Mask) -> float:
@@ -185,19 +221,6 @@ def _texture_variance(values: NDArray[np.float64], points: NDArray[np.float64], 
     return variance * float(np.clip(alike, 1, 9))
 
 
-def _with_known_chroma(left: Pixels, clipped: Mask) -> Pixels:
-    """Logarithms with the chroma of their neighbors where a channel has reached its end; brightness stays."""
-    if not clipped.any():
-        return left
-    deviation = max(2.0, _SPREAD * max(clipped.shape))
-    weight = (~clipped).astype(np.float32)
-    brightness = left.mean(axis=2, keepdims=True)
-    chroma = left - brightness
-    total = cv2.GaussianBlur(weight, (0, 0), deviation)
-    near = cv2.GaussianBlur(chroma * weight[..., np.newaxis], (0, 0), deviation) / np.maximum(total, 1e-3)[..., None]
-    return np.where(clipped[..., np.newaxis], brightness + near, left)
-
-
 def with_even_contrast(planes: Pixels, distance: Pixels, camera: Camera, known: Mask) -> Pixels:
     """Planes whose bands of detail have the same contrast at all distances to the highlight.
 
@@ -209,7 +232,7 @@ def with_even_contrast(planes: Pixels, distance: Pixels, camera: Camera, known: 
     """
     brightness = planes.mean(axis=2, keepdims=True)
     parts = [brightness, planes - brightness]
-    ring, sector = _ring_and_sector(distance, camera, known)
+    ring, sector = rings_of(distance, camera, known)
     result = np.zeros_like(planes)
     for part in parts:
         rest = part
@@ -222,11 +245,20 @@ def with_even_contrast(planes: Pixels, distance: Pixels, camera: Camera, known: 
     return result
 
 
-def _ring_and_sector(distance: Pixels, camera: Camera, known: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def rings_of(distance: Pixels, camera: Camera, known: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Numbers of the ring of equal area around the highlight, from the middle out, and of the sector of each pixel.
+
+    Args:
+        distance: ``H x W``, to the highlight.
+        camera: of the photograph.
+        known: ``H x W``, pixels that count.
+    """
     edges = np.quantile(distance[known][::7], np.linspace(0, 1, _RINGS + 1)[1:-1]) if known.any() else np.zeros(1)
     x, y = camera.axes()
     angle = np.arctan2(y[:, np.newaxis], x[np.newaxis]) + np.pi
-    return np.searchsorted(edges, distance), np.minimum((angle * (_SECTORS / (2 * np.pi))).astype(np.intp), _SECTORS - 1)
+    return np.searchsorted(edges, distance), np.minimum(
+        (angle * (_SECTORS / (2 * np.pi))).astype(np.intp), _SECTORS - 1
+    )
 
 
 def ring_gain(

@@ -18,7 +18,6 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from ..brdf import ggx
 from ..color import Pixels, linear_from_srgb
@@ -38,19 +37,25 @@ _CLIPPED_SHARE = 0.1
 _CELL_SHARE = 0.7
 #: What is added before logarithms are taken, in medians of the photograph.
 _FLOOR = 0.02
-#: Deviation of the logarithm of a cell's brightness from the model, and of its chroma.
+#: Least deviation of the logarithm of a cell's brightness from the model, and of its chroma; textures may have more.
 _BRIGHTNESS_NOISE, _CHROMA_NOISE = 0.10, 0.05
+#: Cells between those by which the texture's own deviation is measured.
+_APART = 2
+#: Deviation of the logarithm of the base color's chroma.
+_SATURATION = 1.0
 #: Of how many independent cells a photograph says as much: neighbors have causes in common.
 _INDEPENDENT = 60.0
 #: By how much a metal must explain the photograph better to be believed, as a logarithm of likelihood.
-_METAL_MARGIN = 4.0
+_METAL_MARGIN = 6.0
 #: Roughnesses that a fit starts from, and evaluations of a trial and of the fit.
 _STARTS = (0.15, 0.3, 0.5, 0.8)
 _TRIAL, _EVALUATIONS = 10, 40
 #: Least roughness and strongest anisotropy of a mean highlight.
 _SMOOTHEST, _MOST_ANISOTROPIC = 0.06, 0.85
-#: Step of finite differences.
-_STEP = 1e-5
+#: Step of finite differences, and longest step of a fit in deviations.
+_STEP, _LONGEST = 1e-5, 3.0
+#: Damping above which a fit is at its end, and part of the cost below which a gain is.
+_STUCK, _SETTLED = 1e4, 1e-4
 #: Deviation of the logarithm of a base color above 1.
 _EXCESS = 0.1
 
@@ -99,7 +104,7 @@ class Lamp:
         roughness: perceptual, of the mean highlight; what relief widens it by is included.
         anisotropy: of the mean highlight, as strength times cosine and sine of the double angle.
         metallic: 0 or 1.
-        metal_evidence: logarithm of the odds of metal against dielectric; it must exceed 4 to be believed.
+        metal_evidence: logarithm of the odds of metal against dielectric; it must exceed 6 to be believed.
         residual: deviation of the logarithm of the cells' brightness from the model.
     """
 
@@ -206,11 +211,13 @@ class _Cells:
         view: of their middles.
         color: ``N x 3``, scene-linear.
         known: ``N x 3``; elsewhere the mean is a lower bound, since the channel has reached its end.
+        shape: rows and columns of cells.
     """
 
     view: _View
     color: Array
     known: Mask
+    shape: tuple[int, int]
 
     @staticmethod
     def of(photograph: Pixels, saturated: Mask, camera: Camera) -> _Cells:
@@ -224,14 +231,13 @@ class _Cells:
             np.asarray(cv2.resize(planes, (across, down), interpolation=cv2.INTER_AREA), dtype=np.float64)
             for planes in (photograph, clipped)
         )
-        x, y = (
-            (np.arange(count) + 0.5) * size / count - size / 2 for count, size in ((across, width), (down, height))
-        )
+        x, y = ((np.arange(count) + 0.5) * size / count - size / 2 for count, size in ((across, width), (down, height)))
         places = np.stack(np.broadcast_arrays(x[np.newaxis], -y[:, np.newaxis]), axis=2) / max(height, width)
         return _Cells(
             _View(places.reshape(-1, 2), camera.distance),
             color.reshape(-1, 3),
             (share < _CLIPPED_SHARE).reshape(-1, 3),
+            (down, across),
         )
 
 
@@ -297,6 +303,14 @@ class _Problem:
         self._floor = _FLOOR * np.maximum(median, 0.2 * float(self._median.max()))
         self._logs = np.log(np.maximum(cells.color, 0) + self._floor)
         self._weight = np.sqrt(_INDEPENDENT / len(cells.color))
+        self._noise = [
+            max(least, _texture_deviation(plane.reshape(cells.shape)))
+            for least, plane in (
+                (_BRIGHTNESS_NOISE, self._logs.mean(axis=1)),
+                (_CHROMA_NOISE, self._logs[:, 0] - self._logs[:, 1]),
+                (_CHROMA_NOISE, self._logs[:, 2] - self._logs[:, 1]),
+            )
+        ]
         self._mean, self._deviation = _MEAN.copy(), _DEVIATION.copy()
         self._mean[_ROUGHNESS], self._deviation[_ROUGHNESS] = _USUAL_ROUGHNESS[metal]
         self._albedo = _USUAL_ALBEDO[metal]
@@ -312,16 +326,29 @@ class _Problem:
         return theta
 
     def solved(self, theta: Array, evaluations: int) -> tuple[Array, float]:
-        """Better parameters, and half the sum of their squared deviations."""
-        found = least_squares(
-            lambda here: self._residuals(here[np.newaxis])[0],
-            theta,
-            self._derivatives,
-            x_scale=np.minimum(self._deviation, 0.5),
-            max_nfev=evaluations,
-            ftol=1e-5,
-        )
-        return found.x, float(found.cost)
+        """Better parameters, and half the sum of their squared deviations, by Levenberg's and Marquardt's steps."""
+        damping, scale = 1e-2, np.square(1 / np.minimum(self._deviation, 0.5))
+        residuals = self._residuals(theta[np.newaxis])[0]
+        cost = float(residuals @ residuals) / 2
+        for _ in range(evaluations):
+            slopes = self._derivatives(theta)
+            # Small products, which BLAS would hand to threads that wait for each other.
+            normal = np.einsum("ri,rj->ij", slopes, slopes)
+            step = np.linalg.solve(normal + damping * np.diag(np.diag(normal) + scale), -(residuals @ slopes))
+            step *= min(1.0, 1 / max(float(np.abs(step * np.sqrt(scale)).max()) / _LONGEST, 1e-9))
+            moved = self._residuals((theta + step)[np.newaxis])[0]
+            other = float(moved @ moved) / 2
+            if not other < cost:
+                damping *= 6
+                if damping > _STUCK:
+                    break
+                continue
+            done = cost - other < _SETTLED * cost
+            theta, residuals, cost = theta + step, moved, other
+            damping = max(damping / 4, 1e-6)
+            if done:
+                break
+        return theta, cost
 
     def deviation(self, theta: Array) -> float:
         """Of the logarithm of brightness."""
@@ -342,14 +369,28 @@ class _Problem:
         off, known = self._off(theta), self._cells.known
         whole = known.all(axis=1)
         # A channel at its end says "at least".
-        brightness = np.where(known, off, np.maximum(off, 0)).mean(axis=2) / _BRIGHTNESS_NOISE
-        chroma = np.concatenate([off[..., 0] - off[..., 1], off[..., 2] - off[..., 1]], axis=1)
-        chroma *= np.tile(whole, 2) / (_CHROMA_NOISE * np.sqrt(2))
-        data = self._weight * _softened(np.concatenate([brightness, chroma], axis=1))
+        brightness = np.where(known, off, np.maximum(off, 0)).mean(axis=2)
+        red, blue = ((off[..., channel] - off[..., 1]) * whole for channel in (0, 2))
+        planes = [plane / noise for plane, noise in zip((brightness, red, blue), self._noise, strict=True)]
+        data = self._weight * _softened(np.concatenate(planes, axis=1))
         albedo = np.log(np.exp(theta[:, _COLOR]).mean(axis=1, keepdims=True)) - self._albedo[0]
         # No surface reflects more than arrives.
         excess = np.maximum(theta[:, _COLOR], 0) / _EXCESS
-        return np.concatenate([data, (theta - self._mean) / self._deviation, albedo / self._albedo[1], excess], axis=1)
+        chroma = (theta[:, _COLOR][:, [0, 2]] - theta[:, _COLOR][:, 1:2]) / _SATURATION
+        usual = (theta - self._mean) / self._deviation
+        return np.concatenate([data, usual, albedo / self._albedo[1], chroma, excess], axis=1)
+
+
+def _texture_deviation(cells: Array) -> float:
+    """Deviation of a cell from its neighbors on both sides, in which smooth light cancels out."""
+    differences = [
+        (along[: -2 * _APART] - 2 * along[_APART:-_APART] + along[2 * _APART :]).ravel()
+        for along in (cells, cells.T)
+        if len(along) > 2 * _APART
+    ]
+    if not differences:
+        return 0.0
+    return float(1.4826 * np.median(np.abs(np.concatenate(differences))) / np.sqrt(6))
 
 
 def _softened(deviations: Array) -> Array:

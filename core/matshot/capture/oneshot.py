@@ -9,13 +9,17 @@ from typing import Literal
 import numpy as np
 
 from ..errors import MatshotError
+from ..inference.session import usable_threads
 from ..jobs import Listener, Progress
 from ..material import Material
 from ..render import Camera
 from ..texture import Wrap
 from ..wrapping import measured_wrap
+from .composition import as_lit_from_the_lens, composed_surface, filled
 from .delivery import LARGEST, CaptureOptions, captured_material
-from .explanation import explained
+from .explanation import fitted_exposure
+from .flattening import flattened
+from .lamp import fitted_lamp
 from .photograph import Photograph, read_photograph
 from .prediction import predicted_surface
 from .refinement import refined
@@ -73,31 +77,40 @@ def oneshot(
     camera = Camera(width, height, taken.fov)
     lit = chosen.light == "flash"
     wrap = _wrap(taken, chosen)
+    seen, lamp, flat = taken.pixels, None, None
+    if lit:
+        whole(0.02, "finding the lamp")
+        lamp = fitted_lamp(taken.pixels, taken.saturated, camera)
+        flat = flattened(taken.pixels, taken.saturated, camera, lamp)
+        threads = chosen.threads or usable_threads()
+        flat = filled(flat, threads=threads, progress=whole.part(0.05, 0.3, "filling what is over-exposed"))
+        seen = as_lit_from_the_lens(flat, lamp, camera)
     surface = predicted_surface(
-        taken.pixels if lit else None,
-        None if lit else taken.pixels,
+        seen if lit else None,
+        None if lit else seen,
         camera,
         wrap=wrap,
         memory=chosen.memory,
         device=chosen.device,
         threads=chosen.threads,
-        progress=whole.part(0.05, 0.2 if chosen.refine else 0.7, "predicting"),
+        progress=whole.part(0.3, 0.4 if chosen.refine else 0.7, "predicting"),
     )
-    usable = ~taken.saturated
     if chosen.refine:
         surface = refined(
             surface,
-            taken.pixels,
-            usable,
+            seen,
+            np.ones(seen.shape[:2], dtype=bool),
             camera,
             device=chosen.device,
             threads=chosen.threads,
-            progress=whole.part(0.2, 0.8, "refining"),
+            progress=whole.part(0.4, 0.7, "refining"),
         )
     parameters = {**asdict(chosen), "tool": "oneshot", "fov": taken.fov, "fov_source": taken.fov_source}
-    if lit:
-        found = explained(surface, camera, taken.pixels, usable)
-        surface, parameters["exposure"] = found.surface, found.exposure
+    if lamp is not None and flat is not None:
+        whole(0.7, "composing")
+        surface = composed_surface(surface, flat, lamp, camera)
+        parameters["exposure"] = fitted_exposure(surface, camera, taken.pixels, ~taken.saturated)
+        parameters["lamp"] = asdict(lamp)
     parameters["rectangle"] = [0, 0, width, height]
     parameters["notes"] = list(taken.notes)
     return captured_material(
