@@ -24,6 +24,8 @@ from ..synthesis.planes import normals_of_slopes, slopes
 from .fitting import Scale, expected_response
 from .flattening import Flattened, ring_gain, rings_of
 from .lamp import Lamp, Shading
+from .shading import integrable_slopes
+from .tiles import Mask
 
 #: Longer side at which holes are filled, and where the network's slopes are compared with the photograph.
 _FILLED_SIDE, _COMPARED_SIDE = 640, 640
@@ -31,12 +33,14 @@ _FILLED_SIDE, _COMPARED_SIDE = 640, 640
 _AROUND = 3.0
 #: Range of roughness, and deviation of its logarithm of odds from place to place at most.
 _SMOOTHEST, _ROUGHEST, _VARIED = 0.08, 0.95, 0.8
-#: Part of the mean highlight's width that relief may account for.
-_RELIEF_SHARE = 0.75
+#: Roughness of the mean highlight, and the part of its width that relief may account for: of a smooth surface little.
+_RELIEF_SHARE = ((0.25, 0.6), (0.1, 0.6))
 #: Deviations in pixels between which slopes are compared with the photograph's detail.
 _FINE, _COARSE = 1.0, 12.0
-#: Range in which slopes are strengthened, and slope beyond which the photograph does not respond evenly.
-_WEAKEST, _STRONGEST, _STEEP = 0.7, 4.0, 1.5
+#: Range in which slopes are strengthened.
+_WEAKEST, _STRONGEST = 0.8, 2.0
+#: Width and number of the rings in which a trend is seen, in longer sides.
+_TREND_STEP, _TREND_STEPS = 0.015, 64
 #: Correlation of expected and seen detail below which nothing is learnt from it.
 _LEAST_CORRELATION = 0.05
 
@@ -88,26 +92,37 @@ def as_lit_from_the_lens(flat: Flattened, lamp: Lamp, camera: Camera) -> Pixels:
     return shading.light * (flat.color / np.asarray(lamp.base_color, np.float32))
 
 
-def composed_surface(predicted: Surface, flat: Flattened, lamp: Lamp, camera: Camera) -> Surface:
+def composed_surface(
+    predicted: Surface, evenly_predicted: Surface, flat: Flattened, lamp: Lamp, camera: Camera
+) -> Surface:
     """The surface whose mean is the lamp's, whose base color the flattened photograph's, and that varies as predicted.
 
+    Of a flash photograph the network sees slopes towards the lamp, and their sign; of an even one how a texture lies,
+    alike everywhere. Their errors have little in common, so that their mean is better than both.
+
     Args:
-        predicted: by the network.
+        predicted: by the network, of the photograph as lit from the lens.
+        evenly_predicted: by the network, of the flattened photograph as if it were evenly lit.
         flat: its hole filled.
         lamp: see :func:`~matshot.capture.lamp.fitted_lamp`.
         camera: of the photograph.
     """
-    steepness = slopes(predicted.normal)
     known = ~flat.hole
     ring, sector = rings_of(flat.distance, camera, known)
-    magnitude = np.hypot(steepness[..., 0], steepness[..., 1])
-    gain = ring_gain(magnitude, ring, sector, known, flat.distance)
-    steepness = steepness * gain[..., np.newaxis]
+    steepness = np.zeros((camera.height, camera.width, 2), np.float32)
+    odds = np.zeros((camera.height, camera.width), np.float32)
+    for guess in (predicted, evenly_predicted):
+        seen = slopes(guess.normal)
+        gain = ring_gain(np.hypot(seen[..., 0], seen[..., 1]), ring, sector, known, flat.distance)
+        steepness += seen * gain[..., np.newaxis] / 2
+        odds += logit(guess.roughness[..., 0].clip(0.02, 0.98)) / 2
+    # Half the way to a height field's slopes: all of it would blur what is finest.
+    steepness = (steepness + integrable_slopes(steepness)) / 2
     steepness *= np.float32(slope_strength(steepness, flat, lamp, camera))
     return Surface.of(
         flat.color,
         normals_of_slopes(steepness.astype(np.float32)),
-        _roughness(predicted.roughness, steepness, flat, lamp, camera),
+        _roughness(odds, steepness, flat, lamp),
         lamp.metallic,
     )
 
@@ -138,7 +153,8 @@ def slope_strength(steepness: Pixels, flat: Flattened, lamp: Lamp, camera: Camer
     correlation = float(np.corrcoef(a, b)[0, 1])
     if correlation < _LEAST_CORRELATION:
         return 1.0
-    return float(np.clip((a @ b) / (a @ a), _WEAKEST, _STRONGEST))
+    # Half of it, as a logarithm: what is seen is only partly what is expected.
+    return float(np.clip(np.sqrt((a @ b) / (a @ a)), _WEAKEST, _STRONGEST))
 
 
 def _detail(plane: Pixels) -> Pixels:
@@ -146,30 +162,35 @@ def _detail(plane: Pixels) -> Pixels:
     return np.asarray(fine - cv2.GaussianBlur(plane, (0, 0), _COARSE), np.float32)
 
 
-def _roughness(predicted: Pixels, steepness: Pixels, flat: Flattened, lamp: Lamp, camera: Camera) -> Pixels:
+def trend_by_distance(plane: Pixels, distance: Pixels, known: Mask) -> Pixels:
+    """What of a plane ``H x W`` depends on the distance to the highlight alone.
+
+    Args:
+        plane: any values.
+        distance: ``H x W``, in longer sides.
+        known: ``H x W``, pixels that count; nearer ones than any of them get the nearest's.
+    """
+    number = np.minimum((distance / _TREND_STEP).astype(np.intp), _TREND_STEPS - 1)
+    count = np.bincount(number[known], minlength=_TREND_STEPS).astype(np.float64)
+    total = np.bincount(number[known], weights=plane[known], minlength=_TREND_STEPS)
+    # Rings of few pixels lean on their neighbors.
+    kernel = np.array([0.25, 0.5, 0.25])
+    total, count = np.convolve(total, kernel, "same"), np.convolve(count, kernel, "same")
+    seen = count > 0
+    if not seen.any():
+        return np.zeros_like(plane)
+    middles = (np.arange(_TREND_STEPS) + 0.5) * _TREND_STEP
+    return np.interp(distance, middles[seen], total[seen] / count[seen]).astype(np.float32)
+
+
+def _roughness(odds: Pixels, steepness: Pixels, flat: Flattened, lamp: Lamp) -> Pixels:
     """Roughness whose mean, with what relief adds to it, is that of the mean highlight, and that has no trend."""
     width = lamp.roughness**4
     # Slopes widen a highlight: alpha^2 of microfacets is twice the variance of their slopes along an axis.
     relief = float(np.minimum(np.square(steepness), 1).mean())
-    own = (max(width - 2 * relief, (1 - _RELIEF_SHARE) * width)) ** 0.25
-    odds = logit(predicted[..., 0].clip(0.02, 0.98).astype(np.float64)).astype(np.float32)
-    known = ~flat.hole
-    ring, _ = rings_of(flat.distance, camera, known)
-    means = np.array(
-        [
-            odds[(ring == number) & known].mean() if ((ring == number) & known).any() else np.nan
-            for number in range(int(ring.max()) + 1)
-        ]
-    )
-    places = np.array(
-        [
-            flat.distance[ring == number].mean() if (ring == number).any() else np.nan
-            for number in range(int(ring.max()) + 1)
-        ]
-    )
-    seen = np.isfinite(means)
-    trend = np.interp(flat.distance, places[seen], means[seen]).astype(np.float32)
-    varied = odds - trend
+    most = float(np.interp(lamp.roughness, *_RELIEF_SHARE))
+    own = (width - min(2 * relief, most * width)) ** 0.25
+    varied = odds - trend_by_distance(odds, flat.distance, ~flat.hole)
     varied = _VARIED * np.tanh(varied / _VARIED)
     level = logit(np.clip(own, _SMOOTHEST, _ROUGHEST))
     return expit(varied + level).clip(_SMOOTHEST, _ROUGHEST).astype(np.float32)[..., np.newaxis]

@@ -44,14 +44,16 @@ _APART = 2
 #: Deviation of the logarithm of the base color's chroma.
 _SATURATION = 1.0
 #: Of how many independent cells a photograph says as much: neighbors have causes in common.
-_INDEPENDENT = 60.0
+_INDEPENDENT = 40.0
 #: By how much a metal must explain the photograph better to be believed, as a logarithm of likelihood.
-_METAL_MARGIN = 6.0
+_METAL_MARGIN = 4.5
 #: Roughnesses that a fit starts from, and evaluations of a trial and of the fit.
 _STARTS = (0.15, 0.3, 0.5, 0.8)
 _TRIAL, _EVALUATIONS = 10, 40
 #: Least roughness and strongest anisotropy of a mean highlight.
 _SMOOTHEST, _MOST_ANISOTROPIC = 0.06, 0.85
+#: Least exponent of the fall-off: fields of view that are too large by assumption look like negative ones.
+_LEAST_FALLOFF = -4.0
 #: Step of finite differences, and longest step of a fit in deviations.
 _STEP, _LONGEST = 1e-5, 3.0
 #: Damping above which a fit is at its end, and part of the cost below which a gain is.
@@ -70,7 +72,11 @@ _MEAN = np.array([0, 0, 2, 0, 0, np.nan, 0, 0, 0, 0, 0, 0, 0, 0], dtype=np.float
 _DEVIATION = np.array([0.07, 0.07, 4, 0.03, 0.03, np.nan, 0.25, 0.25, 1e3, 0.08, 0.08, 1e3, 1e3, 1e3])
 #: Mean and deviation of roughness and of the logarithm of mean base color, of dielectrics and of metals.
 _USUAL_ROUGHNESS = ((0.5, 0.25), (0.3, 0.15))
-_USUAL_ALBEDO = ((float(np.log(0.2)), 0.5), (float(np.log(0.6)), 0.3))
+_USUAL_ALBEDO = ((float(np.log(0.2)), 0.3), (float(np.log(0.6)), 0.3))
+#: Weight of the first, beyond whose deviation doubt rises evenly: black leather exists.
+_ALBEDO_WEIGHT = 2.0
+#: Most that an unusual base color counts against a dielectric beside a metal: black plastic is as common as steel.
+_MOST_UNUSUAL = 8.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ class Lamp:
         roughness: perceptual, of the mean highlight; what relief widens it by is included.
         anisotropy: of the mean highlight, as strength times cosine and sine of the double angle.
         metallic: 0 or 1.
-        metal_evidence: logarithm of the odds of metal against dielectric; it must exceed 6 to be believed.
+        metal_evidence: logarithm of the odds of metal against dielectric; it must exceed 4.5 to be believed.
         residual: deviation of the logarithm of the cells' brightness from the model.
     """
 
@@ -178,28 +184,35 @@ def fitted_lamp(photograph: Pixels, saturated: Mask, camera: Camera) -> Lamp:
         camera: of the photograph.
     """
     cells = _Cells.of(photograph, saturated, camera)
+    problems = [_Problem(cells, metal) for metal in (False, True)]
     found = []
-    for metal in (False, True):
-        problem = _Problem(cells, metal)
+    for problem in problems:
         trials = [problem.solved(problem.start(roughness), _TRIAL) for roughness in _STARTS]
         found.append(problem.solved(min(trials, key=lambda pair: pair[1])[0], _EVALUATIONS))
-    evidence = found[0][1] - found[1][1]
+    # A surface that is not alike all over, or a light that is another, says less than it seems to.
+    best = min((0, 1), key=lambda kind: found[kind][1])
+    noise = problems[best].noise_left(found[best][0])
+    for kind, problem in enumerate(problems):
+        problem.noise = noise
+        found[kind] = problem.solved(found[kind][0], _EVALUATIONS)
+    unusual = problems[0].unusual_albedo(found[0][0])
+    evidence = found[0][1] - max(0.0, unusual - _MOST_UNUSUAL) - found[1][1]
     metal = evidence > _METAL_MARGIN
     theta = found[int(metal)][0]
     light = np.exp(theta[_INTENSITY] + np.array([theta[_RED], 0, theta[_BLUE]]))
     color = np.exp(theta[_COLOR])
     red, green, blue = light
     return Lamp(
-        position=(theta[_X] * camera.distance, theta[_Y] * camera.distance, camera.distance),
-        intensity=(red, green, blue),
-        falloff=float(theta[_FALLOFF]),
+        position=(float(theta[_X]) * camera.distance, float(theta[_Y]) * camera.distance, camera.distance),
+        intensity=(float(red), float(green), float(blue)),
+        falloff=max(float(theta[_FALLOFF]), _LEAST_FALLOFF),
         tilt=(float(theta[_TILT_X]), float(theta[_TILT_Y])),
         base_color=(float(color[0]), float(color[1]), float(color[2])),
         roughness=float(np.clip(theta[_ROUGHNESS], _SMOOTHEST, 1)),
         anisotropy=(float(theta[_ALONG_X]), float(theta[_DIAGONAL])),
         metallic=float(metal),
         metal_evidence=float(evidence),
-        residual=_Problem(cells, metal).deviation(theta),
+        residual=problems[int(metal)].noise_left(theta)[0],
     )
 
 
@@ -272,7 +285,7 @@ class _View:
         tint = np.stack([each[..., _RED], np.zeros_like(each[..., _RED]), each[..., _BLUE]], axis=2)
         color = np.exp(each[..., _INTENSITY : _INTENSITY + 1] + tint) / self.distance**2
         cosine = np.maximum((light * normal).sum(axis=2, keepdims=True), 0)
-        falloff = np.maximum(light[..., 2:], 1e-3) ** each[..., _FALLOFF : _FALLOFF + 1]
+        falloff = np.maximum(light[..., 2:], 1e-3) ** np.maximum(each[..., _FALLOFF : _FALLOFF + 1], _LEAST_FALLOFF)
         arriving = color * (cosine * falloff / squared)
         base = np.exp(each[..., _COLOR])
         strength = np.hypot(each[..., _ALONG_X], each[..., _DIAGONAL])[..., np.newaxis]
@@ -303,7 +316,7 @@ class _Problem:
         self._floor = _FLOOR * np.maximum(median, 0.2 * float(self._median.max()))
         self._logs = np.log(np.maximum(cells.color, 0) + self._floor)
         self._weight = np.sqrt(_INDEPENDENT / len(cells.color))
-        self._noise = [
+        self.noise = [
             max(least, _texture_deviation(plane.reshape(cells.shape)))
             for least, plane in (
                 (_BRIGHTNESS_NOISE, self._logs.mean(axis=1)),
@@ -350,10 +363,24 @@ class _Problem:
                 break
         return theta, cost
 
-    def deviation(self, theta: Array) -> float:
-        """Of the logarithm of brightness."""
-        off = self._off(theta[np.newaxis])[0, self._cells.known.all(axis=1)].mean(axis=1)
-        return float(1.4826 * np.median(np.abs(off))) if off.size else 0.0
+    def noise_left(self, theta: Array) -> list[float]:
+        """Deviations of brightness and both chromas from what these parameters predict, at least those expected."""
+        off = self._off(theta[np.newaxis])[0, self._cells.known.all(axis=1)]
+        if not len(off):
+            return self.noise
+        planes = (off.mean(axis=1), off[:, 0] - off[:, 1], off[:, 2] - off[:, 1])
+        return [
+            max(least, float(1.4826 * np.median(np.abs(plane))))
+            for least, plane in zip(self.noise, planes, strict=True)
+        ]
+
+    def unusual_albedo(self, theta: Array) -> float:
+        """What the base color adds to the cost."""
+        return float(np.square(self._albedo_residual(theta[np.newaxis])).sum()) / 2
+
+    def _albedo_residual(self, theta: Array) -> Array:
+        off = np.log(np.exp(theta[:, _COLOR]).mean(axis=1, keepdims=True)) - self._albedo[0]
+        return np.sqrt(_ALBEDO_WEIGHT) * _softened(off / self._albedo[1])
 
     def _derivatives(self, theta: Array) -> Array:
         """By finite differences, all at once."""
@@ -371,14 +398,13 @@ class _Problem:
         # A channel at its end says "at least".
         brightness = np.where(known, off, np.maximum(off, 0)).mean(axis=2)
         red, blue = ((off[..., channel] - off[..., 1]) * whole for channel in (0, 2))
-        planes = [plane / noise for plane, noise in zip((brightness, red, blue), self._noise, strict=True)]
+        planes = [plane / noise for plane, noise in zip((brightness, red, blue), self.noise, strict=True)]
         data = self._weight * _softened(np.concatenate(planes, axis=1))
-        albedo = np.log(np.exp(theta[:, _COLOR]).mean(axis=1, keepdims=True)) - self._albedo[0]
         # No surface reflects more than arrives.
         excess = np.maximum(theta[:, _COLOR], 0) / _EXCESS
         chroma = (theta[:, _COLOR][:, [0, 2]] - theta[:, _COLOR][:, 1:2]) / _SATURATION
         usual = (theta - self._mean) / self._deviation
-        return np.concatenate([data, usual, albedo / self._albedo[1], chroma, excess], axis=1)
+        return np.concatenate([data, usual, self._albedo_residual(theta), chroma, excess], axis=1)
 
 
 def _texture_deviation(cells: Array) -> float:

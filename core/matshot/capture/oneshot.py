@@ -8,11 +8,13 @@ from typing import Literal
 
 import numpy as np
 
+from ..color import Pixels
 from ..errors import MatshotError
 from ..inference.session import usable_threads
 from ..jobs import Listener, Progress
 from ..material import Material
 from ..render import Camera
+from ..surface import Surface
 from ..texture import Wrap
 from ..wrapping import measured_wrap
 from .composition import as_lit_from_the_lens, composed_surface, filled
@@ -83,18 +85,23 @@ def oneshot(
         lamp = fitted_lamp(taken.pixels, taken.saturated, camera)
         flat = flattened(taken.pixels, taken.saturated, camera, lamp)
         threads = chosen.threads or usable_threads()
-        flat = filled(flat, threads=threads, progress=whole.part(0.05, 0.3, "filling what is over-exposed"))
+        flat = filled(flat, threads=threads, progress=whole.part(0.05, 0.2, "filling what is over-exposed"))
         seen = as_lit_from_the_lens(flat, lamp, camera)
-    surface = predicted_surface(
-        seen if lit else None,
-        None if lit else seen,
-        camera,
-        wrap=wrap,
-        memory=chosen.memory,
-        device=chosen.device,
-        threads=chosen.threads,
-        progress=whole.part(0.3, 0.4 if chosen.refine else 0.7, "predicting"),
-    )
+
+    def predicted(flash: Pixels | None, even: Pixels | None, part: Progress) -> Surface:
+        return predicted_surface(
+            flash,
+            even,
+            camera,
+            wrap=wrap,
+            memory=chosen.memory,
+            device=chosen.device,
+            threads=chosen.threads,
+            progress=part,
+        )
+
+    part = whole.part(0.2, 0.3 if chosen.refine else 0.6, "predicting")
+    surface = predicted(seen if lit else None, None if lit else seen, part)
     if chosen.refine:
         surface = refined(
             surface,
@@ -103,12 +110,12 @@ def oneshot(
             camera,
             device=chosen.device,
             threads=chosen.threads,
-            progress=whole.part(0.4, 0.7, "refining"),
+            progress=whole.part(0.3, 0.7, "refining"),
         )
     parameters = {**asdict(chosen), "tool": "oneshot", "fov": taken.fov, "fov_source": taken.fov_source}
     if lamp is not None and flat is not None:
-        whole(0.7, "composing")
-        surface = composed_surface(surface, flat, lamp, camera)
+        evenly = predicted(None, flat.color, whole.part(0.7, 0.85, "predicting"))
+        surface = composed_surface(surface, evenly, flat, lamp, camera)
         parameters["exposure"] = fitted_exposure(surface, camera, taken.pixels, ~taken.saturated)
         parameters["lamp"] = asdict(lamp)
     parameters["rectangle"] = [0, 0, width, height]
@@ -121,7 +128,7 @@ def oneshot(
         origin=Path(photograph).name,
         span=width / max(width, height),
         parameters=parameters,
-        progress=whole.part(0.8, 1.0, "finishing"),
+        progress=whole.part(0.85, 1.0, "finishing"),
     )
 
 
