@@ -33,6 +33,9 @@ _FILLED_SIDE, _COMPARED_SIDE = 640, 640
 _AROUND = 3.0
 #: Range of roughness, and deviation of its logarithm of odds from place to place at most.
 _SMOOTHEST, _ROUGHEST, _VARIED = 0.08, 0.95, 0.8
+#: Share of the way to the usual roughness that a smoother dielectric is moved: seen from elsewhere, a highlight that is
+#: too narrow errs more than one that is too wide.
+_CAUTION, _USUAL_ROUGHNESS = 0.3, 0.5
 #: Roughness of the mean highlight, and the part of its width that relief may account for: of a smooth surface little.
 _RELIEF_SHARE = ((0.25, 0.6), (0.1, 0.6))
 #: Deviations in pixels between which slopes are compared with the photograph's detail.
@@ -192,5 +195,7 @@ def _roughness(odds: Pixels, steepness: Pixels, flat: Flattened, lamp: Lamp) -> 
     own = (width - min(2 * relief, most * width)) ** 0.25
     varied = odds - trend_by_distance(odds, flat.distance, ~flat.hole)
     varied = _VARIED * np.tanh(varied / _VARIED)
+    if not lamp.metallic and own < _USUAL_ROUGHNESS:
+        own += _CAUTION * (_USUAL_ROUGHNESS - own)
     level = logit(np.clip(own, _SMOOTHEST, _ROUGHEST))
     return expit(varied + level).clip(_SMOOTHEST, _ROUGHEST).astype(np.float32)[..., np.newaxis]

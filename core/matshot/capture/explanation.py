@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..color import Pixels
 from ..normals import renormalised
-from ..render import Camera, flash, render
+from ..render import Camera, PointLight, flash, render
 from ..surface import Surface
 
 Mask = NDArray[np.bool_]
@@ -101,13 +101,17 @@ def with_even_color(surface: Surface, camera: Camera, usable: Mask) -> Surface:
     return replace(surface, base_color=np.minimum(evened, np.float32(1)))
 
 
-def fitted_exposure(surface: Surface, camera: Camera, photograph: Pixels, usable: Mask) -> float:
-    """The flash's intensity with which the lit maps come closest to the photograph, in least squares."""
-    lit = render(surface, camera, [flash(camera)])[usable]
+def fitted_exposure(
+    surface: Surface, camera: Camera, photograph: Pixels, usable: Mask, lamp: PointLight | None = None
+) -> float:
+    """The intensity of a lamp, or of a flash at the lens, with which the lit maps come closest to the photograph."""
+    lit = render(surface, camera, [lamp or flash(camera)])[usable]
     return float((lit * photograph[usable]).sum() / max(float(np.square(lit).sum()), 1e-12))
 
 
-def with_explained_color(surface: Surface, camera: Camera, photograph: Pixels, usable: Mask) -> Explained:
+def with_explained_color(
+    surface: Surface, camera: Camera, photograph: Pixels, usable: Mask, lamp: PointLight | None = None
+) -> Explained:
     """Maps whose base color makes them, lit by the flash, equal to the photograph.
 
     The light that GGX reflects is linear in base color, of a metal as of a dielectric: two renderings tell it. Which
@@ -118,21 +122,22 @@ def with_explained_color(surface: Surface, camera: Camera, photograph: Pixels, u
         camera: of the photograph.
         photograph: ``H x W x 3``, its flash light, scene-linear.
         usable: ``H x W``, where it can be trusted; elsewhere the guess stays.
+        lamp: the flash; without one, a flash at the lens.
     """
-    exposure = fitted_exposure(surface, camera, photograph, usable)
-    highlight, by_color = _linear_in_color(surface, camera)
+    exposure = fitted_exposure(surface, camera, photograph, usable, lamp)
+    highlight, by_color = _linear_in_color(surface, camera, lamp)
     color = (photograph / np.float32(exposure) - highlight) / np.maximum(by_color, np.float32(_LEAST_DIFFUSE))
     color = color.clip(_DARKEST, _BRIGHTEST)
     guess = np.maximum(surface.base_color, np.float32(_DARKEST))
     scale = float(guess[usable].sum() / max(float(color[usable].sum()), 1e-12))
     color = np.where(usable[..., np.newaxis], color * np.float32(scale), guess)
     result = replace(surface, base_color=np.minimum(color, np.float32(1)))
-    return Explained(result, fitted_exposure(result, camera, photograph, usable))
+    return Explained(result, fitted_exposure(result, camera, photograph, usable, lamp))
 
 
-def _linear_in_color(surface: Surface, camera: Camera) -> tuple[Pixels, Pixels]:
+def _linear_in_color(surface: Surface, camera: Camera, lamp: PointLight | None = None) -> tuple[Pixels, Pixels]:
     """Radiance of a black base color under the flash, and how much a white one adds to it."""
-    lights = [flash(camera)]
+    lights = [lamp or flash(camera)]
     black = render(replace(surface, base_color=np.zeros_like(surface.base_color)), camera, lights)
     grey = render(replace(surface, base_color=np.full_like(surface.base_color, 0.5)), camera, lights)
     return black, (grey - black) * 2

@@ -18,13 +18,16 @@ from ..errors import MatshotError
 from ..inference.session import usable_threads
 from ..jobs import Listener, Progress
 from ..material import Material
-from ..render import Camera, flash
+from ..render import Camera, PointLight
 from ..surface import Surface
 from ..texture import Wrap
 from .alignment import aligned
+from .composition import as_lit_from_the_lens, composed_surface, filled
 from .delivery import LARGEST, CaptureOptions, captured_material
-from .explanation import explained, fitted_exposure, with_even_color, with_explained_color
+from .explanation import fitted_exposure, with_even_color, with_explained_color
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
+from .flattening import flattened
+from .lamp import Lamp, fitted_lamp
 from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
 from .photograph import read_photograph
 from .prediction import predicted_surface
@@ -69,12 +72,19 @@ class Shots:
         ambient: ``H x W x 3``, scene-linear.
         mask: ``H x W``, where both can be trusted.
         camera: of the flash photograph.
+        lamp: of it.
     """
 
     flash: Pixels
     ambient: Pixels
     mask: Mask
     camera: Camera
+    lamp: Lamp
+
+    @property
+    def light(self) -> PointLight:
+        """The flash, of intensity 1."""
+        return PointLight(self.lamp.position, 1.0, self.lamp.falloff)
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,9 @@ def twoshot(
     lit, even = (read_photograph(p, chosen.fov or None, largest) for p in (flash_photograph, ambient_photograph))
     pair = aligned(lit, even, whole.part(0.02, 0.12, "aligning"))
     width, height = lit.size
-    shots = Shots(pair.flash_only, pair.ambient, pair.mask, Camera(width, height, lit.fov))
+    camera = Camera(width, height, lit.fov)
+    lamp = fitted_lamp(pair.flash_only, ~pair.mask, camera)
+    shots = Shots(pair.flash_only, pair.ambient, pair.mask, camera, lamp)
     guess = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting")) if chosen.network else None
     found = fitted_tile(shots, guess, chosen, whole.part(0.3, 0.85))
     surface, exposure, tile = found.surface, found.exposure, found.tile
@@ -145,6 +157,7 @@ def twoshot(
             "fov": lit.fov,
             "fov_source": lit.fov_source,
             "exposure": exposure,
+            "lamp": asdict(lamp),
             "rectangle": [tile.column, tile.row, tile.width, tile.height],
             "notes": list(dict.fromkeys([*lit.notes, *pair.notes])),
         },
@@ -157,17 +170,38 @@ _MEASURED = ("network", "matching", "statistics", "priors")
 
 
 def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -> Surface:
-    """What the network sees in the pair, made to explain the flash photograph."""
-    guess = predicted_surface(
-        shots.flash,
-        shots.ambient,
-        shots.camera,
-        memory=options.memory,
-        device=options.device,
-        threads=options.threads,
-        progress=progress,
-    )
-    return explained(guess, shots.camera, shots.flash, shots.mask).surface
+    """What the network sees in the pair, with base color and what is alike all over from the flash photograph."""
+    flat = filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp))
+    seen = as_lit_from_the_lens(flat, shots.lamp, shots.camera)
+    guesses = [
+        predicted_surface(
+            flash,
+            shots.ambient,
+            shots.camera,
+            memory=options.memory,
+            device=options.device,
+            threads=options.threads,
+            progress=part,
+        )
+        for flash, part in ((seen, progress.part(0.0, 0.5)), (None, progress.part(0.5, 1.0)))
+    ]
+    return composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera)
+
+
+def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask) -> Surface:
+    """The surface with the mean chroma that it has in the light of the room, which the camera's white balance is for.
+
+    Args:
+        surface: of a tile.
+        ambient: ``H x W x 3``, of the same tile, scene-linear.
+        usable: ``H x W``.
+    """
+    if not usable.any():
+        return surface
+    wanted, mean = ambient[usable].mean(axis=0), surface.base_color[usable].mean(axis=0)
+    gain = wanted / np.maximum(mean, 1e-4)
+    gain *= mean.sum() / max(float((gain * mean).sum()), 1e-6)
+    return replace(surface, base_color=np.minimum(surface.base_color * gain.astype(np.float32), np.float32(1)))
 
 
 def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, progress: Progress) -> FittedTile:
@@ -183,7 +217,7 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
         MatshotError: for photographs that are too small or not usable.
         Cancelled: when the listener says so.
     """
-    camera, lamp = shots.camera, flash(shots.camera)
+    camera, lamp = shots.camera, shots.light
     tile = _chosen_tile(shots, options)
     tiles = grid_of_tiles(camera.height, camera.width)
     if options.matching:
@@ -215,15 +249,16 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
     )
     eye = camera.cut(tile.rows, tile.columns)
     light, usable = shots.flash[tile.rows, tile.columns], shots.mask[tile.rows, tile.columns]
-    exact = with_explained_color(fit.surface, eye, light, usable)
-    return FittedTile(tile, exact.surface, exact.exposure)
+    exact = with_explained_color(fit.surface, eye, light, usable, lamp)
+    surface = with_rooms_color(exact.surface, shots.ambient[tile.rows, tile.columns], usable)
+    return FittedTile(tile, surface, exact.exposure)
 
 
 def _chosen_tile(shots: Shots, options: TwoShotOptions) -> Tile:
     height, width = shots.mask.shape
     column, row = options.tile
     if min(column, row) < 0:
-        return master_tile(shots.flash, shots.ambient, shots.mask, shots.camera, shots.camera.position)
+        return master_tile(shots.flash, shots.ambient, shots.mask, shots.camera, shots.lamp.position)
     if column >= width or row >= height:
         raise MatshotError(f"The tile's middle, {column} {row}, lies outside the photograph of {width} x {height}.")
     side = master_side(height, width)
@@ -248,6 +283,6 @@ def spread(shots: Shots, found: FittedTile, progress: Progress) -> tuple[Surface
     matches = best_matches(descriptors, everywhere, Tile(0, 0, height, width), [tile], progress=progress)
     rows, columns = matches.rows[..., 0] - tile.row, matches.columns[..., 0] - tile.column
     maps = {field.name: getattr(found.surface, field.name)[rows, columns] for field in fields(Surface)}
-    exact = with_explained_color(Surface(**maps), shots.camera, shots.flash, shots.mask).surface
-    even = with_even_color(exact, shots.camera, shots.mask)
-    return even, fitted_exposure(even, shots.camera, shots.flash, shots.mask)
+    exact = with_explained_color(Surface(**maps), shots.camera, shots.flash, shots.mask, shots.light).surface
+    even = with_rooms_color(with_even_color(exact, shots.camera, shots.mask), shots.ambient, shots.mask)
+    return even, fitted_exposure(even, shots.camera, shots.flash, shots.mask, shots.light)
