@@ -193,7 +193,7 @@ def _roughness(odds: Pixels, steepness: Pixels, flat: Flattened, lamp: Lamp) -> 
     relief = float(np.minimum(np.square(steepness), 1).mean())
     most = float(np.interp(lamp.roughness, *_RELIEF_SHARE))
     own = (width - min(2 * relief, most * width)) ** 0.25
-    varied = odds - trend_by_distance(odds, flat.distance, ~flat.hole)
+    varied = odds - trend_by_distance(odds, flat.distance, np.ones_like(flat.hole))
     varied = _VARIED * np.tanh(varied / _VARIED)
     if not lamp.metallic and own < _USUAL_ROUGHNESS:
         own += _CAUTION * (_USUAL_ROUGHNESS - own)

@@ -29,6 +29,8 @@ _FLOOR = 0.02
 _BY_DISTANCE, _BY_PLACE = 0.35, 0.25
 #: The same of chroma, in parts of it.
 _OF_CHROMA = 0.35
+#: Most of it, in brightness and in chroma: what is more is something else that lies there.
+_MOST_UNEXPLAINED = (0.8, 0.3)
 #: Lengths over which they change, in longer sides.
 _DISTANCE_LENGTH, _PLACE_LENGTH = 0.05, 0.22
 #: Part of a cell that must be known.
@@ -44,7 +46,7 @@ _QUANTILE = 0.75
 #: Channels that must have reached their end for a pixel to be burnt, and part of its surroundings that must be.
 _BURNT_CHANNELS, _DENSE = 2, 0.5
 #: How far sharpening and JPEG spread what a clipped pixel lost, in longer sides.
-_SPREAD = 1 / 250
+_SPREAD = 1 / 160
 #: Range of base color.
 _DARKEST, _BRIGHTEST = 0.001, 1.0
 
@@ -182,7 +184,8 @@ def _unexplained(left: Pixels, known: Mask, camera: Camera, distance: Pixels) ->
             weights = np.linalg.solve(normal, weighted.T @ wanted)
             rest = wanted - table @ weights
             each = noise * (1 + np.square(rest) / (4 * noise))
-        found[..., part] = (everywhere @ weights).reshape(fine.shape[:2])
+        limit = _MOST_UNEXPLAINED[min(part, 1)]
+        found[..., part] = limit * np.tanh((everywhere @ weights).reshape(fine.shape[:2]) / limit)
     found = found @ np.linalg.inv(basis).T
     return np.asarray(cv2.resize(found.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 

@@ -54,6 +54,8 @@ _TRIAL, _EVALUATIONS = 10, 40
 _SMOOTHEST, _MOST_ANISOTROPIC = 0.06, 0.85
 #: Least exponent of the fall-off: fields of view that are too large by assumption look like negative ones.
 _LEAST_FALLOFF = -4.0
+#: Distance of the lamp to the lens, slope against the camera, and deviation of brightness, that the user is told of.
+_FAR, _TILTED, _UNEVEN = 0.25, 0.12, 0.5
 #: Step of finite differences, and longest step of a fit in deviations.
 _STEP, _LONGEST = 1e-5, 3.0
 #: Damping above which a fit is at its end, and part of the cost below which a gain is.
@@ -214,6 +216,25 @@ def fitted_lamp(photograph: Pixels, saturated: Mask, camera: Camera) -> Lamp:
         metal_evidence=float(evidence),
         residual=problems[int(metal)].noise_left(theta)[0],
     )
+
+
+def lamp_notes(lamp: Lamp) -> list[str]:
+    """What a user should know of a photograph whose light or surface is not as assumed."""
+    notes = []
+    if lamp.offset > _FAR:
+        notes.append(
+            f"The light comes from {lamp.offset:.0%} of the distance beside the lens; "
+            "take the photograph with the phone's own flash, and other lights off."
+        )
+    if np.hypot(*lamp.tilt) > _TILTED:
+        degrees = np.degrees(np.arctan(np.hypot(*lamp.tilt)))
+        notes.append(f"The phone was tilted by about {degrees:.0f} degrees; hold it parallel to the surface.")
+    if lamp.residual > _UNEVEN:
+        notes.append(
+            "The surface is not alike all over; gloss and brightness hold for it as a whole. "
+            "Fill the frame with one material for the best result."
+        )
+    return notes
 
 
 @dataclass(frozen=True)

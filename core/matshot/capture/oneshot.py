@@ -21,7 +21,7 @@ from .composition import as_lit_from_the_lens, composed_surface, filled
 from .delivery import LARGEST, CaptureOptions, captured_material
 from .explanation import fitted_exposure
 from .flattening import flattened
-from .lamp import fitted_lamp
+from .lamp import fitted_lamp, lamp_notes
 from .photograph import Photograph, read_photograph
 from .prediction import predicted_surface
 from .refinement import refined
@@ -119,7 +119,7 @@ def oneshot(
         parameters["exposure"] = fitted_exposure(surface, camera, taken.pixels, ~taken.saturated)
         parameters["lamp"] = asdict(lamp)
     parameters["rectangle"] = [0, 0, width, height]
-    parameters["notes"] = list(taken.notes)
+    parameters["notes"] = [*taken.notes, *(lamp_notes(lamp) if lamp is not None else ())]
     return captured_material(
         surface,
         chosen,

@@ -51,9 +51,9 @@ _LINEAR = 0.5
 _DETAIL = 1.5
 #: What is added to linear values before their logarithm is taken.
 _FLOOR = 0.01
-#: Deviations in pixels of the blur of shade and of the flash photograph that it is divided by, bands of detail of it
-#: that are relief, each twice as wide as the one before, and logarithm of shade that is not exceeded.
-_LEAST_SHADE, _FLASH_BLUR, _SHADE_BANDS = 0.7, 2.0, 5
+#: Deviation in pixels of the blur of shade, bands of detail of it that are relief, each twice as wide as the one before,
+#: and logarithm of shade that is not exceeded.
+_LEAST_SHADE, _SHADE_BANDS = 1.0, 4
 _SHADE_LIMIT = np.float32(0.5)
 
 
@@ -202,8 +202,7 @@ def height_of_shade(flash: Pixels, ambient: Pixels, mask: Mask) -> Pixels:
         mask: ``H x W``, where both are usable; elsewhere the surface is level.
     """
     light = [np.log(np.maximum(shot, 0).mean(axis=2) + np.float32(_FLOOR)) for shot in (ambient, flash)]
-    # The flash's own noise is not to be taken for relief.
-    shade = _blurred(light[0], _LEAST_SHADE) - _blurred(light[1], _FLASH_BLUR)
+    shade = _blurred(light[0] - light[1], _LEAST_SHADE)
     shade = np.where(mask, shade, np.float32(np.median(shade[mask])))
     height = np.zeros_like(shade)
     sigma, rest = _LEAST_SHADE, shade

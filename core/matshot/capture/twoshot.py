@@ -37,6 +37,10 @@ from .tiles import Tile, grid_of_tiles, master_side, master_tile
 
 Mask = NDArray[np.bool_]
 
+#: Roughness of the mean highlight from which on, and at which altogether, a surface is as bright as the room shows it;
+#: and how bright a room that is exposed for may show one.
+_BRIGHT_AS_SHOWN, _USUAL = ((0.4, 0.6), (0.0, 1.0)), (0.02, 0.8)
+
 
 @dataclass(frozen=True)
 class TwoShotOptions(CaptureOptions):
@@ -140,7 +144,7 @@ def twoshot(
     surface, exposure, tile = found.surface, found.exposure, found.tile
     seamless = chosen
     if chosen.full:
-        surface, exposure = spread(shots, found, whole.part(0.85, 0.93, "spreading"))
+        surface, exposure = spread(shots, found, guess, whole.part(0.85, 0.93, "spreading"))
         tile = Tile(0, 0, height, width)
         seamless = replace(chosen, seamless="none")
     recorded = {k: v for k, v in asdict(chosen).items() if k not in _MEASURED}
@@ -188,19 +192,25 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
     return composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera)
 
 
-def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask) -> Surface:
-    """The surface with the mean chroma that it has in the light of the room, which the camera's white balance is for.
+def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp) -> Surface:
+    """The surface with the mean color that it has in the light of the room.
+
+    The camera's white balance is for that light. Its exposure is as well: of a rough surface, whose highlight hardly
+    tells how bright it is, the photograph does it better.
 
     Args:
         surface: of a tile.
         ambient: ``H x W x 3``, of the same tile, scene-linear.
         usable: ``H x W``.
+        lamp: of the flash photograph.
     """
     if not usable.any():
         return surface
     wanted, mean = ambient[usable].mean(axis=0), surface.base_color[usable].mean(axis=0)
-    gain = wanted / np.maximum(mean, 1e-4)
-    gain *= mean.sum() / max(float((gain * mean).sum()), 1e-6)
+    own, shown = float(mean.mean()), float(wanted.mean())
+    share = float(np.interp(lamp.roughness, *_BRIGHT_AS_SHOWN)) if _USUAL[0] < shown < _USUAL[1] else 0.0
+    level = own ** (1 - share) * shown**share
+    gain = wanted / np.maximum(mean, 1e-4) * (level / max(shown, 1e-6))
     return replace(surface, base_color=np.minimum(surface.base_color * gain.astype(np.float32), np.float32(1)))
 
 
@@ -250,7 +260,14 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
     eye = camera.cut(tile.rows, tile.columns)
     light, usable = shots.flash[tile.rows, tile.columns], shots.mask[tile.rows, tile.columns]
     exact = with_explained_color(fit.surface, eye, light, usable, lamp)
-    surface = with_rooms_color(exact.surface, shots.ambient[tile.rows, tile.columns], usable)
+    surface = exact.surface
+    if guided is not None and initial is not None:
+        # Relief that the flash photograph does not show would be taken off the base color.
+        share = np.float32(guided.integrability**2)
+        mean = exact.surface.base_color[usable].mean() if usable.any() else np.float32(1)
+        smooth = initial.base_color * (mean / np.maximum(initial.base_color.mean(), np.float32(1e-4)))
+        surface = replace(surface, base_color=share * surface.base_color + (1 - share) * smooth)
+    surface = with_rooms_color(surface, shots.ambient[tile.rows, tile.columns], usable, shots.lamp)
     return FittedTile(tile, surface, exact.exposure)
 
 
@@ -265,10 +282,11 @@ def _chosen_tile(shots: Shots, options: TwoShotOptions) -> Tile:
     return Tile(min(max(row - side // 2, 0), height - side), min(max(column - side // 2, 0), width - side), side, side)
 
 
-def spread(shots: Shots, found: FittedTile, progress: Progress) -> tuple[Surface, float]:
+def spread(shots: Shots, found: FittedTile, guess: Surface | None, progress: Progress) -> tuple[Surface, float]:
     """Maps of the whole photograph: every pixel takes those of its like in the tile, and its own base color.
 
-    Reverse matching, section 5 of the paper; base color is then what makes the lit maps equal to the photograph.
+    Reverse matching, section 5 of the paper; base color is that of the flattened photograph if there is a guess, else
+    what makes the lit maps equal to the photograph.
 
     Returns:
         The maps and the exposure.
@@ -283,6 +301,11 @@ def spread(shots: Shots, found: FittedTile, progress: Progress) -> tuple[Surface
     matches = best_matches(descriptors, everywhere, Tile(0, 0, height, width), [tile], progress=progress)
     rows, columns = matches.rows[..., 0] - tile.row, matches.columns[..., 0] - tile.column
     maps = {field.name: getattr(found.surface, field.name)[rows, columns] for field in fields(Surface)}
-    exact = with_explained_color(Surface(**maps), shots.camera, shots.flash, shots.mask, shots.light).surface
-    even = with_rooms_color(with_even_color(exact, shots.camera, shots.mask), shots.ambient, shots.mask)
-    return even, fitted_exposure(even, shots.camera, shots.flash, shots.mask, shots.light)
+    surface = Surface(**maps)
+    if guess is not None:
+        surface = replace(surface, base_color=guess.base_color)
+    else:
+        surface = with_explained_color(surface, shots.camera, shots.flash, shots.mask, shots.light).surface
+        surface = with_even_color(surface, shots.camera, shots.mask)
+    surface = with_rooms_color(surface, shots.ambient, shots.mask, shots.lamp)
+    return surface, fitted_exposure(surface, shots.camera, shots.flash, shots.mask, shots.light)

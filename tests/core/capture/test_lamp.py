@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matshot.capture.lamp import Lamp, fitted_lamp
+from matshot.capture.lamp import Lamp, fitted_lamp, lamp_notes
 from matshot.color import linear_from_srgb, srgb_from_linear
 from matshot.procedural import noise
 from matshot.render import Camera, PointLight, render
@@ -95,3 +95,8 @@ def test_a_burnt_highlight_does_not_mislead() -> None:
     assert found.metallic == 0
     assert found.position[:2] == pytest.approx((0.04, 0.0), abs=0.04)
     assert found.roughness == pytest.approx(0.3, abs=0.1)
+
+
+def test_a_photograph_as_it_should_be_needs_no_note_and_a_far_lamp_does() -> None:
+    assert lamp_notes(fitted(stained(0.45), lamp_at(0.03, 0.02))) == []
+    assert any("lens" in note for note in lamp_notes(fitted(stained(0.45), lamp_at(0.4, 0.2))))
