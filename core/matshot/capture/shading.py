@@ -51,8 +51,8 @@ _LINEAR = 0.5
 _DETAIL = 1.5
 #: What is added to linear values before their logarithm is taken.
 _FLOOR = 0.01
-#: Deviation in pixels of the blur of shade, bands of detail of it that are relief, each twice as wide as the one before,
-#: and logarithm of shade that is not exceeded.
+#: Deviation in pixels of the blur of shade, and bands of detail of it that are relief, each twice as wide as the one
+#: before; logarithm of shade that is not exceeded.
 _LEAST_SHADE, _SHADE_BANDS = 1.0, 4
 _SHADE_LIMIT = np.float32(0.5)
 
