@@ -10,6 +10,7 @@ around the highlight, and roughness has no trend over them.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ from ..synthesis.planes import normals_of_slopes, slopes
 from .fitting import Scale, expected_response
 from .flattening import Flattened, ring_gain, rings_of
 from .lamp import Lamp, Shading
-from .shading import integrable_slopes
+from .shading import Response, integrable_slopes
 from .tiles import Mask
 
 #: Longer side at which holes are filled, and where the network's slopes are compared with the photograph.
@@ -37,13 +38,17 @@ _SMOOTHEST, _ROUGHEST, _VARIED = 0.08, 0.95, 0.8
 #: too narrow errs more than one that is too wide.
 _CAUTION, _USUAL_ROUGHNESS = 0.3, 0.5
 #: Roughness of the mean highlight, and the part of its width that relief may account for: of a smooth surface little.
-_RELIEF_SHARE = ((0.25, 0.6), (0.1, 0.6))
+_RELIEF_SHARE = ((0.25, 0.6), (0.1, 0.5))
+#: Variance of a surface's slopes over that of the slopes that are found.
+_UNSEEN_RELIEF = 2.0
 #: Deviations in pixels between which slopes are compared with the photograph's detail.
 _FINE, _COARSE = 1.0, 12.0
 #: Range in which slopes are strengthened.
 _WEAKEST, _STRONGEST = 0.8, 2.0
 #: Width and number of the rings in which a trend is seen, in longer sides.
 _TREND_STEP, _TREND_STEPS = 0.015, 64
+#: Rings by whose contrast slopes are bounded, pixels that something is learnt from, and a bound's own error.
+_BOUNDING_RINGS, _LEAST_PIXELS, _OVER_BOUND = 12, 100, 1.3
 #: Correlation of expected and seen detail below which nothing is learnt from it.
 _LEAST_CORRELATION = 0.05
 
@@ -63,7 +68,7 @@ def filled(flat: Flattened, *, threads: int = 1, progress: Progress | None = Non
         return flat
     height, width = flat.hole.shape
     down, across = np.flatnonzero(flat.hole.any(axis=1)), np.flatnonzero(flat.hole.any(axis=0))
-    margin = round(_AROUND * max(np.ptp(down), np.ptp(across), 16) / 2)
+    margin = round(_AROUND * max(int(np.ptp(down)), int(np.ptp(across)), 16) / 2)
     rows = slice(max(0, down[0] - margin), min(height, down[-1] + margin + 1))
     columns = slice(max(0, across[0] - margin), min(width, across[-1] + margin + 1))
     planes = srgb_from_linear(flat.color[rows, columns])
@@ -92,7 +97,7 @@ def as_lit_from_the_lens(flat: Flattened, lamp: Lamp, camera: Camera) -> Pixels:
     """The photograph as a flash at the lens would have taken it, without fall-off and tilt, ``H x W x 3``."""
     ideal = replace(lamp, position=camera.position, falloff=0.0, tilt=(0.0, 0.0), anisotropy=(0.0, 0.0))
     shading: Shading = ideal.shading(camera)
-    return shading.light * (flat.color / np.asarray(lamp.base_color, np.float32))
+    return np.asarray(shading.light * (flat.color / np.asarray(lamp.base_color, np.float32)), dtype=np.float32)
 
 
 def composed_surface(
@@ -112,16 +117,16 @@ def composed_surface(
     """
     known = ~flat.hole
     ring, sector = rings_of(flat.distance, camera, known)
-    steepness = np.zeros((camera.height, camera.width, 2), np.float32)
-    odds = np.zeros((camera.height, camera.width), np.float32)
+    steepness: Pixels = np.zeros((camera.height, camera.width, 2), np.float32)
+    odds: Pixels = np.zeros((camera.height, camera.width), np.float32)
     for guess in (predicted, evenly_predicted):
         seen = slopes(guess.normal)
         gain = ring_gain(np.hypot(seen[..., 0], seen[..., 1]), ring, sector, known, flat.distance)
-        steepness += seen * gain[..., np.newaxis] / 2
-        odds += logit(guess.roughness[..., 0].clip(0.02, 0.98)) / 2
+        steepness = np.asarray(steepness + seen * gain[..., np.newaxis] / 2, dtype=np.float32)
+        odds = np.asarray(odds + logit(guess.roughness[..., 0].clip(0.02, 0.98)) / 2, dtype=np.float32)
     # Half the way to a height field's slopes: all of it would blur what is finest.
-    steepness = (steepness + integrable_slopes(steepness)) / 2
-    steepness *= np.float32(slope_strength(steepness, flat, lamp, camera))
+    steepness = np.asarray((steepness + integrable_slopes(steepness)) / 2, dtype=np.float32)
+    steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)))
     return Surface.of(
         flat.color,
         normals_of_slopes(steepness.astype(np.float32)),
@@ -144,20 +149,35 @@ def slope_strength(steepness: Pixels, flat: Flattened, lamp: Lamp, camera: Camer
         for planes in (steepness, flat.distance)
     )
     known = cv2.resize(flat.hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) == 0
-    tone = np.log(np.maximum(flat.color, 1e-4)).mean(axis=2)
-    seen = _detail(np.asarray(cv2.resize(tone, size, interpolation=cv2.INTER_AREA), np.float32))
+    seen = _detail(np.asarray(cv2.resize(flat.tone, size, interpolation=cv2.INTER_AREA), np.float32))
     scale = Scale(1.0, lamp.metallic, np.asarray(lamp.base_color, np.float32), lamp.roughness)
     response = expected_response(scale, eye, lamp.light)
     expected = _detail(response.along_x * small[..., 0] + response.along_y * small[..., 1])
     slanted = known & (distance > np.quantile(distance, 0.4))
     a, b = expected[slanted].astype(np.float64), seen[slanted].astype(np.float64)
-    if a.size < 100 or a.std() < 1e-6 or b.std() < 1e-6:
-        return 1.0
-    correlation = float(np.corrcoef(a, b)[0, 1])
-    if correlation < _LEAST_CORRELATION:
-        return 1.0
-    # Half of it, as a logarithm: what is seen is only partly what is expected.
-    return float(np.clip(np.sqrt((a @ b) / (a @ a)), _WEAKEST, _STRONGEST))
+    strength = 1.0
+    if a.size >= _LEAST_PIXELS and min(a.std(), b.std()) > 1e-6 and np.corrcoef(a, b)[0, 1] > _LEAST_CORRELATION:
+        # Half of it, as a logarithm: what is seen is only partly what is expected.
+        strength = float(np.clip(np.sqrt((a @ b) / (a @ a)), _WEAKEST, _STRONGEST))
+    small = np.stack([_detail(np.ascontiguousarray(small[..., axis])) for axis in (0, 1)], axis=2)
+    own = float(np.sqrt(np.square(small[known]).mean())) if known.any() else 0.0
+    return min(strength, _steepest(seen, response, distance, known) / max(own, 1e-6))
+
+
+def _steepest(seen: Pixels, response: Response, distance: Pixels, known: Mask) -> float:
+    """Deviation of slopes along an axis at most.
+
+    All of a ring's contrast, had base color none in it, comes from its slopes; where the highlight's flank lies over
+    the surface, that is little for each unit of slope.
+    """
+    squared = (np.square(response.along_x) + np.square(response.along_y)) / 2
+    bounds = []
+    for inner, outer in pairwise(np.quantile(distance, np.linspace(0, 1, _BOUNDING_RINGS + 1))):
+        ring = known & (distance >= inner) & (distance < outer)
+        if ring.sum() >= _LEAST_PIXELS:
+            contrast = float(np.square(seen[ring]).mean())
+            bounds.append(np.sqrt(contrast / max(float(squared[ring].mean()), 1e-9)))
+    return _OVER_BOUND * float(min(bounds)) if bounds else np.inf
 
 
 def _detail(plane: Pixels) -> Pixels:
@@ -183,14 +203,14 @@ def trend_by_distance(plane: Pixels, distance: Pixels, known: Mask) -> Pixels:
     if not seen.any():
         return np.zeros_like(plane)
     middles = (np.arange(_TREND_STEPS) + 0.5) * _TREND_STEP
-    return np.interp(distance, middles[seen], total[seen] / count[seen]).astype(np.float32)
+    return np.asarray(np.interp(distance, middles[seen], total[seen] / count[seen]), dtype=np.float32)
 
 
 def _roughness(odds: Pixels, steepness: Pixels, flat: Flattened, lamp: Lamp) -> Pixels:
     """Roughness whose mean, with what relief adds to it, is that of the mean highlight, and that has no trend."""
     width = lamp.roughness**4
     # Slopes widen a highlight: alpha^2 of microfacets is twice the variance of their slopes along an axis.
-    relief = float(np.minimum(np.square(steepness), 1).mean())
+    relief = _UNSEEN_RELIEF * float(np.minimum(np.square(steepness), 1).mean())
     most = float(np.interp(lamp.roughness, *_RELIEF_SHARE))
     own = (width - min(2 * relief, most * width)) ** 0.25
     varied = odds - trend_by_distance(odds, flat.distance, np.ones_like(flat.hole))
@@ -198,4 +218,5 @@ def _roughness(odds: Pixels, steepness: Pixels, flat: Flattened, lamp: Lamp) -> 
     if not lamp.metallic and own < _USUAL_ROUGHNESS:
         own += _CAUTION * (_USUAL_ROUGHNESS - own)
     level = logit(np.clip(own, _SMOOTHEST, _ROUGHEST))
-    return expit(varied + level).clip(_SMOOTHEST, _ROUGHEST).astype(np.float32)[..., np.newaxis]
+    rough = np.asarray(expit(varied + level), dtype=np.float32)
+    return rough.clip(_SMOOTHEST, _ROUGHEST)[..., np.newaxis]

@@ -22,7 +22,7 @@ from .tiles import Mask
 #: Cells along the longer side, and points at which a correction is known, for each cell.
 _ALONG, _FINE = 28, 4
 #: Linear value from which on a channel of an over-exposed pixel has reached its end.
-_END = float(linear_from_srgb(np.float32(0.97)))
+_END = float(linear_from_srgb(np.array([0.97], np.float32))[0])
 #: What is added before logarithms are taken, in medians of the photograph.
 _FLOOR = 0.02
 #: Deviations of what the lamp's model may leave, in brightness: by distance to the highlight, and by place.
@@ -59,11 +59,13 @@ class Flattened:
         color: ``H x W x 3``, base color, scene-linear.
         hole: ``H x W``, where nothing is known of it, since the photograph is over-exposed.
         distance: ``H x W``, to the middle of the highlight, in longer sides, less where the highlight is longer.
+        tone: ``H x W``, logarithm of the photograph's brightness over the lamp's, with the contrast that it has there.
     """
 
     color: Pixels
     hole: Mask
     distance: Pixels
+    tone: Pixels
 
 
 def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -> Flattened:
@@ -86,11 +88,12 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
     hole = _hole(clipped)
     known = ~hole
     left -= _unexplained(left, known, camera, distance)
+    tone = left.mean(axis=2)
     left = with_even_contrast(left, distance, camera, known)
     mean = np.asarray(lamp.base_color, np.float32)
     color = np.exp(left)
     usual = color[~hole].mean(axis=0) if (~hole).any() else np.ones(3)
-    return Flattened((color * (mean / usual)).clip(_DARKEST, _BRIGHTEST).astype(np.float32), hole, distance)
+    return Flattened((color * (mean / usual)).clip(_DARKEST, _BRIGHTEST).astype(np.float32), hole, distance, tone)
 
 
 def highlight_distance(camera: Camera, lamp: Lamp) -> Pixels:
@@ -110,7 +113,7 @@ def _hole(clipped: NDArray[np.bool_]) -> Mask:
     """Where the highlight has burnt out; single bright specks of a texture are no holes."""
     burnt = (clipped.sum(axis=2) >= _BURNT_CHANNELS).astype(np.uint8)
     if not burnt.any():
-        return burnt > 0
+        return np.zeros(burnt.shape, dtype=bool)
     radius = max(1, round(_SPREAD * max(burnt.shape)))
     dense = _blurred(burnt.astype(np.float32)[..., np.newaxis], 3 * radius)[..., 0] > _DENSE
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
@@ -129,7 +132,8 @@ def _with_clipped_channels(left: Pixels, clipped: NDArray[np.bool_]) -> Pixels:
     if not some.any():
         return left
     weight = (~some).astype(np.float32)[..., np.newaxis]
-    usual = np.average(left.reshape(-1, 3)[:: 1 + left.size // 300_000], axis=0).astype(np.float32)
+    sample: Pixels = left.reshape(-1, 3)[:: 1 + left.size // 300_000]
+    usual = np.asarray(sample.mean(axis=0), dtype=np.float32)
     chroma = left - left.mean(axis=2, keepdims=True)
     deviation = max(2.0, 2 * _SPREAD * max(some.shape))
     total = _blurred(weight, deviation)
@@ -301,7 +305,7 @@ def ring_gain(
     chance = float(np.nanmean(np.nanvar(table[seen], axis=1) / np.isfinite(table[seen]).sum(axis=1)))
     share = max(0.0, 1 - chance / max(float(np.var(levels)), 1e-9))
     gain = np.exp(share * (usual - levels)).clip(_LEAST_GAIN, _MOST_GAIN)
-    return np.interp(distance, middles[seen], gain).astype(np.float32)
+    return np.asarray(np.interp(distance, middles[seen], gain), dtype=np.float32)
 
 
 def _blurred(planes: Pixels, sigma: float) -> Pixels:

@@ -30,7 +30,7 @@ Array: TypeAlias = NDArray[np.float64]
 #: Longer side at which a photograph is looked at, and cells along it.
 _WORKING_SIDE, _ALONG = 504, 24
 #: Linear value from which on a channel of an over-exposed pixel has reached its end.
-_END = float(linear_from_srgb(np.float32(0.97)))
+_END = float(linear_from_srgb(np.array([0.97], np.float32))[0])
 #: Part of a cell in which a channel may have reached its end for the mean to be known; else it is a lower bound.
 _CLIPPED_SHARE = 0.1
 #: Least part of a cell that lies in the photograph.
@@ -149,10 +149,15 @@ class Lamp:
         parts = seen.parts(self._parameters()[np.newaxis], bool(self.metallic))
         across = np.interp(np.arange(camera.width), columns, np.arange(len(columns))).astype(np.float32)
         down = np.interp(np.arange(camera.height), rows, np.arange(len(rows))).astype(np.float32)
-        grid = [np.ascontiguousarray(plane) for plane in np.broadcast_arrays(across[np.newaxis], down[:, np.newaxis])]
+        where = np.stack(np.broadcast_arrays(across[np.newaxis], down[:, np.newaxis]), axis=2)
         planes = [
             np.asarray(
-                cv2.remap(part[0].reshape(len(rows), len(columns), 3).astype(np.float32), *grid, cv2.INTER_LINEAR),
+                cv2.remap(
+                    part[0].reshape(len(rows), len(columns), 3).astype(np.float32),
+                    np.ascontiguousarray(where[..., 0]),
+                    np.ascontiguousarray(where[..., 1]),
+                    cv2.INTER_LINEAR,
+                ),
                 dtype=np.float32,
             )
             for part in parts
@@ -355,7 +360,8 @@ class _Problem:
         theta[_ROUGHNESS] = roughness
         usual = np.exp(self._albedo[0])
         theta[_COLOR] = np.log(np.clip(self._median / self._median.mean() * usual, 0.01, 1.0))
-        typical = np.median(sum(self._cells.view.parts(theta[np.newaxis], self._metal))[0].mean(axis=1))
+        diffuse, mirrored = self._cells.view.parts(theta[np.newaxis], self._metal)
+        typical = np.median((diffuse + mirrored)[0].mean(axis=1))
         theta[_INTENSITY] = np.log(self._median.mean() / max(float(typical), 1e-9))
         return theta
 
@@ -401,12 +407,12 @@ class _Problem:
 
     def _albedo_residual(self, theta: Array) -> Array:
         off = np.log(np.exp(theta[:, _COLOR]).mean(axis=1, keepdims=True)) - self._albedo[0]
-        return np.sqrt(_ALBEDO_WEIGHT) * _softened(off / self._albedo[1])
+        return np.asarray(np.sqrt(_ALBEDO_WEIGHT) * _softened(off / self._albedo[1]))
 
     def _derivatives(self, theta: Array) -> Array:
         """By finite differences, all at once."""
         moved = self._residuals(np.concatenate([theta[np.newaxis], theta + _STEP * np.eye(_COUNT)]))
-        return (moved[1:] - moved[0]).T / _STEP
+        return np.asarray((moved[1:] - moved[0]).T / _STEP)
 
     def _off(self, theta: Array) -> Array:
         diffuse, mirrored = self._cells.view.parts(theta, self._metal)
