@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import measures
 import numpy as np
-from measures import Image
 
-from matshot.surface import Surface
+from bench import measures
+from bench.measures import Image
+from matshot.shading.surface import Surface
 
 #: Size at which base color and roughness are looked at, and radii of the rings in widths.
 _COLUMNS, _ROWS = 384, 288

@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from scipy.special import expit, logit
 
-from ..color import Pixels, linear_from_srgb, srgb_from_linear
-from ..jobs import Progress
-from ..render import Camera
-from ..surface import Surface
+from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
+from ..material.planes import normals_of_slopes, slopes
+from ..progress import Progress
+from ..shading.render import Camera
+from ..shading.surface import Surface
 from ..synthesis.patches import refilled
-from ..synthesis.planes import normals_of_slopes, slopes
 from .fitting import Scale, expected_response
 from .flattening import Flattened, ring_gain, rings_of
 from .lamp import Lamp, Shading

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..color import Pixels, linear_from_srgb
-from ..render import Camera
+from ..image.color import Pixels, linear_from_srgb
+from ..shading.render import Camera
 from .lamp import Lamp
 from .tiles import Mask
 

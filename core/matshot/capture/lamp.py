@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..brdf import ggx
-from ..color import Pixels, linear_from_srgb
-from ..render import Camera, PointLight
-from ..surface import DIELECTRIC
+from ..image.color import Pixels, linear_from_srgb
+from ..shading.brdf import ggx
+from ..shading.render import Camera, PointLight
+from ..shading.surface import DIELECTRIC
 from .tiles import Mask
 
 Array: TypeAlias = NDArray[np.float64]
@@ -105,7 +105,7 @@ class Lamp:
 
     Attributes:
         position: in longer sides of the photograph; the lens is at ``(0, 0, camera.distance)``.
-        intensity: for R, G and B in the photograph's units, see :class:`~matshot.render.PointLight`.
+        intensity: for R, G and B in the photograph's units, see :class:`~matshot.shading.render.PointLight`.
         falloff: exponent of the cosine to -Z, of reflector and lens together.
         tilt: the surface's n_x / n_z and n_y / n_z against the camera.
         base_color: mean, scene-linear R, G and B.

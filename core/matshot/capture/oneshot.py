@@ -8,21 +8,21 @@ from typing import Literal
 
 import numpy as np
 
-from ..color import Pixels
 from ..errors import MatshotError
+from ..image.color import Pixels
+from ..image.types import Wrap
+from ..image.wrap import measured_wrap
 from ..inference.session import usable_threads
-from ..jobs import Listener, Progress
-from ..material import Material
-from ..render import Camera
-from ..surface import Surface
-from ..texture import Wrap
-from ..wrapping import measured_wrap
+from ..material.types import Material
+from ..progress import Listener, Progress
+from ..shading.render import Camera
+from ..shading.surface import Surface
 from .composition import as_lit_from_the_lens, composed_surface, filled
-from .delivery import LARGEST, CaptureOptions, captured_material
-from .explanation import fitted_exposure
+from .finish import LARGEST, CaptureOptions, captured_material
 from .flattening import flattened
 from .lamp import fitted_lamp, lamp_notes
 from .photograph import Photograph, read_photograph
+from .photometric import fitted_exposure
 from .prediction import predicted_surface
 from .refinement import refined
 

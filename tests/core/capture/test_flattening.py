@@ -10,10 +10,10 @@ import pytest
 from matshot.capture.composition import as_lit_from_the_lens, composed_surface, filled, trend_by_distance
 from matshot.capture.flattening import flattened, highlight_distance
 from matshot.capture.lamp import Lamp, fitted_lamp
-from matshot.color import linear_from_srgb, srgb_from_linear
-from matshot.procedural import noise
-from matshot.render import Camera, PointLight, render
-from matshot.surface import Surface
+from matshot.image.color import linear_from_srgb, srgb_from_linear
+from matshot.shading.procedural import noise
+from matshot.shading.render import Camera, PointLight, render
+from matshot.shading.surface import Surface
 
 SIZE = 224
 CAMERA = Camera(SIZE, SIZE)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from matshot.capture.lamp import Lamp, fitted_lamp, lamp_notes
-from matshot.color import linear_from_srgb, srgb_from_linear
-from matshot.procedural import noise
-from matshot.render import Camera, PointLight, render
-from matshot.surface import Surface
+from matshot.image.color import linear_from_srgb, srgb_from_linear
+from matshot.shading.procedural import noise
+from matshot.shading.render import Camera, PointLight, render
+from matshot.shading.surface import Surface
 
 SIZE = 224
 CAMERA = Camera(SIZE, SIZE)
