@@ -1,15 +1,19 @@
-"""Contact sheets of real photographs, for a person to judge: photograph, re-rendering, four novel lights, maps.
+"""Real photographs: what of the lamp is left in their maps, and contact sheets for a person to judge.
 
-    python -m bench.capture.real --data DIR --out DIR [--only WORD] [--refine]
+    python -m bench.capture.real --data DIR --out DIR [--only WORD] [--refine] [--size N]
 
 One sheet for each photograph in DIR/eval/flash and DIR/eval/flash_256, and for the towel from one photograph and from
-two. The photographs may not be published, so the sheets go to the given folder alone.
+two: photograph, re-rendering, four novel lights, maps. ``all.png`` shows all of them below each other: photograph, base
+color, normal, roughness, metallic, and the material under a lamp at its upper right corner. The table that is printed
+has what of the lamp is left, see ``capture_rings.py``, and holds for surfaces that are alike all over. The photographs
+may not be published, so the sheets go to the given folder alone.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import get_args
 
@@ -17,8 +21,10 @@ import numpy as np
 
 from bench import images, report
 from bench.capture.photographs import NOVEL
-from bench.capture.scores import answer, exposure, lit, pictured, psnr
+from bench.capture.rings import Rings, rings
+from bench.capture.scores import Answer, answer, exposure, lit, pictured, psnr
 from matshot.capture.oneshot import OneShotOptions, oneshot
+from matshot.capture.photograph import resized
 from matshot.capture.twoshot import TwoShotOptions, twoshot
 from matshot.errors import MatshotError
 from matshot.image.color import Pixels
@@ -27,15 +33,17 @@ from matshot.shading.preview import map_picture
 from matshot.shading.render import Camera
 from matshot.shading.sheet import fitted_picture, labeled_row, sheet
 
-#: Columns of every picture on a sheet.
-_WIDTH = 320
+#: Columns of every picture on a sheet, and of those that all photographs have on one.
+_WIDTH, _SMALL = 320, 200
+#: Lamp of the previews: right and up of the middle, and above, in longer sides; percentile that is light gray.
+_PREVIEW, _BRIGHT, _LEVEL = (0.45, 0.4, 0.55), 97, 0.75
 
 _SUFFIXES = (".jpg", ".png")
 
 
-def captures(data: Path, *, refine: bool) -> dict[str, tuple[Path, Callable[[], Material]]]:
+def captures(data: Path, *, refine: bool, size: int) -> dict[str, tuple[Path, Callable[[], Material]]]:
     """By name, the photographs in ``data/eval`` that are rendered again, and what makes a material of each."""
-    one = OneShotOptions(refine=refine)
+    one = OneShotOptions(refine=refine, size=size)
     found: dict[str, tuple[Path, Callable[[], Material]]] = {}
     for folder in ("flash", "flash_256"):
         for path in sorted((data / "eval" / folder).glob("*")):
@@ -44,29 +52,21 @@ def captures(data: Path, *, refine: bool) -> dict[str, tuple[Path, Callable[[], 
     flash, ambient = (data / "eval" / "twoshot_towel" / name for name in ("point.jpg", "ambient.jpg"))
     if flash.exists():
         found["towel from one"] = (flash, lambda: oneshot(flash, one))
-        found["towel from two"] = (flash, lambda: twoshot(flash, ambient, TwoShotOptions(full=True)))
-        found["towel from two, tile"] = (flash, lambda: twoshot(flash, ambient, TwoShotOptions()))
+        found["towel from two"] = (flash, lambda: twoshot(flash, ambient, TwoShotOptions(full=True, size=size)))
+        found["towel from two, tile"] = (flash, lambda: twoshot(flash, ambient, TwoShotOptions(size=size)))
     return found
 
 
-def contact_sheet(name: str, path: Path, capture: Callable[[], Material]) -> Pixels:
+def contact_sheet(name: str, path: Path, material: Material, found: Answer) -> Pixels:
     """Photograph, re-rendering, novel lights and maps, display-encoded ``H x W x 3``.
 
     Args:
         name: title of the sheet.
         path: of the photograph that the maps stand for, all or a part of it.
-        capture: makes the material.
-
-    Raises:
-        MatshotError: the tool's.
+        material: that was made of it.
+        found: the same as an answer.
     """
-    start = time.perf_counter()
-    material = capture()
-    seconds = time.perf_counter() - start
-    found = answer(lambda: material)
-    whole = images.as_rgb(images.read_image(path)).astype(np.float32)
-    camera = Camera(whole.shape[1], whole.shape[0], material.parameters["fov"])
-    photograph = whole[found.place]
+    photograph, camera = _photograph(path, material, found)
     again = lit(found, camera, camera.position)
     brightness = exposure(again, photograph)
     pictures = [photograph, pictured(brightness * again)]
@@ -78,8 +78,43 @@ def contact_sheet(name: str, path: Path, capture: Callable[[], Material]) -> Pix
     high = round(_WIDTH * photograph.shape[0] / photograph.shape[1])
     rows = [labeled_row([fitted_picture(each, _WIDTH, high) for each in pictures], labels)]
     rows.append(labeled_row([fitted_picture(each, _WIDTH, high) for each in maps], [str(kind) for kind in kinds]))
-    facts = f"{material.width} x {material.height} px, {seconds:.0f} s"
+    facts = f"{material.width} x {material.height} px, {found.seconds:.0f} s"
     return sheet(rows, name, "; ".join([facts, *material.parameters.get("notes", [])]))
+
+
+def row_of_all(name: str, path: Path, material: Material, found: Answer) -> Pixels:
+    """Photograph, maps and preview in small, with the figures."""
+    photograph, camera = _photograph(path, material, found)
+    radiance = lit(found, camera, _PREVIEW)
+    preview = pictured(radiance * np.float32(_LEVEL / max(float(np.percentile(radiance.mean(axis=2), _BRIGHT)), 1e-6)))
+    kinds: list[MapKind] = ["basecolor", "normal", "roughness", "metallic"]
+    pictures = [photograph, *(map_picture(kind, material.maps[kind]) for kind in kinds), preview]
+    high = round(_SMALL * photograph.shape[0] / photograph.shape[1])
+    figures = rings(found.surface)
+    labels = [name, f"residue {figures.residue:.1f}", f"slopes {figures.slopes:.2f}, {figures.relief:.3f}"]
+    labels += [f"range {figures.roughness:.2f}", f"metallic {figures.metallic:.2f}", "lit from the upper right"]
+    return labeled_row([fitted_picture(each, _SMALL, high) for each in pictures], labels)
+
+
+def _photograph(path: Path, material: Material, found: Answer) -> tuple[Pixels, Camera]:
+    """The part of the photograph, as large as it was worked on, that the maps stand for; and the camera of all."""
+    whole = images.as_rgb(images.read_image(path)).astype(np.float32)
+    size = material.parameters["size"]
+    if size and max(whole.shape) > size:
+        scale = size / max(whole.shape)
+        whole = resized(whole, (round(whole.shape[1] * scale), round(whole.shape[0] * scale)))
+    return whole[found.place], Camera(whole.shape[1], whole.shape[0], material.parameters["fov"])
+
+
+def table(figures: dict[str, tuple[Rings, float]]) -> str:
+    """What of the lamp is left, photograph by photograph and in the mean."""
+    header = ["photograph", "residue, dE", "metallic", "slopes middle/outside", "roughness range", "slopes", "s"]
+    digits = (1, 2, 2, 2, 3, 1)
+    values = {name: (*astuple(found), seconds) for name, (found, seconds) in figures.items()}
+    every = np.array(list(values.values()))
+    values |= {"mean": tuple(every.mean(axis=0)), "largest": tuple(every.max(axis=0))}
+    rows = [[name, *map(report.number, row, digits)] for name, row in values.items()]
+    return report.table(header, rows)
 
 
 def main() -> None:
@@ -88,17 +123,30 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the sheets")
     options.add_argument("--only", default="", metavar="WORD", help="only photographs with this in their name")
     options.add_argument("--refine", action="store_true", help="refine what is made of one photograph")
+    options.add_argument(
+        "--size", type=int, default=0, metavar="N", help="longer side that photographs are worked on at"
+    )
     chosen = options.parse_args()
-    every = captures(chosen.data, refine=chosen.refine)
+    every = captures(chosen.data, refine=chosen.refine, size=chosen.size)
+    figures: dict[str, tuple[Rings, float]] = {}
+    rows: list[Pixels] = []
     for name in [name for name in every if chosen.only in name][: chosen.limit]:
+        path, capture = every[name]
+        start = time.perf_counter()
         try:
-            picture = contact_sheet(name, *every[name])
+            material = capture()
         except MatshotError as refusal:
             report.say(f"{name} is refused: {refusal}")
             continue
-        path = chosen.out / f"{name}.png"
-        images.write_image(path, picture)
-        report.say(f"{name}: {path}")
+        seconds = time.perf_counter() - start
+        found = replace(answer(lambda material=material: material), seconds=seconds)
+        figures[name] = rings(found.surface), found.seconds
+        images.write_image(chosen.out / f"{name}.png", contact_sheet(name, path, material, found))
+        rows.append(row_of_all(name, path, material, found))
+        report.say(f"{name}: {chosen.out / name}.png")
+    if figures:
+        images.write_image(chosen.out / "all.png", sheet(rows, "Real photographs"))
+        print(table(figures))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def adjusted(
             values keep their order and are not clipped, gloss changes as roughness does under the opposite slider,
             which also undoes it. Only the outermost 2 % at most are made one, since 0 and 1 could not move else.
         normal_strength: [0, 4], factor on the slopes; 0 is flat.
-        metal: ``on`` and ``off`` make all of it a metal or none, ``auto`` leaves it. The colour keeps what returns
+        metal: ``on`` and ``off`` make all of it a metal or none, ``auto`` leaves it. The color keeps what returns
             from normal incidence, diffuse and specular together: a dielectric's own reflectance is added to the base
             color of what becomes a metal, and taken off that of what ceases to be one.
 

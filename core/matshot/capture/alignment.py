@@ -65,12 +65,12 @@ class Pair:
 
     Attributes:
         flash: linear light with the flash, ``H x W x 3``, in its own exposure.
-        ambient: linear light without, ``H x W x 3``, in its own exposure; outside ``valid`` its border goes on.
+        ambient: linear light without, ``H x W x 3``, in its own exposure; outside ``valid`` its border continues.
         flash_only: the flash's light alone, ``max(flash - ratio * ambient, 0)``, in the exposure of ``flash``.
         valid: ``H x W``; where the ambient photograph shows the surface.
         mask: ``H x W``; valid and over-exposed in neither.
         ratio: room light in ``flash`` for that in ``ambient``; 0 if there is none or it cannot be known.
-        homography: 3 x 3, from pixel centres (column, row) of the flash photograph to those of the ambient one.
+        homography: 3 x 3, from pixel centers (column, row) of the flash photograph to those of the ambient one.
         residual: median distance in pixels by which blocks of the two still miss.
         agreement: part of the blocks, in [0, 1], that lie where the homography puts them.
         fov: of the flash photograph, in degrees across the longer side.

@@ -25,10 +25,10 @@ class CaptureOptions(ToolOptions):
     """Parameters that both capture tools share.
 
     Attributes:
-        seamless: axes on which the maps are made to repeat.
+        seamless: axes to make tileable.
         fov: degrees across the photograph's longer side; 0 takes EXIF's, else 60.
         size: longer side of the photograph as it is worked on; 0 keeps it, up to :data:`LARGEST`.
-        width: metres that the photograph's longer side shows; 0 for unknown.
+        width: meters that the photograph's longer side shows; 0 for unknown.
         roughness: shift of roughness, see :func:`~matshot.capture.adjustments.adjusted`.
         normal: strength of the normals.
         height: strength of the height.
@@ -98,7 +98,7 @@ def captured_material(
         maps,
         name=name,
         physical_size=(width, width * surface.height / surface.width) if width else None,
-        height_scale=relief.height_scale_metres,
+        height_scale=relief.height_scale_meters,
         origin=origin,
         parameters={**parameters, "height_scale_in_widths": relief.height_scale},
     )

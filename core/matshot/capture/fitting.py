@@ -54,9 +54,9 @@ _TYPICAL_ALBEDO, _ALBEDO_SPREAD, _GIVEN_SPREAD = np.log(0.18), 0.9, 0.35
 _TYPICAL_ROUGHNESS, _ROUGHNESS_SPREAD, _METAL_ROUGHNESS = 0.52, 0.22, 0.28
 #: How much better metal must explain a pixel, in squared deviations, before it is believed.
 _METAL_MARGIN = 0.5
-#: Pixels' worth of evidence in the sample: neighbours err alike.
+#: Pixels' worth of evidence in the sample: neighbors err alike.
 _EVIDENCE = 20.0
-#: Range of the logarithms of colours, of slopes.
+#: Range of the logarithms of colors, of slopes.
 _DARKEST, _BRIGHTEST, _STEEPEST = np.log(2e-3), np.log(1.2), 3.0
 
 
@@ -69,7 +69,7 @@ class Priors:
         guided: slopes from the guided ones, in deviations that those state.
         integrable: slopes from those of the nearest height field.
         specular: highlight parameters from their mean over the tile.
-        smooth: highlight parameters from their mean over like neighbours.
+        smooth: highlight parameters from their mean over like neighbors.
         initial: slopes and roughness from a given surface's; the logarithm of base color twice as far.
     """
 
@@ -136,7 +136,7 @@ def estimated_scale(
     """How strong the flash was and whether the surface is metal.
 
     Radiance alone does not tell a bright flash on a dark surface from a weak one on a bright surface. But the highlight
-    of a dielectric has a known strength, 4 % at normal incidence, and where it is narrow, or less coloured than the
+    of a dielectric has a known strength, 4 % at normal incidence, and where it is narrow, or less colored than the
     diffuse part, it can be told apart. So a sample of pixels is fitted with several intensities, and the best is kept;
     where it makes no difference, the most usual base color decides, or the given surface's.
 
@@ -205,7 +205,7 @@ def fitted_surface(
         camera: of the photograph.
         lamp: the flash, whose intensity is ignored.
         scale: see :func:`estimated_scale`.
-        guide: ``H x W x 3``, the tile's ambient picture, by which neighbours are told to be alike.
+        guide: ``H x W x 3``, the tile's ambient picture, by which neighbors are told to be alike.
         guided: slopes to start from.
         initial: a first guess of the surface, ``H x W``; its metallic is kept.
         priors: what is expected.
@@ -448,7 +448,7 @@ def _divided(weighted: Pixels, precision: Pixels) -> Pixels:
 
 
 def guided_filter(guide: Pixels, values: Pixels, radius: int = 6, edge: float = 0.1) -> Pixels:
-    """Values averaged over neighbours that look alike: He, Sun and Tang 2010, "Guided Image Filtering", eq. 8."""
+    """Values averaged over neighbors that look alike: He, Sun and Tang 2010, "Guided Image Filtering", eq. 8."""
 
     def mean(plane: Pixels) -> Pixels:
         side = (2 * radius + 1, 2 * radius + 1)

@@ -25,9 +25,9 @@ Indices = NDArray[np.int32]
 
 #: Deviations in pixels of the Gaussians through which the guide is seen.
 _SCALES = (0.7, 1.4, 2.8, 5.6)
-#: Samples on each side of a descriptor's centre, and how far apart they are, in deviations.
+#: Samples on each side of a descriptor's center, and how far apart they are, in deviations.
 _REACH, _SPACING = 2, 1.5
-#: Weight of a scale's colour against its luminance pattern.
+#: Weight of a scale's color against its luminance pattern.
 _COLOR_WEIGHT = 0.25
 #: Values that a descriptor is compressed to.
 _DIMENSIONS = 16
@@ -123,8 +123,8 @@ def neighborhood_descriptors(guide: Pixels, mask: Mask, seed: int = 0) -> Pixels
         seen = _blurred(planes, sigma)
         contrast = np.maximum(seen[chosen].std(axis=0), 1e-6)
         if max(contrast) <= 1e-6:
-            raise MatshotError("The ambient photograph is the same everywhere, so nothing in it can be recognised.")
-        # Both chroma planes share a contrast, or the noise of a grey surface would count as colour.
+            raise MatshotError("The ambient photograph is the same everywhere, so nothing in it can be recognized.")
+        # Both chroma planes share a contrast, or the noise of a gray surface would count as color.
         seen[..., 0] /= contrast[0]
         seen[..., 1:] *= _COLOR_WEIGHT / max(contrast[1:].max(), 0.2 * contrast[0])
         layers.append((seen, max(1, round(_SPACING * sigma))))
@@ -146,7 +146,7 @@ def _blurred(planes: Pixels, sigma: float) -> Pixels:
 
 
 def _samples(layers: list[tuple[Pixels, int]]) -> Iterator[Pixels]:
-    """For every layer the pattern and the colour of each pixel's surroundings, ``H x W x F``."""
+    """For every layer the pattern and the color of each pixel's surroundings, ``H x W x F``."""
     offsets = range(-_REACH, _REACH + 1)
     for seen, step in layers:
         margin = _REACH * step
@@ -173,7 +173,7 @@ def best_matches(
 
     Every second pixel both ways is compared with every second of the tile, twice: the second time source pixels cost
     the more the oftener the first had chosen them, so that no pixel is overused. The pixels between, and then all,
-    try what their neighbours found, shifted along, and its surroundings (after PatchMatch, Barnes et al. 2009).
+    try what their neighbors found, shifted along, and its surroundings (after PatchMatch, Barnes et al. 2009).
 
     Args:
         descriptors: ``H x W x D`` of the whole photograph.
@@ -287,7 +287,7 @@ def transported_lumitexels(
         master: tile.
         matches: of its pixels.
         relit: multiply each by the ratio of the guide at the pixel to that at its like, which cancels small
-            differences in colour between them.
+            differences in color between them.
 
     Returns:
         With one lumitexel more than there are matches.

@@ -11,14 +11,20 @@ import numpy as np
 from matshot_host.tools import ONESHOT
 
 from ..errors import MatshotError
+from ..image.color import Pixels
 from ..image.types import Texture, Wrap
 from ..image.wrap import measured_wrap
+from ..inference.session import usable_threads
 from ..material.types import Material
 from ..progress import Listener, Progress
 from ..shading.render import Camera
+from ..shading.surface import Surface
+from .composition import as_lit_from_the_lens, composed_surface, filled
 from .finish import LARGEST, CaptureOptions, captured_material
+from .flattening import flattened
+from .lamp import fitted_lamp, lamp_notes
 from .photograph import Photograph, photograph_file, read_photograph
-from .photometric import explained
+from .photometric import fitted_exposure
 from .prediction import predicted_surface
 from .refinement import refined
 
@@ -29,7 +35,7 @@ class OneShotOptions(CaptureOptions):
 
     Attributes:
         light: ``flash`` at the lens, or ``even``, which also suits textures.
-        refine: whether the maps are made to match the photograph's texture statistics, by optimisation.
+        refine: whether the maps are made to match the photograph's texture statistics, by optimization.
         wrap: axes on which an evenly lit texture repeats already; ``auto`` measures it.
     """
 
@@ -76,33 +82,47 @@ def oneshot(
     camera = Camera(width, height, taken.fov)
     lit = chosen.light == "flash"
     wrap = _wrap(taken, chosen)
-    surface = predicted_surface(
-        taken.pixels if lit else None,
-        None if lit else taken.pixels,
-        camera,
-        wrap=wrap,
-        memory=chosen.memory,
-        device=chosen.device,
-        threads=chosen.threads,
-        progress=whole.part(0.05, 0.2 if chosen.refine else 0.7, "predicting"),
-    )
-    usable = ~taken.saturated
+    seen, lamp, flat = taken.pixels, None, None
+    if lit:
+        whole(0.02, "finding the lamp")
+        lamp = fitted_lamp(taken.pixels, taken.saturated, camera)
+        flat = flattened(taken.pixels, taken.saturated, camera, lamp)
+        threads = chosen.threads or usable_threads()
+        flat = filled(flat, threads=threads, progress=whole.part(0.05, 0.2, "filling what is over-exposed"))
+        seen = as_lit_from_the_lens(flat, lamp, camera)
+
+    def predicted(flash: Pixels | None, even: Pixels | None, part: Progress) -> Surface:
+        return predicted_surface(
+            flash,
+            even,
+            camera,
+            wrap=wrap,
+            memory=chosen.memory,
+            device=chosen.device,
+            threads=chosen.threads,
+            progress=part,
+        )
+
+    part = whole.part(0.2, 0.3 if chosen.refine else 0.6, "predicting")
+    surface = predicted(seen if lit else None, None if lit else seen, part)
     if chosen.refine:
         surface = refined(
             surface,
-            taken.pixels,
-            usable,
+            seen,
+            np.ones(seen.shape[:2], dtype=bool),
             camera,
             device=chosen.device,
             threads=chosen.threads,
-            progress=whole.part(0.2, 0.8, "refining"),
+            progress=whole.part(0.3, 0.7, "refining"),
         )
     parameters = {**asdict(chosen), "tool": "oneshot", "fov": taken.fov, "fov_source": taken.fov_source}
-    if lit:
-        found = explained(surface, camera, taken.pixels, usable)
-        surface, parameters["exposure"] = found.surface, found.exposure
+    if lamp is not None and flat is not None:
+        evenly = predicted(None, flat.color, whole.part(0.7, 0.85, "predicting"))
+        surface = composed_surface(surface, evenly, flat, lamp, camera)
+        parameters["exposure"] = fitted_exposure(surface, camera, taken.pixels, ~taken.saturated)
+        parameters["lamp"] = asdict(lamp)
     parameters["rectangle"] = [0, 0, width, height]
-    parameters["notes"] = list(taken.notes)
+    parameters["notes"] = [*taken.notes, *(lamp_notes(lamp) if lamp is not None else ())]
     return captured_material(
         surface,
         chosen,
@@ -111,7 +131,7 @@ def oneshot(
         origin=photograph_file(photograph).name,
         span=width / max(width, height),
         parameters=parameters,
-        progress=whole.part(0.8, 1.0, "finishing"),
+        progress=whole.part(0.85, 1.0, "finishing"),
     )
 
 

@@ -25,10 +25,10 @@ DEFAULT_FOV = 60.0
 #: Fields of view that are believed, in degrees.
 _FOVS = (5.0, 150.0)
 
-#: Width, in millimetres, of the film that equivalent focal lengths are told for.
+#: Width, in millimeters, of the film that equivalent focal lengths are told for.
 _FILM_WIDTH = 36.0
 
-#: Millimetres in one unit of ``FocalPlaneResolutionUnit`` (EXIF 2.32, tag A210; 4 and 5 are common extensions).
+#: Millimeters in one unit of ``FocalPlaneResolutionUnit`` (EXIF 2.32, tag A210; 4 and 5 are common extensions).
 _PLANE_UNITS = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 
 #: Display-encoded value from which on a channel of an integer file has reached its end.
@@ -46,7 +46,7 @@ _BLACK = 0.003
 #: Deviation of display-encoded brightness over a picture of nothing.
 _CONSTANT = 0.002
 
-#: Rows that are linearised at once, so that a large photograph does not need several times its memory.
+#: Rows that are linearized at once, so that a large photograph does not need several times its memory.
 _BAND = 256
 
 
@@ -56,7 +56,7 @@ class Photograph:
 
     Attributes:
         pixels: linear light, ``float32``, ``H x W x 3``, not negative; 1 is where an integer file ends.
-        saturated: ``H x W``; whether a channel is over-exposed here or in a neighbouring pixel.
+        saturated: ``H x W``; whether a channel is over-exposed here or in a neighboring pixel.
         fov: field of view in degrees across the longer side.
         fov_source: whether ``fov`` was ``given``, comes from ``exif`` or is ``assumed``.
         exposure: t ISO / N^2 with t in seconds, or None if EXIF does not tell all three. Photographs of one camera are
@@ -94,7 +94,7 @@ def read_photograph(
     """Read a photograph and refuse one that nothing can be made of.
 
     Integer files (JPEG, PNG, TIFF ...) are taken as sRGB-encoded and end at 1; half and float files (EXR, HDR) as
-    linear light without an end, so that nothing in them is saturated. EXIF-turned pictures come upright, grey ones in
+    linear light without an end, so that nothing in them is saturated. EXIF-turned pictures come upright, gray ones in
     three channels, and alpha is dropped.
 
     Args:
@@ -113,14 +113,14 @@ def read_photograph(
         )
     if largest < _LEAST_SIDE:
         raise MatshotError(
-            f"A photograph has at least {_LEAST_SIDE} pixels a side, so it cannot be shrunk to {largest}."
+            f"A photograph has at least {_LEAST_SIDE} pixels per side, so it cannot be shrunk to {largest}."
         )
     texture = photograph if isinstance(photograph, Texture) else read_texture(photograph)
     if texture.encoding not in ("srgb", "linear"):
         raise MatshotError(f"A photograph is srgb or linear, and {name} is {texture.encoding}.")
     if min(texture.width, texture.height) < _LEAST_SIDE:
         raise MatshotError(
-            f"{name} has only {texture.width} x {texture.height} pixels; at least {_LEAST_SIDE} a side are needed."
+            f"{name} has only {texture.width} x {texture.height} pixels; at least {_LEAST_SIDE} per side are needed."
         )
     pixels, saturated = _light(texture)
     _refuse_empty(name, pixels, saturated, ends=texture.encoding == "srgb")
@@ -187,7 +187,7 @@ def _refuse_empty(name: str, pixels: Pixels, saturated: NDArray[np.bool_], *, en
 
 
 def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask and all neighbours: sharpening and JPEG spread what a clipped pixel lost."""
+    """The mask and all neighbors: sharpening and JPEG spread what a clipped pixel lost."""
     import cv2
 
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)) > 0)
@@ -212,7 +212,7 @@ def _exif_fov(attributes: oiio.ImageSpec, width: int, height: int) -> float | No
     """Degrees across the longer side, if EXIF knows them and they can be.
 
     From the focal length for 36 x 24 mm film, ``2 atan(36 / (2 f))``; else from the real one and the pixels per
-    millimetre of the sensor.
+    millimeter of the sensor.
     """
     film = _number(attributes, "Exif:FocalLengthIn35mmFilm")
     real = _number(attributes, "Exif:FocalLength")
@@ -226,7 +226,7 @@ def _exif_fov(attributes: oiio.ImageSpec, width: int, height: int) -> float | No
 
 
 def _sensor_side(attributes: oiio.ImageSpec, width: int, height: int) -> float | None:
-    """Longer side of the sensor in millimetres; ``width`` and ``height`` stand in where EXIF has no pixel counts."""
+    """Longer side of the sensor in millimeters; ``width`` and ``height`` stand in where EXIF has no pixel counts."""
     unit = _PLANE_UNITS.get(attributes.get_int_attribute("Exif:FocalPlaneResolutionUnit", 2))
     across = _number(attributes, "Exif:FocalPlaneXResolution")
     down = _number(attributes, "Exif:FocalPlaneYResolution") or across

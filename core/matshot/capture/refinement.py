@@ -7,7 +7,7 @@ returns loss and gradient; L-BFGS runs over it.
 
 The paper starts from noise and leaves every texel free. Here a network has seen every texel already, and what it gets
 wrong is mostly one and the same everywhere: how rough, how bright, how bumpy. A flash at the lens tells these apart
-only where the surface is compared with itself under other angles, and leaves the texels' own normals and colours
+only where the surface is compared with itself under other angles, and leaves the texels' own normals and colors
 confused with each other. So first the few :class:`_Changes` that the whole surface has in common are found, from the
 statistics of all crops and from the pixels of the whole photograph. What is left is given back to the base color, pixel
 by pixel; or, for a tile that wraps, to all texels under a prior in the Fourier domain.
@@ -36,12 +36,12 @@ from .tiles import Mask
 
 Planes = NDArray[np.float64]
 
-#: Longer side at which photographs are compared, and side of the cells whose mean colours are.
+#: Longer side at which photographs are compared, and side of the cells whose mean colors are.
 WORKING_SIDE, CELL = 640, 64
 #: Share of the shorter side that a tile takes, and crops along each side of the photograph.
 _TILE_SHARE, _CROPS = 0.3, 3
 #: Mean over pixels and channels that a picture has when its statistics are taken.
-_GREY = 0.5
+_GRAY = 0.5
 #: The graph's transfer function, what it adds to linear values, and its slope where a photograph is saturated.
 _GAMMA, _FLOOR, _OVER = 2.2, 1e-5, 0.05
 #: Least roughness that is rendered.
@@ -49,7 +49,7 @@ _SMOOTHEST = 0.05
 #: Range of the values that logits are taken of.
 _LEAST_COLOR, _LEAST_SCALAR = 0.01, 0.02
 
-#: How much each part of the objective counts: statistics in parts of their own size; mean colours of cells and pixels
+#: How much each part of the objective counts: statistics in parts of their own size; mean colors of cells and pixels
 #: display-encoded, squared and averaged; changes in parts of their spread, squared and summed.
 _STATISTICS_WEIGHT, _CELLS_WEIGHT, _PIXELS_WEIGHT, _CHANGES_WEIGHT = 1.0, 100.0, 200.0, 0.02
 #: Shifts of roughness, before the logistic function, that the search starts from: with too sharp a highlight, hardly a
@@ -142,8 +142,8 @@ class _Models:
         self._objective = Network(known.require("refinement", "objective"), device, threads)
 
     def statistics(self, picture: Pixels) -> NDArray[np.float32]:
-        """Deep statistics ``1 x length`` of a display-encoded picture, brought to the mean ``_GREY``."""
-        return self._statistics(_batch(picture * (_GREY / max(float(picture.mean()), 1e-3))))
+        """Deep statistics ``1 x length`` of a display-encoded picture, brought to the mean ``_GRAY``."""
+        return self._statistics(_batch(picture * (_GRAY / max(float(picture.mean()), 1e-3))))
 
     def loss_and_gradients(self, **inputs: NDArray[np.float32]) -> tuple[float, Planes, float]:
         """Of one crop: the loss, and its gradients by the parameters and by the logarithm of the light's intensity."""
@@ -155,7 +155,7 @@ class _Changes:
     """What a whole surface has in common and may have wrong, as a vector.
 
     In its order: contrast of the base color about its mean, shift of its three channels, contrast and shift of
-    roughness, shift of metallic (colours and scalars before the logistic function), the logarithm of the factor of the
+    roughness, shift of metallic (colors and scalars before the logistic function), the logarithm of the factor of the
     normals' slopes, and that of the light's intensity, which is the photograph's and not the surface's. Each is
     counted in parts of how much it may be expected to be.
 
@@ -251,7 +251,7 @@ class _Problem:
     def common_changes(self, iterations: int, progress: Progress) -> Planes:
         """The changes with which the lit maps come closest to the photograph.
 
-        First to its pixels alone, from several starts; then to the statistics and mean colours of its crops too.
+        First to its pixels alone, from several starts; then to the statistics and mean colors of its crops too.
 
         Args:
             iterations: of L-BFGS.

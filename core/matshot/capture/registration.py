@@ -3,11 +3,11 @@
 Light moves edges. A bump lit from one side has its bright flank on that side, so two pictures of a relief under two
 lights fit best when they are *not* in register, and a flash, whose light runs outwards from the middle, makes this look
 like a change of scale: several pixels at the corners of a rough rock. What is compared here is therefore, first, what
-relief changes least: ratios of the colour channels, which shading leaves alone; and how strong edges are, in which
+relief changes least: ratios of the color channels, which shading leaves alone; and how strong edges are, in which
 bright and dark flanks count alike (phase congruency after Kovesi 1999, "Image Features from Phase Congruency", of the
 monogenic signal of Felsberg and Sommer 2001, "The Monogenic Signal"). Plain brightness comes last.
 
-Places are pixel centres ``(column, row)``, the first at (0, 0), as in OpenCV. A homography maps places of the flash
+Places are pixel centers ``(column, row)``, the first at (0, 0), as in OpenCV. A homography maps places of the flash
 photograph to those of the other.
 """
 
@@ -43,7 +43,7 @@ _EVENING, _NOISE = 8.0, 0.02
 #: What tells one period of a pattern from the next is blurred so much, in pixels at the rough size, and evened so far.
 _BROAD_BLUR, _BROAD_EVENING = 2.0, 40.0
 
-#: Which cue is the tone, and how much it says of a place beside colours and edges that fit as well.
+#: Which cue is the tone, and how much it says of a place beside colors and edges that fit as well.
 _TONE, _TONE_WORTH = 3, 0.1
 
 #: A block's peak is believed from so many deviations of its correlation surface on, or from so much correlation (a
@@ -86,9 +86,9 @@ class _Views:
 
 @dataclass(frozen=True)
 class _Misses:
-    """By how much blocks miss: ``N x 2`` centres and shifts, which are clear, and the correlation of each cue."""
+    """By how much blocks miss: ``N x 2`` centers and shifts, which are clear, and the correlation of each cue."""
 
-    centres: Matrix
+    centers: Matrix
     shifts: Matrix
     clear: Mask
     likeness: Matrix
@@ -169,7 +169,7 @@ def _cues(linear: Pixels) -> Pixels:
     import cv2
 
     floor = _floor(linear)
-    # JPEG stores colour at half the resolution: unblurred, the ratios would carry fine detail of the brightness.
+    # JPEG stores color at half the resolution: unblurred, the ratios would carry fine detail of the brightness.
     red, green, blue = cv2.split(np.log(cv2.GaussianBlur(linear, (0, 0), 1.0) + floor))
     tone = np.log(linear + floor).mean(axis=2)
     return np.stack([_evened(values, _EVENING) for values in (red - green, blue - green, _edges(tone), tone)])
@@ -314,7 +314,7 @@ def _likeness(flash: Pixels, other: Pixels, homography: Matrix) -> float:
 
 
 def warped_to(pixels: Pixels, homography: Matrix, shape: tuple[int, int]) -> Pixels:
-    """The picture as seen from the flash photograph of ``shape`` (rows, columns); its border goes on for ever."""
+    """The picture as seen from the flash photograph of ``shape`` (rows, columns); its border continues for ever."""
     import cv2
 
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
@@ -343,8 +343,8 @@ def _improved(views: _Views, start: Matrix, block: float, *, passes: int, reach:
         clear = misses.clear
         if left == 0 or clear.sum() < 8:
             break
-        ends = misses.centres + misses.shifts
-        step, _ = cv2.findHomography(misses.centres[clear], ends[clear], cv2.USAC_MAGSAC, _NEAR)
+        ends = misses.centers + misses.shifts
+        step, _ = cv2.findHomography(misses.centers[clear], ends[clear], cv2.USAC_MAGSAC, _NEAR)
         if step is None:
             break
         homography = homography @ step
@@ -383,8 +383,8 @@ def _misses(flash: Pixels, warped: Pixels, usable: Mask, block: float, reach: in
     together = np.einsum("nkij,k->nij", surfaces, worth / max(worth.sum(), 1e-9)).astype(np.float32)
     shifts, peaks = _summits(together)
     likeness = np.median(surfaces.reshape(*surfaces.shape[:2], -1)[np.arange(len(places)), :, peaks], axis=0)
-    centres = np.array(places, dtype=np.float64)[:, ::-1] + (side - 1) / 2
-    return _Misses(centres, shifts, _clear(together), likeness.clip(0))
+    centers = np.array(places, dtype=np.float64)[:, ::-1] + (side - 1) / 2
+    return _Misses(centers, shifts, _clear(together), likeness.clip(0))
 
 
 def _block_spectra(cues: Pixels, places: list[tuple[int, int]], window: Pixels) -> Any:
@@ -412,11 +412,11 @@ def _summits(surfaces: Pixels) -> tuple[Matrix, NDArray[np.intp]]:
     shifts = np.stack([column, row], axis=1).astype(np.float64) - size // 2
     each, row, column = np.arange(count), row.clip(1, size - 2), column.clip(1, size - 2)
     top = surfaces[each, row, column]
-    neighbours = (
+    neighbors = (
         (surfaces[each, row, column - 1], surfaces[each, row, column + 1]),
         (surfaces[each, row - 1, column], surfaces[each, row + 1, column]),
     )
-    for axis, (before, after) in enumerate(neighbours):
+    for axis, (before, after) in enumerate(neighbors):
         bend = np.minimum(before - 2 * top + after, -1e-9)
         shifts[:, axis] += ((before - after) / (2 * bend)).clip(-0.5, 0.5)
     return shifts, peaks

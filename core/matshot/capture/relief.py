@@ -30,13 +30,13 @@ class Relief:
         height: ``H x W x 1``, all of [0, 1]; 0.5 everywhere if the surface is flat.
         occlusion: ``H x W x 1``, [0, 1]: the part of an even sky's light that arrives; 1 is open.
         height_scale: what one unit of height stands for, in widths of the map; more than 0.
-        height_scale_metres: the same in metres, if the width of the map is known.
+        height_scale_meters: the same in meters, if the width of the map is known.
     """
 
     height: Pixels
     occlusion: Pixels
     height_scale: float
-    height_scale_metres: float | None
+    height_scale_meters: float | None
 
 
 def height_and_occlusion(
@@ -50,7 +50,7 @@ def height_and_occlusion(
     Args:
         normal: ``H x W x 3`` unit vectors, +X right, +Y up.
         wrap: axes on which they repeat.
-        physical_width: metres that the width of the map spans, if known.
+        physical_width: meters that the width of the map spans, if known.
         strength: factor on the height, [0, 4], as of the slider; deeper relief is darker too.
         drift: deviation of the Gaussian whose mean is subtracted from the height, in longer sides of the map, with the
             mean slope of axes that do not repeat; 1/8 suits photographs. 0 keeps all.
@@ -63,7 +63,7 @@ def height_and_occlusion(
     if not 0 <= drift <= 1:
         raise MatshotError(f"The drift of the height is a part of the longer side between 0 and 1, not {drift:g}.")
     if physical_width is not None and not 0 < physical_width < float("inf"):
-        raise MatshotError(f"The width of a surface is more than 0 metres, not {physical_width:g}.")
+        raise MatshotError(f"The width of a surface is more than 0 meters, not {physical_width:g}.")
     surface = height_from_normal(normal, wrap)[..., 0]
     if drift > 0:
         surface = _without_drift(surface, wrap, drift * max(surface.shape))
@@ -93,7 +93,7 @@ def occlusion(surface: Pixels, wrap: Wrap) -> Pixels:
 
     Args:
         surface: ``H x W`` height in pixels.
-        wrap: axes on which it repeats; others go on as in a mirror.
+        wrap: axes on which it repeats; others continue as in a mirror.
 
     Returns:
         ``H x W x 1``, (0, 1].
@@ -147,7 +147,7 @@ def _samples(reach: int, azimuth: float) -> list[tuple[float, list[tuple[int, in
 
 
 def _without_drift(surface: Pixels, wrap: Wrap, deviation: float) -> Pixels:
-    """A surface less its Gaussian mean; axes that do not repeat lose their climb and go on as in a mirror."""
+    """A surface less its Gaussian mean; axes that do not repeat lose their climb and continue as in a mirror."""
     level: Pixels = surface
     for axis, letter in enumerate("yx"):
         if letter not in wrap:

@@ -1,11 +1,15 @@
 """Slopes that the shading betrays: a linear function from the guide's patterns to normals, learnt from the pair itself.
 
-In the quotient of the flash photograph by the ambient one the surface's colour cancels. What is left is shading: where
+In the quotient of the flash photograph by the ambient one the surface's color cancels. What is left is shading: where
 the flash comes from the right, slopes to the right are brighter than they are in even light, and elsewhere darker.
 One pixel says one component of one slope, mixed with noise. But the slope is also betrayed, in some unknown way, by the
 pattern of light and dark around the pixel. That way is taken to be linear and one for the surface, and is found by
-regression over all pixels under all lights: photometric stereo for a texture instead of for a pixel. It generalises
+regression over all pixels under all lights: photometric stereo for a texture instead of for a pixel. It generalizes
 over the surface what a lumitexel says of one pixel, and it is where the fit starts.
+
+What is learnt so may be no relief: of a soft cloth, whose flash photograph hardly has shading, the regression learns
+how the guide is shaded, and slopes of no height field come out. As far as that is so, the guide's own shading tells
+relief, by the rule that what is dark is deep.
 """
 
 from __future__ import annotations
@@ -47,6 +51,10 @@ _LINEAR = 0.5
 _DETAIL = 1.5
 #: What is added to linear values before their logarithm is taken.
 _FLOOR = 0.01
+#: Deviation in pixels of the blur of shade, and bands of detail of it that are relief, each twice as wide as the one
+#: before; logarithm of shade that is not exceeded.
+_LEAST_SHADE, _SHADE_BANDS = 1.0, 4
+_SHADE_LIMIT = np.float32(0.5)
 
 
 @dataclass(frozen=True)
@@ -56,8 +64,8 @@ class GuidedSlopes:
     Attributes:
         slopes: ``H x W x 2``, n_x / n_z and n_y / n_z.
         deviation: how far off they may be.
-        integrability: [0, 1], how well they could be those of a height field. What has been mistaken for shading has
-            no reason to be, so that the slopes are made the smaller the less they are.
+        integrability: [0, 1], how well those that were learnt could be those of a height field. What has been mistaken
+            for shading has no reason to be; the less they are, the more the guide's own shading takes their place.
     """
 
     slopes: Pixels
@@ -162,15 +170,48 @@ def guided_slopes(
     slopes = here.reshape(*down.shape, 2).astype(np.float32)
     integrable = integrable_slopes(slopes)
     integrability = _integrability(slopes, integrable)
-    slopes = (slopes + integrable) * np.float32(integrability**2 / 2)
+    share = np.float32(integrability**2)
+    shaded = slopes_of_height(height_of_shade(flash, ambient, mask))[master.rows, master.columns]
+    slopes = (slopes + integrable) * (share / 2) + shaded * (1 - share)
     return GuidedSlopes(slopes, max(_LEAST_DEVIATION, _UNEXPLAINED * float(np.std(slopes))), integrability)
 
 
 def integrable_slopes(slopes: Pixels) -> Pixels:
     """The slopes ``H x W x 2`` of the height field that comes closest to the given ones."""
     normals = unit_normals(np.concatenate([slopes, np.ones((*slopes.shape[:2], 1), np.float32)], axis=2))
-    down, right = np.gradient(height_from_normal(normals, "none")[..., 0])
-    return np.stack([-right, down], axis=2)
+    return slopes_of_height(height_from_normal(normals, "none")[..., 0])
+
+
+def slopes_of_height(height: Pixels) -> Pixels:
+    """The slopes ``H x W x 2``, n_x / n_z and n_y / n_z, of heights ``H x W`` in pixels."""
+    down, right = np.gradient(height)
+    return np.stack([-right, down], axis=2).astype(np.float32)
+
+
+def height_of_shade(flash: Pixels, ambient: Pixels, mask: Mask) -> Pixels:
+    """Heights ``H x W``, in pixels, that even light's shading tells of: what is dark is deep.
+
+    The quotient of the two photographs has no color of the surface in it: a flash at the lens reaches every hollow,
+    even light does not (Glencross, Ward, Melendez, Jay, Liu and Hubbold 2008, "A Perceptually Validated Model for
+    Surface Depth Hallucination", section 4). A pit as wide as a band of detail is as deep as its logarithm of shade
+    times its width.
+
+    Args:
+        flash: ``H x W x 3``, linear, lit by the flash alone.
+        ambient: ``H x W x 3``, linear.
+        mask: ``H x W``, where both are usable; elsewhere the surface is level.
+    """
+    light = [np.log(np.maximum(shot, 0).mean(axis=2) + np.float32(_FLOOR)) for shot in (ambient, flash)]
+    shade = _blurred(light[0] - light[1], _LEAST_SHADE)
+    shade = np.where(mask, shade, np.float32(np.median(shade[mask])))
+    height = np.zeros_like(shade)
+    sigma, rest = _LEAST_SHADE, shade
+    for _ in range(_SHADE_BANDS):
+        softer = _blurred(shade, 2 * sigma)
+        band = rest - softer
+        height += np.float32(sigma) * _SHADE_LIMIT * np.tanh(band / _SHADE_LIMIT)
+        sigma, rest = 2 * sigma, softer
+    return height
 
 
 def _integrability(slopes: Pixels, integrable: Pixels) -> float:
@@ -213,8 +254,8 @@ def _whitening(samples: Pixels) -> tuple[Pixels, Pixels]:
     """Mean, and the axes that take what deviates from it to components of variance 1."""
     mean = samples.mean(axis=0)
     deviation = samples.std(axis=0) + 1e-6
-    centred = (samples - mean) / deviation
-    values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(centred))
+    centered = (samples - mean) / deviation
+    values, vectors = np.linalg.eigh((centered.T @ centered).astype(np.float64) / len(centered))
     kept = slice(-min(_DIMENSIONS, len(values)), None)
     axes = vectors[:, kept] / np.sqrt(np.maximum(values[kept], 1e-6)) / deviation[:, np.newaxis]
     return mean, axes.astype(np.float32)

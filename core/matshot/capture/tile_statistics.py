@@ -81,7 +81,7 @@ def with_tile_statistics(
 ) -> Lumitexels:
     """The lumitexels with each tile's transported picture given that tile's statistics.
 
-    Pictures are compared as logarithms, in luminance; colours follow by the same factor. The first lumitexel, which was
+    Pictures are compared as logarithms, in luminance; colors follow by the same factor. The first lumitexel, which was
     not transported, stays.
 
     Args:

@@ -24,7 +24,7 @@ _ALONG = 7
 _LEAST_SIDE = 64
 #: Share of the photograph's shorter side that the master tile takes.
 _MASTER_SHARE = 0.4
-#: Distance from the highlight's centre at which a master tile sees the surface best, in longer sides: near, so that
+#: Distance from the highlight's center at which a master tile sees the surface best, in longer sides: near, so that
 #: the surface is bright and seen head-on, but not in the glare.
 _BEST_DISTANCE = 0.15
 #: What is added to linear values before their logarithm is taken.
@@ -93,7 +93,7 @@ def master_tile(flash: Pixels, ambient: Pixels, mask: Mask, camera: Camera, lamp
     """The tile whose texture is most like everyone else's, well lit and well seen.
 
     Of all candidates that may overlap, the one with the least sum of: how far the mean and deviation of its ambient
-    luminance and colour, at three scales, are from those of the median tile (in deviations between tiles); how much
+    luminance and color, at three scales, are from those of the median tile (in deviations between tiles); how much
     of its flash picture is unusable; how much less sharp it is than others; and how far it is from the best distance
     to the highlight.
 

@@ -22,20 +22,27 @@ from ..image.types import Texture, Wrap
 from ..inference.session import usable_threads
 from ..material.types import Material
 from ..progress import Listener, Progress
-from ..shading.render import Camera, flash
+from ..shading.render import Camera, PointLight
 from ..shading.surface import Surface
 from .alignment import aligned
+from .composition import as_lit_from_the_lens, composed_surface, filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
+from .flattening import flattened
+from .lamp import Lamp, fitted_lamp
 from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
 from .photograph import photograph_file, read_photograph
-from .photometric import explained, fitted_exposure, with_even_color, with_explained_color
+from .photometric import fitted_exposure, with_even_color, with_explained_color
 from .prediction import predicted_surface
 from .shading import guided_slopes
 from .tile_statistics import with_tile_statistics
 from .tiles import Tile, grid_of_tiles, master_side, master_tile
 
 Mask = NDArray[np.bool_]
+
+#: Roughness of the mean highlight from which on, and at which altogether, a surface is as bright as the room shows it;
+#: and how bright a room that is exposed for may show one.
+_BRIGHT_AS_SHOWN, _USUAL = ((0.4, 0.6), (0.0, 1.0)), (0.02, 0.8)
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,11 @@ class TwoShotOptions(CaptureOptions):
     The last four are for measuring what each stage brings, and no face offers them.
 
     Attributes:
-        seamless: axes on which the tile is made to repeat; maps of the whole photograph are left as they are.
+        seamless: axes to make tileable; maps of the whole photograph are left as they are.
         full: maps of the whole photograph instead of a tile.
         tile: column and row of the tile's middle in the photograph as it is worked on; negative to have it chosen.
         network: whether the fit starts from the network's answer.
-        matching: whether pixels are recognised elsewhere, instead of taken from the same place of each tile.
+        matching: whether pixels are recognized elsewhere, instead of taken from the same place of each tile.
         statistics: whether transported pictures get their tile's statistics.
         priors: whether parameters are expected to be smooth, alike and integrable.
     """
@@ -74,12 +81,19 @@ class Shots:
         ambient: ``H x W x 3``, scene-linear.
         mask: ``H x W``, where both can be trusted.
         camera: of the flash photograph.
+        lamp: of it.
     """
 
     flash: Pixels
     ambient: Pixels
     mask: Mask
     camera: Camera
+    lamp: Lamp
+
+    @property
+    def light(self) -> PointLight:
+        """The flash, of intensity 1."""
+        return PointLight(self.lamp.position, 1.0, self.lamp.falloff)
 
 
 @dataclass(frozen=True)
@@ -127,13 +141,15 @@ def twoshot(
     lit, even = (read_photograph(p, chosen.fov or None, largest) for p in (flash_photograph, ambient_photograph))
     pair = aligned(lit, even, whole.part(0.02, 0.12, "aligning"))
     width, height = lit.size
-    shots = Shots(pair.flash_only, pair.ambient, pair.mask, Camera(width, height, lit.fov))
+    camera = Camera(width, height, lit.fov)
+    lamp = fitted_lamp(pair.flash_only, ~pair.mask, camera)
+    shots = Shots(pair.flash_only, pair.ambient, pair.mask, camera, lamp)
     guess = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting")) if chosen.network else None
     found = fitted_tile(shots, guess, chosen, whole.part(0.3, 0.85))
     surface, exposure, tile = found.surface, found.exposure, found.tile
     seamless = chosen
     if chosen.full:
-        surface, exposure = spread(shots, found, whole.part(0.85, 0.93, "spreading"))
+        surface, exposure = spread(shots, found, guess, whole.part(0.85, 0.93, "spreading"))
         tile = Tile(0, 0, height, width)
         seamless = replace(chosen, seamless="none")
     recorded = {k: v for k, v in asdict(chosen).items() if k not in _MEASURED}
@@ -150,6 +166,7 @@ def twoshot(
             "fov": lit.fov,
             "fov_source": lit.fov_source,
             "exposure": exposure,
+            "lamp": asdict(lamp),
             "rectangle": [tile.column, tile.row, tile.width, tile.height],
             "notes": list(dict.fromkeys([*lit.notes, *pair.notes])),
         },
@@ -162,17 +179,44 @@ _MEASURED = ("network", "matching", "statistics", "priors")
 
 
 def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -> Surface:
-    """What the network sees in the pair, made to explain the flash photograph."""
-    guess = predicted_surface(
-        shots.flash,
-        shots.ambient,
-        shots.camera,
-        memory=options.memory,
-        device=options.device,
-        threads=options.threads,
-        progress=progress,
-    )
-    return explained(guess, shots.camera, shots.flash, shots.mask).surface
+    """What the network sees in the pair, with base color and what is alike all over from the flash photograph."""
+    flat = filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp))
+    seen = as_lit_from_the_lens(flat, shots.lamp, shots.camera)
+    guesses = [
+        predicted_surface(
+            flash,
+            shots.ambient,
+            shots.camera,
+            memory=options.memory,
+            device=options.device,
+            threads=options.threads,
+            progress=part,
+        )
+        for flash, part in ((seen, progress.part(0.0, 0.5)), (None, progress.part(0.5, 1.0)))
+    ]
+    return composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera)
+
+
+def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp) -> Surface:
+    """The surface with the mean color that it has in the light of the room.
+
+    The camera's white balance is for that light. Its exposure is as well: of a rough surface, whose highlight hardly
+    tells how bright it is, the photograph does it better.
+
+    Args:
+        surface: of a tile.
+        ambient: ``H x W x 3``, of the same tile, scene-linear.
+        usable: ``H x W``.
+        lamp: of the flash photograph.
+    """
+    if not usable.any():
+        return surface
+    wanted, mean = ambient[usable].mean(axis=0), surface.base_color[usable].mean(axis=0)
+    own, shown = float(mean.mean()), float(wanted.mean())
+    share = float(np.interp(lamp.roughness, *_BRIGHT_AS_SHOWN)) if _USUAL[0] < shown < _USUAL[1] else 0.0
+    level = own ** (1 - share) * shown**share
+    gain = wanted / np.maximum(mean, 1e-4) * (level / max(shown, 1e-6))
+    return replace(surface, base_color=np.minimum(surface.base_color * gain.astype(np.float32), np.float32(1)))
 
 
 def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, progress: Progress) -> FittedTile:
@@ -188,7 +232,7 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
         MatshotError: for photographs that are too small or not usable.
         Cancelled: when the listener says so.
     """
-    camera, lamp = shots.camera, flash(shots.camera)
+    camera, lamp = shots.camera, shots.light
     tile = _chosen_tile(shots, options)
     tiles = grid_of_tiles(camera.height, camera.width)
     if options.matching:
@@ -220,25 +264,34 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
     )
     eye = camera.cut(tile.rows, tile.columns)
     light, usable = shots.flash[tile.rows, tile.columns], shots.mask[tile.rows, tile.columns]
-    exact = with_explained_color(fit.surface, eye, light, usable)
-    return FittedTile(tile, exact.surface, exact.exposure)
+    exact = with_explained_color(fit.surface, eye, light, usable, lamp)
+    surface = exact.surface
+    if guided is not None and initial is not None:
+        # Relief that the flash photograph does not show would be taken off the base color.
+        share = np.float32(guided.integrability**2)
+        mean = exact.surface.base_color[usable].mean() if usable.any() else np.float32(1)
+        smooth = initial.base_color * (mean / np.maximum(initial.base_color.mean(), np.float32(1e-4)))
+        surface = replace(surface, base_color=share * surface.base_color + (1 - share) * smooth)
+    surface = with_rooms_color(surface, shots.ambient[tile.rows, tile.columns], usable, shots.lamp)
+    return FittedTile(tile, surface, exact.exposure)
 
 
 def _chosen_tile(shots: Shots, options: TwoShotOptions) -> Tile:
     height, width = shots.mask.shape
     column, row = options.tile
     if min(column, row) < 0:
-        return master_tile(shots.flash, shots.ambient, shots.mask, shots.camera, shots.camera.position)
+        return master_tile(shots.flash, shots.ambient, shots.mask, shots.camera, shots.lamp.position)
     if column >= width or row >= height:
         raise MatshotError(f"The tile's middle, {column} {row}, lies outside the photograph of {width} x {height}.")
     side = master_side(height, width)
     return Tile(min(max(row - side // 2, 0), height - side), min(max(column - side // 2, 0), width - side), side, side)
 
 
-def spread(shots: Shots, found: FittedTile, progress: Progress) -> tuple[Surface, float]:
+def spread(shots: Shots, found: FittedTile, guess: Surface | None, progress: Progress) -> tuple[Surface, float]:
     """Maps of the whole photograph: every pixel takes those of its like in the tile, and its own base color.
 
-    Reverse matching, section 5 of the paper; base color is then what makes the lit maps equal to the photograph.
+    Reverse matching, section 5 of the paper; base color is that of the flattened photograph if there is a guess, else
+    what makes the lit maps equal to the photograph.
 
     Returns:
         The maps and the exposure.
@@ -253,6 +306,11 @@ def spread(shots: Shots, found: FittedTile, progress: Progress) -> tuple[Surface
     matches = best_matches(descriptors, everywhere, Tile(0, 0, height, width), [tile], progress=progress)
     rows, columns = matches.rows[..., 0] - tile.row, matches.columns[..., 0] - tile.column
     maps = {field.name: getattr(found.surface, field.name)[rows, columns] for field in fields(Surface)}
-    exact = with_explained_color(Surface(**maps), shots.camera, shots.flash, shots.mask).surface
-    even = with_even_color(exact, shots.camera, shots.mask)
-    return even, fitted_exposure(even, shots.camera, shots.flash, shots.mask)
+    surface = Surface(**maps)
+    if guess is not None:
+        surface = replace(surface, base_color=guess.base_color)
+    else:
+        surface = with_explained_color(surface, shots.camera, shots.flash, shots.mask, shots.light).surface
+        surface = with_even_color(surface, shots.camera, shots.mask)
+    surface = with_rooms_color(surface, shots.ambient, shots.mask, shots.lamp)
+    return surface, fitted_exposure(surface, shots.camera, shots.flash, shots.mask, shots.light)

@@ -34,7 +34,7 @@ MASTER = Tile(70, 80, SIDE, SIDE)
 
 
 def truth(seed=0, metallic=0.0, steep=0.25):
-    """Coloured bumps of varying roughness, the rougher the brighter."""
+    """Colored bumps of varying roughness, the rougher the brighter."""
     rng = np.random.default_rng(seed)
     grain = noise(SIDE, 1.2, rng)
     height = noise(SIDE, 2.0, rng)
@@ -295,7 +295,7 @@ def test_progress_rises_to_the_end_and_can_cancel(exact):
         fit(*exact, progress=Progress(stop))
 
 
-# Averages over like neighbours.
+# Averages over like neighbors.
 
 
 def test_guided_filter_averages_within_and_not_across_edges():

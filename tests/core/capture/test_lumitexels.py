@@ -35,7 +35,7 @@ def repeated(plane):
 
 
 def repeating_surface(seed=0):
-    """Coloured bumps that are the same again after each period."""
+    """Colored bumps that are the same again after each period."""
     rng = np.random.default_rng(seed)
     colors = np.stack([noise(PERIOD, 1.0, rng) for _ in range(3)], axis=2)
     height = (0.8 * noise(PERIOD, 2.0, rng)).astype(np.float32)
@@ -237,8 +237,8 @@ def test_positions_are_where_the_values_were_seen(pair, matches):
     np.testing.assert_array_equal(points[:, :, 0], CAMERA.positions()[MASTER.rows, MASTER.columns])
 
 
-def test_relighting_cancels_a_difference_in_colour(pair):
-    # Everything right of the middle is of half the colour.
+def test_relighting_cancels_a_difference_in_color(pair):
+    # Everything right of the middle is of half the color.
     half = np.where(np.arange(SIZE) < 80, 1, np.float32(0.5)).astype(np.float32)[:, np.newaxis]
     plain = np.full((SIZE, SIZE, 3), 0.4, np.float32)
     found = matches_in_place(Tile(0, 0, 64, 64), [Tile(0, 90, 64, 64)])

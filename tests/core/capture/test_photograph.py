@@ -64,7 +64,7 @@ def test_a_dim_float_file_is_not_black(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
-def test_grey_becomes_three_channels_and_alpha_goes(tmp_path, channels):
+def test_gray_becomes_three_channels_and_alpha_goes(tmp_path, channels):
     color = wall()[..., : 3 if channels == 4 else 1]
     alpha = np.full((*color.shape[:2], 1), 0.5, dtype=np.float32)
     texture = Texture(np.concatenate([color, alpha], axis=2) if channels != 1 else color)
@@ -92,7 +92,7 @@ def test_exposure_and_field_of_view_come_from_exif(tmp_path):
 
 
 def tiff_of_a_raw_developer(path):
-    """16-bit grey, 64 x 64, with an EXIF directory as other programs write it: 1/50 s, f/2, and ISO 200 as a list."""
+    """16-bit gray, 64 x 64, with an EXIF directory as other programs write it: 1/50 s, f/2, and ISO 200 as a list."""
     samples = np.linspace(0, 60000, 64 * 64).astype("<u2").tobytes()
     start = 8 + len(samples)
     exif = start + 2 + 9 * 12 + 4
@@ -114,7 +114,7 @@ def test_exposure_comes_from_tiff_too(tmp_path):
 
 
 def test_the_sensor_gives_the_field_of_view_without_an_equivalent_focal_length(tmp_path):
-    # 128 pixels at 20 per millimetre: 6.4 mm wide behind 4 mm.
+    # 128 pixels at 20 per millimeter: 6.4 mm wide behind 4 mm.
     lens = {
         "Exif:FocalLength": 4.0,
         "Exif:FocalPlaneXResolution": 200.0,
@@ -151,7 +151,7 @@ def test_pixels_over_exposure_are_comparable(tmp_path):
     np.testing.assert_allclose(one.pixels / one.exposure, other.pixels / other.exposure, atol=0.02)
 
 
-def test_over_exposure_is_marked_with_its_neighbours(tmp_path):
+def test_over_exposure_is_marked_with_its_neighbors(tmp_path):
     pixels = wall() * 0.8
     pixels[40, 50, 1] = 1
     saturated = read_photograph(saved(tmp_path / "a.png", pixels)).saturated
@@ -177,8 +177,8 @@ def test_a_large_photograph_shrinks_without_losing_light(tmp_path):
         ("noise.png", np.random.default_rng(0).uniform(0, 0.02, (128, 128, 3)), "black"),
         ("black.exr", np.zeros((128, 128, 3)), "black"),
         ("white.png", np.ones((128, 128, 3)), "over-exposed in 100%"),
-        ("grey.png", np.full((128, 128, 3), 0.5), "same everywhere"),
-        ("grey.exr", np.full((128, 128, 3), 1e-4), "same everywhere"),
+        ("gray.png", np.full((128, 128, 3), 0.5), "same everywhere"),
+        ("gray.exr", np.full((128, 128, 3), 1e-4), "same everywhere"),
         ("small.png", np.random.default_rng(0).random((200, 63, 3)), "63 x 200"),
     ],
 )

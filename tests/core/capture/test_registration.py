@@ -1,4 +1,4 @@
-"""Places move as homographies and sizes say, and light from another side does not shift what has colour."""
+"""Places move as homographies and sizes say, and light from another side does not shift what has color."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_small_photographs_register(shape):
 
 
 def test_light_from_the_side_does_not_shift_what_has_color():
-    """Relief under two lights looks shifted; the colours on it do not."""
+    """Relief under two lights looks shifted; the colors on it do not."""
     rng = np.random.default_rng(1)
     stains = np.stack([noise(256, 0.8, rng) for _ in range(3)], axis=2)
     height = noise(256, 1.2, rng) + stains.mean(axis=2)

@@ -38,11 +38,11 @@ def test_height_is_that_of_the_normals_and_keeps_its_scale():
     assert relief.height.max() == pytest.approx(1, abs=1e-6)
     found = relief.height[..., 0] * relief.height_scale * 128
     np.testing.assert_allclose(found - found.mean(), surface - surface.mean(), atol=0.05)
-    assert relief.height_scale_metres == pytest.approx(2.0 * relief.height_scale)
+    assert relief.height_scale_meters == pytest.approx(2.0 * relief.height_scale)
 
 
-def test_without_a_width_there_are_no_metres():
-    assert height_and_occlusion(flat(8, 8), "xy").height_scale_metres is None
+def test_without_a_width_there_are_no_meters():
+    assert height_and_occlusion(flat(8, 8), "xy").height_scale_meters is None
 
 
 def test_a_flat_map_is_half_high_and_open():

@@ -6,7 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from matshot.capture.shading import diffuse_response, guided_slopes, integrable_slopes
+from matshot.capture.shading import (
+    diffuse_response,
+    guided_slopes,
+    height_of_shade,
+    integrable_slopes,
+    slopes_of_height,
+)
 from matshot.capture.tiles import Tile
 from matshot.errors import MatshotError
 from matshot.image.normals import normal_from_height
@@ -97,7 +103,7 @@ def test_hollows_and_bumps_are_not_confused():
     assert correlation(found.slopes, -true) > 0.7
 
 
-def test_printed_colour_is_not_taken_for_relief():
+def test_printed_color_is_not_taken_for_relief():
     pattern = noise(SIZE, 1.0, np.random.default_rng(4))
     printed = np.exp(-1 + 0.4 * pattern)[..., None] * np.float32([1.0, 0.9, 0.7])
     rng = np.random.default_rng(0)
@@ -156,3 +162,26 @@ def test_integrable_slopes_point_right_and_up():
     up[..., 1] = 0.2 + 0.1 * np.sin(9 * y)[:, np.newaxis]
     for given in (right, up):
         np.testing.assert_allclose(integrable_slopes(given)[2:-2, 2:-2], given[2:-2, 2:-2], atol=0.01)
+
+
+# What is dark is deep.
+
+
+def stains(strength):
+    pattern = np.exp(strength * noise(SIZE, 1.0, np.random.default_rng(2)))
+    return pattern[..., None].astype(np.float32) * np.float32([0.3, 0.5, 0.1])
+
+
+def test_grooves_that_even_light_does_not_reach_are_deep():
+    x, _ = CAMERA.axes()
+    grooves = np.broadcast_to(0.5 + 0.5 * np.cos(2 * np.pi * 12 * x), (SIZE, SIZE)).astype(np.float32)
+    color = stains(0.3)
+    ambient = color * (0.5 + 0.5 * grooves[..., None])
+    height = height_of_shade(color, ambient, EVERYWHERE)
+    assert correlation(height, grooves) > 0.9
+    assert 0.05 < slopes_of_height(height).std() < 0.6
+
+
+def test_color_has_no_height():
+    color = stains(0.5)
+    assert np.abs(height_of_shade(2 * color, 0.5 * color, EVERYWHERE)).max() < 0.05

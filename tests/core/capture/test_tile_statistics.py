@@ -54,7 +54,7 @@ def test_a_blurred_picture_regains_contrast_and_histogram():
     assert histogram_distance(whole, sharp) < 0.7 * histogram_distance(before, sharp)
 
 
-def test_what_was_transported_stays_recognisable():
+def test_what_was_transported_stays_recognizable():
     blurred = softened(texture(seed=2))
     moved = with_pyramid_statistics(blurred, texture(seed=1), 1.0)
     assert np.corrcoef(moved.ravel(), blurred.ravel())[0, 1] > 0.9
@@ -94,7 +94,7 @@ def scene():
     return wall, Lumitexels(tiles, values, place, place, np.ones((64, 64, 3), np.float32))
 
 
-def test_tiles_give_their_light_and_detail_and_keep_colours():
+def test_tiles_give_their_light_and_detail_and_keep_colors():
     wall, lumitexels = scene()
     moved = with_tile_statistics(lumitexels, wall, np.ones((192, 192), bool), share=1.0).values
     np.testing.assert_array_equal(moved[:, :, 0], lumitexels.values[:, :, 0])

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from matshot.capture.lamp import Lamp
 from matshot.capture.oneshot import OneShotOptions, oneshot
-from matshot.capture.twoshot import TwoShotOptions, twoshot
+from matshot.capture.twoshot import TwoShotOptions, twoshot, with_rooms_color
 from matshot.cli import commands as cli
 from matshot.errors import Cancelled, MatshotError
 from matshot.image.types import Texture
@@ -20,6 +21,7 @@ from matshot.image.writer import write_texture
 from matshot.material.folder import load_material
 from matshot.progress import CancelSwitch
 from matshot.shading.procedural import wall_photographs
+from matshot.shading.surface import Surface
 from matshot_host.tools import ONESHOT, TWOSHOT
 
 MAPS = {"basecolor", "normal", "roughness", "metallic", "height", "ao"}
@@ -112,6 +114,26 @@ def test_the_whole_photograph_is_explained(pair: tuple[Path, Path]) -> None:
     assert material.parameters["rectangle"] == [0, 0, 320, 320]
 
 
+def test_a_tile_has_the_color_that_the_room_shows() -> None:
+    surface = Surface.of(np.full((8, 8, 3), (0.3, 0.5, 0.01), dtype=np.float32))
+    ambient = np.full((8, 8, 3), (0.2, 0.3, 0.1), dtype=np.float32)
+    lamp = Lamp((0, 0, 1), (1, 1, 1), 0.0, (0, 0), (0.3, 0.5, 0.01), 0.7, (0, 0), 0.0, 0.0, 0.1)
+    usable = np.ones((8, 8), dtype=bool)
+    rough = with_rooms_color(surface, ambient, usable, lamp).base_color
+    np.testing.assert_allclose(rough, ambient, rtol=1e-4)
+    # A glossy one's highlight tells how bright it is.
+    glossy = with_rooms_color(surface, ambient, usable, replace(lamp, roughness=0.2)).base_color
+    assert glossy.mean() == pytest.approx(surface.base_color.mean(), rel=1e-4)
+    np.testing.assert_allclose(glossy / glossy.sum(axis=2, keepdims=True), ambient / 0.6, rtol=1e-4)
+
+
+def test_the_fitted_lamp_is_recorded(pair: tuple[Path, Path]) -> None:
+    lamp = oneshot(pair[0], OneShotOptions(device="cpu")).parameters["lamp"]
+    json.dumps(lamp)
+    assert lamp["metallic"] == 0
+    assert 0.1 < lamp["roughness"] <= 1
+
+
 def test_a_job_can_be_cancelled_and_leaves_nothing(pair: tuple[Path, Path], tmp_path: Path) -> None:
     switch = CancelSwitch()
     switch.cancel()
@@ -128,7 +150,7 @@ BAD: dict[str, Callable[[Path, Path, Path], list[object]]] = {
     "black": lambda flash, ambient, folder: ["oneshot", _plain(folder / "black.png", 0.0)],
     "white": lambda flash, ambient, folder: ["oneshot", _plain(folder / "white.png", 1.0)],
     "small": lambda flash, ambient, folder: ["oneshot", _plain(folder / "small.png", 0.5, 8)],
-    "no repetition": lambda flash, ambient, folder: ["twoshot", flash, _plain(folder / "grey.png", 0.5)],
+    "no repetition": lambda flash, ambient, folder: ["twoshot", flash, _plain(folder / "gray.png", 0.5)],
     "fov": lambda flash, ambient, folder: ["oneshot", flash, "--fov", 400],
     "tile outside": lambda flash, ambient, folder: ["twoshot", flash, ambient, "--tile", 5000, 10],
     "metal": lambda flash, ambient, folder: ["oneshot", flash, "--metal", "perhaps"],

@@ -1,0 +1,222 @@
+"""One surface out of what the lamp's fit, the flattened photograph and the network say.
+
+What the whole photograph says (how bright, how rough, metal or not) comes from the lamp's fit, base color from the
+photograph without its lamp, and only what varies from place to place from the network. What the network says of a
+surface that is alike all over must not depend on where in the photograph it is: in the middle, where light comes from
+the lens, nothing tells slopes, and at the border nothing tells gloss. So slopes get the same strength in all rings
+around the highlight, and roughness has no trend over them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from scipy.special import expit, logit
+
+from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
+from ..material.planes import normals_of_slopes, slopes
+from ..progress import Progress
+from ..shading.render import Camera
+from ..shading.surface import Surface
+from ..synthesis.patches import inpainted_planes
+from .fitting import Scale, expected_response
+from .flattening import Flattened, ring_gain, rings_of
+from .lamp import Lamp, Shading
+from .shading import Response, integrable_slopes
+from .tiles import Mask
+
+#: Longer side at which holes are filled, and where the network's slopes are compared with the photograph.
+_FILLED_SIDE, _COMPARED_SIDE = 640, 640
+#: Longer side of the part around a hole from which it is filled, in longer sides of the hole.
+_AROUND = 3.0
+#: Range of roughness, and deviation of its logarithm of odds from place to place at most.
+_SMOOTHEST, _ROUGHEST, _VARIED = 0.08, 0.95, 0.8
+#: Share of the way to the usual roughness that a smoother dielectric is moved: seen from elsewhere, a highlight that is
+#: too narrow errs more than one that is too wide.
+_CAUTION, _USUAL_ROUGHNESS = 0.3, 0.5
+#: Roughness of the mean highlight, and the part of its width that relief may account for: of a smooth surface little.
+_RELIEF_SHARE = ((0.25, 0.6), (0.1, 0.5))
+#: Variance of a surface's slopes over that of the slopes that are found.
+_UNSEEN_RELIEF = 2.0
+#: Deviations in pixels between which slopes are compared with the photograph's detail.
+_FINE, _COARSE = 1.0, 12.0
+#: Range in which slopes are strengthened.
+_WEAKEST, _STRONGEST = 0.8, 2.0
+#: Width and number of the rings in which a trend is seen, in longer sides.
+_TREND_STEP, _TREND_STEPS = 0.015, 64
+#: Rings by whose contrast slopes are bounded, pixels that something is learnt from, and a bound's own error.
+_BOUNDING_RINGS, _LEAST_PIXELS, _OVER_BOUND = 12, 100, 1.3
+#: Correlation of expected and seen detail below which nothing is learnt from it.
+_LEAST_CORRELATION = 0.05
+
+
+def filled(flat: Flattened, *, threads: int = 1, progress: Progress | None = None) -> Flattened:
+    """The same with its hole filled by the texture around it.
+
+    Args:
+        flat: of a photograph.
+        threads: that compare patches.
+        progress: told now and then.
+
+    Raises:
+        Cancelled: when the listener says so.
+    """
+    if not flat.hole.any() or flat.hole.mean() > 0.6:
+        return flat
+    height, width = flat.hole.shape
+    down, across = np.flatnonzero(flat.hole.any(axis=1)), np.flatnonzero(flat.hole.any(axis=0))
+    margin = round(_AROUND * max(int(np.ptp(down)), int(np.ptp(across)), 16) / 2)
+    rows = slice(max(0, down[0] - margin), min(height, down[-1] + margin + 1))
+    columns = slice(max(0, across[0] - margin), min(width, across[-1] + margin + 1))
+    planes = srgb_from_linear(flat.color[rows, columns])
+    hole = flat.hole[rows, columns]
+    # What the picture would be without texture is the first guess.
+    known = ~hole
+    planes[hole] = planes[known].mean(axis=0) if known.any() else planes.mean(axis=(0, 1))
+    shrink = min(1.0, _FILLED_SIDE / max(hole.shape))
+    if shrink < 1:
+        size = (round(hole.shape[1] * shrink), round(hole.shape[0] * shrink))
+        small = np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), np.float32)
+        small_hole = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+        result = inpainted_planes(small, small_hole, threads=threads, progress=progress)
+        result = np.asarray(cv2.resize(result, hole.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+    else:
+        result = inpainted_planes(planes, hole, threads=threads, progress=progress)
+    color = flat.color.copy()
+    # A soft border: what is next to a hole is a little burnt, too.
+    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), max(1.0, max(height, width) / 600))
+    share = np.where(hole, 1, np.clip(2 * soft, 0, 1))[..., np.newaxis]
+    color[rows, columns] += (linear_from_srgb(result.clip(0, 1)) - color[rows, columns]) * share
+    return replace(flat, color=color)
+
+
+def as_lit_from_the_lens(flat: Flattened, lamp: Lamp, camera: Camera) -> Pixels:
+    """The photograph as a flash at the lens would have taken it, without fall-off and tilt, ``H x W x 3``."""
+    ideal = replace(lamp, position=camera.position, falloff=0.0, tilt=(0.0, 0.0), anisotropy=(0.0, 0.0))
+    shading: Shading = ideal.shading(camera)
+    return np.asarray(shading.light * (flat.color / np.asarray(lamp.base_color, np.float32)), dtype=np.float32)
+
+
+def composed_surface(
+    predicted: Surface, evenly_predicted: Surface, flat: Flattened, lamp: Lamp, camera: Camera
+) -> Surface:
+    """The surface whose mean is the lamp's, whose base color the flattened photograph's, and that varies as predicted.
+
+    Of a flash photograph the network sees slopes towards the lamp, and their sign; of an even one how a texture lies,
+    alike everywhere. Their errors have little in common, so that their mean is better than both.
+
+    Args:
+        predicted: by the network, of the photograph as lit from the lens.
+        evenly_predicted: by the network, of the flattened photograph as if it were evenly lit.
+        flat: its hole filled.
+        lamp: see :func:`~matshot.capture.lamp.fitted_lamp`.
+        camera: of the photograph.
+    """
+    known = ~flat.hole
+    ring, sector = rings_of(flat.distance, camera, known)
+    steepness: Pixels = np.zeros((camera.height, camera.width, 2), np.float32)
+    odds: Pixels = np.zeros((camera.height, camera.width), np.float32)
+    for guess in (predicted, evenly_predicted):
+        seen = slopes(guess.normal)
+        gain = ring_gain(np.hypot(seen[..., 0], seen[..., 1]), ring, sector, known, flat.distance)
+        steepness = np.asarray(steepness + seen * gain[..., np.newaxis] / 2, dtype=np.float32)
+        odds = np.asarray(odds + logit(guess.roughness[..., 0].clip(0.02, 0.98)) / 2, dtype=np.float32)
+    # Half the way to a height field's slopes: all of it would blur what is finest.
+    steepness = np.asarray((steepness + integrable_slopes(steepness)) / 2, dtype=np.float32)
+    steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)))
+    return Surface.of(
+        flat.color,
+        normals_of_slopes(steepness.astype(np.float32)),
+        _roughness(odds, steepness, flat, lamp),
+        lamp.metallic,
+    )
+
+
+def slope_strength(steepness: Pixels, flat: Flattened, lamp: Lamp, camera: Camera) -> float:
+    """By how much the photograph's detail is stronger than that of a surface with these slopes would be.
+
+    Least squares of the logarithm of brightness against the slopes' component towards the lamp times how a level
+    surface responds to it, over bands of detail and where light is slanted.
+    """
+    shrink = min(1.0, _COMPARED_SIDE / max(camera.width, camera.height))
+    size = (round(camera.width * shrink), round(camera.height * shrink))
+    eye = Camera(*size, camera.fov)
+    small, distance = (
+        np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), np.float32)
+        for planes in (steepness, flat.distance)
+    )
+    known = cv2.resize(flat.hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) == 0
+    seen = _detail(np.asarray(cv2.resize(flat.tone, size, interpolation=cv2.INTER_AREA), np.float32))
+    scale = Scale(1.0, lamp.metallic, np.asarray(lamp.base_color, np.float32), lamp.roughness)
+    response = expected_response(scale, eye, lamp.light)
+    expected = _detail(response.along_x * small[..., 0] + response.along_y * small[..., 1])
+    slanted = known & (distance > np.quantile(distance, 0.4))
+    a, b = expected[slanted].astype(np.float64), seen[slanted].astype(np.float64)
+    strength = 1.0
+    if a.size >= _LEAST_PIXELS and min(a.std(), b.std()) > 1e-6 and np.corrcoef(a, b)[0, 1] > _LEAST_CORRELATION:
+        # Half of it, as a logarithm: what is seen is only partly what is expected.
+        strength = float(np.clip(np.sqrt((a @ b) / (a @ a)), _WEAKEST, _STRONGEST))
+    small = np.stack([_detail(np.ascontiguousarray(small[..., axis])) for axis in (0, 1)], axis=2)
+    own = float(np.sqrt(np.square(small[known]).mean())) if known.any() else 0.0
+    return min(strength, _steepest(seen, response, distance, known) / max(own, 1e-6))
+
+
+def _steepest(seen: Pixels, response: Response, distance: Pixels, known: Mask) -> float:
+    """Deviation of slopes along an axis at most.
+
+    All of a ring's contrast, had base color none in it, comes from its slopes; where the highlight's flank lies over
+    the surface, that is little for each unit of slope.
+    """
+    squared = (np.square(response.along_x) + np.square(response.along_y)) / 2
+    bounds = []
+    for inner, outer in pairwise(np.quantile(distance, np.linspace(0, 1, _BOUNDING_RINGS + 1))):
+        ring = known & (distance >= inner) & (distance < outer)
+        if ring.sum() >= _LEAST_PIXELS:
+            contrast = float(np.square(seen[ring]).mean())
+            bounds.append(np.sqrt(contrast / max(float(squared[ring].mean()), 1e-9)))
+    return _OVER_BOUND * float(min(bounds)) if bounds else np.inf
+
+
+def _detail(plane: Pixels) -> Pixels:
+    fine = cv2.GaussianBlur(plane, (0, 0), _FINE)
+    return np.asarray(fine - cv2.GaussianBlur(plane, (0, 0), _COARSE), np.float32)
+
+
+def trend_by_distance(plane: Pixels, distance: Pixels, known: Mask) -> Pixels:
+    """What of a plane ``H x W`` depends on the distance to the highlight alone.
+
+    Args:
+        plane: any values.
+        distance: ``H x W``, in longer sides.
+        known: ``H x W``, pixels that count; nearer ones than any of them get the nearest's.
+    """
+    number = np.minimum((distance / _TREND_STEP).astype(np.intp), _TREND_STEPS - 1)
+    count = np.bincount(number[known], minlength=_TREND_STEPS).astype(np.float64)
+    total = np.bincount(number[known], weights=plane[known], minlength=_TREND_STEPS)
+    # Rings of few pixels lean on their neighbors.
+    kernel = np.array([0.25, 0.5, 0.25])
+    total, count = np.convolve(total, kernel, "same"), np.convolve(count, kernel, "same")
+    seen = count > 0
+    if not seen.any():
+        return np.zeros_like(plane)
+    middles = (np.arange(_TREND_STEPS) + 0.5) * _TREND_STEP
+    return np.asarray(np.interp(distance, middles[seen], total[seen] / count[seen]), dtype=np.float32)
+
+
+def _roughness(odds: Pixels, steepness: Pixels, flat: Flattened, lamp: Lamp) -> Pixels:
+    """Roughness whose mean, with what relief adds to it, is that of the mean highlight, and that has no trend."""
+    width = lamp.roughness**4
+    # Slopes widen a highlight: alpha^2 of microfacets is twice the variance of their slopes along an axis.
+    relief = _UNSEEN_RELIEF * float(np.minimum(np.square(steepness), 1).mean())
+    most = float(np.interp(lamp.roughness, *_RELIEF_SHARE))
+    own = (width - min(2 * relief, most * width)) ** 0.25
+    varied = odds - trend_by_distance(odds, flat.distance, np.ones_like(flat.hole))
+    varied = _VARIED * np.tanh(varied / _VARIED)
+    if not lamp.metallic and own < _USUAL_ROUGHNESS:
+        own += _CAUTION * (_USUAL_ROUGHNESS - own)
+    level = logit(np.clip(own, _SMOOTHEST, _ROUGHEST))
+    rough = np.asarray(expit(varied + level), dtype=np.float32)
+    return rough.clip(_SMOOTHEST, _ROUGHEST)[..., np.newaxis]

@@ -1,0 +1,119 @@
+"""A flash photograph without its lamp: no ring is left, texture keeps its contrast, what is burnt is filled."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from matshot.capture.composition import as_lit_from_the_lens, composed_surface, filled, trend_by_distance
+from matshot.capture.flattening import flattened, highlight_distance
+from matshot.capture.lamp import Lamp, fitted_lamp
+from matshot.image.color import linear_from_srgb, srgb_from_linear
+from matshot.shading.procedural import noise
+from matshot.shading.render import Camera, PointLight, render
+from matshot.shading.surface import Surface
+
+SIZE = 224
+CAMERA = Camera(SIZE, SIZE)
+
+
+def stained(roughness: float, color: tuple[float, float, float] = (0.35, 0.2, 0.1)) -> Surface:
+    stains = np.exp(0.25 * noise(SIZE, 0.6, np.random.default_rng(5)))[..., np.newaxis]
+    return Surface.of(np.clip(np.array(color) * stains, 0.005, 1).astype(np.float32), roughness=roughness)
+
+
+def photographed(surface: Surface, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """By a flash beside the lens that falls off; the brightest percent reaches a level."""
+    seen = render(surface, CAMERA, [PointLight((0.04, -0.03, CAMERA.distance), 1.0, 6.0)])
+    shown = srgb_from_linear(np.clip(seen * (level / np.percentile(seen.max(axis=2), 99)), 0, 1))
+    shown = np.round(shown * 255) / 255
+    return linear_from_srgb(shown.astype(np.float32)), (shown >= 0.98).any(axis=2)
+
+
+def ring_means(plane: np.ndarray) -> np.ndarray:
+    """Means of rings around the middle of a picture, of nearly equal width."""
+    y, x = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
+    radius = np.hypot(x, y)
+    edges = [0, 0.1, 0.17, 0.24, 0.31, 0.38, 0.45]
+    return np.array([plane[(radius >= a) & (radius < b)].mean(axis=0) for a, b in pairwise(edges)])
+
+
+@pytest.mark.parametrize("roughness", [0.25, 0.45, 0.7])
+@pytest.mark.parametrize("level", [0.9, 2.0])
+def test_no_ring_of_the_lamp_is_left(roughness: float, level: float) -> None:
+    surface = stained(roughness)
+    light, saturated = photographed(surface, level)
+    flat = filled(flattened(light, saturated, CAMERA, fitted_lamp(light, saturated, CAMERA)))
+    left = np.log(ring_means(flat.color)) - np.log(ring_means(surface.base_color))
+    assert np.ptp(left, axis=0).max() < 0.2
+    assert np.isfinite(flat.color).all()
+    assert 0 <= flat.color.min() <= flat.color.max() <= 1
+
+
+def test_stains_stay_where_they_are() -> None:
+    surface = stained(0.5)
+    light, saturated = photographed(surface, 0.9)
+    flat = flattened(light, saturated, CAMERA, fitted_lamp(light, saturated, CAMERA))
+    assert np.corrcoef(np.log(flat.color).ravel(), np.log(surface.base_color).ravel())[0, 1] > 0.95
+
+
+def test_what_is_burnt_is_a_hole_and_is_filled_with_texture() -> None:
+    surface = stained(0.25)
+    light, saturated = photographed(surface, 4.0)
+    flat = flattened(light, saturated, CAMERA, fitted_lamp(light, saturated, CAMERA))
+    assert 0.005 < flat.hole.mean() < 0.4
+    whole = filled(flat)
+    there, around = np.log(whole.color[flat.hole]), np.log(whole.color[~flat.hole])
+    assert np.abs(there.mean(axis=0) - around.mean(axis=0)).max() < 0.2
+    assert there.std() > 0.4 * around.std()
+
+
+def test_without_a_hole_nothing_is_filled() -> None:
+    light, saturated = photographed(stained(0.6), 0.8)
+    flat = flattened(light, saturated, CAMERA, fitted_lamp(light, saturated, CAMERA))
+    assert not flat.hole.any()
+    assert filled(flat) is flat
+
+
+def test_a_channel_that_ends_alone_is_told_by_the_others() -> None:
+    surface = stained(0.8, (0.8, 0.3, 0.2))
+    light, saturated = photographed(surface, 1.6)
+    assert 0.05 < saturated.mean() < 0.6
+    assert (light[saturated][:, 0] > 0.95).all()
+    flat = flattened(light, saturated, CAMERA, fitted_lamp(light, saturated, CAMERA))
+    assert not flat.hole.any()
+    left = np.log(ring_means(flat.color)) - np.log(ring_means(surface.base_color))
+    assert np.ptp(left, axis=0).max() < 0.2
+
+
+def test_the_photograph_comes_back_as_lit_from_the_lens() -> None:
+    light, saturated = photographed(stained(0.5), 0.9)
+    lamp = fitted_lamp(light, saturated, CAMERA)
+    again = as_lit_from_the_lens(flattened(light, saturated, CAMERA, lamp), lamp, CAMERA).mean(axis=2)
+    assert again[:, ::-1].mean(axis=0) == pytest.approx(again.mean(axis=0), rel=0.15)
+
+
+def test_slopes_are_as_strong_in_the_middle_and_roughness_has_no_trend() -> None:
+    light, saturated = photographed(stained(0.5), 0.9)
+    lamp = fitted_lamp(light, saturated, CAMERA)
+    flat = flattened(light, saturated, CAMERA, lamp)
+    distance = highlight_distance(CAMERA, lamp)
+    rng = np.random.default_rng(1)
+    slopes = 0.2 * rng.standard_normal((SIZE, SIZE, 2)) * (0.2 + distance[..., np.newaxis])
+    normal = np.concatenate([slopes, np.ones((SIZE, SIZE, 1))], axis=2)
+    normal /= np.linalg.norm(normal, axis=2, keepdims=True)
+    guess = Surface.of(flat.color, normal.astype(np.float32), 0.3 + 0.5 * distance[..., np.newaxis], 0.7)
+    found = composed_surface(guess, guess, flat, lamp, CAMERA)
+    steep = np.hypot(found.normal[..., 0], found.normal[..., 1]) / found.normal[..., 2]
+    assert 0.7 < steep[distance < 0.15].mean() / steep[(distance > 0.25) & (distance < 0.45)].mean() < 1.5
+    assert np.ptp(ring_means(found.roughness[..., 0])) < 0.05
+    assert found.metallic.max() == lamp.metallic
+
+
+def test_a_trend_is_what_depends_on_distance_alone() -> None:
+    lamp = Lamp((0.0, 0.0, 1.0), (1.0, 1.0, 1.0), 0.0, (0.0, 0.0), (0.2, 0.2, 0.2), 0.5, (0.0, 0.0), 0.0, 0.0, 0.1)
+    distance = highlight_distance(CAMERA, lamp)
+    trend = trend_by_distance(3 * distance, distance, np.ones_like(distance, dtype=bool))
+    np.testing.assert_allclose(trend, 3 * distance, atol=0.05)
