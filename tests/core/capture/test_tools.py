@@ -47,7 +47,7 @@ def test_tables_and_tools_have_the_same_parameters_and_defaults() -> None:
         (ONESHOT, OneShotOptions, ()),
         (TWOSHOT, TwoShotOptions, ("network", "matching", "statistics", "priors")),
     ):
-        known = {field.name: field.default for field in fields(options) if field.name not in measured}
+        known = {f.name: f.default for f in fields(options) if f.name not in measured}
         assert {p.name: p.default for p in table.parameters} == known
 
 
