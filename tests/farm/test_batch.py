@@ -19,7 +19,7 @@ pytest.importorskip("distributed")
 
 from bench.farm.clusters import DaskCluster, until, workers_below
 from matshot.errors import MatshotError
-from matshot.farm.batch import Batch, Outcome, library_of, run_batch, target_of
+from matshot.farm.batch import Batch, BatchResult, library_of, run_batch, target_of
 from matshot.farm.manifest import MEMORY, Manifest
 from matshot.image.reader import read_texture
 from matshot.image.types import Texture
@@ -30,7 +30,7 @@ from matshot.shading.procedural import brick_wall
 from matshot_host.tools import tool as table_of
 
 QUICK = {"scale": 2, "method": "bicubic"}
-Do = Callable[..., Outcome]
+Do = Callable[..., BatchResult]
 
 
 class Listener:
@@ -64,7 +64,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def done(farm: str) -> Do:
     """Does a batch."""
 
-    def do(library: Path, output: Path, **asked: Any) -> Outcome:
+    def do(library: Path, output: Path, **asked: Any) -> BatchResult:
         given = {"parameters": QUICK, "scheduler": farm, **asked}
         return run_batch(Batch([library], output, **given), Listener())
 

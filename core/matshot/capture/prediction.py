@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import MatshotError
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.types import Wrap
-from ..inference.cards import Card, installed_models
+from ..inference.cards import installed_models
 from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
 from ..inference.session import Device, Network, network
 from ..inference.tiling import TiledRows
@@ -71,7 +71,8 @@ def predicted_surface(
         raise MatshotError("The photographs and the camera differ in size.")
     progress = progress or Progress(None)
     rows = _PhotographRows(_encoded(flash, *_FLASH_LEVEL), _encoded(ambient, *_AMBIENT_LEVEL), camera)
-    local, whole = (network(_card(method), device, threads) for method in ("maps", "context"))
+    models = installed_models()
+    local, whole = (network(models.require("capture", method), device, threads) for method in ("maps", "context"))
     operator = _Told(local, whole(rows.made_small()))
     side = tile or largest_tile(
         [Chain([operator], rows.height, rows.width, rows.channels)], memory_budget(memory), resident_bytes()
@@ -85,14 +86,6 @@ def predicted_surface(
     length = np.sqrt(1 + np.square(slopes).sum(axis=2, keepdims=True))
     normal = np.concatenate([slopes, np.ones_like(length)], axis=2) / length
     return Surface.of(linear_from_srgb(out[..., :3]), normal, out[..., 5:6], out[..., 6:7])
-
-
-def _card(method: str) -> Card:
-    for card in installed_models():
-        if card.task == "capture" and card.method == method:
-            found: Card = card
-            return found
-    raise MatshotError(f"The capture model ({method}) is missing; install Matshot again.")
 
 
 def _encoded(planes: Pixels | None, percentile: float, level: float) -> Pixels | None:

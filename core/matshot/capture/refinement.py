@@ -27,7 +27,7 @@ from scipy.optimize import minimize
 from ..errors import MatshotError
 from ..image.color import Pixels
 from ..image.normals import unit_normals
-from ..inference.cards import Card, Registry, installed_models
+from ..inference.cards import Registry, installed_models
 from ..inference.session import Device, Network, network
 from ..progress import Progress
 from ..shading.render import Camera, flash, render
@@ -137,14 +137,9 @@ class _Models:
     """
 
     def __init__(self, models: Registry | None, device: Device, threads: int) -> None:
-        cards: dict[str, Card] = {
-            card.method: card for card in (models or installed_models()) if card.task == "refinement"
-        }
-        for method in ("statistics", "objective"):
-            if method not in cards:
-                raise MatshotError(f"The refinement's model ({method}) is missing; install Matshot again.")
-        self._statistics = network(cards["statistics"], device, threads)
-        self._objective = Network(cards["objective"], device, threads)
+        known = models or installed_models()
+        self._statistics = network(known.require("refinement", "statistics"), device, threads)
+        self._objective = Network(known.require("refinement", "objective"), device, threads)
 
     def statistics(self, picture: Pixels) -> NDArray[np.float32]:
         """Deep statistics ``1 x length`` of a display-encoded picture, brought to the mean ``_GREY``."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from ..farm.batch import Outcome
+from ..farm.batch import BatchResult
 from .reporter import Reporter
 
 
@@ -51,25 +51,26 @@ class BatchReporter(Reporter):
         if self._json:
             self._emit(state, unit=key, **facts)
         elif state == "done" and not self._quiet:
-            for name in facts["targets"]:
-                self._print_written(name, facts["width"], facts["height"], facts["wrap"], facts["seconds"])
+            # A material or a set is many files, and known by its place in the library.
+            name = facts["targets"][0] if len(facts["targets"]) == 1 else key
+            self._print_written(name, facts["width"], facts["height"], facts["wrap"], facts["seconds"])
             self._print_notes(facts["notes"])
         elif state == "failed":
             self._console.print(f"[red]Error:[/] {escape(key)}: {escape(facts['error'])}", highlight=False)
         elif state == "again" and not self._quiet:
             self._console.print(f"[yellow]Retrying[/] {escape(key)}: {escape(facts['error'])}", highlight=False)
 
-    def conclude(self, outcome: Outcome) -> None:
+    def conclude(self, result: BatchResult) -> None:
         """Close the batch."""
-        counts = {"done": len(outcome.done), "skipped": len(outcome.skipped), "failed": len(outcome.failed)}
-        if self._openjd and outcome.failed:
+        counts = {"done": len(result.done), "skipped": len(result.skipped), "failed": len(result.failed)}
+        if self._openjd and result.failed:
             print(f"openjd_fail: {counts['failed']} of {sum(counts.values())} failed", flush=True)
         if self._json:
-            places = {"summary": str(outcome.summary), "sheets": [str(one) for one in outcome.sheets]}
-            self._emit("summary", **counts, left_out=len(outcome.left_out), **places)
+            places = {"summary": str(result.summary), "sheets": [str(one) for one in result.sheets]}
+            self._emit("summary", **counts, left_out=len(result.left_out), **places)
         elif not self._quiet:
-            left = f" {len(outcome.left_out)} files skipped." if outcome.left_out else ""
-            seen = " and ".join(escape(str(one)) for one in [outcome.summary, *outcome.sheets[:1]])
+            left = f" {len(result.left_out)} files skipped." if result.left_out else ""
+            seen = " and ".join(escape(str(one)) for one in [result.summary, *result.sheets[:1]])
             self._console.print(
                 f"{counts['done']} done, {counts['skipped']} done before, {counts['failed']} failed.{left} See {seen}.",
                 highlight=False,

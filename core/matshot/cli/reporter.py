@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 
 from ..errors import MatshotError
 from ..material.types import Material
-from ..super_resolution import Outcome
+from ..super_resolution import UpscaleResult
 from ..super_resolution.files import UpscaledFile
 
 #: Seconds between progress lines for programs.
@@ -99,9 +99,9 @@ class Reporter:
             self._print_written(target, material.width, material.height, material.wrap, seconds)
             self._print_notes(notes)
 
-    def summary(self, outcome: Outcome) -> None:
+    def summary(self, result: UpscaleResult) -> None:
         """Show how many files were written."""
-        done, failed = len(outcome.done), len(outcome.failed)
+        done, failed = len(result.done), len(result.failed)
         if self._json:
             self._emit("summary", done=done, failed=failed)
         elif not self._quiet and done + failed > 1:

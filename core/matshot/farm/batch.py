@@ -44,7 +44,7 @@ _INDIFFERENT = ("memory", "threads")
 
 @dataclass(frozen=True)
 class Batch:
-    """What is asked for.
+    """A library and the tool that all of it goes through.
 
     Attributes:
         inputs: folders, images, ``name.<UDIM>.exr``.
@@ -74,7 +74,7 @@ class Batch:
 
 
 @dataclass
-class Outcome:
+class BatchResult:
     """What became of a batch.
 
     Attributes:
@@ -105,23 +105,23 @@ class Listener(Protocol):
     def cluster(self, dashboard: str, workers: int) -> None:
         """RunEvent when there are workers."""
 
-    def unit(self, state: str, key: str, told: Mapping[str, Any]) -> None:
+    def unit(self, state: str, key: str, facts: Mapping[str, Any]) -> None:
         """RunEvent of each unit: ``done``, ``skipped``, ``failed`` or ``again``."""
 
 
-def run_batch(asked: Batch, listener: Listener) -> Outcome:
+def run_batch(batch: Batch, listener: Listener) -> BatchResult:
     """Do all that is not done yet.
 
     Raises:
         MatshotError: when nothing can be done at all, or the disk is full.
         Cancelled: on Ctrl-C and SIGTERM; finished results stay, and rerunning resumes.
     """
-    table = tool(asked.tool)
-    check_folder(asked.output)
-    library = library_of(asked, table)
-    with Manifest(asked.output, _part_name(asked, "all")) as manifest, _stoppable():
+    table = tool(batch.tool)
+    check_folder(batch.output)
+    library = library_of(batch, table)
+    with Manifest(batch.output, _part_name(batch, "all")) as manifest, _stoppable():
         try:
-            return _Work(asked, table, library, manifest, listener).run()
+            return _Work(batch, table, library, manifest, listener).run()
         except KeyboardInterrupt as interrupt:
             raise Cancelled from interrupt
 
@@ -141,33 +141,33 @@ def target_of(places: Sequence[Path]) -> Sequence[Path]:
     raise MatshotError(f"{last} holds something else already; if the results are to go there, say so with -o {last}.")
 
 
-def library_of(asked: Batch, table: Tool) -> Library:
+def library_of(batch: Batch, table: Tool) -> Library:
     """The units of a batch's slice.
 
     Raises:
         MatshotError: for parameters and inputs that the tool does not take.
     """
-    table.check(asked.parameters)
-    if table.look is not None and asked.look is None:
+    table.check(batch.parameters)
+    if table.look is not None and batch.look is None:
         raise MatshotError(f"{table.title} needs --look: an image or material folder whose look is applied.")
-    if table.look is None and asked.look is not None:
+    if table.look is None and batch.look is not None:
         raise MatshotError(f"{table.title} does not take --look.")
     library = listed(
-        asked.inputs, asked.output, table, look=asked.look, form=str(asked.parameters.get("format", "same")),
-        kind=str(asked.parameters.get("kind", "auto")),
+        batch.inputs, batch.output, table, look=batch.look, form=str(batch.parameters.get("format", "same")),
+        kind=str(batch.parameters.get("kind", "auto")),
     )  # fmt: skip
-    library.units = slice_of(library.units, asked.part)
+    library.units = slice_of(library.units, batch.part)
     return library
 
 
-def _part_name(asked: Batch, whole: str) -> str:
-    number, count = asked.part
+def _part_name(batch: Batch, whole: str) -> str:
+    number, count = batch.part
     return f"{number}-of-{count}" if count > 1 else whole
 
 
-def work_of(asked: Batch, table: Tool) -> str:
+def work_digest(batch: Batch, table: Tool) -> str:
     """Hash of all that a result depends on but its inputs: tool, parameters, Matshot, models."""
-    parameters = table.defaults | dict(asked.parameters)
+    parameters = table.defaults | dict(batch.parameters)
     models: dict[str, str] = {}
     if table.has("device"):
         from ..inference.cards import installed_models
@@ -209,20 +209,20 @@ class _Doing:
 class _Work:
     """One batch at work; everything but the reading of inputs is done by the thread that calls :meth:`run`."""
 
-    def __init__(self, asked: Batch, table: Tool, library: Library, manifest: Manifest, listener: Listener) -> None:
-        self._asked, self._table, self._library = asked, table, library
+    def __init__(self, batch: Batch, table: Tool, library: Library, manifest: Manifest, listener: Listener) -> None:
+        self._batch, self._table, self._library = batch, table, library
         self._manifest, self._listener = manifest, listener
-        self._work = work_of(asked, table)
-        self._folder = manifest.folder / "work" / _part_name(asked, "all")
+        self._work = work_digest(batch, table)
+        self._folder = manifest.folder / "work" / _part_name(batch, "all")
         self._thumbnails = Thumbnails(manifest.folder / "thumbnails", len(library.units))
         self._owners = {name: key for key, one in manifest.entries.items() for name in one.get("outputs", ())}
-        self._outcome = Outcome(left_out=library.left_out)
+        self._result = BatchResult(left_out=library.left_out)
         self._inbox: queue.Queue[tuple[str, RunEvent]] = queue.Queue()
         self._doing: dict[str, _Doing] = {}
         self._engine: Engine | None = None
         self._looked, self._room = 0.0, 1
 
-    def run(self) -> Outcome:
+    def run(self) -> BatchResult:
         began = time.monotonic()
         # What a process left that was killed.
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -231,9 +231,9 @@ class _Work:
                 self._all(stack)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
-        self._outcome.seconds = time.monotonic() - began
+        self._result.seconds = time.monotonic() - began
         self._conclude()
-        return self._outcome
+        return self._result
 
     def _all(self, stack: ExitStack) -> None:
         units = iter(enumerate(self._library.units))
@@ -265,9 +265,9 @@ class _Work:
         """Stamps of a unit's inputs, or None if it is done; called in threads."""
         entry = self._manifest.entries.get(unit.key, {})
         known = entry.get("inputs", {})
-        stamps = stamped(unit.files, known, entry.get("at", 0.0), rehash=self._asked.rehash)
+        stamps = stamped(unit.files, known, entry.get("at", 0.0), rehash=self._batch.rehash)
         done = entry.get("state") == "done" and entry.get("work") == self._work and same_contents(known, stamps)
-        return None if done and still_there(entry["outputs"], self._asked.output) else stamps
+        return None if done and still_there(entry["outputs"], self._batch.output) else stamps
 
     def _begin(self, number: int, unit: Unit, examined: Future[dict[str, Stamp] | None], stack: ExitStack) -> None:
         try:
@@ -275,7 +275,7 @@ class _Work:
                 raise MatshotError(unit.error)
             stamps = examined.result()
             if stamps is None:
-                self._outcome.skipped.append(unit.key)
+                self._result.skipped.append(unit.key)
                 self._listener.unit("skipped", unit.key, {})
                 self._advance(unit.key)
                 return
@@ -286,44 +286,44 @@ class _Work:
             return
         if self._engine is None:
             self._listener.progress(0.0, "starting workers")
-            asked = self._asked
+            batch = self._batch
             self._engine = stack.enter_context(
-                Engine(scheduler=asked.scheduler, workers=asked.workers, memory=asked.memory, seconds=asked.seconds)
+                Engine(scheduler=batch.scheduler, workers=batch.workers, memory=batch.memory, seconds=batch.seconds)
             )
             self._listener.cluster(self._engine.dashboard, len(self._engine.workers))
         self._doing[unit.key] = _Doing(unit, number, folder, stamps, time.monotonic())
-        run = ToolRequest(self._table.name, inputs, self._asked.parameters, folder)
+        run = ToolRequest(self._table.name, inputs, self._batch.parameters, folder)
         self._engine.submit(unit.key, run, self._noting(unit.key))
 
     def _noting(self, key: str) -> Callable[[RunEvent], None]:
-        return lambda told: self._inbox.put((key, told))
+        return lambda event: self._inbox.put((key, event))
 
-    def _take(self, key: str, told: RunEvent) -> None:
+    def _take(self, key: str, event: RunEvent) -> None:
         doing = self._doing[key]
-        if told.kind == "started":
+        if event.kind == "started":
             doing.began, doing.fraction = time.monotonic(), 0.0
-        elif told.kind == "progress":
-            doing.fraction = told.fraction
-            self._advance(told.stage if told.stage == "waiting for a worker" else key)
-        elif told.kind == "again":
-            self._listener.unit("again", key, {"error": told.sentence})
+        elif event.kind == "progress":
+            doing.fraction = event.fraction
+            self._advance(event.stage if event.stage == "waiting for a worker" else key)
+        elif event.kind == "again":
+            self._listener.unit("again", key, {"error": event.sentence})
         else:
             del self._doing[key]
-            if told.kind == "done" and not told.failures:
-                self._deliver(doing, told)
+            if event.kind == "done" and not event.failures:
+                self._deliver(doing, event)
             else:
-                self._fail(doing.unit, " ".join(told.failures) or told.sentence or "It was cancelled.", told.cause)
+                self._fail(doing.unit, " ".join(event.failures) or event.sentence or "It was cancelled.", event.cause)
             shutil.rmtree(doing.folder, ignore_errors=True)
 
-    def _deliver(self, doing: _Doing, told: RunEvent) -> None:
+    def _deliver(self, doing: _Doing, event: RunEvent) -> None:
         """Bring a unit's results to their place, and remember them."""
-        unit, output, manifest = doing.unit, self._asked.output, self._manifest
+        unit, output, manifest = doing.unit, self._batch.output, self._manifest
         seconds = round(time.monotonic() - doing.began, 3)
         before = manifest.entries.get(unit.key, {}).get("outputs", {})
         try:
             if any(stamp(file)[:2] != doing.inputs[name][:2] for name, file in unit.files.items()):
                 raise MatshotError(f"{unit.key} was changed while it was worked on; run the same command again.")
-            places = placed(unit, told.results, self._asked.parameters)
+            places = placed(unit, event.results, self._batch.parameters)
             check_places(places, output, unit.key, self._owners, before)
             # Said before they are there, so that after a crash they count as this unit's.
             meant: dict[str, Stamp] = {name: [0, 0, ""] for name in places.files}
@@ -334,55 +334,55 @@ class _Work:
         except MatshotError as error:
             self._fail(unit, error.sentence, error.cause)
             return
-        if self._thumbnails.wanted(doing.number) and told.results[0]["preview"]:
-            self._thumbnails.keep(unit.key, Path(told.results[0]["preview"]))
-        first = told.results[0]
-        said = {
+        if self._thumbnails.wanted(doing.number) and event.results[0]["preview"]:
+            self._thumbnails.keep(unit.key, Path(event.results[0]["preview"]))
+        first = event.results[0]
+        facts = {
             "targets": [str(output / name) for name in outputs], "width": first["width"], "height": first["height"],
             "wrap": first["wrap"], "seconds": seconds,
-            "notes": list(dict.fromkeys(note for made in told.results for note in made["notes"])),
+            "notes": list(dict.fromkeys(note for one in event.results for note in one["notes"])),
         }  # fmt: skip
         manifest.note(unit.key, state="done", work=self._work, inputs=doing.inputs, outputs=outputs, seconds=seconds)
-        self._outcome.done.append(unit.key)
-        self._listener.unit("done", unit.key, said)
+        self._result.done.append(unit.key)
+        self._listener.unit("done", unit.key, facts)
         self._advance(unit.key)
 
     def _fail(self, unit: Unit, sentence: str, cause: str = "") -> None:
         outputs = self._manifest.entries.get(unit.key, {}).get("outputs", {})
-        self._outcome.failed[unit.key] = sentence
+        self._result.failed[unit.key] = sentence
         self._listener.unit("failed", unit.key, {"error": sentence, "cause": cause})
         self._manifest.note(unit.key, state="failed", outputs=outputs, error=sentence)
         self._advance(unit.key)
-        if shutil.disk_usage(self._asked.output).free < _FULL:
+        if shutil.disk_usage(self._batch.output).free < _FULL:
             raise MatshotError(
-                f"The disk of {self._asked.output} is full. Free some space and rerun to resume.",
+                f"The disk of {self._batch.output} is full. Free some space and rerun to resume.",
                 sentence,
             )
 
     def _advance(self, stage: str) -> None:
-        outcome = self._outcome
-        ended = len(outcome.done) + len(outcome.skipped) + len(outcome.failed)
+        result = self._result
+        ended = len(result.done) + len(result.skipped) + len(result.failed)
         under_way = sum(doing.fraction for doing in self._doing.values())
         self._listener.progress(min(1.0, (ended + under_way) / len(self._library.units)), stage)
 
     def _conclude(self) -> None:
         """Write the summary and the contact sheets."""
-        asked, outcome = self._asked, self._outcome
-        name = "-".join([SUMMARY] + ([_part_name(asked, "")] if asked.part[1] > 1 else []))
-        outcome.summary = asked.output / f"{name}.json"
+        batch, result = self._batch, self._result
+        name = "-".join([SUMMARY] + ([_part_name(batch, "")] if batch.part[1] > 1 else []))
+        result.summary = batch.output / f"{name}.json"
         shown = [
-            Shown(unit.key, None if unit.key in outcome.failed else self._thumbnails.path(unit.key))
+            Shown(unit.key, None if unit.key in result.failed else self._thumbnails.path(unit.key))
             for number, unit in enumerate(self._library.units)
             if self._thumbnails.wanted(number)
         ]
-        facts = f"{len(outcome.done)} done, {len(outcome.skipped)} done before, {len(outcome.failed)} failed"
-        outcome.sheets = write_sheets(shown, asked.output / f"{name}.png", f"matshot batch: {self._table.name}", facts)
-        said = {
-            "tool": self._table.name, "parameters": dict(asked.parameters), "matshot": __version__,
-            "inputs": [os.fspath(path) for path in asked.inputs], "slice": list(asked.part),
-            "units": len(self._library.units), "done": len(outcome.done), "skipped": len(outcome.skipped),
-            "failed": [{"unit": key, "error": sentence} for key, sentence in sorted(outcome.failed.items())],
-            "left_out": outcome.left_out, "seconds": round(outcome.seconds, 3),
-            "sheets": [sheet.name for sheet in outcome.sheets],
+        facts = f"{len(result.done)} done, {len(result.skipped)} done before, {len(result.failed)} failed"
+        result.sheets = write_sheets(shown, batch.output / f"{name}.png", f"matshot batch: {self._table.name}", facts)
+        summary = {
+            "tool": self._table.name, "parameters": dict(batch.parameters), "matshot": __version__,
+            "inputs": [os.fspath(path) for path in batch.inputs], "slice": list(batch.part),
+            "units": len(self._library.units), "done": len(result.done), "skipped": len(result.skipped),
+            "failed": [{"unit": key, "error": sentence} for key, sentence in sorted(result.failed.items())],
+            "left_out": result.left_out, "seconds": round(result.seconds, 3),
+            "sheets": [sheet.name for sheet in result.sheets],
         }  # fmt: skip
-        atomic_write(outcome.summary, json.dumps(said, indent=1) + "\n")
+        atomic_write(result.summary, json.dumps(summary, indent=1) + "\n")

@@ -14,17 +14,17 @@ from ..errors import MatshotError
 from ..files import atomic_write
 from .batch import Batch, library_of
 
-#: Units of one task, unless told otherwise: some minutes of work, which a farm may lose.
+#: Units of one task, by default: some minutes of work, which a farm may lose.
 CHUNK = 100
 #: Seconds that a task has to stop when the farm cancels it.
 _NOTICE = 30
 
 
-def write_template(asked: Batch, path: Path, chunk: int = CHUNK) -> tuple[int, dict[str, str]]:
+def write_template(batch: Batch, path: Path, chunk: int = CHUNK) -> tuple[int, dict[str, str]]:
     """Write a job template whose tasks each run ``matshot batch`` on a slice of the library.
 
     Args:
-        asked: the batch.
+        batch: the batch.
         path: of the template.
         chunk: units of one task, at most.
 
@@ -37,37 +37,37 @@ def write_template(asked: Batch, path: Path, chunk: int = CHUNK) -> tuple[int, d
     """
     if chunk < 1:
         raise MatshotError(f"A task has at least one unit, not {chunk}.")
-    units = len(library_of(asked, tool(asked.tool)).units)
+    units = len(library_of(batch, tool(batch.tool)).units)
     tasks = -(-units // chunk)
-    template = _template(asked, tasks, path.absolute().parent)
+    template = _template(batch, tasks, path.absolute().parent)
     atomic_write(path, json.dumps(template, indent=2) + "\n")
-    paths = _paths(asked)
+    paths = _paths(batch)
     open_ones = [one["name"] for one in template["parameterDefinitions"] if "default" not in one]
     return tasks, {name: os.path.abspath(paths[name]) for name in open_ones}
 
 
-def _paths(asked: Batch) -> dict[str, Path]:
+def _paths(batch: Batch) -> dict[str, Path]:
     """Paths of a batch by the names of a job's parameters."""
-    names = ["Library"] + [f"Library{number}" for number in range(2, len(asked.inputs) + 1)]
-    paths = dict(zip(names, asked.inputs, strict=True))
-    return paths | ({"Look": asked.look} if asked.look is not None else {}) | {"Output": asked.output}
+    names = ["Library"] + [f"Library{number}" for number in range(2, len(batch.inputs) + 1)]
+    paths = dict(zip(names, batch.inputs, strict=True))
+    return paths | ({"Look": batch.look} if batch.look is not None else {}) | {"Output": batch.output}
 
 
-def _template(asked: Batch, tasks: int, folder: Path) -> dict[str, Any]:
-    paths = _paths(asked)
+def _template(batch: Batch, tasks: int, folder: Path) -> dict[str, Any]:
+    paths = _paths(batch)
     names = [name for name in paths if name.startswith("Library")]
-    settings = [word for name, value in asked.parameters.items() for word in ("--set", f"{name}={_written(value)}")]
+    settings = [word for name, value in batch.parameters.items() for word in ("--set", f"{name}={_written(value)}")]
     arguments = ["-m", "matshot", "batch", *(f"{{{{Param.{name}}}}}" for name in names), "-o", "{{Param.Output}}"]
-    arguments += ["--tool", asked.tool, *map(_plain, settings)]
-    arguments += ["--look", "{{Param.Look}}"] if asked.look is not None else []
-    arguments += ["--memory", asked.memory] if asked.memory else []
-    arguments += ["--time", f"{asked.seconds:g}"] if asked.seconds else []
+    arguments += ["--tool", batch.tool, *map(_plain, settings)]
+    arguments += ["--look", "{{Param.Look}}"] if batch.look is not None else []
+    arguments += ["--memory", batch.memory] if batch.memory else []
+    arguments += ["--time", f"{batch.seconds:g}"] if batch.seconds else []
     arguments += ["--workers", "{{Param.Workers}}", "--slice", "{{Task.Param.Slice}}/{{Param.Slices}}", "--farm"]
     definitions: list[dict[str, Any]] = [_path(name, path, folder) for name, path in paths.items()]
     definitions += [
         {"name": "Slices", "type": "INT", "minValue": 1, "default": tasks, "description": "Tasks of the job."},
         {
-            "name": "Workers", "type": "INT", "minValue": 1, "default": max(1, asked.workers),
+            "name": "Workers", "type": "INT", "minValue": 1, "default": max(1, batch.workers),
             "description": "Processes of a task.",
         },
         {
@@ -90,11 +90,11 @@ def _template(asked: Batch, tasks: int, folder: Path) -> dict[str, Any]:
             }
         },
     }
-    if asked.parameters.get("device") == "cuda":
+    if batch.parameters.get("device") == "cuda":
         step["hostRequirements"] = {"amounts": [{"name": "amount.worker.gpu", "min": 1}]}
     return {
         "specificationVersion": "jobtemplate-2023-09",
-        "name": f"matshot {asked.tool}",
+        "name": f"matshot {batch.tool}",
         "parameterDefinitions": definitions,
         "steps": [step],
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+#: Pixels of an image, ``H x W x C`` unless a function says otherwise.
 Pixels = NDArray[np.float32]
 
 #: Rec. 601 luma weights of display-encoded R, G and B; the Y of PSNR-Y.

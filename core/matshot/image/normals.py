@@ -11,7 +11,7 @@ cosines.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import scipy.fft
@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import MatshotError, unknown_choice
 from .color import Pixels
-
-if TYPE_CHECKING:
-    from .types import Convention, Wrap
+from .types import Convention, Wrap
 
 #: Least n_z that a slope is divided by: 88.3 degrees off the surface's axis. One vector of a scan that lies on the
 #: horizon (or below it) would otherwise be a cliff of any height and tilt everything around it.

@@ -20,6 +20,7 @@ from .types import Convention, Depth, Encoding, FileSource, Texture, Wrap
 #: EXIF orientation of pictures that are stored as they are seen.
 _UPRIGHT = 1
 
+#: The first bytes of every PNG.
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 

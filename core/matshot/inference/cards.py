@@ -160,11 +160,36 @@ class Registry:
         """
         if not folder.is_dir():
             raise MatshotError(f"The model folder {folder} does not exist; check MATSHOT_MODELS.")
-        found = {card.name: card for card in map(_cached_card, sorted(folder.glob("*.toml")))}
-        self._cards.update(found)
+        # Within a folder the first by name is preferred, and is the last that is added.
+        found = {card.name: card for card in map(_cached_card, sorted(folder.glob("*.toml"), reverse=True))}
+        self._cards = {name: card for name, card in self._cards.items() if name not in found} | found
 
     def __iter__(self) -> Any:
         return iter(sorted(self._cards.values(), key=lambda card: card.name))
+
+    def find(self, task: str, method: str | None = None, *, encoding: str | None = None) -> list[Card]:
+        """Cards of a task; those of folders that were added later come first, so that they are preferred.
+
+        Args:
+            task: tool that uses them.
+            method: that they carry out, None for any.
+            encoding: of input and output, None for any.
+        """
+        return [
+            card
+            for card in reversed(self._cards.values())
+            if card.task == task and method in (None, card.method) and encoding in (None, card.encoding)
+        ]
+
+    def require(self, task: str, method: str) -> Card:
+        """The preferred card of a task's method.
+
+        Raises:
+            MatshotError: when there is none.
+        """
+        for card in self.find(task, method):
+            return card
+        raise MatshotError(f"The {task} model ({method}) is missing; reinstall Matshot.")
 
     def __getitem__(self, name: str) -> Card:
         try:

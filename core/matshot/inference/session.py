@@ -170,7 +170,7 @@ def _cuda_session(ort: Any, card: Card, options: Any, half: bool) -> Any:
     # Libraries from NVIDIA's wheels are not on the loader's path; the call prints which ones are missing.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
         ort.preload_dlls(directory="")
-    # Growing by what is asked, not by doubling, leaves the rest of the card to the host application.
+    # Growing by the requested size, not by doubling, leaves the rest of the GPU to the host application.
     settings = {"arena_extend_strategy": "kSameAsRequested", "cudnn_conv_algo_search": "HEURISTIC"}
     try:
         session = ort.InferenceSession(str(card.path(half)), options, providers=[(CUDA, settings), CPU])

@@ -29,15 +29,14 @@ from matshot_host.graph import (
     Turn,
 )
 
+from .types import DIELECTRIC_REFLECTANCE
+
 #: Of MaterialX.
 _VERSION = "1.39"
 #: The color space that the document computes in.
 _LINEAR = "lin_rec709"
 #: Color spaces of files, by encoding.
 _COLORSPACES = {"linear": _LINEAR, "srgb": "srgb_texture", "data": "none"}
-
-#: A dielectric's reflectance at normal incidence for each unit of specular.
-_SPECULAR = 0.08
 
 
 @dataclass(frozen=True)
@@ -263,7 +262,7 @@ def _normal(graph: _Graph, node: NormalMap, stored: _Port) -> _Port:
 
 
 def _ior(graph: _Graph, node: Ior, level: _Port) -> _Port:
-    reflected = graph.node("multiply", f"{level.node}_reflectance", "float", in1=level, in2=_SPECULAR)
+    reflected = graph.node("multiply", f"{level.node}_reflectance", "float", in1=level, in2=DIELECTRIC_REFLECTANCE)
     root = graph.node("sqrt", f"{level.node}_amplitude", "float", in_=reflected)
     above = graph.node("add", f"{level.node}_above", "float", in1=root, in2=1.0)
     below = graph.node("subtract", f"{level.node}_below", "float", in1=1.0, in2=root)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,7 @@ from ..files import flush, move_files, os_reason, staging_folder
 from ..image.formats import stored_depth
 from ..image.types import Convention, Depth, FileSource, Texture
 from .materialx import material_document
-
-if TYPE_CHECKING:
-    from .types import MapKind, Material
+from .types import MapKind, Material
 
 #: The files beside the maps, in the order in which they take their places; the description marks completeness.
 RECORD = (DOCUMENT, DESCRIPTION)

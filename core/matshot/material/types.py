@@ -38,6 +38,9 @@ _COLORS = ("basecolor", "emission")
 #: Maps of one number per pixel. A specular map may be a color and is not among them.
 SCALARS = ("roughness", "metallic", "height", "ao", "anisotropy", "anisotropy_angle", "opacity", "gloss")
 
+#: Reflectance at normal incidence of a dielectric whose specular is 1.
+DIELECTRIC_REFLECTANCE = 0.08
+
 #: Channels of a packed map, and their values without a map: no occlusion, medium roughness, no metal.
 _PACKED: tuple[tuple[MapKind, float], ...] = (("ao", 1.0), ("roughness", 0.5), ("metallic", 0.0))
 

@@ -57,10 +57,10 @@ def _property(parameter: Parameter) -> dict[str, Any]:
 
 def request_schema() -> dict[str, Any]:
     """JSON Schema of what a job is asked with: one alternative for each tool."""
-    return {"oneOf": [_asked(tool) for tool in TOOLS]}
+    return {"oneOf": [_request(tool) for tool in TOOLS]}
 
 
-def _asked(tool: Tool) -> dict[str, Any]:
+def _request(tool: Tool) -> dict[str, Any]:
     several = any(one.several for one in tool.inputs)
     identifier = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
     named: dict[str, Any] = {"asset": identifier, "name": {"type": "string", "maxLength": LONGEST_TEXT}}

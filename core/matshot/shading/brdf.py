@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MatshotError
+from ..material.types import DIELECTRIC_REFLECTANCE
 
 Values: TypeAlias = NDArray[np.floating[Any]]
 #: A vector's components, each without the last dimension.
@@ -33,8 +34,6 @@ _Vector: TypeAlias = tuple[Values, Values, Values]
 SMOOTHEST = 0.05
 #: Narrowest GGX alpha that anisotropy makes.
 NARROWEST = 1e-3
-#: Reflectance at normal incidence of a dielectric whose specular is 1.
-MOST_DIELECTRIC = 0.08
 
 #: Cosines and lengths are divided by no less than this.
 _LEAST = 1e-6
@@ -275,7 +274,7 @@ class _Mixture:
     """
 
     def __init__(self, point: _Point, lobe: Values, base_color: Values, metal: Values, specular: Values) -> None:
-        self._dielectric = MOST_DIELECTRIC * specular
+        self._dielectric = DIELECTRIC_REFLECTANCE * specular
         away = 1 - np.minimum(np.sqrt(point.length2) / 2, 1)
         schlick = np.square(np.square(away)) * away
         self._facing, self._metal = point.facing, metal
@@ -299,7 +298,7 @@ class _Mixture:
 
     def by_specular(self) -> Values:
         """Derivative by specular, the same in all channels."""
-        result: Values = self._mirror * (MOST_DIELECTRIC * (1 - self._metal))
+        result: Values = self._mirror * (DIELECTRIC_REFLECTANCE * (1 - self._metal))
         return result
 
 

@@ -22,8 +22,9 @@ from scipy.ndimage import map_coordinates
 from ..errors import MatshotError
 from ..image.color import Pixels, srgb_from_linear
 from ..image.normals import unit_normals
+from ..material.types import DIELECTRIC_REFLECTANCE
 from ..progress import Progress
-from .brdf import MOST_DIELECTRIC, SMOOTHEST, Values, ggx
+from .brdf import SMOOTHEST, Values, ggx
 from .surface import Surface
 
 Vector: TypeAlias = tuple[float, float, float]
@@ -363,7 +364,7 @@ def _surrounded(surface: Surface, view: Values, up: Values, sky: Environment) ->
     roughness = np.clip(surface.roughness, grid[0], grid[-1])
     first, last = (np.interp(roughness, grid, values).astype(np.float32) for values in kept)
     blurred = mean + slope * (mirrored * first) + second * (_second_legendre(mirrored) * last)
-    dielectric = MOST_DIELECTRIC * surface.specular * (1 - surface.metallic)
+    dielectric = DIELECTRIC_REFLECTANCE * surface.specular * (1 - surface.metallic)
     straight = dielectric + surface.base_color * surface.metallic
     scale, bias = _directional_albedo(roughness, np.clip(facing, 0, 1))
     diffuse = (1 - surface.metallic) * surface.base_color * irradiance

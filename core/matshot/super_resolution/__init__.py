@@ -4,9 +4,9 @@
 ``upscale_all`` on images, folders of them, material folders and UDIM sets.
 """
 
-from .batch import Outcome, upscale_all
+from .batch import UpscaleResult, upscale_all
 from .files import upscale_file
 from .methods import METHODS
 from .upscale import UpscaleOptions, upscale
 
-__all__ = ["METHODS", "Outcome", "UpscaleOptions", "upscale", "upscale_all", "upscale_file"]
+__all__ = ["METHODS", "UpscaleOptions", "UpscaleResult", "upscale", "upscale_all", "upscale_file"]

@@ -24,7 +24,7 @@ from .upscale import UpscaleOptions
 
 
 @dataclass(frozen=True)
-class Task:
+class FileTask:
     """One file to do.
 
     Attributes:
@@ -49,7 +49,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class UpscaleResult:
     """What a batch came to.
 
     Attributes:
@@ -69,7 +69,7 @@ def upscale_all(
     *,
     progress: Listener | None = None,
     report: Callable[[UpscaledFile | tuple[Path, MatshotError]], None] | None = None,
-) -> Outcome:
+) -> UpscaleResult:
     """Upscale images, folders of images (mirrored into the output folder), material folders and UDIM sets.
 
     A file that fails does not end the batch. One input file and an output with an image suffix make that very file;
@@ -108,19 +108,19 @@ def upscale_all(
             failed.append((task.source, error))
         if report is not None:
             report(failed[-1] if failed and failed[-1][0] == task.source else done[-1])
-    return Outcome(tuple(done), tuple(failed))
+    return UpscaleResult(tuple(done), tuple(failed))
 
 
-def planned(inputs: Sequence[Path], output: Path, options: UpscaleOptions, files: FileOptions) -> list[Task]:
+def planned(inputs: Sequence[Path], output: Path, options: UpscaleOptions, files: FileOptions) -> list[FileTask]:
     """Every file that a batch will make.
 
     Raises:
         MatshotError: when an input does not exist, two results would have one name, or there is nothing to do.
     """
-    tasks: list[Task] = []
+    tasks: list[FileTask] = []
     single = len(inputs) == 1 and not inputs[0].is_dir() and TOKEN not in inputs[0].name
     if single and output.suffix.lower() in WRITABLE and not output.is_dir():
-        return [Task(inputs[0], output, options, files)] if _existing(inputs[0]) else []
+        return [FileTask(inputs[0], output, options, files)] if _existing(inputs[0]) else []
     for path in inputs:
         if TOKEN in path.name:
             tasks += _set_tasks(udim_set(path), output, options, files)
@@ -130,7 +130,7 @@ def planned(inputs: Sequence[Path], output: Path, options: UpscaleOptions, files
                 raise MatshotError(f"The folder {path} holds no images.")
             tasks += inside
         else:
-            tasks.append(Task(path, output / target_name(path, files.format), options, files))
+            tasks.append(FileTask(path, output / target_name(path, files.format), options, files))
     seen: dict[Path, Path] = {}
     for task in tasks:
         other = seen.setdefault(task.target, task.source)
@@ -145,7 +145,7 @@ def _existing(path: Path) -> bool:
     return True
 
 
-def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: FileOptions) -> Iterator[Task]:
+def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: FileOptions) -> Iterator[FileTask]:
     """Tasks of a folder and all below it, mirrored."""
     if output.resolve() in folder.resolve().parents:
         return  # a result of an earlier run
@@ -168,20 +168,20 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
             note = (f"{entry.kind} of the material {inside.name}",)
             named = replace(options, wrap=wrap)
             target_path = mirrored / target_name(path, files.format)
-            yield Task(path, target_path, named, known, None, note, entry, material)
+            yield FileTask(path, target_path, named, known, None, note, entry, material)
         # A material's preview shows its maps, and is made again from the larger ones.
         sets, alone = udim_sets(one for one in content.images if one not in maps and not (maps and one.name == PREVIEW))
         for one in sets:
             yield from _set_tasks(one, mirrored, options, files)
         for path in alone:
-            yield Task(path, mirrored / target_name(path, files.format), options, files)
+            yield FileTask(path, mirrored / target_name(path, files.format), options, files)
 
 
 def _kind(encoding: Encoding) -> Kind:
     return "normal" if encoding == "normal" else "data" if encoding == "data" else "color"
 
 
-def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: FileOptions) -> Iterator[Task]:
+def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: FileOptions) -> Iterator[FileTask]:
     """Tasks of a UDIM set: tiles border on each other and do not wrap."""
     options = replace(options, wrap="none")
     for number, path in udim.tiles.items():
@@ -191,7 +191,7 @@ def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: File
             reading["colorspace"] = files.colorspace
         neighbors = Neighbors(udim.tiles, number, reading)
         note = (f"tile {number} of {udim.pattern.name}",)
-        yield Task(path, output / target_name(path, files.format), options, files, neighbors, note)
+        yield FileTask(path, output / target_name(path, files.format), options, files, neighbors, note)
 
 
 def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], output: Path) -> None:

@@ -67,7 +67,7 @@ def _twice(cards: dict[int, Card], encoding: str, device: Device, threads: int) 
 
 def _cards(models: Registry, encoding: str, look: str, method: str) -> dict[int, Card]:
     """Models of a method by scale; without one of the requested look, one that has no look."""
-    candidates = [c for c in models if (c.task, c.method, c.encoding) == ("upscale", method, encoding)]
+    candidates = models.find("upscale", method, encoding=encoding)
     found: dict[int, Card] = {}
     for choice in (look, ""):
         for card in candidates:

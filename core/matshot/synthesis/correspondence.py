@@ -1,4 +1,4 @@
-"""From where in a source every pixel of a result comes: one answer for all maps, so that they stay in step."""
+"""The pixels of a source that a result consists of: the same for all maps, so that they stay registered."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 from ..image.color import Pixels
 from ..image.types import Wrap
 
+#: Rows or columns of patches.
 Index = NDArray[np.int32]
 
 #: Side of a patch in pixels.
 PATCH = 8
 #: Pixels from patch to patch of a result, where its size allows.
 STRIDE = 2
-#: Deviation in pixels of the weight that a patch has around its middle. Narrow: pixels come from where they fit best,
-#: and only neighbors of different origin are blended.
-SHARP, SOFT = 1.0, 2.0
+#: Deviation in pixels of a patch's weight around its middle in results: pixels come from the patch that fits best, and
+#: only neighbors of different origin are blended.
+SHARP = 1.0
+#: The same while patches are searched for, when more patches decide on a pixel.
+SOFT = 2.0
 #: Patches that are placed at a time.
 _BAND = 16384
 
@@ -53,10 +56,11 @@ class Transfer:
     @property
     def limits(self) -> tuple[int, int]:
         """Numbers of rows and columns of the source at which a patch can begin."""
-        return begins(self.source_height, "y" in self.source_wrap), begins(self.source_width, "x" in self.source_wrap)
+        rows = start_count(self.source_height, "y" in self.source_wrap)
+        return rows, start_count(self.source_width, "x" in self.source_wrap)
 
-    def placed(self, down: NDArray[np.integer], right: NDArray[np.integer]) -> Transfer:
-        """The same with patches from elsewhere; places beyond the source's limits come back into them."""
+    def with_patches(self, down: NDArray[np.integer], right: NDArray[np.integer]) -> Transfer:
+        """The same grid with other patches; places beyond the source's limits are wrapped or clipped."""
         inside = []
         for place, letter, limit in zip((down, right), "yx", self.limits, strict=True):
             inside.append((place % limit if letter in self.source_wrap else place.clip(0, limit - 1)).astype(np.int32))
@@ -64,7 +68,7 @@ class Transfer:
 
     def apply(self, pixels: Pixels) -> Pixels:
         """The result's pixels, given any ``H x W x C`` of the source, weighted means where patches disagree."""
-        source = bordered(pixels, self.source_wrap)
+        source = with_border(pixels, self.source_wrap)
         result = np.empty((self.height, self.width, pixels.shape[2]), dtype=np.float32)
         for first, last in self.bands():
             start = first * self.strides[0]
@@ -82,14 +86,14 @@ class Transfer:
         """All pixels that some rows of patches cover, from the first row's upper to the last row's lower border.
 
         Args:
-            source: of :func:`bordered`.
+            source: of :func:`with_border`.
             first: row of the grid.
             last: row behind the last.
             deviation: of the patches' weights.
 
         Returns:
             ``stride (last - first - 1) + PATCH`` rows; as many columns as all patches cover, beyond the width of the
-            result where it repeats or is no multiple of the stride.
+            result where it repeats or is not a multiple of the stride.
         """
         step_y, step_x = self.strides
         down, above = _around(first, last, len(self.down), step_y, "y" in self.wrap)
@@ -139,12 +143,12 @@ def empty_transfer(
     return Transfer(*size, wrap, *source_size, source_wrap, nowhere, nowhere, (strides[0], strides[1]))
 
 
-def begins(size: int, repeats: bool) -> int:
-    """Number of places along an axis of a source at which a patch can begin."""
+def start_count(size: int, repeats: bool) -> int:
+    """Number of positions along an axis of a source at which a patch can start."""
     return size if repeats else size - PATCH + 1
 
 
-def bordered(pixels: Pixels, wrap: Wrap) -> Pixels:
+def with_border(pixels: Pixels, wrap: Wrap) -> Pixels:
     """A source with its own beginning behind its end on axes that repeat, so that patches are whole everywhere."""
     border = ((0, PATCH - 1 if "y" in wrap else 0), (0, PATCH - 1 if "x" in wrap else 0), (0, 0))
     return np.ascontiguousarray(np.pad(pixels, border, mode="wrap"), dtype=np.float32)

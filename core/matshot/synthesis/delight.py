@@ -1,4 +1,4 @@
-"""Shading that drifts across a texture, by light from one side or a lens that darkens the corners, taken off."""
+"""Removal of shading that drifts across a texture, from light on one side or a lens that darkens the corners."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from ..image.types import Wrap
 
 Array = NDArray[np.float64]
 
-#: Blocks a side whose means tell a drift, and how many standard errors each term of it has to stand out by.
-_BLOCKS, _ERRORS = 8, 4.0
-#: Range of a logarithm's drift that is light: 8 % is not seen, a factor of five is what the texture shows.
+#: Blocks per side from whose means a drift is estimated.
+_BLOCKS = 8
+#: Standard errors by which each term of a drift must be significant.
+_ERRORS = 4.0
+#: Range of a logarithm's drift that counts as light: 8 % is invisible, a factor of five is the texture's content.
 _LIGHT = (0.08, 1.6)
-#: Darkest block mean that a logarithm is taken of.
+#: Logarithms are taken of block means no darker than this.
 _BLACK = 1e-3
-#: Least range of a climb, in deviations of what is left without it.
-_CLIMB = 2.0
+#: Least range of a tilt, in deviations of what is left without it.
+_TILT = 2.0
 
 
-def evened_color(color: Pixels, axes: Wrap) -> Pixels:
-    """Color without uneven light: divided by what its logarithm drifts by, as a parabola, along the axes.
+def delit_color(color: Pixels, axes: Wrap) -> Pixels:
+    """Color without uneven light: divided by the parabola along the axes that its logarithm drifts by.
 
     Light multiplies what it falls on, and a power of it multiplies what is displayed. Its channels are taken one by
     one, for light from a window is not that of a lamp. The mean of all blocks stays.
@@ -31,7 +33,7 @@ def evened_color(color: Pixels, axes: Wrap) -> Pixels:
         axes: along which the light may not change afterward.
 
     Returns:
-        The same shape; the given array itself, where no drift stands out.
+        The same shape; the given array itself, where no drift is significant.
     """
     if (means := _block_means(color)) is None:
         return color
@@ -42,38 +44,38 @@ def evened_color(color: Pixels, axes: Wrap) -> Pixels:
     return np.asarray(even * (color.mean(axis=(0, 1)) / np.maximum(even.mean(axis=(0, 1)), _BLACK)), dtype=np.float32)
 
 
-def leveled(values: Pixels, axes: Wrap) -> Pixels:
-    """Heights without a steady climb along the axes, which a surface that repeats cannot have.
+def detrended(values: Pixels, axes: Wrap) -> Pixels:
+    """Heights without a linear trend along the axes, which a tileable surface cannot have.
 
     Args:
         values: ``H x W x C``.
-        axes: that are to repeat.
+        axes: to make tileable.
 
     Returns:
-        The same shape; the given array itself, where no climb stands out.
+        The same shape; the given array itself, where no tilt is significant.
     """
     if (means := _block_means(values)) is None:
         return values
     found = _drift(means, values.shape[:2], axes, 1)
-    if found is None or np.ptp(found) < _CLIMB * float((values - found).std()):
+    if found is None or np.ptp(found) < _TILT * float((values - found).std()):
         return values
     return np.asarray(values - found, dtype=np.float32)
 
 
 def _drift(means: Array, size: tuple[int, int], axes: Wrap, degree: int) -> Array | None:
-    """What changes steadily (degree 1), or as a parabola too (2), along the axes, as far as it stands out.
+    """The linear (degree 1) or quadratic (2) trend along the axes, as far as it is significant.
 
     Least squares over the means of blocks. A term is shrunk by ``1 - (k / t)^2``, or to nothing, t its ratio to its
-    standard error, since blocks of different colors climb by chance.
+    standard error, since blocks of different colors have trends by chance.
 
     Args:
         means: ``_BLOCKS x _BLOCKS x C``.
         size: height and width in pixels of the result.
-        axes: along which it is wanted; what changes along the other one is no chance either.
+        axes: along which it is returned; trends along the other one are not noise either.
         degree: 1 or 2.
 
     Returns:
-        ``H x W x C`` of mean 0, or None where nothing stands out.
+        ``H x W x C`` of mean 0, or None where nothing is significant.
     """
     place = (np.arange(_BLOCKS) + 0.5) / _BLOCKS - 0.5
     terms = [(axis, power) for axis in (0, 1) for power in range(1, degree + 1)]

@@ -1,4 +1,4 @@
-"""The texture multiplier: from one texture or material, others like it, of any size."""
+"""The multiply tool: variations of a texture or material, of any size."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ from ..material.types import MapKind, Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .correspondence import Transfer
-from .patches import matched, synthesized
+from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity
 
 Engine = Literal["auto", "patch", "neural"]
 
-#: Bytes of the engine's own for each pixel of a result, and of a source.
-_BYTES, _SOURCE_BYTES = 12, 400
+#: Bytes that the engine needs for each pixel of a result.
+_BYTES = 12
+#: Bytes that it needs for each pixel of a source.
+_SOURCE_BYTES = 400
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def multiply(
     progress: Listener | None = None,
     shown: Callable[[Texture], None] | None = None,
 ) -> list[Material]:
-    """Materials like a given one; see :func:`variations`, which gives them one by one."""
+    """Materials like a given one; see :func:`variations`, which yields them one by one."""
     return list(variations(material, options, progress=progress, shown=shown))
 
 
@@ -104,21 +106,21 @@ def variations(
     progress: Listener | None = None,
     shown: Callable[[Texture], None] | None = None,
 ) -> Iterator[Material]:
-    """Materials like a given one, each when it is asked for.
+    """Materials like a given one, each made when the iterator reaches it.
 
     All maps are arranged alike: every pixel of a result is, in all maps, the same pixel of the source, or the same
-    mean of a few. Patches are moved and never turned, so normals keep their meaning. Only of a single color image
-    does the neural engine give its own pixels.
+    mean of a few. Patches are moved and never rotated, so normals keep their meaning. The neural engine
+    makes pixels of its own only for a single color image.
 
     Args:
-        material: source; at least 8 pixels a side, unless it is of one color.
+        material: source; at least 8 pixels per side, unless it is of one color.
         options: see :class:`MultiplyOptions`.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
-        shown: told the base color, or else the first map, of every octave, smaller than the result.
+        shown: called with the base color, else the first map, of every octave, smaller than the result.
 
     Yields:
-        A material of the asked size, whose ``parameters`` hold the options, its own seed, the engine that made it,
-        and what the user should be told, ``notes``.
+        A material of the requested size, whose ``parameters`` hold the options, its own seed, its engine and
+        ``notes`` for the user.
 
     Raises:
         MatshotError: for a source that is too small, or too little memory.
@@ -132,10 +134,10 @@ def variations(
     whole = Progress(progress)
     for number in range(chosen.count):
         part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesizing")
-        yield _one(planes, chosen, chosen.seed + number, (height, width), wrap, part, shown)
+        yield _variation(planes, chosen, chosen.seed + number, (height, width), wrap, part, shown)
 
 
-def _one(
+def _variation(
     planes: Planes,
     options: MultiplyOptions,
     seed: int,
@@ -152,27 +154,27 @@ def _one(
     engine = "neural" if options.engine == "neural" else "patch"
     threads = options.threads or usable_threads()
     notes = [
-        f"repeats every {repeat.period:.1f} pixels {way}, which was kept"
+        f"repeats every {repeat.period:.1f} pixels {way}; the period was kept"
         for repeat, way in zip(repeats, ("down", "across"), strict=True)
         if repeat.period is not None and engine == "patch"
     ]
-    made: Material | None = None
+    result: Material | None = None
     if not np.ptp(values, axis=(0, 1)).any():
-        made = _constant(material, size, wrap)
-        notes = ["of one color, and so is what was made of it"]
+        result = _constant(material, size, wrap)
+        notes = ["the source has a single color, and so has the result"]
     elif engine == "neural":
         picture = _neural(material, options, seed, size, wrap, source_wrap, progress.part(0, 0.9), shown)
         if len(material.maps) == 1 and values.shape[2] == 3 and "normal" not in material.maps:
-            made = planes.material(picture, wrap)
+            result = planes.material(picture, wrap)
         else:
             guide = _picture(material)
-            transfer = matched(
+            transfer = matching_transfer(
                 guide, picture, wrap=wrap, source_wrap=source_wrap, seed=seed, threads=threads,
                 progress=progress.part(0.9, 1),
             )  # fmt: skip
-            made = arranged(material, transfer)
+            result = rearranged_material(material, transfer)
     else:
-        transfer = synthesized(
+        transfer = synthesized_transfer(
             values,
             weights,
             *size,
@@ -185,13 +187,15 @@ def _one(
             progress=progress,
             shown=None if shown is None else lambda octave, number: shown(_octave(material, octave, number)),
         )
-        made = arranged(material, transfer)
+        result = rearranged_material(material, transfer)
     parameters: dict[str, Any] = {**asdict(options), "tool": "multiply", "size": [size[1], size[0]], "seed": seed}
     parameters |= {"count": 1, "engine": engine, "wrap": source_wrap, "notes": notes}
-    return Material(made.maps, material.name, made.physical_size, material.height_scale, material.origin, parameters)
+    return Material(
+        result.maps, material.name, result.physical_size, material.height_scale, material.origin, parameters
+    )
 
 
-def arranged(material: Material, transfer: Transfer) -> Material:
+def rearranged_material(material: Material, transfer: Transfer) -> Material:
     """A material whose every map is arranged by the same transfer; normals are unit vectors afterward."""
     maps: dict[MapKind, Texture] = {}
     for kind, texture in material.maps.items():
@@ -204,7 +208,7 @@ def arranged(material: Material, transfer: Transfer) -> Material:
             if texture.encoding == "normal":
                 pixels = unit_normals(pixels)
         maps[kind] = Texture(pixels, texture.encoding, transfer.wrap, texture.source)
-    return _resized(material, maps, (transfer.height, transfer.width))
+    return _material_of_size(material, maps, (transfer.height, transfer.width))
 
 
 def _neural(
@@ -217,9 +221,9 @@ def _neural(
     progress: Progress,
     shown: Callable[[Texture], None] | None,
 ) -> Pixels:
-    from .neural import optimized
+    from .neural import optimized_texture
 
-    return optimized(
+    return optimized_texture(
         _picture(material),
         *size,
         wrap=wrap,
@@ -234,7 +238,7 @@ def _neural(
 
 
 def _picture(material: Material) -> Pixels:
-    """What the neural engine looks at: the base color as displayed, else the first map, as three channels in [0, 1]."""
+    """Input of the neural engine: the base color as displayed, else the first map, as three channels in [0, 1]."""
     kind = _leading(material)
     texture = material.maps[kind]
     values = planes_of(Material({kind: texture})).values
@@ -251,7 +255,7 @@ def _leading(material: Material) -> MapKind:
 
 
 def _octave(material: Material, transfer: Transfer, number: int) -> Texture:
-    """The map that is looked at, as an octave has it."""
+    """The leading map, as an octave has it."""
     texture = material.maps[_leading(material)]
     if number:
         shape = (transfer.source_width, transfer.source_height)
@@ -265,11 +269,11 @@ def _constant(material: Material, size: tuple[int, int], wrap: Wrap) -> Material
     for kind, texture in material.maps.items():
         pixels = np.broadcast_to(texture.pixels[:1, :1], (*size, texture.pixels.shape[2]))
         maps[kind] = Texture(np.ascontiguousarray(pixels), texture.encoding, wrap, texture.source)
-    return _resized(material, maps, size)
+    return _material_of_size(material, maps, size)
 
 
-def _resized(material: Material, maps: dict[MapKind, Texture], size: tuple[int, int]) -> Material:
-    """A material with maps of another size, whose pixels are as large as they were."""
+def _material_of_size(material: Material, maps: dict[MapKind, Texture], size: tuple[int, int]) -> Material:
+    """A material with maps of another size, whose pixels have the same physical size."""
     physical = material.physical_size
     if physical is not None:
         physical = (physical[0] * size[1] / material.width, physical[1] * size[0] / material.height)
@@ -283,6 +287,6 @@ def _check_memory(material: Material, options: MultiplyOptions, width: int, heig
     allowed = memory_budget(options.memory)
     if needed > allowed:
         raise MatshotError(
-            f"A result of {width} x {height} pixels takes about {needed / 2**30:.1f} GB of memory, and "
-            f"{allowed / 2**30:.1f} GB may be taken; choose a smaller size."
+            f"A result of {width} x {height} pixels needs about {needed / 2**30:.1f} GB of memory, but the limit is "
+            f"{allowed / 2**30:.1f} GB; choose a smaller size."
         )

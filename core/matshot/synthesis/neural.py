@@ -1,4 +1,4 @@
-"""Textures made by optimization of their statistics, octave by octave.
+"""The neural engine: textures optimized octave by octave until their statistics are the source's.
 
 The coarsest octaves, where a few pixels are a whole brick or stone, are the patch engine's. Every finer one begins as
 the finer pixels of the same places and is then moved until its features correlate, and its patches are distributed, as
@@ -20,22 +20,26 @@ from ..inference.cards import Registry
 from ..inference.session import Device, usable_threads
 from ..progress import Progress
 from .correspondence import Transfer
-from .patches import enlarged, matched, synthesized
+from .patches import enlarged_transfer, matching_transfer, synthesized_transfer
 from .periodicity import Repetition, regularity
-from .texture_loss import Objectives, Wanted, with_features_of, with_patches_of
+from .texture_loss import Objectives, TargetStatistics, with_features_of, with_patches_of
 
 #: Shortest side of source and result, in pixels.
 SMALLEST = 16
 
-#: Longest shorter side of the octave that the patch engine makes.
-_ARRANGED = 64
-#: Iterations of L-BFGS in every finer octave, steps of patches after them, and at the end.
-_ITERATIONS, _STEPS, _LAST_STEPS = 8, 6, 16
-#: Squared distance of patches, in parts of their variance, at which the last steps end early.
-_NEAR_ENOUGH = 3e-4
+#: Shorter side at most of the octave that the patch engine makes.
+_PATCH_ENGINE_SIDE = 64
+#: Iterations of L-BFGS in every finer octave.
+_ITERATIONS = 8
+#: Steps of patches after them.
+_STEPS = 6
+#: Steps of patches at the end.
+_LAST_STEPS = 16
+#: Squared distance of patches, in parts of their variance, at which the last steps stop early.
+_CONVERGED = 3e-4
 
 
-def optimized(
+def optimized_texture(
     source: Pixels,
     height: int,
     width: int,
@@ -56,7 +60,7 @@ def optimized(
         source: ``H x W x 3``, display-encoded in [0, 1].
         height: of the result.
         width: of the result.
-        wrap: axes on which the result shall repeat. The others do too: nothing is lost by it.
+        wrap: axes on which the result must repeat. The others do too, at no cost.
         source_wrap: axes on which the source repeats.
         seed: equal seeds give equal results.
         variety: 0 to 1, as the patch engine takes it in the coarse octaves.
@@ -64,13 +68,13 @@ def optimized(
         threads: of the CPU; 0 for all.
         models: to choose from; those installed by default.
         progress: called many times in each octave.
-        shown: gets the picture after each octave, smaller than the result but for the last.
+        shown: called with the picture after each octave, smaller than the result except for the last.
 
     Returns:
         ``height x width x 3``, within the source's range of each channel.
 
     Raises:
-        MatshotError: for sizes below ``SMALLEST``, values that are no numbers, or a model that is missing.
+        MatshotError: for sizes below ``SMALLEST``, values that are not numbers, or a missing model.
         Cancelled: when the listener raises it.
     """
     _check(source, height, width)
@@ -80,7 +84,7 @@ def optimized(
     random = np.random.default_rng(seed)
     objectives = Objectives(device, threads, models)
     threads = threads or usable_threads()
-    count = 1 + max(0, int(np.ceil(np.log2(min(*source.shape[:2]) / _ARRANGED))))
+    count = 1 + max(0, int(np.ceil(np.log2(min(*source.shape[:2]) / _PATCH_ENGINE_SIDE))))
     count = max(1, min(count, int(np.log2(min(height, width) / SMALLEST)) + 1))
     octaves = _octaves(source, source_wrap, count)
     sizes = [(-(-height // (1 << number)), -(-width // (1 << number))) for number in range(count)]
@@ -93,9 +97,9 @@ def optimized(
         reached = sum(pixels[number + 1 :])
         part = whole.part(reached / sum(pixels), (reached + pixels[number]) / sum(pixels))
         example, repeats = octaves[number]
-        wanted = Wanted(objectives, example, repeats, random)
+        target = TargetStatistics(objectives, example, repeats, random)
         if transfer is None:
-            transfer = synthesized(
+            transfer = synthesized_transfer(
                 example,
                 (1.0, 1.0, 1.0),
                 *sizes[number],
@@ -109,13 +113,13 @@ def optimized(
             )
             picture = transfer.apply(example)
         else:
-            transfer = enlarged(transfer, sizes[number], example.shape[:2])
+            transfer = enlarged_transfer(transfer, sizes[number], example.shape[:2])
             picture = _with_low_frequencies(transfer.apply(example), picture)
         if number < max(1, count - 1):
-            picture = with_features_of(objectives, wanted, picture, _ITERATIONS, random, progress=part.part(0.3, 0.5))
-            picture = with_patches_of(objectives, wanted, picture, _STEPS, random, progress=part.part(0.5, 0.7))
+            picture = with_features_of(objectives, target, picture, _ITERATIONS, random, progress=part.part(0.3, 0.5))
+            picture = with_patches_of(objectives, target, picture, _STEPS, random, progress=part.part(0.5, 0.7))
         if number == 0:
-            picture = matched(
+            picture = matching_transfer(
                 example,
                 picture,
                 wrap="xy",
@@ -125,7 +129,7 @@ def optimized(
                 progress=part.part(0.7, 0.8),
             ).apply(example)
             picture = with_patches_of(
-                objectives, wanted, picture, _LAST_STEPS, random, enough=_NEAR_ENOUGH, progress=part.part(0.8, 1)
+                objectives, target, picture, _LAST_STEPS, random, enough=_CONVERGED, progress=part.part(0.8, 1)
             )
         if shown is not None and number:
             shown(picture.clip(0, 1))
@@ -136,11 +140,13 @@ def optimized(
 
 
 def _check(source: Pixels, height: int, width: int) -> None:
-    """Refuse what no texture can be made of."""
+    """Check source and size."""
     if min(source.shape[:2]) < SMALLEST or min(height, width) < SMALLEST:
-        raise MatshotError(f"A texture, and what is made of it, has at least {SMALLEST} x {SMALLEST} pixels.")
+        raise MatshotError(
+            f"Source and result need at least {SMALLEST} x {SMALLEST} pixels; choose a larger image or size."
+        )
     if not np.isfinite(source).all():
-        raise MatshotError("The texture holds values that are not numbers, so nothing can be made of it.")
+        raise MatshotError("The texture contains NaN or infinite values; fix it in the program that rendered it.")
 
 
 def _octaves(source: Pixels, wrap: Wrap, count: int) -> list[tuple[Pixels, Wrap]]:
@@ -159,18 +165,18 @@ def _octaves(source: Pixels, wrap: Wrap, count: int) -> list[tuple[Pixels, Wrap]
     octaves = [(np.ascontiguousarray(source[:height, :width], dtype=np.float32), repeats)]
     for _ in range(count - 1):
         picture = octaves[-1][0]
-        octaves.append((halved(picture), repeats))
+        octaves.append((half_size(picture), repeats))
     return octaves
 
 
-def halved(picture: Pixels) -> Pixels:
+def half_size(picture: Pixels) -> Pixels:
     """Each pixel the mean of four; an odd side's last line is repeated."""
     even = np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), mode="edge")
     size = (even.shape[1] // 2, even.shape[0] // 2)
     return np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
-def doubled(picture: Pixels, height: int, width: int) -> Pixels:
+def double_size(picture: Pixels, height: int, width: int) -> Pixels:
     """A wrapping picture at twice its size or one less, by cubic interpolation."""
     margin = 4
     wide = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), mode="wrap")
@@ -179,6 +185,6 @@ def doubled(picture: Pixels, height: int, width: int) -> Pixels:
 
 
 def _with_low_frequencies(picture: Pixels, coarser: Pixels) -> Pixels:
-    """A picture whose octave below is another one."""
+    """A picture with the low frequencies of another one at half its size."""
     height, width = picture.shape[:2]
-    return picture + doubled(coarser - halved(picture), height, width)
+    return picture + double_size(coarser - half_size(picture), height, width)

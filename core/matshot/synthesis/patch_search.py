@@ -1,4 +1,4 @@
-"""Nearest patches: of every patch of a picture, the most similar one of a source."""
+"""Nearest patches: for every patch of a picture, the most similar one of a source."""
 
 from __future__ import annotations
 
@@ -13,31 +13,41 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from ..image.types import Wrap
-from .correspondence import PATCH, SOFT, Index, Transfer, begins, bordered
+from .correspondence import PATCH, SOFT, Index, Transfer, start_count, with_border
 from .periodicity import Repetition
 
 #: Periods from the first pixel to places along an axis, and whether there are any.
 Cycles = tuple[NDArray[np.float64], bool]
 
-#: Principal components of patches that are compared, and patches that these are found from.
-_COMPONENTS, _SAMPLES = 40, 20000
-#: Rows of the source that are described at a time.
+#: Principal components in which patches are compared.
+_COMPONENTS = 40
+#: Patches that these are computed from.
+_SAMPLES = 20000
+#: Rows of the source that are projected at a time.
 _ROWS = 64
-#: Pairs of patches that prices settle on and that are compared at a time.
+#: Pairs of patches that are compared at a time.
 _PAIRS = 8_000_000
-#: Rounds in which prices settle, and their temperature in parts of the mean squared size of patches.
-_SETTLING, _TEMPERATURE = 60, 0.03
-#: What use of twice the fair amount costs, in parts of the mean distance found, and the least of that in parts of the
-#: mean squared size of patches.
-_FAIRNESS, _LEAST = 1.0, 0.01
-#: What a patch pays that is out of step by half a period, in parts of the mean squared size of patches, where the
-#: repetition's strength is 1/2; with s it goes by s / (1 - s), up to the larger one.
-_OUT_OF_STEP, _MOST_OUT_OF_STEP = 0.5, 8.0
-#: Shortest period in pixels that places of whole pixels can be in step with.
+#: Iterations of the prices.
+_ITERATIONS = 60
+#: Their temperature, in parts of the mean squared size of patches.
+_TEMPERATURE = 0.03
+#: Cost of use at twice the fair amount, in parts of the mean distance found.
+_FAIRNESS = 1.0
+#: Least mean distance for that, in parts of the mean squared size of patches.
+_LEAST_DISTANCE = 0.01
+#: Cost of a patch whose phase is off by half a period, in parts of the mean squared size of patches, where the
+#: repetition's strength is 1/2; with strength s it is proportional to s / (1 - s).
+_PHASE_COST = 0.5
+#: Upper bound of that cost.
+_MAX_PHASE_COST = 8.0
+#: Shortest period in pixels that patches at whole pixels can follow.
 _SHORTEST = 2.5
-#: Sweeps of neighbors' offers and random search, and random places in each.
-_SWEEPS, _PLACES = 2, 3
-_NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+#: Sweeps of propagation and random search.
+_SWEEPS = 2
+#: Random positions in each.
+_PLACES = 3
+#: Steps to the patches whose matches are propagated.
+_NEIGHBORS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 class Target(Protocol):
@@ -57,9 +67,9 @@ class Source:
         width: without the border.
         wrap: axes on which it repeats.
         basis: principal components, ``(PATCH^2 C) x k``.
-        described: every patch in them, row by row, and then its place in the repetition; ``N x (k + ...)``.
+        projected: every patch in them, row by row, and then its place in the repetition; ``N x (k + ...)``.
         size: mean squared length of the patches' descriptions.
-        repeats: repetitions down and across that patches are kept in step with.
+        repeats: repetitions down and across whose phase patches keep.
     """
 
     pixels: Pixels
@@ -67,7 +77,7 @@ class Source:
     width: int
     wrap: Wrap
     basis: Pixels
-    described: Pixels
+    projected: Pixels
     size: float
     repeats: tuple[Repetition, Repetition]
 
@@ -82,27 +92,27 @@ class Source:
             rng: chooses the patches that components are found from.
         """
         height, width = pixels.shape[:2]
-        whole = bordered(pixels, wrap)
-        rows, columns = begins(height, "y" in wrap), begins(width, "x" in wrap)
+        whole = with_border(pixels, wrap)
+        rows, columns = start_count(height, "y" in wrap), start_count(width, "x" in wrap)
         chosen = rng.integers(rows * columns, size=min(_SAMPLES, 4 * rows * columns))
-        some = sliding_window_view(whole, (PATCH, PATCH), axis=(0, 1))[chosen // columns, chosen % columns]
-        flat = some.reshape(len(chosen), -1).astype(np.float64)
+        sample = sliding_window_view(whole, (PATCH, PATCH), axis=(0, 1))[chosen // columns, chosen % columns]
+        flat = sample.reshape(len(chosen), -1).astype(np.float64)
         _, vectors = np.linalg.eigh(flat.T @ flat)
         basis = np.ascontiguousarray(vectors[:, ::-1][:, :_COMPONENTS], dtype=np.float32)
-        described = np.concatenate(
-            [_described(whole[row : min(row + _ROWS, rows) + PATCH - 1], basis) for row in range(0, rows, _ROWS)]
+        projected = np.concatenate(
+            [_projected(whole[row : min(row + _ROWS, rows) + PATCH - 1], basis) for row in range(0, rows, _ROWS)]
         )
-        size = max(float(np.square(described).sum(axis=1, dtype=np.float64).mean()), 1e-12)
-        source = Source(whole, height, width, wrap, basis, described, size, repeats)
+        size = max(float(np.square(projected).sum(axis=1, dtype=np.float64).mean()), 1e-12)
+        source = Source(whole, height, width, wrap, basis, projected, size, repeats)
         phases = source.phases(
             *(_cycles(np.arange(n), r.period) for n, r in zip((rows, columns), repeats, strict=True))
         )
         if phases is None:
             return source
-        return replace(source, described=np.concatenate([described, phases.reshape(rows * columns, -1)], axis=1))
+        return replace(source, projected=np.concatenate([projected, phases.reshape(rows * columns, -1)], axis=1))
 
     def phases(self, down: Cycles, right: Cycles) -> Pixels | None:
-        """Places in the repetitions, ``rows x columns x k``; what being out of step costs is a squared difference.
+        """Places in the repetitions, ``rows x columns x k``; the cost of a wrong phase is a squared difference.
 
         Args:
             down: periods from the first row to each row; where nothing repeats only their number counts.
@@ -116,26 +126,26 @@ class Source:
         for axis, (turns, repeats) in enumerate((down, right)):
             if repeats:
                 strength = self.repeats[axis].strength
-                stiffness = min(_OUT_OF_STEP * strength / max(1 - strength, 1e-6), _MOST_OUT_OF_STEP)
+                stiffness = min(_PHASE_COST * strength / max(1 - strength, 1e-6), _MAX_PHASE_COST)
                 angle = np.broadcast_to(np.expand_dims(2 * np.pi * turns, 1 - axis), shape)
                 parts += [np.sqrt(stiffness * self.size) / 2 * wave for wave in (np.cos(angle), np.sin(angle))]
         return np.stack(parts, axis=2).astype(np.float32) if parts else None
 
-    def in_step(self, transfer: Transfer) -> Transfer:
-        """The same patches, moved by as little as puts them in step with the repetitions."""
+    def in_phase(self, transfer: Transfer) -> Transfer:
+        """The same patches, moved as little as possible to the phase of the repetitions."""
         moved = []
         for axis, (place, limit) in enumerate(zip((transfer.down, transfer.right), transfer.limits, strict=True)):
             period = self.repeats[axis].period
-            wanted, repeats = _wanted(transfer, self, axis)
+            cycles, repeats = _result_cycles(transfer, self, axis)
             if period is None or not repeats:
                 moved.append(place.astype(np.int64))
                 continue
-            ahead = np.mod(np.expand_dims(wanted, 1 - axis) * period - place + period / 2, period) - period / 2
+            ahead = np.mod(np.expand_dims(cycles, 1 - axis) * period - place + period / 2, period) - period / 2
             there = place + ahead
             there = np.where(there < -0.5, there + period, there)
             there = np.where(there > limit - 0.5, there - period, there)
             moved.append(np.rint(there).astype(np.int64))
-        return transfer.placed(moved[0], moved[1])
+        return transfer.with_patches(moved[0], moved[1])
 
 
 def _cycles(place: NDArray[np.intp], period: float | None) -> Cycles:
@@ -143,7 +153,7 @@ def _cycles(place: NDArray[np.intp], period: float | None) -> Cycles:
     return place / (period or 1.0), repeats
 
 
-def _wanted(transfer: Transfer, source: Source, axis: int) -> Cycles:
+def _result_cycles(transfer: Transfer, source: Source, axis: int) -> Cycles:
     """Periods from the result's first pixel to each patch; a whole number of them fits on an axis that repeats."""
     own = period = source.repeats[axis].period
     side = (transfer.height, transfer.width)[axis]
@@ -152,32 +162,32 @@ def _wanted(transfer: Transfer, source: Source, axis: int) -> Cycles:
     return _cycles(np.arange(transfer.down.shape[axis]) * transfer.strides[axis], own)
 
 
-def fairly_matched(transfer: Transfer, target: Target, source: Source) -> Transfer:
-    """Patches such that all of the source is in use alike: the transport plan's best entry of each row.
+def balanced_matches(transfer: Transfer, target: Target, source: Source) -> Transfer:
+    """Patches such that all of the source is used equally: the best entry in each row of the transport plan.
 
-    All pairs of patches are compared, the prices settle on some of the rows.
+    All pairs of patches are compared; the prices are iterated on some of the rows.
     """
     queries = _queries(transfer, target, source, 0, len(transfer.down), None)
-    lengths = np.square(source.described).sum(axis=1)
+    lengths = np.square(source.projected).sum(axis=1)
     scale = np.float32(-1 / (_TEMPERATURE * source.size))
 
-    def kernel(some: Pixels) -> Pixels:
-        distances = lengths - 2 * (some @ source.described.T)
+    def kernel(sample: Pixels) -> Pixels:
+        distances = lengths - 2 * (sample @ source.projected.T)
         distances -= distances.min(axis=1, keepdims=True)
         distances *= scale
         return np.asarray(np.exp(np.maximum(distances, -80, out=distances), out=distances))
 
-    rows = max(1, _PAIRS // len(source.described))
+    rows = max(1, _PAIRS // len(source.projected))
     sample = kernel(queries[:: -(-len(queries) // rows)])
     price: Pixels = np.ones(sample.shape[1], dtype=np.float32)
-    for _ in range(_SETTLING):
+    for _ in range(_ITERATIONS):
         share = 1 / (sample @ price)
         price = np.asarray(len(sample) / len(price) / (share @ sample), dtype=np.float32)
     parts = [(kernel(queries[row : row + rows]) * price).argmax(axis=1) for row in range(0, len(queries), rows)]
-    return transfer.placed(*np.divmod(np.concatenate(parts).reshape(transfer.down.shape), transfer.limits[1]))
+    return transfer.with_patches(*np.divmod(np.concatenate(parts).reshape(transfer.down.shape), transfer.limits[1]))
 
 
-def improved(
+def improved_matches(
     transfer: Transfer,
     target: Target,
     source: Source,
@@ -187,13 +197,13 @@ def improved(
     threads: int = 1,
     active: NDArray[np.bool_] | None = None,
 ) -> Transfer:
-    """Patches that are at least as near, where a neighbor or chance offers one.
+    """Patches that are at least as near: those of neighbors and of a random search, where they are better.
 
     Args:
         transfer: patches so far.
         target: picture that they are to be like.
         source: of patches.
-        penalty: on each patch of the source, at least 0; that of :func:`use_penalty`, or infinite on forbidden ones.
+        penalty: on each patch of the source, at least 0: that of :func:`use_penalty`, or infinite on forbidden ones.
         rng: for the random search.
         threads: that search.
         active: patches of the grid that may change; all if not given.
@@ -203,20 +213,22 @@ def improved(
 
     def band(number: int) -> tuple[Index, Index]:
         first, last = bands[number]
-        some = np.ones((last - first, transfer.down.shape[1]), bool) if active is None else active[first:last]
-        if not some.any():
+        sample = np.ones((last - first, transfer.down.shape[1]), bool) if active is None else active[first:last]
+        if not sample.any():
             return transfer.down[first:last], transfer.right[first:last]
-        queries = _queries(transfer, target, source, first, last, None if active is None else some)
-        return _searched(transfer, source, queries, first, last, some, penalty, np.random.default_rng(seeds[number]))
+        queries = _queries(transfer, target, source, first, last, None if active is None else sample)
+        return _band_matches(
+            transfer, source, queries, first, last, sample, penalty, np.random.default_rng(seeds[number])
+        )
 
     # Every band sees the others as they were, so that it does not matter which is done first.
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        found = list(pool.map(band, range(len(bands))))
-    return transfer.placed(np.concatenate([y for y, _ in found]), np.concatenate([x for _, x in found]))
+        field_rows = list(pool.map(band, range(len(bands))))
+    return transfer.with_patches(np.concatenate([y for y, _ in field_rows]), np.concatenate([x for _, x in field_rows]))
 
 
 def use_penalty(transfer: Transfer) -> Pixels:
-    """By how much each patch of the source is in use beyond what is fair, in parts of that; ``N``."""
+    """Use of each patch of the source beyond the fair amount, in parts of that; ``N``."""
     rows, columns = transfer.limits
     places = (transfer.down * columns + transfer.right).ravel()
     counts = np.bincount(places, minlength=rows * columns).astype(np.float32)
@@ -225,7 +237,7 @@ def use_penalty(transfer: Transfer) -> Pixels:
     return np.asarray(np.maximum(0, dense / fair - 1), dtype=np.float32).ravel()
 
 
-def _described(pixels: Pixels, basis: Pixels, strides: tuple[int, int] = (1, 1)) -> Pixels:
+def _projected(pixels: Pixels, basis: Pixels, strides: tuple[int, int] = (1, 1)) -> Pixels:
     windows = sliding_window_view(pixels, (PATCH, PATCH), axis=(0, 1))[:: strides[0], :: strides[1]]
     return np.asarray(windows.reshape(-1, len(basis)) @ basis)
 
@@ -237,19 +249,19 @@ def _queries(
     pixels = target.rows(transfer, first, last)
     step_y, step_x = transfer.strides
     if active is None:
-        described = _described(pixels, source.basis, transfer.strides)
+        projected = _projected(pixels, source.basis, transfer.strides)
     else:
         windows = sliding_window_view(pixels, (PATCH, PATCH), axis=(0, 1))[::step_y, ::step_x]
-        described = windows[active].reshape(-1, len(source.basis)) @ source.basis
-    (down, repeats), right = _wanted(transfer, source, 0), _wanted(transfer, source, 1)
+        projected = windows[active].reshape(-1, len(source.basis)) @ source.basis
+    (down, repeats), right = _result_cycles(transfer, source, 0), _result_cycles(transfer, source, 1)
     phases = source.phases((down[first:last], repeats), right)
     if phases is None:
-        return described
+        return projected
     chosen = phases.reshape(-1, phases.shape[2]) if active is None else phases[active]
-    return np.concatenate([described, chosen], axis=1)
+    return np.concatenate([projected, chosen], axis=1)
 
 
-def _searched(
+def _band_matches(
     transfer: Transfer,
     source: Source,
     queries: Pixels,
@@ -259,7 +271,7 @@ def _searched(
     penalty: Pixels,
     rng: np.random.Generator,
 ) -> tuple[Index, Index]:
-    """Places for a band of the grid, after sweeps over it in which all active patches are offered others at once."""
+    """Places for a band of the grid, after sweeps in which candidates are tried for all active patches at once."""
     limits = transfer.limits
     count, columns = active.shape
     around = np.arange(first - 1, last + 1)
@@ -268,13 +280,13 @@ def _searched(
     row, column = (index.astype(np.int32) for index in np.nonzero(active))
 
     def squared(place: Index) -> Pixels:
-        difference = source.described.take(place, axis=0)
+        difference = source.projected.take(place, axis=0)
         difference -= queries
         return np.asarray(np.einsum("ij,ij->i", difference, difference))
 
     place = field[row + 1, column]
     distance = squared(place)
-    scale = np.float32(_FAIRNESS * (distance.mean(dtype=np.float64) + _LEAST * source.size))
+    scale = np.float32(_FAIRNESS * (distance.mean(dtype=np.float64) + _LEAST_DISTANCE * source.size))
     best = distance + scale * penalty.take(place)
 
     def offer(down: Index, right: Index) -> None:
@@ -286,7 +298,7 @@ def _searched(
         place[better], best[better] = other[better], cost[better]
 
     for sweep in range(_SWEEPS):
-        for dy, dx in _NEIGHBOURS:
+        for dy, dx in _NEIGHBORS:
             beside = (column + dx) % columns if "x" in transfer.wrap else (column + dx).clip(0, columns - 1)
             theirs = field[row + 1 + dy, beside]
             offer(
@@ -303,13 +315,13 @@ def _searched(
             offer(place // limits[1] + jump[0], place % limits[1] + jump[1])
             radius = max(1, radius // 4)
         field[row + 1, column] = place
-    found = field[1 : count + 1]
-    return found // limits[1], found % limits[1]
+    field_rows = field[1 : count + 1]
+    return field_rows // limits[1], field_rows % limits[1]
 
 
 @dataclass(frozen=True)
-class Voted:
-    """The picture that patches themselves make: every pixel the mean of what they say."""
+class VotedPicture:
+    """The picture that patches themselves make: every pixel the mean of theirs."""
 
     source: Source
 
@@ -319,8 +331,8 @@ class Voted:
 
 
 @dataclass(frozen=True)
-class Given:
-    """A picture that is given, whole, as ``H x W x C``."""
+class FixedPicture:
+    """A picture that does not change, ``H x W x C``."""
 
     pixels: Pixels
 
@@ -336,15 +348,15 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Repaired:
-    """A given picture outside a hole, and inside what the patches make."""
+class RepairedPicture:
+    """A fixed picture outside a hole, and the patches' own inside."""
 
     source: Source
-    given: Given
-    hole: Given
+    fixed: FixedPicture
+    hole: FixedPicture
 
     def rows(self, transfer: Transfer, first: int, last: int) -> Pixels:
         """Pixels under some rows of patches."""
         inside = self.hole.rows(transfer, first, last) > 0
-        made, given = Voted(self.source).rows(transfer, first, last), self.given.rows(transfer, first, last)
-        return np.asarray(np.where(inside, made, given), dtype=np.float32)
+        voted, fixed = VotedPicture(self.source).rows(transfer, first, last), self.fixed.rows(transfer, first, last)
+        return np.asarray(np.where(inside, voted, fixed), dtype=np.float32)

@@ -29,29 +29,37 @@ from ..image.color import Pixels
 from ..image.types import Wrap
 from ..progress import Progress
 from .correspondence import PATCH, STRIDE, Transfer, empty_transfer
-from .patch_search import Given, Repaired, Source, Voted, fairly_matched, improved, use_penalty
+from .patch_search import (
+    FixedPicture,
+    RepairedPicture,
+    Source,
+    VotedPicture,
+    balanced_matches,
+    improved_matches,
+    use_penalty,
+)
 from .periodicity import Repetition
 
-#: Repetitions of what has none.
+#: Repetitions of a texture without any.
 IRREGULAR = (Repetition(None, 0.0), Repetition(None, 0.0))
-#: Told after every octave: the field, and how many octaves are still to come.
-Shown = Callable[[Transfer, int], None]
+#: Called after every octave with the transfer and the number of octaves that follow.
+OctaveListener = Callable[[Transfer, int], None]
 
-#: Principal components of the planes that take part.
+#: Principal components of the planes that are compared.
 _PLANES = 6
-#: Shortest side of the source in the coarsest octave without variety and with all of it.
+#: Shorter side of the source in the coarsest octave, at variety 0 and 1.
 _COARSEST = (24, 80)
 #: Least step between octaves.
 _ODD_STEP = 1.25
-#: Side of the blocks that the coarsest octave begins with, in parts of the source, likewise.
+#: Side of the blocks that the coarsest octave starts with, in parts of the source, at variety 0 and 1.
 _BLOCK = (1 / 2, 1 / 32)
-#: Rounds of the two steps in the finest octave and in the coarsest; between them they rise evenly.
+#: Rounds of the two steps in the finest octave and in the coarsest; linear in between.
 _ROUNDS = (3, 12)
-#: Most pairs of patches that are compared one by one.
-_PAIRS = 250_000_000
+#: Pairs of patches up to which all are compared.
+_MAX_PAIRS = 250_000_000
 
 
-def synthesized(
+def synthesized_transfer(
     planes: Pixels,
     weights: Sequence[float],
     height: int,
@@ -64,20 +72,20 @@ def synthesized(
     variety: float = 0.5,
     threads: int = 1,
     progress: Progress | None = None,
-    shown: Shown | None = None,
+    shown: OctaveListener | None = None,
 ) -> Transfer:
-    """A texture like a given one, of any size.
+    """The transfer of a texture like a given one, of any size.
 
     Args:
-        planes: source, ``H x W x C``, at least 8 pixels a side, in encodings in which differences mean something.
+        planes: source, ``H x W x C``, at least 8 pixels per side, in encodings in which differences are meaningful.
         weights: what a squared difference of each plane counts.
         height: of the result, at least 8.
         width: of the result, at least 8.
-        wrap: axes on which the result is to repeat.
+        wrap: axes on which the result must repeat.
         source_wrap: axes on which the source repeats.
-        repeats: repetitions of the source, down and across; the result is kept in step with them, and a whole number
-            of them comes on an axis that repeats.
-        seed: of all choices; the same for the same result on any number of threads.
+        repeats: repetitions of the source, down and across; the result keeps their phase, and has a whole number
+            of them on an axis that repeats.
+        seed: of all choices; the same seed gives the same result on any number of threads.
         variety: 0 keeps large pieces of the source together, 1 none that is larger than the structure needs.
         threads: that compare patches.
         progress: called after every round.
@@ -98,21 +106,23 @@ def synthesized(
         down, right = (Repetition(r.period and r.period / smaller[number], r.strength) for r in repeats)
         source = Source.of(octaves[number], source_wrap, (down, right), rng)
         field = _field(source, (height, width), smaller[number], wrap)
-        few = len(source.described) * field.down.size <= _PAIRS and transfer is None
+        few = len(source.projected) * field.down.size <= _MAX_PAIRS and transfer is None
         transfer = _scattered(field, source, block, rng) if transfer is None else _finer(transfer, field)
-        transfer = source.in_step(transfer)
+        transfer = source.in_phase(transfer)
         for _ in rounds:
             if few:
-                transfer = fairly_matched(transfer, Voted(source), source)
+                transfer = balanced_matches(transfer, VotedPicture(source), source)
             else:
-                transfer = improved(transfer, Voted(source), source, use_penalty(transfer), rng, threads=threads)
+                transfer = improved_matches(
+                    transfer, VotedPicture(source), source, use_penalty(transfer), rng, threads=threads
+                )
         if shown is not None:
             shown(transfer, number)
     assert transfer is not None  # there is at least one octave
     return transfer
 
 
-def matched(
+def matching_transfer(
     planes: Pixels,
     target: Pixels,
     *,
@@ -149,14 +159,14 @@ def matched(
         source = Source.of(octaves[number], source_wrap, IRREGULAR, rng)
         field = _field(source, (height, width), smaller[number], wrap)
         transfer = _scattered(field, source, 0.0, rng) if transfer is None else _finer(transfer, field)
-        given = Given(_resized(picture, field.height, field.width))
+        fixed = FixedPicture(_resized(picture, field.height, field.width))
         for _ in rounds:
-            transfer = improved(transfer, given, source, use_penalty(transfer), rng, threads=threads)
+            transfer = improved_matches(transfer, fixed, source, use_penalty(transfer), rng, threads=threads)
     assert transfer is not None  # there is at least one octave
     return transfer
 
 
-def enlarged(transfer: Transfer, size: tuple[int, int], source_size: tuple[int, int]) -> Transfer:
+def enlarged_transfer(transfer: Transfer, size: tuple[int, int], source_size: tuple[int, int]) -> Transfer:
     """The same arrangement of a larger source's patches.
 
     Args:
@@ -167,7 +177,7 @@ def enlarged(transfer: Transfer, size: tuple[int, int], source_size: tuple[int, 
     return _finer(transfer, empty_transfer(size, transfer.wrap, source_size, transfer.source_wrap))
 
 
-def refilled(
+def inpainted_planes(
     planes: Pixels,
     hole: NDArray[np.bool_],
     *,
@@ -177,10 +187,10 @@ def refilled(
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Pixels:
-    """Planes with a hole that is filled anew from the rest; what is there now is taken as a first guess.
+    """Planes with a hole that is inpainted from the rest; its present contents are the first guess.
 
     Args:
-        planes: ``H x W x C``, at least 8 pixels a side.
+        planes: ``H x W x C``, at least 8 pixels per side.
         hole: ``H x W``; some patch of 8 x 8 pixels has to lie outside.
         weights: what a squared difference of each plane counts; all 1 if not given.
         wrap: axes on which the result repeats.
@@ -192,7 +202,7 @@ def refilled(
         ``H x W x C``, outside the hole the given planes bit for bit.
 
     Raises:
-        MatshotError: if a side is shorter than a patch, or nothing lies outside the hole.
+        MatshotError: if a side is shorter than a patch, or too little lies outside the hole.
         Cancelled: when the listener raises it.
     """
     height, width, channels = planes.shape
@@ -214,21 +224,27 @@ def refilled(
             continue
         places = np.flatnonzero(~touched)
         chosen = np.unravel_index(places[rng.integers(len(places), size=touched.shape)], touched.shape)
-        begun = field.placed(*chosen) if transfer is None else _finer(transfer, field)
-        forbidden = touched[begun.down, begun.right]
-        begun = begun.placed(np.where(forbidden, chosen[0], begun.down), np.where(forbidden, chosen[1], begun.right))
+        current = field.with_patches(*chosen) if transfer is None else _finer(transfer, field)
+        forbidden = touched[current.down, current.right]
+        current = current.with_patches(
+            np.where(forbidden, chosen[0], current.down), np.where(forbidden, chosen[1], current.right)
+        )
         own = np.indices(touched.shape)
-        begun = begun.placed(np.where(touched, begun.down, own[0]), np.where(touched, begun.right, own[1]))
+        current = current.with_patches(
+            np.where(touched, current.down, own[0]), np.where(touched, current.right, own[1])
+        )
         penalty = np.where(touched, np.float32(np.inf), np.float32(0)).ravel()
-        given = Given(octaves[number])
-        made = Repaired(source, given, Given(inside.astype(np.float32)))
+        fixed = FixedPicture(octaves[number])
+        repaired = RepairedPicture(source, fixed, FixedPicture(inside.astype(np.float32)))
         for turn in rounds:
-            # What is there now is the first guess.
-            target = given if transfer is None and turn == 0 else made
-            begun = improved(begun, target, source, penalty, rng, threads=threads, active=touched)
-        transfer = begun
+            # The present contents are the first guess.
+            target = fixed if transfer is None and turn == 0 else repaired
+            current = improved_matches(current, target, source, penalty, rng, threads=threads, active=touched)
+        transfer = current
     if transfer is None:
-        raise MatshotError("There is too little outside the part that is to be filled anew to fill it from.")
+        raise MatshotError(
+            "Too little of the texture is outside the part to inpaint; use a narrower band or a larger texture."
+        )
     result = planes.copy()
     result[hole] = transfer.apply(planes)[hole]
     return result
@@ -236,18 +252,18 @@ def refilled(
 
 def _check_size(width: int, height: int, what: str) -> None:
     if min(width, height) < PATCH:
-        raise MatshotError(f"The {what} has {width} x {height} pixels; patches need at least {PATCH} a side.")
+        raise MatshotError(f"The {what} has {width} x {height} pixels; at least {PATCH} x {PATCH} are needed.")
 
 
 def _principal_planes(planes: Pixels, weights: Sequence[float]) -> tuple[Pixels, Pixels]:
-    """Mean, and a matrix to as few planes as tell what there is; with it patches have a mean square of about 1."""
+    """Mean, and a matrix to as few planes as explain it; with it patches have a mean square of about 1."""
     flat = planes.reshape(-1, planes.shape[2]).astype(np.float64)
     mean = flat.mean(axis=0)
     scale = np.sqrt(np.asarray(weights, dtype=np.float64))
     flat = (flat - mean) * scale
     values, vectors = np.linalg.eigh(flat.T @ flat / len(flat))
-    told = np.cumsum(values[::-1]) / max(values.sum(), 1e-20)
-    count = min(_PLANES, 1 + int(np.count_nonzero(told < 0.995)), len(values))
+    explained = np.cumsum(values[::-1]) / max(values.sum(), 1e-20)
+    count = min(_PLANES, 1 + int(np.count_nonzero(explained < 0.995)), len(values))
     matrix = scale[:, None] * vectors[:, ::-1][:, :count] / np.sqrt(max(values.sum(), 1e-20))
     return mean.astype(np.float32), matrix.astype(np.float32)
 
@@ -285,7 +301,7 @@ def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
 
 
 def _counted(octaves: int, progress: Progress | None) -> Iterator[tuple[int, Iterator[int]]]:
-    """Numbers of octaves from the coarsest down to 0, each with its rounds, after which progress is told."""
+    """Numbers of octaves from the coarsest down to 0, each with its rounds, after which progress is reported."""
     rounds = np.rint(np.linspace(*_ROUNDS, octaves)).astype(int)
     work = rounds / 4.0 ** np.arange(octaves)
 
@@ -320,7 +336,7 @@ def _scattered(field: Transfer, source: Source, block: float, rng: np.random.Gen
     counts = (at[0][-1] // side + 1, at[1][-1] // side + 1)
     down, right = (rng.integers(limit, size=counts)[numbers] for limit in field.limits)
     inside = np.ix_(at[0] % side, at[1] % side)
-    return field.placed((down + inside[0]) % field.limits[0], (right + inside[1]) % field.limits[1])
+    return field.with_patches((down + inside[0]) % field.limits[0], (right + inside[1]) % field.limits[1])
 
 
 def _finer(coarse: Transfer, field: Transfer) -> Transfer:
@@ -337,7 +353,7 @@ def _finer(coarse: Transfer, field: Transfer) -> Transfer:
     source_scale = (field.source_height / coarse.source_height, field.source_width / coarse.source_width)
     down = np.rint(source_scale[0] * coarse.down[places]).astype(np.intp) + rests[0][:, np.newaxis]
     right = np.rint(source_scale[1] * coarse.right[places]).astype(np.intp) + rests[1]
-    return field.placed(down, right)
+    return field.with_patches(down, right)
 
 
 def _touched(hole: NDArray[np.bool_], field: Transfer) -> NDArray[np.bool_]:

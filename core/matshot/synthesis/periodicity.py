@@ -14,18 +14,20 @@ from ..image.types import Wrap
 
 Array = NDArray[np.float64]
 
-#: Least strength of a repetition. Rust, rock and bark reach 0.05 by chance, a texture with one copied patch 0.17.
+#: Least strength of a repetition: rust, rock and bark reach 0.05 by chance, a texture with one copied patch 0.17.
 _STRONG = 0.2
-#: Part of the size that two moving means span each; what is slower is tone, not structure.
+#: Part of the size that each of two moving means spans; slower variation is tone, not structure.
 _SLOW = 1 / 6
-#: Multiples of a period that its strength is told by; cloth is not so even that repeats far apart are in step.
-_TOLD_BY = 4
-#: Of the best strength, how much the shortest period has to have.
+#: Multiples of a period that determine its strength; in cloth, repeats far apart are no longer in phase.
+_COUNTED_REPEATS = 4
+#: Part of the best strength that the shortest period needs.
 _NEARLY = 0.85
-#: Part of a period by which the next repeat may be off its place.
+#: Part of a period by which the next repeat may be displaced.
 _REACH = 1 / 8
-#: By which part of their height every second, third or fourth repeat stands above the others, to be the period.
-_BETTER, _BONDS = 0.3, (2, 3, 4)
+#: Repeats after which a bond may have its own period.
+_BONDS = (2, 3, 4)
+#: Part of their height by which those repeats must exceed the others, for theirs to be the period.
+_BETTER = 0.3
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,10 @@ def repetition(guide: Pixels, axis: int) -> Repetition:
     Returns:
         A period up to half of the size, so that two repeats are seen.
     """
-    found = _found(_autocorrelation(guide, axis))
-    if found is None:
+    best = _best_comb(_autocorrelation(guide, axis))
+    if best is None:
         return Repetition(None, 0.0)
-    return Repetition(found.period if found.strength >= _STRONG else None, found.strength)
+    return Repetition(best.period if best.strength >= _STRONG else None, best.strength)
 
 
 def regularity(guide: Pixels) -> tuple[Repetition, Repetition]:
@@ -68,9 +70,9 @@ def regularity(guide: Pixels) -> tuple[Repetition, Repetition]:
 
 
 def best_period_crop(guide: Pixels, overlap: int, axes: Wrap = "xy", *, wrap: Wrap = "none") -> tuple[slice, slice]:
-    """The central part of a picture that holds whole repeats and an overlap on each axis, or all where none stand out.
+    """The central part of a picture that holds whole repeats and an overlap on each axis, or all where none are strong.
 
-    Where a repetition stands out but fades, as in cloth, less than one repeat goes, so that the two ends are in step.
+    Where a repetition is strong but fades, as in cloth, less than one repeat is cut, so that the two ends are in phase.
 
     Args:
         guide: ``H x W x C``, any encoding; channels count by their variance.
@@ -110,12 +112,12 @@ class _Comb:
     @property
     def strength(self) -> float:
         """Height above the valleys, of the first repeats."""
-        height, valley = self.heights[:_TOLD_BY].mean(), self.valleys[:_TOLD_BY].mean()
+        height, valley = self.heights[:_COUNTED_REPEATS].mean(), self.valleys[:_COUNTED_REPEATS].mean()
         return float(np.clip(min(height, height - valley), 0, 1))
 
 
-def _found(correlation: Array) -> _Comb | None:
-    """The comb of the best repetition, None if there is no peak at all."""
+def _best_comb(correlation: Array) -> _Comb | None:
+    """The comb of the best repetition, None without any peak."""
     half = correlation[: len(correlation) // 2 + 2]
     peaks = 1 + np.flatnonzero((half[1:-1] > half[:-2]) & (half[1:-1] >= half[2:]) & (half[1:-1] > _STRONG / 2))
     combs = [_comb(correlation, int(peak)) for peak in peaks[peaks > 1]]
@@ -141,18 +143,22 @@ def _comb(correlation: Array, first: int) -> _Comb:
     """
     longest = 3 * len(correlation) // 4
     reach = max(1, round(_REACH * first))
-    places, heights, valleys = [_top(correlation, first)], [correlation[first]], [correlation[round(first / 2)]]
+    places, heights, valleys = (
+        [_peak_position(correlation, first)],
+        [correlation[first]],
+        [correlation[round(first / 2)]],
+    )
     place = step = first
     while (expected := place + step) + reach < longest:
         place = expected - reach + int(np.argmax(correlation[expected - reach : expected + reach + 1]))
-        places.append(_top(correlation, place))
+        places.append(_peak_position(correlation, place))
         heights.append(correlation[place])
         valleys.append(correlation[round(place * (1 - 0.5 / len(places)))])
         step = min(max(round(place / len(places)), first - reach, reach + 1), first + reach)
     return _Comb(np.array(places), np.array(heights), np.array(valleys))
 
 
-def _top(values: Array, place: int) -> float:
+def _peak_position(values: Array, place: int) -> float:
     """Where the parabola through a sample and its neighbors is highest."""
     before, at, after = values[place - 1 : place + 2]
     bend = before - 2 * at + after
@@ -161,11 +167,11 @@ def _top(values: Array, place: int) -> float:
 
 def _whole_repeats(correlation: Array, longest: int) -> int:
     """The most pixels up to ``longest`` that hold whole repeats, or ``longest`` where nothing repeats strongly."""
-    found = _found(correlation)
-    if found is None or found.strength < _STRONG or found.period > longest:
+    best = _best_comb(correlation)
+    if best is None or best.strength < _STRONG or best.period > longest:
         return longest
     # Counted from repeat to repeat, since the ends may be a little off where the mean period says.
-    period, kept, count = found.period, found.places[0], 1
+    period, kept, count = best.period, best.places[0], 1
     reach = max(1, round(_REACH * period))
     while (expected := round(kept * (count + 1) / count)) + reach <= longest:
         near = correlation[expected - reach : expected + reach + 1]
@@ -173,7 +179,7 @@ def _whole_repeats(correlation: Array, longest: int) -> int:
             # No number of repeats fits the whole, but one shift fits the two ends.
             shortest = longest - round(period)
             return shortest + int(np.argmax(correlation[shortest : longest + 1]))
-        kept, count = _top(correlation, expected - reach + int(np.argmax(near))), count + 1
+        kept, count = _peak_position(correlation, expected - reach + int(np.argmax(near))), count + 1
     return min(round(float(kept)), longest)
 
 

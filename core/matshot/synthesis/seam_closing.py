@@ -1,4 +1,4 @@
-"""Planes closed along their columns: the last column made to lead into the first."""
+"""Planes whose last column leads into the first, by a cut."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from ..image.color import Pixels
-from .seams import contrast, joined, tone_step
+from .seams import best_joint, contrast, tone_step
 
 Array = NDArray[np.float64]
 
-#: Sides of the strip that its source stays away from the border, so that nobody sees the same thing twice at once.
-_AWAY = 3
-#: Sources that are tried with a cut, best first by the difference of the whole overlap.
-_TRIED = 6
-#: Least part of its steps that a picture has anywhere.
+#: Distance of the strip's source from the border, in sides, so that no detail is seen twice at once.
+_DISTANCE = 3
+#: Sources that are tried with a cut, in the order of the whole overlap's difference.
+_CANDIDATES = 6
+#: Steps within a strip count as no less than this part of the mean.
 _FLAT = 0.05
-#: Part of a period that a source in step with a repetition may be off.
-_OFF = 1 / 16
+#: Part of a period by which the phase of a source may be off.
+_PHASE_TOLERANCE = 1 / 16
 #: Columns on each side of a cut whose misfit is that of the cut.
 _WIDTH = 1
 
@@ -48,7 +48,7 @@ def closed_by_overlap(planes: Pixels, overlap: int, weights: Array, *, closed: b
         weights: ``(C,)``, what a squared difference counts.
         closed: whether the rows repeat already.
     """
-    joint = joined(planes, planes, overlap, weights, closed=closed)
+    joint = best_joint(planes, planes, overlap, weights, closed=closed)
     result = np.concatenate([joint.band, planes[:, overlap:-overlap]], axis=1)
     misfit = np.zeros(result.shape[:2])
     _mark(misfit, joint.cut, joint.misfit)
@@ -56,7 +56,7 @@ def closed_by_overlap(planes: Pixels, overlap: int, weights: Array, *, closed: b
 
 
 def closed_in_place(planes: Pixels, side: int, weights: Array, *, closed: bool, period: float | None = None) -> Closed:
-    """Planes of the same size: a strip of them, from where it fits best, is laid over the border and cut on both sides.
+    """Planes of the same size: the strip of them that fits best is laid over the border and cut on both sides.
 
     The strip keeps its rows, so that planks and courses go through it. Its source is the one whose two cuts are
     cheapest, of the few whose overlaps differ least.
@@ -66,14 +66,14 @@ def closed_in_place(planes: Pixels, side: int, weights: Array, *, closed: bool, 
         side: columns on each side of the border that may change.
         weights: ``(C,)``, what a squared difference counts.
         closed: whether the rows repeat already.
-        period: of a repetition along the columns, of which they hold whole ones: the strip is taken in step with it.
+        period: of a repetition along the columns, of which they hold whole ones: the strip keeps its phase.
     """
-    # What is smooth is never very different, but shows as a smooth strip.
+    # Smooth strips never differ much, but are visible as such.
     plainness = _plainness(planes, side, weights)
     middles = _sources(planes, side, weights, plainness, period)
-    tried = [_with_strip(planes, int(middle), side, weights, closed=closed) for middle in middles]
-    costs = [found.misfit.sum() * plainness[middle] for found, middle in zip(tried, middles, strict=True)]
-    return tried[int(np.argmin(costs))]
+    candidates = [_with_strip(planes, int(middle), side, weights, closed=closed) for middle in middles]
+    costs = [found.misfit.sum() * plainness[middle] for found, middle in zip(candidates, middles, strict=True)]
+    return candidates[int(np.argmin(costs))]
 
 
 def _with_strip(planes: Pixels, middle: int, side: int, weights: Array, *, closed: bool) -> Closed:
@@ -85,8 +85,8 @@ def _with_strip(planes: Pixels, middle: int, side: int, weights: Array, *, close
     right = tone_step(planes[:, middle + half : middle + side], planes[:, half:side], against, closed=closed)
     share = ((np.arange(planes.shape[1]) - middle + side) / (2 * side)).clip(0, 1)[:, np.newaxis]
     strip = np.asarray(planes + left[:, np.newaxis] * (1 - share) + right[:, np.newaxis] * share, dtype=np.float32)
-    into = joined(planes, strip[:, middle - side :], side, weights, closed=closed)
-    out = joined(strip[:, : middle + side], planes, side, weights, closed=closed)
+    into = best_joint(planes, strip[:, middle - side :], side, weights, closed=closed)
+    out = best_joint(strip[:, : middle + side], planes, side, weights, closed=closed)
     result = np.concatenate([out.band, planes[:, side:-side], into.band], axis=1)
     misfit = np.zeros(result.shape[:2])
     _mark(misfit, out.cut, out.misfit)
@@ -118,19 +118,19 @@ def _sources(planes: Pixels, side: int, weights: Array, plainness: Array, period
     inside = np.convolve(squares, np.ones(2 * side), mode="valid")
     own = (np.square(ends, dtype=np.float64) @ weights).sum()
     cost = own + inside - 2 * scipy.fft.irfft(products, n=length)[: len(inside)]
-    margin = min(_AWAY * side, columns // 2)
+    margin = min(_DISTANCE * side, columns // 2)
     middles = np.arange(margin, columns - margin + 1)
     if period is not None:
         off = np.abs(middles - np.round(middles / period) * period)
-        in_step = off <= max(1, _OFF * period)
-        middles = middles[in_step] if in_step.any() else middles
-    # Of equal ones rounding leaves less than nothing.
+        in_phase = off <= max(1, _PHASE_TOLERANCE * period)
+        middles = middles[in_phase] if in_phase.any() else middles
+    # Rounding makes costs of equal strips negative.
     cost = cost[middles - side].clip(0, None) * plainness[middles]
     chosen: list[int] = []
     for place in np.argsort(cost, kind="stable"):
         if all(abs(int(middles[place]) - other) >= max(2, side // 8) for other in chosen):
             chosen.append(int(middles[place]))
-        if len(chosen) == _TRIED:
+        if len(chosen) == _CANDIDATES:
             break
     return np.array(chosen, dtype=np.intp)
 

@@ -1,4 +1,4 @@
-"""Maps that end, made to repeat: opposite borders overlap, are cut along the path of least difference and blended."""
+"""Tileable maps: opposite borders overlap, are cut along the path of least difference and blended."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from .periodicity import best_period_crop
 
 Array = NDArray[np.float64]
 
-#: Part of the shorter side that overlaps, and is lost.
+#: Overlap as a part of the shorter side, by which the result is smaller.
 BAND = 1 / 8
 #: Narrowest overlap in pixels that a cut can wind through.
 _NARROWEST = 8
-#: What a cut pays for each pixel of its length, in parts of the mean difference, so that it does not wander.
-_LENGTH = 0.1
-#: Bands that the widest blend's deviation goes into.
+#: Cost of each pixel of a cut's length, in parts of the mean difference, so that it does not wander.
+_LENGTH_COST = 0.1
+#: Width of the band in deviations of the widest blend.
 _BLENDS = 6
 #: A difference of this size, and much more so a larger one, is structure that is cut sharply; a smaller one is tone.
 _TONE = 0.15
-#: Blocks a side whose means tell a drift, and how many standard errors it has to stand out by.
-_BLOCKS, _ERRORS = 6, 3.0
+#: Blocks per side from whose means a drift is estimated.
+_BLOCKS = 6
+#: Standard errors by which a drift must be significant.
+_ERRORS = 3.0
 #: Weights of base color, slopes, roughness, metallic, specular and anisotropy in the choice of the cut.
 _WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5)
 
@@ -42,10 +44,10 @@ def seamless(
     weights: tuple[float, ...] | None = None,
     wrap: Wrap = "none",
 ) -> Pixels:
-    """Registered planes that repeat, smaller than the given ones by the band.
+    """Tileable registered planes, smaller than the given ones by the band.
 
-    First what climbs steadily across the planes is taken off, as far as it stands out of their own variation. Then
-    the band at the end of an axis is laid over the band at its beginning, and the two are parted by the path along
+    First a linear trend across the planes is removed, as far as it exceeds their own variation. Then
+    the band at the end of an axis is laid over the band at its beginning, and the two are separated by the path along
     which all planes differ least: the graph cut of Kwatra et al. 2003, "Graphcut Textures: Image and Video Synthesis
     Using Graph Cuts", eq. 1, over paths that never turn back, for which dynamic programming finds the optimum. On
     an axis that repeats the path closes. Across the cut each octave blends over its own wavelength: Burt and Adelson
@@ -53,16 +55,16 @@ def seamless(
     structure does, that would be a halo, and all octaves change within a pixel or two.
 
     Args:
-        planes: ``H x W x C``, any number of channels, in encodings in which differences and blends mean something:
+        planes: ``H x W x C``, any number of channels, in encodings in which differences and blends are meaningful:
             display-encoded color, slopes instead of normals, double-angle components instead of angles.
-        axes: to be made repeating; those in ``wrap`` are left as they are.
+        axes: to make tileable; those in ``wrap`` are left as they are.
         band: overlap, in pixels from 1 up, below as a part of the shorter side.
         weights: of the planes' squared differences in the choice of the cut; all 1 if not given.
         wrap: axes on which the planes repeat already; they still do afterward.
 
     Returns:
         ``H' x W' x C``, a side that was cut shorter by the band. Values may leave the range of the given ones slightly
-        where a drift was taken off.
+        where a drift was removed.
 
     Raises:
         MatshotError: for a band that is too narrow, or wider than half of a side.
@@ -75,8 +77,8 @@ def seamless(
         if letter in axes and letter not in repeating:
             upright = result if letter == "x" else result.swapaxes(0, 1)
             closed = other in repeating
-            upright = _leveled(upright, overlap, closed=closed)
-            merged = joined(upright, upright, overlap, importance, closed=closed).band
+            upright = _detrended(upright, overlap, closed=closed)
+            merged = best_joint(upright, upright, overlap, importance, closed=closed).band
             upright = np.concatenate([merged, upright[:, overlap:-overlap]], axis=1)
             result = upright if letter == "x" else upright.swapaxes(0, 1)
             repeating += letter
@@ -84,7 +86,7 @@ def seamless(
 
 
 def seamless_surface(surface: Surface, axes: Wrap = "xy", band: float = BAND, *, wrap: Wrap = "none") -> Surface:
-    """A surface that repeats, all its maps cut along the same path; of a strong repetition whole periods are kept.
+    """A tileable surface, all its maps cut along the same path; of a strong repetition whole periods are kept.
 
     Color is compared and blended as displayed, normals as slopes, whose mean along a repeating axis becomes zero,
     since what repeats cannot climb, and anisotropy as ``a (cos 2 angle, sin 2 angle)``, so that it comes back
@@ -92,7 +94,7 @@ def seamless_surface(surface: Surface, axes: Wrap = "xy", band: float = BAND, *,
 
     Args:
         surface: any size.
-        axes: to be made repeating.
+        axes: to make tileable.
         band: overlap, in pixels from 1 up, below as a part of the shorter side.
         wrap: axes on which it repeats already.
 
@@ -121,7 +123,7 @@ class Joint:
     misfit: Array
 
 
-def joined(before: Pixels, after: Pixels, overlap: int, weights: Array, *, closed: bool) -> Joint:
+def best_joint(before: Pixels, after: Pixels, overlap: int, weights: Array, *, closed: bool) -> Joint:
     """The band in which a piece passes into another, whose first columns lie on its last ones.
 
     Args:
@@ -157,8 +159,8 @@ def band_pixels(band: float, shape: tuple[int, ...]) -> int:
     pixels = round(band if band >= 1 else band * shorter)
     if not _NARROWEST <= pixels <= shorter // 2:
         raise MatshotError(
-            f"The overlap at a seam is between {_NARROWEST} pixels and half of the shorter side ({shorter // 2}), "
-            f"not {pixels}; take a larger picture or another overlap."
+            f"The overlap at a seam must be {_NARROWEST} to {shorter // 2} pixels (half the shorter side), "
+            f"got {pixels}; use a larger image or another overlap."
         )
     return pixels
 
@@ -184,7 +186,7 @@ def _surface(planes: Pixels, axes: Wrap) -> Surface:
     )
 
 
-def evenly_toned(planes: Pixels, overlap: int, *, closed: bool, inset: int = 0, deviations: float = 1.0) -> Pixels:
+def with_even_tone(planes: Pixels, overlap: int, *, closed: bool, inset: int = 0, deviations: float = 1.0) -> Pixels:
     """Planes whose last columns have the tone of the first ones; what they differ by is spread over all columns.
 
     Args:
@@ -216,7 +218,7 @@ def tone_step(first: Pixels, last: Pixels, against: Array, *, closed: bool) -> A
     """
     step = (last - first).mean(axis=1, dtype=np.float64)
     step = scipy.ndimage.gaussian_filter1d(step, first.shape[1], axis=0, mode="wrap" if closed else "nearest")
-    return np.asarray(step * _standing_out(step, against) * np.exp(-np.square(step / _TONE)))
+    return np.asarray(step * _significance(step, against) * np.exp(-np.square(step / _TONE)))
 
 
 def contrast(planes: Pixels) -> Array:
@@ -224,7 +226,7 @@ def contrast(planes: Pixels) -> Array:
     return np.asarray(_blocks(planes).var(axis=(1, 3)).mean(axis=(0, 1)))
 
 
-def _leveled(planes: Pixels, overlap: int, *, closed: bool) -> Pixels:
+def _detrended(planes: Pixels, overlap: int, *, closed: bool) -> Pixels:
     """Planes without drift along the columns, which would be a step where the end meets the beginning.
 
     A drift is the steady climb of the means of blocks, by least squares, and what the two bands differ by in tone
@@ -241,9 +243,9 @@ def _leveled(planes: Pixels, overlap: int, *, closed: bool) -> Pixels:
     climb = np.einsum("rcp,c->p", means, place) / spread
     rest = means - place[:, np.newaxis, np.newaxis] * down - place[:, np.newaxis] * climb
     error = np.square(rest).sum(axis=(0, 1)) / (_BLOCKS**2 - 3) / spread
-    climb *= _standing_out(climb, _ERRORS**2 * error)
+    climb *= _significance(climb, _ERRORS**2 * error)
     drift = (np.arange(columns) - (columns - 1) / 2)[:, np.newaxis] / blocks.shape[3] * climb
-    return evenly_toned(np.asarray(planes - drift, dtype=np.float32), overlap, closed=closed)
+    return with_even_tone(np.asarray(planes - drift, dtype=np.float32), overlap, closed=closed)
 
 
 def _blocks(planes: Pixels) -> Array:
@@ -254,8 +256,8 @@ def _blocks(planes: Pixels) -> Array:
     return whole.reshape(_BLOCKS, high, _BLOCKS, wide, channels)
 
 
-def _standing_out(value: Array, variance: Array) -> Array:
-    """How much of a value to believe in, [0, 1], given the variance of what it stands against."""
+def _significance(value: Array, variance: Array) -> Array:
+    """Part of a value that is significant, [0, 1], given the variance of its noise."""
     return np.maximum(0, 1 - variance / np.maximum(np.square(value), 1e-20))
 
 
@@ -292,7 +294,7 @@ def _least_cut(difference: Array, *, closed: bool) -> NDArray[np.intp]:
     A cut pays the sum of the differences on its two sides, across the rows and, where it moves sideways, along them.
     The cheapest sideways move to every place is two running minima over the sums along the row.
     """
-    cost = difference + _LENGTH * difference.mean()
+    cost = difference + _LENGTH_COST * difference.mean()
     # Places between columns; near the band's ends there is no room for the feather.
     margin = max(1, cost.shape[1] // 16)
     places = slice(margin - 1, -margin)
@@ -312,14 +314,14 @@ def _least_path(across: Array, along: Array, home: int | None = None) -> NDArray
     begin = across[0] if home is None else np.where(np.arange(across.shape[1]) == home, across[0], np.inf)
     reached = [begin]
     for passed, sums in zip(across[1:], along[1:], strict=True):
-        reached.append(_moved(reached[-1], sums) + passed)
+        reached.append(_cheapest_moves(reached[-1], sums) + passed)
     path = [int(np.argmin(reached[-1])) if home is None else home]
     for ways, sums in zip(reached[-2::-1], along[:0:-1], strict=True):
         path.append(int(np.argmin(ways + np.abs(sums - sums[path[-1]]))))
     return np.array(path[::-1], dtype=np.intp)
 
 
-def _moved(ways: Array, sums: Array) -> Array:
+def _cheapest_moves(ways: Array, sums: Array) -> Array:
     """Least ``ways[k] + |sums[k] - sums[place]|`` over all k, for every place; sums do not fall."""
     right = np.minimum.accumulate(ways - sums) + sums
     left = np.minimum.accumulate((ways + sums)[::-1])[::-1] - sums

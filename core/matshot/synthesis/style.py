@@ -25,24 +25,33 @@ from ..inference.session import Device, usable_threads
 from ..material.types import Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
-from .neural import SMALLEST, doubled, halved
-from .patches import matched
-from .style_maps import following
-from .texture_loss import Objectives, Wanted, with_features_of, with_patches_of
+from .neural import SMALLEST, double_size, half_size
+from .patches import matching_transfer
+from .style_maps import styled_maps
+from .texture_loss import Objectives, TargetStatistics, with_features_of, with_patches_of
 
 #: The shorter side at the coarsest octave is this or up to twice as much.
 _COARSEST = 64
-#: What a picture is continued by, mirrored, where it does not repeat, in pixels.
+#: Width in pixels of the mirrored margin of pictures that do not repeat.
 _MARGIN = 64
-#: Iterations of L-BFGS and steps of patches in each octave, and the part of a full step that these go.
-_ITERATIONS, _STEPS, _RATE = 20, 2, 0.7
-#: Weight of the content at full strength, and what it gains, squared, without any. Below half of it the content is
-#: mixed in.
-_CONTENT, _MORE_CONTENT, _HALF = 1.0, 33.0, 0.5
-#: What is coarser than this comes from the optimization, and what is finer from the look's patches; in pixels.
+#: Iterations of L-BFGS in each octave.
+_ITERATIONS = 20
+#: Steps of patches in each octave.
+_STEPS = 2
+#: Part of a full step that these go.
+_RATE = 0.7
+#: Weight of the content at full strength.
+_CONTENT = 1.0
+#: What it gains at strength 0; the gain grows with the square of the distance from full strength.
+_MORE_CONTENT = 33.0
+#: Strength below which the content is mixed in.
+_MIXING = 0.5
+#: Deviation in pixels that separates coarser detail, of the optimization, from finer, of the look's patches.
 _GRAIN = 1.5
-#: Range in which keeping colors scales the contrast of the look's luma.
-_LEAST_GAIN, _MOST_GAIN = 0.25, 4.0
+#: Least factor on the contrast of the look's luma when colors are kept.
+_MIN_GAIN = 0.25
+#: Greatest factor.
+_MAX_GAIN = 4.0
 
 
 @dataclass(frozen=True)
@@ -78,10 +87,10 @@ def style(
 ) -> Material:
     """A material in the style of another's base color.
 
-    The base color takes the style, and the other maps follow: see :func:`~matshot.synthesis.style_maps.following`.
+    The base color takes the style, and the other maps follow: see :func:`~matshot.synthesis.style_maps.styled_maps`.
 
     Args:
-        content: with a base color of at least ``SMALLEST`` pixels a side.
+        content: with a base color of at least ``SMALLEST`` pixels per side.
         look: likewise, of any other size, at the same scale: a pixel of one becomes like a pixel of the other.
         options: see :class:`StyleOptions`.
         models: to choose from; those installed by default.
@@ -89,7 +98,7 @@ def style(
 
     Returns:
         Of the content's size, with its kinds of maps, encodings, alpha and wrap. ``parameters`` holds the options and
-        what the user should be told, ``notes``.
+        ``notes`` for the user.
 
     Raises:
         MatshotError: without a base color, for pictures that are too small, too little memory or a missing model.
@@ -97,16 +106,16 @@ def style(
     """
     chosen = options or StyleOptions()
     whole = Progress(progress)
-    before, wanted = _displayed_color(content, "content"), _displayed_color(look, "look")
+    before, target = _displayed_color(content, "content"), _displayed_color(look, "look")
     notes: tuple[str, ...] = ()
     if chosen.strength > 0:
         objectives = Objectives(chosen.device, chosen.threads, models, memory=chosen.memory)
-        start, goal = before, wanted
+        start, goal = before, target
         if chosen.keep_color:
-            start, goal = _in_gray(before), _with_luma_of(before, wanted)
+            start, goal = _in_gray(before), _with_luma_of(before, target)
         threads = chosen.threads or usable_threads()
         after = _styled(start, goal, (content.wrap, look.wrap), chosen, objectives, whole.part(0.0, 0.9, "style"))
-        transfer = matched(
+        transfer = matching_transfer(
             goal,
             after,
             wrap=content.wrap,
@@ -117,12 +126,12 @@ def style(
         )
         grained = transfer.apply(goal)
         grained = grained + _blurred(after - grained, _GRAIN, content.wrap)
-        after = start + np.float32(min(1.0, chosen.strength / _HALF)) * (grained - start)
+        after = start + np.float32(min(1.0, chosen.strength / _MIXING)) * (grained - start)
         if chosen.keep_color:
             # Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", 3.2.
             after = before + (luma(after) - luma(before))[..., np.newaxis]
         color = _with_displayed_color(content.maps["basecolor"], after.clip(0, 1))
-        followed = following(content.with_maps({**content.maps, "basecolor": color}), look, transfer, chosen.strength)
+        followed = styled_maps(content.with_maps({**content.maps, "basecolor": color}), look, transfer, chosen.strength)
         content, notes = followed.material, followed.notes
     whole(1.0, "style")
     parameters = {"tool": "style", **asdict(chosen), "look": look.name, "notes": list(notes)}
@@ -139,11 +148,11 @@ def _styled(
 ) -> Pixels:
     """The content in the look's style, display-encoded ``H x W x 3``; may leave [0, 1] slightly."""
     random = np.random.default_rng(options.seed)
-    wide, inner = _continued(content, wraps[0])
+    wide, inner = _with_margin(content, wraps[0])
     contents, looks = [wide], [look]
     while min(contents[-1].shape[:2]) >= 2 * _COARSEST and min(looks[-1].shape[:2]) >= 2 * SMALLEST:
-        contents.append(halved(contents[-1]))
-        looks.append(halved(looks[-1]))
+        contents.append(half_size(contents[-1]))
+        looks.append(half_size(looks[-1]))
     weight = _CONTENT + _MORE_CONTENT * (1 - options.strength) ** 2
     pixels = [picture.shape[0] * picture.shape[1] for picture in contents]
     picture = contents[-1]
@@ -152,13 +161,13 @@ def _styled(
         part = progress.part(reached / sum(pixels), (reached + pixels[number]) / sum(pixels))
         octave = contents[number]
         if number < len(contents) - 1:
-            picture = doubled(picture, *octave.shape[:2])
+            picture = double_size(picture, *octave.shape[:2])
         # Halves of an odd side do not fit together where they wrap, so only the given picture's borders count.
         repeats = wraps[1] if number == 0 else "none"
-        wanted = Wanted(objectives, looks[number], repeats, random)
+        target = TargetStatistics(objectives, looks[number], repeats, random)
         picture = with_features_of(
             objectives,
-            wanted,
+            target,
             picture,
             _ITERATIONS,
             random,
@@ -166,7 +175,7 @@ def _styled(
             content_weight=weight,
             progress=part.part(0, 0.8),
         )
-        picture = with_patches_of(objectives, wanted, picture, _STEPS, random, rate=_RATE, progress=part.part(0.8, 1))
+        picture = with_patches_of(objectives, target, picture, _STEPS, random, rate=_RATE, progress=part.part(0.8, 1))
     return np.ascontiguousarray(picture[inner])
 
 
@@ -174,12 +183,17 @@ def _displayed_color(material: Material, role: str) -> Pixels:
     """Its base color, display-encoded ``H x W x 3``."""
     texture = material.maps.get("basecolor")
     if texture is None:
-        raise MatshotError(f"The {role}, {material.name}, has no base color map, which style is about.")
+        raise MatshotError(f"The {role}, {material.name}, has no base color map, which the style tool needs.")
     if min(texture.height, texture.width) < SMALLEST:
-        raise MatshotError(f"The {role}, {material.name}, is smaller than {SMALLEST} x {SMALLEST} pixels.")
+        raise MatshotError(
+            f"The {role}, {material.name}, has {texture.width} x {texture.height} pixels; "
+            f"at least {SMALLEST} x {SMALLEST} are needed."
+        )
     color = srgb_from_linear(texture.color) if texture.encoding == "linear" else texture.color
     if not np.isfinite(color).all():
-        raise MatshotError(f"The {role}, {material.name}, holds values that are not numbers.")
+        raise MatshotError(
+            f"The {role}, {material.name}, contains NaN or infinite values; fix it in the program that rendered it."
+        )
     return np.ascontiguousarray(np.broadcast_to(color, (*color.shape[:2], 3)), dtype=np.float32).clip(0, 1)
 
 
@@ -191,7 +205,7 @@ def _with_displayed_color(texture: Texture, color: Pixels) -> Texture:
     return texture.with_pixels(np.ascontiguousarray(pixels, dtype=np.float32))
 
 
-def _continued(picture: Pixels, wrap: Wrap) -> tuple[Pixels, tuple[slice, slice]]:
+def _with_margin(picture: Pixels, wrap: Wrap) -> tuple[Pixels, tuple[slice, slice]]:
     """The picture with a mirrored margin on axes on which it does not repeat, and where it lies in that."""
     ends = [min(_MARGIN, side) if axis not in wrap else 0 for axis, side in zip("yx", picture.shape[:2], strict=True)]
     wide = np.pad(picture, ((ends[0], ends[0]), (ends[1], ends[1]), (0, 0)), mode="symmetric")
@@ -205,7 +219,7 @@ def _in_gray(color: Pixels) -> Pixels:
 def _with_luma_of(content: Pixels, look: Pixels) -> Pixels:
     """The look in gray, with the content's mean and spread: Gatys et al. 2016, equation (10)."""
     own, other = luma(content), luma(look)
-    gain = np.clip(own.std() / max(float(other.std()), 1e-4), _LEAST_GAIN, _MOST_GAIN)
+    gain = np.clip(own.std() / max(float(other.std()), 1e-4), _MIN_GAIN, _MAX_GAIN)
     return np.repeat(((other - other.mean()) * gain + own.mean())[..., np.newaxis], 3, axis=2).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Maps that follow a base color which took another material's look.
+"""The other maps of a material whose base color took another material's look.
 
 The look's patches were arranged so that they look like the new base color. The same arrangement of its other maps tells
 what belongs where the base color has this color: the look's roughness is mixed in by strength, its relief lies on top
@@ -16,27 +16,27 @@ from ..material.planes import normals_of_slopes, slopes
 from ..material.types import MapKind, Material
 from .correspondence import Transfer
 
-#: Maps that tell what a surface is made of, and are mixed.
+#: Maps that are mixed by strength.
 _MIXED: tuple[MapKind, ...] = ("roughness", "gloss", "metallic", "specular")
-#: Channel of a packed map with occlusion; the others are mixed.
+#: Channel of a packed map that holds occlusion; the others are mixed.
 _OCCLUSION = 0
 
 
 @dataclass(frozen=True)
-class Followed:
-    """What came of a material.
+class StyledMaps:
+    """A material with the look of another.
 
     Attributes:
         material: with its maps.
-        notes: what the user should be told.
+        notes: for the user.
     """
 
     material: Material
     notes: tuple[str, ...]
 
 
-def following(content: Material, look: Material, transfer: Transfer, strength: float) -> Followed:
-    """A material whose maps have followed its new base color.
+def styled_maps(content: Material, look: Material, transfer: Transfer, strength: float) -> StyledMaps:
+    """A material whose maps follow its new base color.
 
     Roughness, gloss, metallic and specular become the look's by ``strength``; the look's slopes and heights are added
     by ``strength`` to the content's, occlusions are multiplied. Vectors stay where they point: the arrangement moves
@@ -80,5 +80,5 @@ def following(content: Material, look: Material, transfer: Transfer, strength: f
             open_share = 1 + np.float32(strength) * (arranged[..., occluded] - 1)
             pixels[..., occluded] = own[..., occluded] * open_share
         maps[kind] = texture.with_pixels(np.ascontiguousarray(pixels, dtype=np.float32))
-    notes = tuple(f"The {kind} map stayed as it was: {look.name} has none to follow." for kind in missing)
-    return Followed(replace(content, maps=maps, height_scale=scale), notes)
+    notes = tuple(f"The {kind} map is unchanged: {look.name} has none." for kind in missing)
+    return StyledMaps(replace(content, maps=maps, height_scale=scale), notes)

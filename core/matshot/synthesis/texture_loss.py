@@ -1,4 +1,4 @@
-"""Pictures changed until their statistics are those of another: ONNX graphs judge, this module follows.
+"""Pictures optimized until their statistics are those of another; ONNX graphs give loss and gradient.
 
 Graphs return a loss and its gradient. One compares the features of a network (Gatys, Ecker and Bethge 2015,
 "Texture Synthesis Using Convolutional Neural Networks"; Heitz et al. 2021, "A Sliced Wasserstein Loss for Neural
@@ -8,13 +8,13 @@ orthonormal directions is the mean of what the patches over a pixel want it to m
 step size; and directions that mix only principal components of like variance see faint structure, color above all,
 which directions drawn from the whole sphere hardly do. Tens of steps do then what hundreds of Adam's did.
 
-The features see only so far. How regular a texture is over longer distances is told by its power spectrum (Liu,
+The features see only so far. Regularity over longer distances is in the power spectrum (Liu,
 Gousseau and Xia 2016, "Texture Synthesis Through Convolutional Neural Networks and Spectrum Constraints"), which a
 third graph compares along with the features, as autocorrelations (Wiener and Khinchin): those of pictures of different
 sizes compare, and a source that does not wrap has them too.
 
-Pictures here wrap on both axes. Large ones go window by window, in bounded memory. What a window is asked for is not
-the wanted statistics but the change that the whole picture lacks, so that it may differ from other windows.
+Pictures here wrap on both axes. Large ones go window by window, in bounded memory. The target of a window is not
+that of the whole picture but the change that the whole picture lacks, so that it may differ from other windows.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from scipy.optimize import minimize
 from ..errors import MatshotError
 from ..image.color import Pixels
 from ..image.types import Wrap
-from ..inference.cards import Card, Registry, installed_models
+from ..inference.cards import Registry, installed_models
 from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import Device, Network
 from ..progress import Progress
@@ -41,27 +41,46 @@ from ..progress import Progress
 Array = NDArray[np.float32]
 Random = np.random.Generator
 
-#: Side of raw patches, and the distance between those that the graph compares.
-PATCH, STRIDE = 7, 2
-#: Levels of features whose distributions are compared, and the one that is a picture's content.
-SLICED, CONTENT = (2, 3, 4), 2
+#: Side of raw patches, in pixels.
+PATCH = 7
+#: Distance between the patches that the graph compares.
+STRIDE = 2
+#: Levels of features whose distributions are compared.
+SLICED = (2, 3, 4)
+#: The level of features that is a picture's content.
+CONTENT = 2
 
-#: Longest side of a window of features and of patches, in pixels; and how much of it, at each border, is only context.
-_FEATURE_WINDOW, _FEATURE_MARGIN = 512, 32
-_PATCH_WINDOW, _PATCH_MARGIN = 384, PATCH - 1
-#: Narrowest window of features, and what each of its pixels takes at most, in bytes.
-_SMALLEST_WINDOW, _BYTES_PER_PIXEL = 192, 2000
-#: Directions in a step; principal components that are turned among each other; components always looked along.
-_DIRECTIONS, _BAND, _FIRST = 64, 12, 16
-#: Pixels of a picture that is small enough for all directions in every step.
+#: Longest side of a window of features, in pixels.
+_FEATURE_WINDOW = 512
+#: Part of it, at each border, that is only context.
+_FEATURE_MARGIN = 32
+#: Longest side of a window of patches.
+_PATCH_WINDOW = 384
+#: Part of it, at each border, that is only context.
+_PATCH_MARGIN = PATCH - 1
+#: Narrowest window of features.
+_SMALLEST_WINDOW = 192
+#: Bytes that each of its pixels needs at most.
+_BYTES_PER_PIXEL = 2000
+#: Directions in a step.
+_DIRECTIONS = 64
+#: Principal components of like variance that are rotated among each other.
+_BAND = 12
+#: First components, which are directions of every step.
+_FIRST = 16
+#: Pixels of a picture up to which every step uses all directions.
 _SMALL = 128 * 128
-#: Samples that stand for the patches or features of a source, and of a window.
-_SAMPLES, _WINDOW_SAMPLES = 32768, 4096
-#: What a squared excess over [0, 1] costs.
+#: Samples of the patches or features of a source.
+_SAMPLES = 32768
+#: Samples of those of a window.
+_WINDOW_SAMPLES = 4096
+#: Cost of a squared excess over [0, 1].
 _RANGE_WEIGHT = 0.01
-#: Longest lag of autocorrelations in pixels, and in parts of the source's side: of longer ones too few pairs are known.
-_REACH, _REACH_SHARE = 32, 1 / 4
-#: Of their relative squared difference, where each level's Gram matrix counts 1. Theirs falls faster by itself.
+#: Longest lag of autocorrelations, in pixels.
+_REACH = 32
+#: Longest lag in parts of the source's side: longer ones have too few pairs.
+_REACH_SHARE = 1 / 4
+#: Weight of their relative squared difference, where each level's Gram matrix has 1; theirs decreases faster.
 _SPECTRUM_WEIGHT = 30.0
 #: Vectors that L-BFGS remembers.
 _MEMORY = 8
@@ -86,25 +105,20 @@ class Objectives:
     def __init__(
         self, device: Device = "auto", threads: int = 0, models: Registry | None = None, memory: str = ""
     ) -> None:
-        cards: dict[str, Card] = {
-            card.method: card for card in (models or installed_models()) if card.task == "synthesis"
-        }
-        for method in ("features", "objective", "patches", "spectrum"):
-            if method not in cards:
-                raise MatshotError(f"The model of synthesis ({method}) is missing; install Matshot again.")
-        self.features = Network(cards["features"], device, threads)
-        self.objective = Network(cards["objective"], device, threads)
-        self.patches = Network(cards["patches"], device, threads)
-        self.spectrum = Network(cards["spectrum"], device, threads)
+        known = models or installed_models()
+        self.features = Network(known.require("synthesis", "features"), device, threads)
+        self.objective = Network(known.require("synthesis", "objective"), device, threads)
+        self.patches = Network(known.require("synthesis", "patches"), device, threads)
+        self.spectrum = Network(known.require("synthesis", "spectrum"), device, threads)
         pixels = max(0, memory_budget(memory) - resident_bytes()) / _BYTES_PER_PIXEL
         grid = self.objective.grid
         self.window = min(_FEATURE_WINDOW, int(np.sqrt(pixels)) // grid * grid)
         if self.window < _SMALLEST_WINDOW:
-            raise MatshotError("There is too little memory for synthesis; allow more, or close other programs.")
+            raise MatshotError("Synthesis needs more memory; raise the limit with --memory, or close other programs.")
 
 
-class Wanted:
-    """Statistics of a picture that others shall have.
+class TargetStatistics:
+    """Statistics of a picture that others are given.
 
     Args:
         objectives: that compare.
@@ -125,7 +139,7 @@ class Wanted:
         self.mean = picture.mean(axis=(0, 1))
         levels = _inner_features(objectives, picture, wrap)
         self.grams = [_gram(level) for level in levels]
-        self.features = {number: _some(levels[number], _SAMPLES, random) for number in SLICED}
+        self.features = {number: _sampled_columns(levels[number], _SAMPLES, random) for number in SLICED}
         self.axes = _color_axes(picture)
         reach = [min(_REACH, int(side * _REACH_SHARE)) for side in picture.shape[:2]]
         self.correlations = autocorrelations(picture @ self.axes.T, wrap, (reach[0], reach[1]))
@@ -191,7 +205,7 @@ def autocorrelations(picture: Pixels, wrap: Wrap, reach: tuple[int, int]) -> Arr
 
 def with_patches_of(
     objectives: Objectives,
-    wanted: Wanted,
+    target: TargetStatistics,
     picture: Pixels,
     steps: int,
     random: Random,
@@ -200,16 +214,16 @@ def with_patches_of(
     enough: float = 0.0,
     progress: Progress | None = None,
 ) -> Pixels:
-    """A wrapping picture moved so that its patches are distributed like wanted ones.
+    """A wrapping picture moved so that its patches are distributed as in the target.
 
     Args:
         objectives: that compare.
-        wanted: see there.
+        target: statistics to reach.
         picture: ``H x W x 3``, display-encoded, at least ``PATCH`` high and wide.
         steps: how many, at most.
         random: draws directions and where the picture is cut.
         rate: part of a full step.
-        enough: squared distance, in parts of the wanted distributions' variance, that is near enough to stop at.
+        enough: squared distance, in parts of the target distributions' variance, at which to stop.
         progress: called after every window of every step.
     """
     progress = progress or Progress(None)
@@ -217,29 +231,29 @@ def with_patches_of(
     windows = list(_windows(height, width, _PATCH_WINDOW, _PATCH_MARGIN, 1))
     result = picture
     for number in range(steps):
-        directions = wanted.directions(every=height * width <= _SMALL)
-        values = wanted.patch_values(directions)
+        directions = target.directions(every=height * width <= _SMALL)
+        values = target.patch_values(directions)
         shift = (int(random.integers(height)), int(random.integers(width)))
-        result = np.roll(result, shift, (0, 1)) + np.float32(rate) * (wanted.mean - result.mean(axis=(0, 1)))
-        moved, distance = result.copy(), 0.0
+        result = np.roll(result, shift, (0, 1)) + np.float32(rate) * (target.mean - result.mean(axis=(0, 1)))
+        stepped, distance = result.copy(), 0.0
         wide = np.pad(result, ((0, PATCH - 1), (0, PATCH - 1), (0, 0)), mode="wrap")
         own = np.sort(directions @ patches_at_random(wide, _SAMPLES, random).T, axis=1)
         moves = _moves(own, values)
         for place, window in enumerate(windows):
             progress((number + place / len(windows)) / steps)
             part = window.cut(result)
-            # What these patches are asked for is not what all are: of a period of 2 or 4 pixels they see some phases.
-            here = np.sort(directions @ _compared_patches(part, _SAMPLES // 2, random).T, axis=1)
-            asked = _moved_alike(here, own, moves)
+            # Their targets are not those of all patches: of a period of 2 or 4 pixels they have only some phases.
+            patches = np.sort(directions @ _compared_patches(part, _SAMPLES // 2, random).T, axis=1)
+            targets = _transported(patches, own, moves)
             loss, gradient = objectives.patches.results(
-                image=_batch(part), directions=directions.reshape(-1, 3, PATCH, PATCH), values=asked
+                image=_batch(part), directions=directions.reshape(-1, 3, PATCH, PATCH), values=targets
             )
             # From the mean over all samples to the mean over the patches that cover a pixel.
             samples = len(directions) * (part.shape[0] // STRIDE) * (part.shape[1] // STRIDE)
             step = gradient[0].transpose(1, 2, 0) * np.float32(rate * samples / 2 * (STRIDE / PATCH) ** 2)
-            window.put(moved, part - step)
+            window.put(stepped, part - step)
             distance += float(loss) / len(windows)
-        result = np.roll(moved, (-shift[0], -shift[1]), (0, 1))
+        result = np.roll(stepped, (-shift[0], -shift[1]), (0, 1))
         if distance < enough * float(values.var(axis=1).mean()):
             break
     return result
@@ -247,7 +261,7 @@ def with_patches_of(
 
 def with_features_of(
     objectives: Objectives,
-    wanted: Wanted,
+    target: TargetStatistics,
     picture: Pixels,
     iterations: int,
     random: Random,
@@ -256,57 +270,59 @@ def with_features_of(
     content_weight: float = 0.0,
     progress: Progress | None = None,
 ) -> Pixels:
-    """A wrapping picture changed so that its features correlate and are distributed like wanted ones.
+    """A wrapping picture changed so that its features correlate and are distributed as in the target.
 
-    So is its power spectrum, if the picture is no larger than a window (its cost grows with the cube of the side; the
-    octave below has told of long distances then) and no other content is to be kept.
+    So is its power spectrum, if the picture is not larger than a window (its cost grows with the cube of the side; the
+    octave below has covered long distances then) and no other content has to stay.
 
     Args:
         objectives: that compare.
-        wanted: see there.
+        target: statistics to reach.
         picture: ``H x W x 3``, display-encoded.
         iterations: of L-BFGS in each window.
         random: draws directions.
-        content: of the picture's size; features it shall keep at the places where they are.
+        content: a picture of the same size, whose features must stay in place.
         content_weight: of their relative squared difference, where each level's Gram matrix counts 1.
         progress: called after every evaluation.
     """
     height, width = picture.shape[:2]
     grid = objectives.objective.grid
     windows = list(_windows(height, width, objectives.window, _FEATURE_MARGIN, grid))
-    directions = {number: _directions(len(values), random) for number, values in wanted.features.items()}
-    values = {number: np.sort(directions[number] @ wanted.features[number], axis=1) for number in SLICED}
+    directions = {number: _directions(len(values), random) for number, values in target.features.items()}
+    values = {number: np.sort(directions[number] @ target.features[number], axis=1) for number in SLICED}
     whole = _Whole(objectives, windows, picture, random) if len(windows) > 1 else None
     fixed = {f"directions_{number}": directions[number] for number in SLICED}
-    fixed["gram_weights"] = np.array([1 / max(float(np.square(one).sum()), 1e-12) for one in wanted.grams], np.float32)
+    fixed["gram_weights"] = np.array([1 / max(float(np.square(one).sum()), 1e-12) for one in target.grams], np.float32)
     # As many levels as Gram matrices are compared: each of those with distributions counts as much again.
-    spread = [max(float(np.square(wanted.features[number]).mean()), 1e-12) for number in SLICED]
+    spread = [max(float(np.square(target.features[number]).mean()), 1e-12) for number in SLICED]
     fixed["slice_weights"] = np.array([1 / one for one in spread], np.float32)
     result = picture.copy()
     progress = progress or Progress(None)
     for place, window in enumerate(windows):
         stretch = progress.part(place / len(windows), (place + 1) / len(windows))
         part = window.cut(result)
-        grams, asked = wanted.grams, values
+        grams, targets = target.grams, values
         if whole is not None:
             levels = [one[0] for one in objectives.features.results(image=_batch(part))]
             # The context counts too, but does not change.
             counting = np.float32(window.share)
             grams = [
-                _gram(level.reshape(len(level), -1)) + counting * (target - all_over)
-                for level, target, all_over in zip(levels, wanted.grams, whole.grams, strict=True)
+                _gram(level.reshape(len(level), -1)) + counting * (goal - all_over)
+                for level, goal, all_over in zip(levels, target.grams, whole.grams, strict=True)
             ]
-            asked = {}
+            targets = {}
             for number in SLICED:
-                inner = directions[number] @ _some(_inside(levels[number], window, number), _WINDOW_SAMPLES, random)
+                inner = directions[number] @ _sampled_columns(
+                    _inside(levels[number], window, number), _WINDOW_SAMPLES, random
+                )
                 own = np.sort(directions[number] @ whole.features[number], axis=1)
                 context = levels[number].reshape(len(levels[number]), -1)
-                context = _some(context, round(inner.shape[1] * (1 / window.share - 1)), random)
-                moved = _moved_alike(inner, own, _moves(own, values[number]))
-                asked[number] = np.sort(np.concatenate([moved, directions[number] @ context], axis=1), axis=1)
+                context = _sampled_columns(context, round(inner.shape[1] * (1 / window.share - 1)), random)
+                transported = _transported(inner, own, _moves(own, values[number]))
+                targets[number] = np.sort(np.concatenate([transported, directions[number] @ context], axis=1), axis=1)
         inputs = {
             **fixed,
-            **{f"values_{number}": asked[number] for number in SLICED},
+            **{f"values_{number}": targets[number] for number in SLICED},
             "grams": np.concatenate([one.ravel() for one in grams])[np.newaxis].astype(np.float32),
             "content_weight": np.zeros((), np.float32),
         }
@@ -315,8 +331,8 @@ def with_features_of(
         if content is not None:
             scale = max(float(np.square(features).mean()), 1e-12)
             inputs["content_weight"] = np.array(content_weight / scale, np.float32)
-        spectrum = wanted.spectrum_inputs(height, width) if whole is None and content is None else None
-        window.put(result, _minimized(objectives, part, window, inputs, spectrum, iterations, stretch))
+        spectrum = target.spectrum_inputs(height, width) if whole is None and content is None else None
+        window.put(result, _optimized_window(objectives, part, window, inputs, spectrum, iterations, stretch))
     return result
 
 
@@ -377,7 +393,7 @@ class _Whole:
             shares.append(inner[0].shape[1] / (picture.shape[0] * picture.shape[1]))
             grams.append([_gram(level) for level in inner])
             for number in SLICED:
-                kept[number].append(_some(inner[number], _SAMPLES // len(windows), random))
+                kept[number].append(_sampled_columns(inner[number], _SAMPLES // len(windows), random))
         self.grams = [
             sum((share * one for share, one in zip(shares, level, strict=True)), np.zeros_like(level[0]))
             for level in zip(*grams, strict=True)
@@ -428,7 +444,7 @@ def _inner_features(objectives: Objectives, picture: Pixels, wrap: Wrap) -> list
     return [_inside(level[0], inner, number) for number, level in enumerate(levels)]
 
 
-def _minimized(
+def _optimized_window(
     objectives: Objectives,
     part: Pixels,
     window: _Window,
@@ -445,7 +461,7 @@ def _minimized(
     most = round(1.5 * iterations) + 1
     evaluations = itertools.count()
 
-    def judged(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def loss_and_gradient(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         progress(next(evaluations) / most)
         image = values.reshape(1, 3, height, width).astype(np.float32)
         loss, gradient = objectives.objective.results(image=image, **inputs)
@@ -457,14 +473,14 @@ def _minimized(
             gradient[inside] += by_inside
         return total, (free * (gradient + 2 * _RANGE_WEIGHT * excess)).ravel().astype(np.float64)
 
-    found: Any = minimize(
-        judged,
+    minimum: Any = minimize(
+        loss_and_gradient,
         _batch(part).ravel().astype(np.float64),
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": iterations, "maxfun": most, "maxcor": _MEMORY},
     )
-    changed = found.x.reshape(3, height, width).transpose(1, 2, 0)
+    changed = minimum.x.reshape(3, height, width).transpose(1, 2, 0)
     return np.ascontiguousarray(changed, dtype=np.float32)
 
 
@@ -478,22 +494,22 @@ def _color_axes(picture: Pixels) -> Array:
 def _moves(own: Array, values: Array) -> Array:
     """How far each of ascending samples ``(K, m)`` has to move for them to be distributed as ``(K, M)`` are."""
     places = (np.arange(own.shape[1]) + 0.5) / own.shape[1]
-    wanted_places = (np.arange(values.shape[1]) + 0.5) / values.shape[1]
-    wanted = np.stack([np.interp(places, wanted_places, row) for row in values])
-    return (wanted - own).astype(np.float32)
+    value_places = (np.arange(values.shape[1]) + 0.5) / values.shape[1]
+    target = np.stack([np.interp(places, value_places, row) for row in values])
+    return (target - own).astype(np.float32)
 
 
-def _moved_alike(here: Array, own: Array, moves: Array) -> Array:
+def _transported(samples: Array, own: Array, moves: Array) -> Array:
     """Samples ``(K, n)`` of a part moved as those of the whole at the same values; beyond these, as the outermost."""
-    moved = [row + np.interp(row, *known) for row, *known in zip(here, own, moves, strict=True)]
-    return np.stack(moved).astype(np.float32)
+    transported = [row + np.interp(row, *known) for row, *known in zip(samples, own, moves, strict=True)]
+    return np.stack(transported).astype(np.float32)
 
 
 def _gram(features: Array) -> Array:
     return np.asarray(features @ features.T / features.shape[1])
 
 
-def _some(features: Array, most: int, random: Random) -> Array:
+def _sampled_columns(features: Array, most: int, random: Random) -> Array:
     """At most so many columns."""
     if features.shape[1] <= most:
         return features

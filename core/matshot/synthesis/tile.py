@@ -1,4 +1,4 @@
-"""The tile tool: what is there made seamless, with as little change as that takes."""
+"""The tile tool: a texture or material becomes tileable, with as little change as possible."""
 
 from __future__ import annotations
 
@@ -20,51 +20,58 @@ from ..material.planes import Planes, normals_of_slopes, planes_of, slopes
 from ..material.types import MapKind, Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
-from .delight import evened_color, leveled
-from .patches import refilled
+from .delight import delit_color, detrended
+from .patches import inpainted_planes
 from .periodicity import Repetition, best_period_crop, regularity
 from .seam_closing import closed_by_overlap, closed_in_place
-from .seams import evenly_toned
+from .seams import with_even_tone
 
 Array = NDArray[np.float64]
 
-#: Pixels of the shorter side below which there is no room for a cut, and of the narrowest strip that can be cut.
-_SMALLEST, _NARROWEST = 16, 4
-#: Sizes of the blocks whose means have to lead from the last line to the first, so that tones do as well as grain.
+#: Shorter side in pixels that a cut needs.
+_SMALLEST = 16
+#: Width in pixels of the narrowest strip that can be cut.
+_NARROWEST = 4
+#: Sizes of the blocks whose means must be continuous across the border, for tones as well as grain.
 _SCALES = (1, 4)
-#: Part of a period that a size may be off whole repeats, since a cut shifts that much unseen, and how well, in parts of
-#: the size, all repeats together are known.
-_OFF, _UNSURE = 1 / 16, 1 / 100
+#: Part of a period by which a size may differ from whole repeats, since a cut hides such a shift.
+_PHASE_TOLERANCE = 1 / 16
+#: Uncertainty of all repeats together, in parts of the size.
+_UNCERTAINTY = 1 / 100
 #: Strength of a repetition that cannot be a mistake: a size that does not fit it does not wrap.
 _CERTAIN = 0.4
-#: Repeats that are believed even where they are weaker.
+#: Repeats that count even where they are weaker.
 _SEVERAL = 3
-#: Rows that are compared to find where a piece is best taken out of a repetition.
-_LOOKED_AT = 5
-#: How much rougher than nearly all steps inside the step across the edge of a map other than the color may be.
-_BLOCKY = 1.4
-#: Rows around a place of the period that count as the same place.
+#: Rows that are compared to find the best start of a piece of a repetition.
+_COMPARED_ROWS = 5
+#: Ratio to nearly all steps inside that the step across the edge of maps other than color may have.
+_BLOCK_TOLERANCE = 1.4
+#: Rows around a phase of the period that count as the same phase.
 _NEAR = 2
 #: Columns at each end that a step from the last to the first is compared with.
 _BESIDE = 4
-#: Deviation of planes that are constant but for rounding.
+#: Deviation of planes that are constant except for rounding.
 _FLAT = 1e-4
-#: Mean slope along an axis that is taken off, 1.7 degrees; less is the chance of what the picture shows.
+#: Mean slope along an axis from which it is removed, 1.7 degrees; less comes from the content.
 _TILT = 0.03
-#: Deviations of its contrast by which the tones of opposite borders differ, to be evened out over the whole picture.
-_OTHER_TONE = 2.0
-#: Change of tone that nobody sees, for which no plane is touched.
-_UNSEEN = 1 / 255
-#: How much larger than the texture's own squared steps those across a cut are, where it stays visible.
+#: Difference of tone between opposite borders from which it is evened out, in deviations of the contrast.
+_TONE_STEP = 2.0
+#: Change of tone that is invisible, so that a plane is left alone.
+_INVISIBLE = 1 / 255
+#: Ratio to the texture's own squared steps from which a cut is visible.
 _VISIBLE = 4.0
-#: Pixels along a cut that are judged together, and how far around a visible place is filled anew.
-_TOGETHER, _AROUND = 4.0, 6
+#: Deviation in pixels of the blur along a cut before that.
+_CUT_BLUR = 4.0
+#: Distance in pixels around a visible part of a cut that is inpainted.
+_INPAINTING_MARGIN = 6
 
-_TAKEN_OFF = {
-    "basecolor": "Uneven light was taken off the color.",
-    "height": "A steady climb was taken off the height.",
-    "normal": "The mean slope was taken off the normals.",
+#: Notes on what was removed from maps.
+_REMOVED = {
+    "basecolor": "Uneven lighting was removed from the color.",
+    "height": "Tilt was removed from the height.",
+    "normal": "The mean slope was removed from the normals.",
 }
+#: Axes by their letters.
 _AXES: dict[str, Wrap] = {"": "none", "x": "x", "y": "y", "xy": "xy"}
 
 
@@ -73,15 +80,15 @@ class TileOptions(ToolOptions):
     """Parameters of the tool; names, defaults and meaning are the same in every face.
 
     Attributes:
-        axes: along which it is made to repeat: ``x`` (columns), ``y`` (rows) or both.
-        size: ``same`` keeps width and height: a strip along the border is replaced. Only where a repetition asks for
+        axes: to make tileable: ``x`` (columns), ``y`` (rows) or both.
+        size: ``same`` keeps width and height: a strip along the border is replaced. Only where a repetition requires
             it, the part that holds whole repeats is kept. ``crop`` invents nothing: opposite borders are laid over
-            each other and cut, and the band is lost.
+            each other and cut, and the result is smaller by the band.
         band: width of the strip, or of the overlap, in which pixels may change, as a part of the shorter side below
             1, in pixels from 1 up.
-        even: whether uneven light is taken off the color, and a steady climb off heights and normals.
-        seed: of what is filled anew.
-        wrap: axes on which it repeats already; ``auto`` takes what the material says, else measures it.
+        even: whether uneven lighting is removed from color, and tilt from heights and normals.
+        seed: of the inpainting.
+        wrap: axes on which it repeats already; ``auto`` is what the material states, else measured.
     """
 
     table: ClassVar = TILE
@@ -95,11 +102,11 @@ class TileOptions(ToolOptions):
 
 
 def tile(material: Material, options: TileOptions | None = None, *, progress: Listener | None = None) -> Material:
-    """A material that repeats, all its maps in step.
+    """A tileable material, all its maps registered.
 
-    Axes on which it wraps already stay as they are. On the others uneven light is taken off the color; of a texture
-    that repeats whole periods are kept; the border is cut along the path of least difference; and where that cut
-    stays visible, a few pixels around it are filled anew from the rest.
+    Axes on which it wraps already stay as they are. On the others uneven lighting is removed from the color; of a
+    texture that repeats whole periods are kept; the border is cut along the path of least difference; where that cut
+    stays visible, a few pixels around it are inpainted from the rest.
 
     Args:
         material: any maps; a single image is a material of one map.
@@ -109,16 +116,16 @@ def tile(material: Material, options: TileOptions | None = None, *, progress: Li
     Returns:
         The material with ``wrap`` set. With ``size="same"`` it has the size of the given one, or along an axis that
         repeats the largest number of whole periods in it; with ``crop`` it is smaller by the band, too. Pixels that
-        did not have to change are those of the given maps, bit for bit. ``parameters`` holds the options and what
-        the user should be told, ``notes``.
+        did not have to change are those of the given maps, bit for bit. ``parameters`` holds the options and
+        ``notes`` for the user.
 
     Raises:
-        MatshotError: for less than 16 pixels a side, unless there is nothing to do.
+        MatshotError: for less than 16 pixels per side, unless it is tileable already.
         Cancelled: when the listener raises it.
     """
     chosen = options or TileOptions()
-    told = Progress(progress)
-    told(0.0, "measuring")
+    whole = Progress(progress)
+    whole(0.0, "measuring")
     planes = planes_of(material)
     periods = _periods(planes)
     repeating = chosen.wrap.replace("none", "")
@@ -128,14 +135,14 @@ def tile(material: Material, options: TileOptions | None = None, *, progress: Li
             # A photograph, whose light happens to be alike at two borders.
             repeating = ""
     axes = [letter for letter in chosen.axes if letter not in repeating]
-    notes = [f"Along {letter} it repeats already and stays as it is." for letter in chosen.axes if letter in repeating]
+    notes = [f"Axis {letter} is tileable already and unchanged." for letter in chosen.axes if letter in repeating]
     result = material
     if axes:
         _check_size(material)
-        result = _tiled(material, axes, repeating, periods, chosen, notes, told)
+        result = _tiled(material, axes, repeating, periods, chosen, notes, whole)
     wrap = _AXES["".join(letter for letter in "xy" if letter in repeating or letter in axes)]
     maps = {kind: replace(texture, wrap=wrap) for kind, texture in result.maps.items()}
-    told(1.0, "done")
+    whole(1.0, "done")
     return replace(result, maps=maps, parameters={**asdict(chosen), "tool": "tile", "notes": notes})
 
 
@@ -146,12 +153,12 @@ def _tiled(
     periods: dict[str, Repetition],
     options: TileOptions,
     notes: list[str],
-    told: Progress,
+    progress: Progress,
 ) -> Material:
     wrap = _AXES["".join(axes)]
     # A lens darkens corners alike: such a photograph leads over from border to border, and its light shows no less.
     lit = _AXES["".join(letter for letter in options.axes if letter not in material.wrap)]
-    planes = planes_of(_evened(material, lit, wrap, notes) if options.even else material)
+    planes = planes_of(_delit(material, lit, wrap, notes) if options.even else material)
     importance = np.array(planes.weights)
     side = _side(options.band, material)
     if options.size == "same":
@@ -162,50 +169,52 @@ def _tiled(
     misfit = np.zeros(values.shape[:2])
     uncut = {"x": material.width, "y": material.height}
     for number, letter in enumerate(axes):
-        told(0.2 + 0.4 * number / len(axes), f"cutting along {letter}")
+        progress(0.2 + 0.4 * number / len(axes), f"cutting along {letter}")
         upright, before = (values, misfit) if letter == "x" else (values.swapaxes(0, 1), misfit.T)
         rows_closed = bool(set(repeating) - {letter})
         repeating += letter
-        if upright.shape[1] < uncut[letter] and options.size == "same" and _hides(upright):
+        if upright.shape[1] < uncut[letter] and options.size == "same" and _seam_is_hidden(upright):
             continue
         # What lies at the border itself is replaced.
-        toned = evenly_toned(upright, side, closed=rows_closed, inset=side, deviations=_OTHER_TONE)
-        seen = np.abs(toned - upright).max(axis=(0, 1)) > _UNSEEN
+        toned = with_even_tone(upright, side, closed=rows_closed, inset=side, deviations=_TONE_STEP)
+        seen = np.abs(toned - upright).max(axis=(0, 1)) > _INVISIBLE
         upright = np.where(seen, toned, upright)
         if options.size == "same":
-            found = closed_in_place(upright, side, importance, closed=rows_closed, period=periods[letter].period)
+            closed = closed_in_place(upright, side, importance, closed=rows_closed, period=periods[letter].period)
         else:
-            found = closed_by_overlap(upright, 2 * side, importance, closed=rows_closed)
+            closed = closed_by_overlap(upright, 2 * side, importance, closed=rows_closed)
             before = np.concatenate(
                 [np.maximum(before[:, : 2 * side], before[:, -2 * side :]), before[:, 2 * side : -2 * side]], axis=1
             )
-        values, misfit = found.planes, np.maximum(found.misfit, before)
+        values, misfit = closed.planes, np.maximum(closed.misfit, before)
         if letter == "y":
             values, misfit = values.swapaxes(0, 1), misfit.T
     values = np.ascontiguousarray(values, dtype=np.float32)
     whole = _AXES["".join(sorted(repeating))]
     hole = _visible(values, misfit, importance)
     if hole.any():
-        notes.append(f"{100 * hole.mean():.1f} % of the pixels, where the cut stayed visible, are filled anew.")
-        values = refilled(
+        notes.append(f"{100 * hole.mean():.1f} % of the pixels, where the cut was visible, were inpainted.")
+        values = inpainted_planes(
             values,
             hole,
             weights=planes.weights,
             wrap=whole,
             seed=options.seed,
-            progress=told.part(0.6, 0.95, "filling what stayed visible"),
+            progress=progress.part(0.6, 0.95, "inpainting"),
         )
     result = planes.material(values, whole)
     if options.size == "same":
-        return _with_untouched(result, planes.material(planes.values[rows, columns], whole), planes.like, rows, columns)
+        return _with_unchanged_pixels(
+            result, planes.material(planes.values[rows, columns], whole), planes.like, rows, columns
+        )
     return result
 
 
 def _check_size(material: Material) -> None:
     if min(material.width, material.height) < _SMALLEST:
         raise MatshotError(
-            f"{material.name} is too small to be made seamless: {material.width} x {material.height} pixels, where "
-            f"{_SMALLEST} a side are needed."
+            f"{material.name} is too small to make tileable: {material.width} x {material.height} pixels; at least "
+            f"{_SMALLEST} x {_SMALLEST} are needed."
         )
 
 
@@ -224,28 +233,28 @@ def _periods(planes: Planes) -> dict[str, Repetition]:
 
 
 def _repeating(material: Material, values: Pixels, periods: dict[str, Repetition]) -> str:
-    """Axes on which all maps wrap: as said, or as measured on grain, on tones and on the texture's own repetition."""
+    """Axes on which all maps wrap: as stated, or as measured on grain, tones and the texture's own repetition."""
     if all((texture.pixels == texture.pixels[:1, :1]).all() for texture in material.maps.values()):
         return "xy"
-    judged = _judged(material, values)
-    found = ""
+    planes = _test_planes(material, values)
+    axes = ""
     for letter, axis in (("x", 1), ("y", 0)):
         period, strength = periods[letter].period, periods[letter].strength
         fits = period is None or strength < _CERTAIN or _fits(values.shape[axis], period)
         if letter in material.wrap or (
             fits
             and all(
-                _leads_over(plane if axis == 0 else plane.T, scale, period, tolerance)
-                for plane, tolerance in judged
+                _is_continuous(plane if axis == 0 else plane.T, scale, period, tolerance)
+                for plane, tolerance in planes
                 for scale in _SCALES
             )
         ):
-            found += letter
-    return found
+            axes += letter
+    return axes
 
 
-def _judged(material: Material, values: Pixels) -> list[tuple[Pixels, float]]:
-    """Planes by which it is told whether a material repeats, and how much rougher than inside an edge may be.
+def _test_planes(material: Material, values: Pixels) -> list[tuple[Pixels, float]]:
+    """Planes that show whether a material repeats, and how much rougher than inside an edge may be.
 
     Of a color that is lightness, strictly. The other maps are often stored with strong JPEG compression, whose blocks
     of 8 end at the edge and make steps of their own.
@@ -259,10 +268,10 @@ def _judged(material: Material, values: Pixels) -> list[tuple[Pixels, float]]:
     del others["basecolor"]
     if others:
         rest += list(np.moveaxis(planes_of(Material(others)).values, 2, 0))
-    return [(lightness, TOLERANCE), *((plane, _BLOCKY) for plane in rest)]
+    return [(lightness, TOLERANCE), *((plane, _BLOCK_TOLERANCE) for plane in rest)]
 
 
-def _hides(planes: Pixels) -> bool:
+def _seam_is_hidden(planes: Pixels) -> bool:
     """Whether what the last column differs by from the first is no more than what columns beside them do."""
     seam = np.abs(planes[:, -1] - planes[:, 0]).mean(axis=0)
     beside = np.abs(np.diff(np.concatenate([planes[:, -_BESIDE:], planes[:, :_BESIDE]], axis=1), axis=1)).mean(axis=0)
@@ -270,7 +279,7 @@ def _hides(planes: Pixels) -> bool:
     return bool((seam <= TOLERANCE * beside.max(axis=0)).all())
 
 
-def _leads_over(plane: Pixels, scale: int, period: float | None, tolerance: float) -> bool:
+def _is_continuous(plane: Pixels, scale: int, period: float | None, tolerance: float) -> bool:
     """Whether the last rows lead over to the first ones as rows inside do, in means over blocks.
 
     As in :func:`~matshot.image.wrap.measured_wrap`, but blocks may begin at every row: joints are where they are. Of a
@@ -289,7 +298,7 @@ def _leads_over(plane: Pixels, scale: int, period: float | None, tolerance: floa
         near = (alike[:, np.newaxis] + np.arange(-_NEAR, _NEAR + 1)).ravel()
         near = near[(near >= scale) & (near <= rows - scale)]
         if near.size:
-            return bool(steps[0] <= max(tolerance * float(steps[near].max()), _UNSEEN))
+            return bool(steps[0] <= max(tolerance * float(steps[near].max()), _INVISIBLE))
     allowed = max(TOLERANCE * float(np.quantile(inside, 0.98)), float(inside.max()))
     return bool(steps[0] <= allowed * tolerance / TOLERANCE)
 
@@ -301,7 +310,7 @@ def _side(band: float, material: Material) -> int:
     return min(max(side, _NARROWEST), shorter // 4)
 
 
-def _evened(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Material:
+def _delit(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Material:
     """Without uneven light in the color, and without what climbs in heights and normals; masks stay as they are."""
     maps: dict[MapKind, Texture] = dict(material.maps)
     for kind in ("basecolor", "height", "normal"):
@@ -310,17 +319,17 @@ def _evened(material: Material, lit: Wrap, axes: Wrap, notes: list[str]) -> Mate
         texture = maps[kind]
         color, alpha = texture.color, texture.pixels[..., texture.color.shape[2] :]
         if kind == "height":
-            even = leveled(color, axes)
+            even = detrended(color, axes)
         elif kind == "normal":
-            even = _upright(color, axes)
+            even = _untilted(color, axes)
         elif texture.encoding == "linear":
             displayed = srgb_from_linear(color)
-            found = evened_color(displayed, lit)
-            even = color if found is displayed else linear_from_srgb(found)
+            delit = delit_color(displayed, lit)
+            even = color if delit is displayed else linear_from_srgb(delit)
         else:
-            even = evened_color(color, lit)
+            even = delit_color(color, lit)
         if even is not color and not np.array_equal(even, color):
-            notes.append(_TAKEN_OFF[kind])
+            notes.append(_REMOVED[kind])
             maps[kind] = texture.with_pixels(np.concatenate([even, alpha], axis=2))
     return material.with_maps(maps)
 
@@ -331,10 +340,10 @@ def _is_lit(material: Material, axis: str) -> bool:
         return False
     texture = material.maps["basecolor"]
     color = srgb_from_linear(texture.color) if texture.encoding == "linear" else texture.color
-    return evened_color(color, _AXES[axis]) is not color
+    return delit_color(color, _AXES[axis]) is not color
 
 
-def _upright(normals: Pixels, axes: Wrap) -> Pixels:
+def _untilted(normals: Pixels, axes: Wrap) -> Pixels:
     """Normals whose mean slope along the axes is zero, since what repeats cannot climb."""
     steepness = slopes(normals)
     mean = np.where([letter in axes for letter in "xy"], steepness.mean(axis=(0, 1), dtype=np.float64), 0)
@@ -358,7 +367,7 @@ def _whole_periods(
     upright = planes.values if letter == "y" else planes.values.swapaxes(0, 1)
     kept = round(count * period)
     start = _best_beginning(upright, kept, np.array(planes.weights))
-    notes.append(f"Along {letter} {count} repeats of {period:.1f} pixels are kept: {kept} of {size}.")
+    notes.append(f"Axis {letter}: {count} repeats of {period:.1f} pixels are kept, {kept} of {size} pixels.")
     return slice(start, start + kept)
 
 
@@ -369,14 +378,14 @@ def _best_beginning(upright: Pixels, kept: int, weights: Array) -> int:
     """
     unlike = (np.square(upright[kept:] - upright[:-kept]) @ weights).mean(axis=1)
     steps = (np.square(np.diff(upright, axis=0)) @ weights).mean(axis=1)
-    own = scipy.ndimage.uniform_filter1d(steps, _LOOKED_AT, mode="nearest")[: len(unlike)]
-    unlike = scipy.ndimage.uniform_filter1d(unlike, _LOOKED_AT, mode="nearest")
+    own = scipy.ndimage.uniform_filter1d(steps, _COMPARED_ROWS, mode="nearest")[: len(unlike)]
+    unlike = scipy.ndimage.uniform_filter1d(unlike, _COMPARED_ROWS, mode="nearest")
     return int(np.argmin(unlike / np.maximum(own, 1e-12)))
 
 
 def _fits(size: int, period: float) -> bool:
     """Whether a size holds whole periods, as nearly as a cut can hide and a period is known."""
-    return abs(round(size / period) * period - size) <= min(_OFF * period + _UNSURE * size, period / 3)
+    return abs(round(size / period) * period - size) <= min(_PHASE_TOLERANCE * period + _UNCERTAINTY * size, period / 3)
 
 
 def _visible(values: Pixels, misfit: Array, weights: Array) -> NDArray[np.bool_]:
@@ -384,19 +393,21 @@ def _visible(values: Pixels, misfit: Array, weights: Array) -> NDArray[np.bool_]
     own = np.mean([np.mean(np.square(np.diff(values, axis=axis)) @ weights) for axis in (0, 1)])
     on_cut = misfit > 0
     # Cuts lie at the border, so that what an axis that ends has beyond it does not matter.
-    along = scipy.ndimage.gaussian_filter(misfit, _TOGETHER, mode="wrap")
-    count = scipy.ndimage.gaussian_filter(on_cut.astype(np.float64), _TOGETHER, mode="wrap")
+    along = scipy.ndimage.gaussian_filter(misfit, _CUT_BLUR, mode="wrap")
+    count = scipy.ndimage.gaussian_filter(on_cut.astype(np.float64), _CUT_BLUR, mode="wrap")
     seen = on_cut & (along > _VISIBLE * own * np.maximum(count, 1e-6))
-    reach = _AROUND
+    reach = _INPAINTING_MARGIN
     padded = np.pad(seen, [(reach, reach)] * 2, mode="wrap")
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     return cv2.dilate(padded.astype(np.uint8), disc)[reach:-reach, reach:-reach] > 0
 
 
-def _with_untouched(result: Material, there: Material, given: Material, rows: slice, columns: slice) -> Material:
+def _with_unchanged_pixels(
+    result: Material, unchanged: Material, original: Material, rows: slice, columns: slice
+) -> Material:
     """The result with the given pixels where its planes are those of the input, free of rounding on the way."""
     maps: dict[MapKind, Texture] = {}
     for kind, texture in result.maps.items():
-        same = np.isclose(texture.pixels, there.maps[kind].pixels, rtol=1e-6, atol=1e-7).all(axis=2, keepdims=True)
-        maps[kind] = texture.with_pixels(np.where(same, given.maps[kind].pixels[rows, columns], texture.pixels))
+        same = np.isclose(texture.pixels, unchanged.maps[kind].pixels, rtol=1e-6, atol=1e-7).all(axis=2, keepdims=True)
+        maps[kind] = texture.with_pixels(np.where(same, original.maps[kind].pixels[rows, columns], texture.pixels))
     return result.with_maps(maps)

@@ -26,7 +26,7 @@ from .job import OnPreview, ToolOutput, ToolRequest, ToolWork
 if TYPE_CHECKING:
     from ..image.types import Texture
     from ..progress import Progress
-    from ..super_resolution import Outcome
+    from ..super_resolution import UpscaleResult
     from ..super_resolution.files import UpscaledFile
     from .registry import ToolEntry
 
@@ -49,7 +49,7 @@ class Reporter(Protocol):
     def report(self, what: UpscaledFile | tuple[Path, MatshotError]) -> None:
         """Show a file that was written, or why it was not."""
 
-    def summary(self, outcome: Outcome) -> None:
+    def summary(self, result: UpscaleResult) -> None:
         """Show how many files were written."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_tables_and_tools_have_the_same_parameters_and_defaults() -> None:
         (ONESHOT, OneShotOptions, ()),
         (TWOSHOT, TwoShotOptions, ("network", "matching", "statistics", "priors")),
     ):
-        known = {f.name: f.default for f in options.__dataclass_fields__.values() if f.name not in measured}
+        known = {f.name: f.default for f in fields(options) if f.name not in measured}
         assert {p.name: p.default for p in table.parameters} == known
 
 

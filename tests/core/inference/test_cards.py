@@ -92,3 +92,22 @@ def test_shipped_cards_are_whole(card: Card) -> None:
 
 def test_shipped_models_stay_small() -> None:
     assert sum(path.stat().st_size for path in SHIPPED.glob("*.onnx")) < 60e6
+
+
+def test_models_are_found_by_what_they_do(tmp_path: Path) -> None:
+    known = installed_models()
+    assert {card.scale for card in known.find("upscale", "network", encoding="srgb")} == {2, 4}
+    assert [card.name for card in known.find("upscale", "nothing")] == []
+    assert known.require("capture", "maps").task == "capture"
+    with pytest.raises(MatshotError, match=r"^The capture model \(roof\) is missing; reinstall Matshot\.$"):
+        known.require("capture", "roof")
+
+
+def test_models_of_later_folders_are_preferred(tmp_path: Path) -> None:
+    shipped = installed_models()["fidelity_x4"]
+    write_card(replace(shipped, name="zebra"), tmp_path / "zebra.toml")
+    found = Registry(SHIPPED, tmp_path).find("upscale", "network", encoding="srgb")
+    assert found[0].name == "zebra"
+    assert [card.name for card in Registry(SHIPPED).find("upscale", "network", encoding="srgb")] == sorted(
+        card.name for card in found[1:]
+    )

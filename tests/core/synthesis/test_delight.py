@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from matshot.shading.procedural import noise
-from matshot.synthesis.delight import evened_color, leveled
+from matshot.synthesis.delight import delit_color, detrended
 
 
 def grain(seed=0, slope=0.4):
@@ -21,14 +21,14 @@ def ramp(size):
 @pytest.mark.parametrize("seed", range(4))
 def test_even_grain_is_returned_itself(seed):
     color = grain(seed)
-    assert evened_color(color, "xy") is color
-    assert leveled(color, "xy") is color
+    assert delit_color(color, "xy") is color
+    assert detrended(color, "xy") is color
 
 
 def test_light_is_divided_out():
     flat = grain()
     light = 1 + 0.4 * ramp(180)[None, :, None] - 0.6 * np.square(ramp(160))[:, None, None]
-    even = evened_color(flat * light, "xy")
+    even = delit_color(flat * light, "xy")
     blocks = even.reshape(4, 40, 4, 45, 3).mean(axis=(1, 3, 4))
     assert np.ptp(blocks) < 0.05
     # Contrast was less where it was dark.
@@ -38,36 +38,36 @@ def test_light_is_divided_out():
 
 def test_colored_light_is_taken_off_channel_by_channel():
     tint = 1 + ramp(180)[None, :, None] * np.array([0.4, 0.0, -0.4], dtype=np.float32)
-    even = evened_color(grain() * tint, "x")
+    even = delit_color(grain() * tint, "x")
     first, last = (part.mean(axis=(0, 1)) for part in (even[:, :40], even[:, -40:]))
     np.testing.assert_allclose(first, last, atol=0.03)
 
 
 def test_only_along_the_axes_asked_for():
     lit = grain() * (1 + 0.4 * ramp(180)[None, :, None])
-    assert evened_color(lit, "y") is lit
+    assert delit_color(lit, "y") is lit
 
 
 def test_what_is_no_light_stays():
     """Dark on one half and bright on the other is what the picture shows."""
     color = grain()
     color[:, :90] *= 0.1
-    assert evened_color(color, "xy") is color
+    assert delit_color(color, "xy") is color
 
 
 def test_a_climb_is_taken_off_heights():
     flat = grain()[..., :1]
     climbing = (flat + 0.5 * ramp(160)[:, None, None]).astype(np.float32)
-    np.testing.assert_allclose(leveled(climbing, "y"), flat, atol=0.03)
+    np.testing.assert_allclose(detrended(climbing, "y"), flat, atol=0.03)
 
 
 def test_the_mean_color_stays():
     lit = grain() * (1 + 0.4 * ramp(180)[None, :, None])
-    np.testing.assert_allclose(evened_color(lit, "xy").mean(axis=(0, 1)), lit.mean(axis=(0, 1)), rtol=1e-4)
+    np.testing.assert_allclose(delit_color(lit, "xy").mean(axis=(0, 1)), lit.mean(axis=(0, 1)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (8, 200, 1)])
 def test_small_pictures_are_returned_themselves(shape):
     values = np.random.default_rng(0).random(shape).astype(np.float32)
-    assert evened_color(values, "xy") is values
-    assert leveled(values, "xy") is values
+    assert delit_color(values, "xy") is values
+    assert detrended(values, "xy") is values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from itertools import pairwise
 
 import numpy as np
@@ -34,7 +35,7 @@ def one(material, **options):
 
 def test_table_and_options_have_the_same_parameters_and_defaults():
     reading = {"kind", "normal"}
-    known = {f.name: f.default for f in MultiplyOptions.__dataclass_fields__.values()}
+    known = {field.name: field.default for field in fields(MultiplyOptions)}
     assert {p.name: p.default for p in MULTIPLY.parameters if p.name not in reading} == known
 
 
@@ -116,7 +117,7 @@ def test_count_gives_seeds_in_a_row_one_by_one(wall):
 def test_one_color_gives_that_color(shape):
     made = one(image(np.full(shape, 0.3)), size="40x24")
     np.testing.assert_array_equal(made.maps["basecolor"].pixels, np.full((24, 40, shape[2]), 0.3, dtype=np.float32))
-    assert "of one color" in made.parameters["notes"][0]
+    assert "a single color" in made.parameters["notes"][0]
 
 
 def test_a_source_without_a_patch_is_refused():

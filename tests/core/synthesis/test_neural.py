@@ -10,11 +10,11 @@ from matshot.errors import Cancelled, MatshotError
 from matshot.inference.cards import Registry
 from matshot.progress import Progress
 from matshot.shading.procedural import brick_wall
-from matshot.synthesis.neural import optimized
+from matshot.synthesis.neural import optimized_texture
 from matshot.synthesis.texture_loss import (
     PATCH,
     Objectives,
-    Wanted,
+    TargetStatistics,
     patches_at_random,
     with_features_of,
     with_patches_of,
@@ -33,7 +33,7 @@ def objectives():
 
 @pytest.fixture(scope="module")
 def result(source):
-    return optimized(source, 64, 80, wrap="xy", seed=1, threads=1, device="cpu")
+    return optimized_texture(source, 64, 80, wrap="xy", seed=1, threads=1, device="cpu")
 
 
 def patch_distance(picture, source):
@@ -85,7 +85,7 @@ def test_no_step_where_it_repeats(result):
 
 def test_same_seed_same_result_and_other_seed_another(source):
     first, again, other = (
-        optimized(source[:40, :40], 32, 32, seed=seed, threads=1, device="cpu") for seed in (3, 3, 4)
+        optimized_texture(source[:40, :40], 32, 32, seed=seed, threads=1, device="cpu") for seed in (3, 3, 4)
     )
     assert np.array_equal(first, again)
     assert np.abs(first - other).mean() > 0.01
@@ -93,14 +93,14 @@ def test_same_seed_same_result_and_other_seed_another(source):
 
 @pytest.mark.parametrize("size", [(33, 50), (16, 70), (100, 47)])
 def test_any_size(source, size):
-    made = optimized(source[:50, :61], *size, wrap="xy", source_wrap="none", threads=1, device="cpu")
+    made = optimized_texture(source[:50, :61], *size, wrap="xy", source_wrap="none", threads=1, device="cpu")
     assert made.shape == (*size, 3)
     assert np.isfinite(made).all()
 
 
 def test_octaves_are_shown_and_progress_rises():
     shown, told = [], []
-    made = optimized(
+    made = optimized_texture(
         np.ascontiguousarray(brick_wall(128, 1)["basecolor"].pixels[..., :3]),
         64,
         64,
@@ -122,27 +122,27 @@ def test_can_be_cancelled_within_an_octave(source):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        optimized(source, 64, 64, threads=1, device="cpu", progress=Progress(listener))
+        optimized_texture(source, 64, 64, threads=1, device="cpu", progress=Progress(listener))
 
 
 def test_bad_input_is_one_sentence_or_the_obvious_result(source, tmp_path):
     flat = np.full((32, 32, 3), (0.2, 0.4, 0.6), np.float32)
-    assert np.array_equal(optimized(flat, 20, 40), np.full((20, 40, 3), (0.2, 0.4, 0.6), np.float32))
+    assert np.array_equal(optimized_texture(flat, 20, 40), np.full((20, 40, 3), (0.2, 0.4, 0.6), np.float32))
     with pytest.raises(MatshotError, match="at least"):
-        optimized(source[:1, :1], 64, 64)
+        optimized_texture(source[:1, :1], 64, 64)
     with pytest.raises(MatshotError, match="at least"):
-        optimized(source, 8, 64)
-    with pytest.raises(MatshotError, match="not numbers"):
-        optimized(np.where(source > 0.5, np.nan, source), 64, 64)
+        optimized_texture(source, 8, 64)
+    with pytest.raises(MatshotError, match="NaN or infinite"):
+        optimized_texture(np.where(source > 0.5, np.nan, source), 64, 64)
     with pytest.raises(MatshotError, match="missing"):
-        optimized(source, 64, 64, models=Registry(tmp_path))
+        optimized_texture(source, 64, 64, models=Registry(tmp_path))
     with pytest.raises(MatshotError, match="memory"):
         Objectives("cpu", 1, memory="1M")
 
 
 def test_steps_of_patches_approach_the_source(objectives, source):
     random = np.random.default_rng(0)
-    wanted = Wanted(objectives, source, "none", random)
+    wanted = TargetStatistics(objectives, source, "none", random)
     start = noise((48, 64))
     few, many = (with_patches_of(objectives, wanted, start, steps, random) for steps in (2, 12))
     assert patch_distance(many, source) < patch_distance(few, source) < patch_distance(start, source)
@@ -156,18 +156,18 @@ def test_windows_do_as_the_whole_does(objectives, source, monkeypatch):
     monkeypatch.setattr(objective, "_PATCH_WINDOW", 64)
     monkeypatch.setattr(objectives, "window", 128)
     random = np.random.default_rng(0)
-    wanted = Wanted(objectives, source, "none", random)
+    wanted = TargetStatistics(objectives, source, "none", random)
     start = noise((90, 64)) * 0.2 + source.mean(axis=(0, 1))
     made = with_patches_of(objectives, wanted, start, 12, random)
     assert patch_distance(made, source) < 0.15 * patch_distance(start, source)
     far = sum(
         np.square(one - other).sum() / np.square(one).sum()
-        for one, other in zip(wanted.grams, Wanted(objectives, made, "xy", random).grams, strict=True)
+        for one, other in zip(wanted.grams, TargetStatistics(objectives, made, "xy", random).grams, strict=True)
     )
     nearer = with_features_of(objectives, wanted, made, 6, random)
     near = sum(
         np.square(one - other).sum() / np.square(one).sum()
-        for one, other in zip(wanted.grams, Wanted(objectives, nearer, "xy", random).grams, strict=True)
+        for one, other in zip(wanted.grams, TargetStatistics(objectives, nearer, "xy", random).grams, strict=True)
     )
     assert near < 0.7 * far
     steps = np.abs(np.diff(nearer, axis=0)).mean(axis=(1, 2))
@@ -181,7 +181,7 @@ def test_a_window_may_differ_from_others_as_the_source_does(objectives):
     half = noise((192, 96), 1) * np.float32(0.3)
     picture = np.concatenate([half, half + np.float32(0.6)], axis=1)
     random = np.random.default_rng(0)
-    wanted = Wanted(objectives, picture, "xy", random)
+    wanted = TargetStatistics(objectives, picture, "xy", random)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(objective, "_PATCH_WINDOW", 80)
         made = with_patches_of(objectives, wanted, picture, 3, random)

@@ -9,7 +9,14 @@ import pytest
 
 from matshot.shading.procedural import noise
 from matshot.synthesis.correspondence import empty_transfer
-from matshot.synthesis.patch_search import Given, Source, Voted, fairly_matched, improved, use_penalty
+from matshot.synthesis.patch_search import (
+    FixedPicture,
+    Source,
+    VotedPicture,
+    balanced_matches,
+    improved_matches,
+    use_penalty,
+)
 from matshot.synthesis.patches import IRREGULAR
 from matshot.synthesis.periodicity import Repetition
 
@@ -22,7 +29,7 @@ def texture(size=48, seed=0, channels=2):
 def scattered(source, size, wrap="xy", seed=3):
     field = empty_transfer(size, wrap, (source.height, source.width), source.wrap)
     rng = np.random.default_rng(seed)
-    return field.placed(*(rng.integers(limit, size=field.down.shape) for limit in field.limits))
+    return field.with_patches(*(rng.integers(limit, size=field.down.shape) for limit in field.limits))
 
 
 def described(pixels, wrap="none", repeats=IRREGULAR):
@@ -30,8 +37,8 @@ def described(pixels, wrap="none", repeats=IRREGULAR):
 
 
 def error(transfer, source, target):
-    made = Voted(source).rows(transfer, 0, len(transfer.down))
-    wanted = Given(target).rows(transfer, 0, len(transfer.down))
+    made = VotedPicture(source).rows(transfer, 0, len(transfer.down))
+    wanted = FixedPicture(target).rows(transfer, 0, len(transfer.down))
     return float(np.square(made - wanted).mean())
 
 
@@ -40,10 +47,10 @@ def test_a_picture_that_is_in_the_source_is_found():
     source = described(pixels)
     target = pixels[6:38, 10:42]
     transfer = scattered(source, (32, 32), "none")
-    nothing = np.zeros(len(source.described), dtype=np.float32)
+    nothing = np.zeros(len(source.projected), dtype=np.float32)
     rng = np.random.default_rng(5)
     for _ in range(8):
-        transfer = improved(transfer, Given(target), source, nothing, rng)
+        transfer = improved_matches(transfer, FixedPicture(target), source, nothing, rng)
     assert error(transfer, source, target) < 1e-3
 
 
@@ -51,20 +58,20 @@ def test_no_round_makes_matches_worse():
     source = described(texture())
     target = texture(seed=7)
     transfer, errors = scattered(source, (48, 48)), []
-    nothing = np.zeros(len(source.described), dtype=np.float32)
+    nothing = np.zeros(len(source.projected), dtype=np.float32)
     rng = np.random.default_rng(5)
 
     def distance(transfer):
         windows = np.lib.stride_tricks.sliding_window_view(
-            Given(target).rows(transfer, 0, len(transfer.down)), (8, 8), (0, 1)
+            FixedPicture(target).rows(transfer, 0, len(transfer.down)), (8, 8), (0, 1)
         )
         wanted = windows[::2, ::2].reshape(-1, len(source.basis)) @ source.basis
         place = (transfer.down * transfer.limits[1] + transfer.right).ravel()
-        return float(np.square(source.described[place] - wanted).sum(axis=1).mean())
+        return float(np.square(source.projected[place] - wanted).sum(axis=1).mean())
 
     for _ in range(4):
         errors.append(distance(transfer))
-        transfer = improved(transfer, Given(target), source, nothing, rng)
+        transfer = improved_matches(transfer, FixedPicture(target), source, nothing, rng)
     assert all(after <= before for before, after in itertools.pairwise(errors))
     assert errors[-1] < 0.6 * errors[0]
 
@@ -76,7 +83,9 @@ def test_threads_do_not_change_the_result(monkeypatch):
     for threads in (1, 3):
         transfer, rng = scattered(source, (48, 48)), np.random.default_rng(5)
         for _ in range(2):
-            transfer = improved(transfer, Voted(source), source, use_penalty(transfer), rng, threads=threads)
+            transfer = improved_matches(
+                transfer, VotedPicture(source), source, use_penalty(transfer), rng, threads=threads
+            )
         found.append(transfer)
     np.testing.assert_array_equal(found[0].down, found[1].down)
     np.testing.assert_array_equal(found[0].right, found[1].right)
@@ -87,8 +96,10 @@ def test_only_active_patches_move():
     before = scattered(source, (48, 48))
     active = np.zeros(before.down.shape, dtype=bool)
     active[3:9, 5:11] = True
-    nothing = np.zeros(len(source.described), dtype=np.float32)
-    after = improved(before, Given(texture(seed=9)), source, nothing, np.random.default_rng(0), active=active)
+    nothing = np.zeros(len(source.projected), dtype=np.float32)
+    after = improved_matches(
+        before, FixedPicture(texture(seed=9)), source, nothing, np.random.default_rng(0), active=active
+    )
     np.testing.assert_array_equal(after.down[~active], before.down[~active])
     assert (after.down[active] != before.down[active]).mean() > 0.5
 
@@ -99,10 +110,10 @@ def test_forbidden_patches_are_left():
     rows, columns = transfer.limits
     forbidden = np.zeros((rows, columns), dtype=bool)
     forbidden[:, : columns // 2] = True
-    transfer = transfer.placed(transfer.down, columns // 2 + transfer.right // 2)
+    transfer = transfer.with_patches(transfer.down, columns // 2 + transfer.right // 2)
     penalty = np.where(forbidden, np.float32(np.inf), np.float32(0)).ravel()
     for _ in range(3):
-        transfer = improved(transfer, Voted(source), source, penalty, np.random.default_rng(0))
+        transfer = improved_matches(transfer, VotedPicture(source), source, penalty, np.random.default_rng(0))
     assert not forbidden[transfer.down, transfer.right].any()
 
 
@@ -113,7 +124,7 @@ def test_all_of_the_source_is_in_use_alike():
     pixels -= pixels.mean(axis=(0, 1))
     source = described(pixels, "xy")
     transfer = scattered(source, (64, 64))
-    fair = fairly_matched(transfer, Given(texture(64, seed=2)), source)
+    fair = balanced_matches(transfer, FixedPicture(texture(64, seed=2)), source)
     share = (fair.right < 11).mean()
     assert share == pytest.approx(11 / 32, abs=0.08)
 
@@ -121,13 +132,13 @@ def test_all_of_the_source_is_in_use_alike():
 def test_even_use_costs_nothing_and_too_much_does():
     source = described(texture(32), "xy")
     field = empty_transfer((64, 64), "xy", (32, 32), "xy")
-    even = field.placed(*np.indices((32, 32)))
+    even = field.with_patches(*np.indices((32, 32)))
     np.testing.assert_allclose(use_penalty(even), 0, atol=1e-5)
-    crowded = even.placed(even.down // 2, even.right)
+    crowded = even.with_patches(even.down // 2, even.right)
     penalty = use_penalty(crowded).reshape(32, 32)
     assert penalty[4:12].min() > 0.9
     assert penalty[20:28].max() == 0
-    assert source.described.shape[0] == 32 * 32
+    assert source.projected.shape[0] == 32 * 32
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -136,7 +147,7 @@ def test_patches_come_in_step(axis):
     repeats = [Repetition(None, 0.0), Repetition(None, 0.0)]
     repeats[axis] = Repetition(period, 0.9)
     source = described(texture(60), "none", tuple(repeats))
-    transfer = source.in_step(scattered(source, (60, 60), "none"))
+    transfer = source.in_phase(scattered(source, (60, 60), "none"))
     place = (transfer.down, transfer.right)[axis]
     wanted = np.expand_dims(np.arange(place.shape[axis]) * 2, 1 - axis)
     off = np.mod(place - wanted + period / 2, period) - period / 2

@@ -8,7 +8,7 @@ import pytest
 from matshot.errors import Cancelled, MatshotError
 from matshot.progress import Progress
 from matshot.shading.procedural import noise
-from matshot.synthesis.patches import enlarged, matched, refilled, synthesized
+from matshot.synthesis.patches import enlarged_transfer, inpainted_planes, matching_transfer, synthesized_transfer
 from matshot.synthesis.periodicity import regularity
 
 
@@ -32,7 +32,7 @@ WEIGHTS = (1.0, 1.0, 1.0)
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (71, 53), (8, 40)])
 @pytest.mark.parametrize("wrap", ["none", "x", "xy"])
 def test_any_size_of_pixels_of_the_source(stones, height, width, wrap):
-    result = synthesized(stones, WEIGHTS, height, width, wrap=wrap).apply(stones)
+    result = synthesized_transfer(stones, WEIGHTS, height, width, wrap=wrap).apply(stones)
     assert result.shape == (height, width, 3)
     assert result.min() >= stones.min() - 1e-6
     assert result.max() <= stones.max() + 1e-6
@@ -40,28 +40,28 @@ def test_any_size_of_pixels_of_the_source(stones, height, width, wrap):
 
 def test_as_many_planes_as_a_material_has():
     planes = np.random.default_rng(0).random((70, 60, 11), dtype=np.float32)
-    assert synthesized(planes, (1.0,) * 11, 70, 72, wrap="xy").apply(planes).shape == (70, 72, 11)
+    assert synthesized_transfer(planes, (1.0,) * 11, 70, 72, wrap="xy").apply(planes).shape == (70, 72, 11)
 
 
 def test_the_same_seed_is_the_same_result_on_any_number_of_threads(stones):
-    one = synthesized(stones, WEIGHTS, 64, 64, seed=5, threads=1)
-    two = synthesized(stones, WEIGHTS, 64, 64, seed=5, threads=2)
-    other = synthesized(stones, WEIGHTS, 64, 64, seed=6)
+    one = synthesized_transfer(stones, WEIGHTS, 64, 64, seed=5, threads=1)
+    two = synthesized_transfer(stones, WEIGHTS, 64, 64, seed=5, threads=2)
+    other = synthesized_transfer(stones, WEIGHTS, 64, 64, seed=6)
     np.testing.assert_array_equal(one.down, two.down)
     np.testing.assert_array_equal(one.right, two.right)
     assert (one.down != other.down).mean() > 0.5
 
 
 def test_a_result_that_repeats_has_an_edge_like_any_other_place(stones):
-    result = synthesized(stones, WEIGHTS, 128, 128, wrap="xy", seed=1).apply(stones)
+    result = synthesized_transfer(stones, WEIGHTS, 128, 128, wrap="xy", seed=1).apply(stones)
     for axis in (0, 1):
         assert ratio(result, axis) < 1.6
-    open_edged = synthesized(stones, WEIGHTS, 128, 128, wrap="none", seed=1).apply(stones)
+    open_edged = synthesized_transfer(stones, WEIGHTS, 128, 128, wrap="none", seed=1).apply(stones)
     assert ratio(open_edged, 0) > 2
 
 
 def test_colors_come_as_often_as_in_the_source(stones):
-    result = synthesized(stones, WEIGHTS, 160, 160, wrap="xy", seed=2).apply(stones)
+    result = synthesized_transfer(stones, WEIGHTS, 160, 160, wrap="xy", seed=2).apply(stones)
     for channel in range(3):
         wanted = np.quantile(stones[..., channel], np.linspace(0.02, 0.98, 25))
         found = np.quantile(result[..., channel], np.linspace(0.02, 0.98, 25))
@@ -70,7 +70,7 @@ def test_colors_come_as_often_as_in_the_source(stones):
 
 def test_variety_makes_pieces_smaller(stones):
     def coherence(variety):
-        made = synthesized(stones, WEIGHTS, 96, 96, wrap="xy", variety=variety, seed=3)
+        made = synthesized_transfer(stones, WEIGHTS, 96, 96, wrap="xy", variety=variety, seed=3)
         onwards = (np.diff(made.right, axis=1) == 2) & (np.diff(made.down, axis=1) == 0)
         return onwards.mean()
 
@@ -91,7 +91,7 @@ def test_regular_structure_is_kept(wrap):
     source = tiled()
     repeats = regularity(source)
     assert repeats[0].period == pytest.approx(20, abs=0.2)
-    result = synthesized(source, WEIGHTS, 160, 160, wrap=wrap, repeats=repeats, seed=1).apply(source)
+    result = synthesized_transfer(source, WEIGHTS, 160, 160, wrap=wrap, repeats=repeats, seed=1).apply(source)
     for axis in (0, 1):
         rows = result.mean(axis=(axis, 2))
         joints = np.flatnonzero(rows < 0.25)
@@ -103,19 +103,19 @@ def test_regular_structure_is_kept(wrap):
 @pytest.mark.parametrize(("height", "width"), [(7, 64), (64, 7)])
 def test_what_is_smaller_than_a_patch_is_refused(stones, height, width):
     with pytest.raises(MatshotError, match="at least 8"):
-        synthesized(stones, WEIGHTS, height, width)
+        synthesized_transfer(stones, WEIGHTS, height, width)
     with pytest.raises(MatshotError, match="at least 8"):
-        synthesized(stones[:height, :width], WEIGHTS, 64, 64)
+        synthesized_transfer(stones[:height, :width], WEIGHTS, 64, 64)
 
 
 def test_a_constant_source_gives_itself():
     flat = np.full((32, 32, 3), 0.4, dtype=np.float32)
-    np.testing.assert_allclose(synthesized(flat, WEIGHTS, 40, 40).apply(flat), 0.4, atol=1e-6)
+    np.testing.assert_allclose(synthesized_transfer(flat, WEIGHTS, 40, 40).apply(flat), 0.4, atol=1e-6)
 
 
 def test_progress_rises_to_the_end_and_cancels(stones):
     heard = []
-    synthesized(stones, WEIGHTS, 48, 48, progress=Progress(lambda fraction, _: heard.append(fraction)))
+    synthesized_transfer(stones, WEIGHTS, 48, 48, progress=Progress(lambda fraction, _: heard.append(fraction)))
     assert heard == sorted(heard)
     assert heard[-1] == pytest.approx(1)
 
@@ -123,12 +123,12 @@ def test_progress_rises_to_the_end_and_cancels(stones):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        synthesized(stones, WEIGHTS, 48, 48, progress=Progress(stop))
+        synthesized_transfer(stones, WEIGHTS, 48, 48, progress=Progress(stop))
 
 
 def test_octaves_are_shown_from_small_to_large(stones):
     seen = []
-    synthesized(stones, WEIGHTS, 64, 80, shown=lambda transfer, number: seen.append((number, transfer.width)))
+    synthesized_transfer(stones, WEIGHTS, 64, 80, shown=lambda transfer, number: seen.append((number, transfer.width)))
     assert [number for number, _ in seen] == sorted((number for number, _ in seen), reverse=True)
     assert seen[-1] == (0, 80)
     assert len(seen) >= 2
@@ -136,7 +136,7 @@ def test_octaves_are_shown_from_small_to_large(stones):
 
 def test_a_picture_is_arranged_from_the_source(stones):
     target = stones[::-1, ::-1].copy()
-    made = matched(stones, target, seed=1).apply(stones)
+    made = matching_transfer(stones, target, seed=1).apply(stones)
     assert np.abs(made - target).mean() < 0.35 * np.abs(stones - target).mean()
 
 
@@ -146,7 +146,7 @@ def test_a_hole_is_filled_and_nothing_else_is_touched(stones, wrap):
     hole[30:50, 40:64] = True
     spoilt = stones.copy()
     spoilt[hole] = (1.0, 0.0, 1.0)
-    result = refilled(spoilt, hole, wrap=wrap)
+    result = inpainted_planes(spoilt, hole, wrap=wrap)
     np.testing.assert_array_equal(result[~hole], spoilt[~hole])
     # Nothing of the magenta is elsewhere, so nothing of it is left.
     assert (np.abs(result[hole] - (1.0, 0.0, 1.0)).sum(axis=1) < 0.3).mean() < 0.01
@@ -157,20 +157,20 @@ def test_a_seam_is_healed(stones):
     cut = stones[:80, :70]
     hole = np.zeros(cut.shape[:2], dtype=bool)
     hole[:, :8] = hole[:, -8:] = True
-    result = refilled(cut, hole, wrap="x")
+    result = inpainted_planes(cut, hole, wrap="x")
     assert ratio(cut, 1) > 2
     assert ratio(result, 1) < 1.5
 
 
 def test_a_hole_over_everything_is_refused(stones):
-    with pytest.raises(MatshotError, match="too little outside"):
-        refilled(stones, np.ones(stones.shape[:2], dtype=bool))
-    assert refilled(stones, np.zeros(stones.shape[:2], dtype=bool)) is stones
+    with pytest.raises(MatshotError, match="Too little of the texture"):
+        inpainted_planes(stones, np.ones(stones.shape[:2], dtype=bool))
+    assert inpainted_planes(stones, np.zeros(stones.shape[:2], dtype=bool)) is stones
 
 
 def test_an_arrangement_of_a_larger_source_shows_the_same(stones):
     small = stones.reshape(48, 2, 48, 2, 3).mean(axis=(1, 3), dtype=np.float32)
-    coarse = synthesized(small, WEIGHTS, 40, 56, wrap="xy", seed=1)
-    fine = enlarged(coarse, (80, 112), (96, 96)).apply(stones)
+    coarse = synthesized_transfer(small, WEIGHTS, 40, 56, wrap="xy", seed=1)
+    fine = enlarged_transfer(coarse, (80, 112), (96, 96)).apply(stones)
     shrunk = fine.reshape(40, 2, 56, 2, 3).mean(axis=(1, 3))
     assert np.abs(shrunk - coarse.apply(small)).mean() < 0.25 * small.std()

@@ -13,9 +13,9 @@ from matshot.image.types import Texture
 from matshot.material.planes import normals_of_slopes, slopes
 from matshot.material.types import Material
 from matshot.shading.procedural import brick_wall, noise
-from matshot.synthesis.patches import matched
+from matshot.synthesis.patches import matching_transfer
 from matshot.synthesis.style import StyleOptions, style
-from matshot.synthesis.style_maps import following
+from matshot.synthesis.style_maps import styled_maps
 
 QUICK = {"device": "cpu", "threads": 1}
 
@@ -105,13 +105,13 @@ def test_maps_stay_whole_and_repeat(styled):
 
 def same_place(material):
     """A transfer that leaves all where it is."""
-    return matched(colors(material), colors(material), wrap="xy", source_wrap="xy")
+    return matching_transfer(colors(material), colors(material), wrap="xy", source_wrap="xy")
 
 
 def test_maps_follow_the_looks_arrangement():
     content, look = wall(), grain()
     transfer = same_place(look)
-    followed = following(content, look, transfer, 0.5)
+    followed = styled_maps(content, look, transfer, 0.5)
     own, made = content.maps["roughness"].pixels, followed.material.maps["roughness"].pixels
     assert made == pytest.approx((own + transfer.apply(look.maps["roughness"].pixels)) / 2, abs=1e-5)
     relief = followed.material.maps["height"].pixels - content.maps["height"].pixels
@@ -124,7 +124,7 @@ def test_maps_follow_the_looks_arrangement():
 def test_relief_is_added_to_normals_in_slopes():
     content, look = wall(), wall(seed=2)
     transfer = same_place(look)
-    added = following(content, look, transfer, 1.0).material.maps["normal"].pixels
+    added = styled_maps(content, look, transfer, 1.0).material.maps["normal"].pixels
     wanted = slopes(content.maps["normal"].pixels) + transfer.apply(slopes(look.maps["normal"].pixels))
     assert added == pytest.approx(normals_of_slopes(wanted), abs=1e-4)
 
@@ -132,7 +132,7 @@ def test_relief_is_added_to_normals_in_slopes():
 def test_heights_out_of_range_are_made_up_for_by_the_scale():
     content, look = replace(wall(), height_scale=0.02), replace(grain(), height_scale=0.2)
     transfer = same_place(look)
-    result = following(content, look, transfer, 1.0).material
+    result = styled_maps(content, look, transfer, 1.0).material
     height = result.maps["height"].pixels
     assert height.min() >= 0
     assert height.max() <= 1
@@ -193,5 +193,5 @@ def test_bad_input_is_one_sentence():
         style(relief, grain())
     with pytest.raises(MatshotError, match="relief"):
         style(wall(), relief)
-    with pytest.raises(MatshotError, match="smaller"):
+    with pytest.raises(MatshotError, match="at least 16 x 16"):
         style(Material({"basecolor": Texture(np.zeros((1, 1, 3), np.float32), "srgb")}), grain())

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from matshot.synthesis import texture_loss as objective
-from matshot.synthesis.texture_loss import Objectives, Wanted, autocorrelations, with_features_of, with_patches_of
+from matshot.synthesis.texture_loss import (
+    Objectives,
+    TargetStatistics,
+    autocorrelations,
+    with_features_of,
+    with_patches_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +62,7 @@ def test_autocorrelations_of_a_part_are_those_of_the_whole():
 def test_a_wrapping_source_is_as_wanted(objectives):
     """Shifted or repeated, too, but not with other stripes."""
     source = stripes(48, 64, 16)
-    inputs = Wanted(objectives, source, "xy", np.random.default_rng(0)).spectrum_inputs(48, 64)
+    inputs = TargetStatistics(objectives, source, "xy", np.random.default_rng(0)).spectrum_inputs(48, 64)
 
     def loss(picture):
         return float(objectives.spectrum.results(image=picture.transpose(2, 0, 1)[np.newaxis].copy(), **inputs)[0])
@@ -70,7 +76,7 @@ def test_a_wrapping_source_is_as_wanted(objectives):
 
 
 def test_pictures_smaller_than_the_reach_are_compared(objectives):
-    wanted = Wanted(objectives, stripes(128, 128, 16), "none", np.random.default_rng(0))
+    wanted = TargetStatistics(objectives, stripes(128, 128, 16), "none", np.random.default_rng(0))
     assert wanted.correlations.shape == (3, 65, 65)
     inputs = wanted.spectrum_inputs(16, 33)
     assert inputs["correlations"].shape == (3, 15, 33)
@@ -86,7 +92,7 @@ def test_stripes_keep_their_period(objectives, monkeypatch):
     def made(weight):
         monkeypatch.setattr(objective, "_SPECTRUM_WEIGHT", weight)
         random = np.random.default_rng(0)
-        return with_features_of(objectives, Wanted(objectives, source, "xy", random), start, 6, random)
+        return with_features_of(objectives, TargetStatistics(objectives, source, "xy", random), start, 6, random)
 
     def far(picture):
         ours, theirs = (autocorrelations(one, "xy", (32, 32)) for one in (picture, source))
@@ -101,7 +107,7 @@ def test_steps_of_patches_leave_what_is_as_wanted(objectives, period):
     """Of a period of two or four pixels the patches that a step compares see some phases, the source's see all."""
     source = stripes(80, 80, period)
     random = np.random.default_rng(0)
-    given = with_patches_of(objectives, Wanted(objectives, source, "xy", random), source, 4, random)
+    given = with_patches_of(objectives, TargetStatistics(objectives, source, "xy", random), source, 4, random)
     assert np.sqrt(np.square(given - source).mean()) < 0.02
 
 
@@ -109,7 +115,7 @@ def test_content_and_windows_go_without(objectives, monkeypatch):
     """A picture that is kept keeps its own periods; what exceeds a window is not seen as a whole."""
     source = stripes(64, 64, 16)
     random = np.random.default_rng(0)
-    wanted = Wanted(objectives, source, "xy", random)
+    wanted = TargetStatistics(objectives, source, "xy", random)
 
     def refused(**inputs):
         raise AssertionError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -86,7 +88,7 @@ def test_an_axis_that_wraps_keeps_on_wrapping():
     given = wall(0, 192, columns=slice(0, 150))
     result = tile(given)
     assert (result.width, result.height, result.wrap) == (150, 192, "xy")
-    assert "Along y" in result.parameters["notes"][0]
+    assert "Axis y" in result.parameters["notes"][0]
     color = result.maps["basecolor"].pixels
     assert seam_steps(color, 0)[-1] <= seam_steps(color, 0).max()
     assert measured_wrap(color) == "xy"
@@ -297,7 +299,7 @@ def test_progress_climbs_and_can_stop_it():
 
 
 def test_table_and_options_have_the_same_parameters_and_defaults():
-    known = {f.name: f.default for f in TileOptions.__dataclass_fields__.values()}
+    known = {field.name: field.default for field in fields(TileOptions)}
     assert {p.name: p.default for p in TILE.parameters if p.name not in ("kind", "normal")} == known
 
 
@@ -349,5 +351,5 @@ def test_blocks_of_jpeg_in_a_rough_map_do_not_hide_that_it_repeats():
     roughness += (blocks[:, None] + blocks[None]).astype(np.float32)[..., None]
     maps = {**material.maps, "roughness": Texture(roughness, "data")}
     assert tile(Material(maps)).parameters["notes"] == [
-        f"Along {letter} it repeats already and stays as it is." for letter in "xy"
+        f"Axis {letter} is tileable already and unchanged." for letter in "xy"
     ]

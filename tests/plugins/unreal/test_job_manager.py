@@ -216,19 +216,19 @@ def test_a_job_that_failed_is_told_once(parts, source_of):
     jobs.end(job, "failed", error="Matshot's worker ended, and the job is lost.", cause="Traceback ...")
     manager.poll()
     manager.poll()
-    assert editor.alerts == ["Matshot's worker ended, and the job is lost."]
+    assert manager.notices == ["Matshot's worker ended, and the job is lost."]
     assert "Traceback ..." in editor.logged
     assert manager.rows()[0].status == "Matshot's worker ended, and the job is lost."
     assert manager.rows()[0].action == "Remove"
 
 
 def test_what_went_wrong_beside_results_is_told_together(parts, source_of):
-    manager, jobs, editor, _ = parts
+    manager, jobs, _, _ = parts
     job = manager.start(UPSCALE, [[source_of("/Game/T_A"), source_of("/Game/T_B")]], {})
     path = jobs.started[0][1][0]["path"]
     jobs.end(job, "done", [image_result("/r/a.png", path, notes=["T_A wraps."])], failures=["T_B is damaged."])
     manager.poll()
-    assert editor.alerts == ["T_B is damaged."]
+    assert manager.notices == ["T_B is damaged."]
     assert "T_A wraps." in manager.messages
     assert manager.rows()[0].action == "Show"
 
@@ -239,7 +239,7 @@ def test_an_import_that_fails(parts, tmp_path, source_of):
     job = manager.start(ONESHOT, [[source_of("/Game/T_A")]], {})
     jobs.end(job, "done", [material_folder(tmp_path / "m")])
     manager.poll()
-    assert editor.alerts == ["MI_A could not be saved."]
+    assert manager.notices == ["MI_A could not be saved."]
     assert view.ended == [(1, [])]
     assert manager.rows()[0].action == "Remove"
 
@@ -258,7 +258,7 @@ def test_assets_wait_until_the_game_ends(parts, source_of):
 
 
 def test_the_doctor_is_told(parts):
-    manager, jobs, editor, _ = parts
+    manager, jobs, _, _ = parts
     job = manager.test()
     findings = [
         {"subject": "Python", "state": "3.11.2", "ok": True, "fix": "", "required": True},
@@ -266,7 +266,17 @@ def test_the_doctor_is_told(parts):
     ]
     jobs.end(job, "done", findings=findings)
     manager.poll()
-    assert editor.alerts == ["[ok] Python: 3.11.2\n[note] GPU: none - install a driver"]
+    assert manager.notices == ["[ok] Python: 3.11.2\n[note] GPU: none - install a driver"]
+
+
+def test_notices_are_kept_until_they_are_read(parts, source_of):
+    manager, jobs, editor, _ = parts
+    job = manager.start(TILE, [[source_of("/Game/T_A")]], {})
+    jobs.end(job, "failed", error="T_A is damaged.")
+    manager.poll()
+    assert editor.alerts == []
+    assert manager.take_notices() == ["T_A is damaged."]
+    assert manager.take_notices() == []
 
 
 def test_views_are_refreshed_until_they_are_detached(parts):

@@ -62,6 +62,16 @@ def test_settings_of_maps(unreal, textures, tmp_path, image, compression, srgb, 
     assert (encoding is unreal.TextureSourceEncoding.TSE_S_RGB) == srgb
 
 
+def test_settings_rebuild_a_texture_once(unreal, textures, tmp_path):
+    file = image_file(tmp_path / "map.png")
+    wanted = textures.Import(str(file), "T_Wall_N", textures.map_settings(node("normal", "data", 3), "gl"))
+    (created,) = textures.import_textures([wanted], "/Game")
+    assert created._modified
+    assert created._notified == 1
+    assert created.get_editor_property("flip_green_channel") is True
+    assert created.get_editor_property("srgb") is False
+
+
 def test_normals_that_point_up_are_flipped_by_unreal(unreal, textures):
     assert textures.map_settings(node("normal", "data", 3), "gl")["flip_green_channel"] is True
     assert textures.map_settings(node("basecolor", "srgb", 3), "gl")["flip_green_channel"] is False
@@ -98,20 +108,15 @@ def test_a_remade_texture_keeps_settings(unreal, textures, tmp_path):
 
 @pytest.mark.parametrize("interchange", [True, False])
 def test_assets_have_their_name_whichever_importer_is_on(unreal, textures, tmp_path, interchange):
-    unreal.world.interchange = interchange
+    unreal.world.console["Interchange.FeatureFlags.Import.PNG"] = interchange
     file = image_file(tmp_path / "result 1001.png")
     made = textures.import_textures([textures.Import(str(file), "T_Wall_BC", {})], "/Game/Walls")[0]
     assert made.get_path_name() == "/Game/Walls/T_Wall_BC.T_Wall_BC"
     assert "/Game/Walls/T_Wall_BC" in unreal.world.saved
     kept = unreal.world.project / "Saved" / "Matshot" / "T_Wall_BC.png"
     assert made._source == str(kept)
+    assert unreal.world.console["Interchange.FeatureFlags.Import.PNG"] is interchange
     assert kept.read_bytes() == file.read_bytes()
-
-
-def test_progress_of_an_import(unreal, textures, tmp_path):
-    files = [image_file(tmp_path / f"{name}.png") for name in "ab"]
-    textures.import_textures([textures.Import(str(file), f"T_{file.stem}", {}) for file in files], "/Game")
-    assert unreal.world.slow[0]._left == 0
 
 
 def test_an_import_is_whole_or_not_at_all(unreal, textures, tmp_path):

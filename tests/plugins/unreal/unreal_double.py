@@ -38,23 +38,48 @@ class World:
         self.shutdowns = {}
         self.loading = 0  # frames until the asset registry is ready
         self.playing = False
-        self.interchange = True  # assets are named for their files
+        self.frame = 0  # GFrameCounter, which frames inside of dialogs leave alone
+        self.depth = 0  # of frames in frames
+        self.console = {f"Interchange.FeatureFlags.Import.{kind}": True for kind in ("PNG", "EXR", "JPG")}
+        self.suppressed = []  # dialogs that nobody saw, since the editor was unattended
         self.auto_virtual = False  # large imports become virtual textures
         self.default_root = ""  # class of the root that new widgets have
         self.spawns = True  # whether a tab opens
         self.finds = True  # whether parts of a widget are found
         self.tabs = {}
-        self.tasks = []
+        self.tasks = []  # a task makes the editor unattended until it is finished
         self.shown = []  # selected in the Content Browser
-        self.transactions = []
+        self.open_transactions = []
         self.slow = []
         self.live = []
 
     def tick(self, frames=1):
         for _ in range(frames):
+            self.frame += 1
             self.loading = max(self.loading - 1, 0)
+            self._slate_tick()
+
+    def modal(self, frames=1):
+        """A dialog of the editor's, which runs Slate's frames but not the engine's."""
+        for _ in range(frames):
+            self._slate_tick()
+
+    def _slate_tick(self):
+        self.depth += 1
+        try:
             for callback in list(self.ticks.values()):
                 callback(1.0 / 60.0)
+        finally:
+            self.depth -= 1
+
+    @property
+    def unattended(self):
+        return any(not task._finished for task in self.tasks)
+
+    @property
+    def status(self):
+        """Label of our entry in the status bar, empty for none."""
+        return self.labels.get(("LevelEditor.StatusBar.ToolBar", "Matshot"), ("", ""))[0]
 
     def close_tab(self):
         """The artist closes the panel; its widgets live as long as somebody holds them."""
@@ -233,6 +258,12 @@ class Object(_Strict):
     def __init__(self):
         self._make_values()
         self._path = ""
+        self._notified = 0  # each notification rebuilds a texture, and recompiles the material of a node
+        self._modified = False
+
+    def modify(self, always_mark_dirty: "bool" = True):
+        self._modified = True
+        return True
 
     def get_editor_property(self, name: "str"):
         self._every(name)
@@ -245,8 +276,13 @@ class Object(_Strict):
         value: "object",
         notify_mode: "PropertyAccessChangeNotifyMode" = None,
     ):
+        modes = PropertyAccessChangeNotifyMode
+        before = self._values.get(name)
         self._set(name, self._every(name), value)
-        self._changed(name)
+        changed = before is not value and before != value
+        if notify_mode is modes.ALWAYS or (notify_mode is not modes.NEVER and changed):
+            self._notified += 1
+            self._changed(name)
 
     def get_name(self):
         return self._path.rpartition("/")[2] or type(self).__name__
@@ -304,7 +340,7 @@ class MaterialParameterAssociation(EnumBase):
 
 
 class MultiBlockType(EnumBase):
-    values = ("NONE", "MENU_ENTRY")
+    values = ("NONE", "MENU_ENTRY", "TOOL_BAR_BUTTON")
 
 
 class SelectInfo(EnumBase):
@@ -359,7 +395,7 @@ class AppMsgCategory(EnumBase):
 
 
 class PropertyAccessChangeNotifyMode(EnumBase):
-    values = ("DEFAULT",)
+    values = ("DEFAULT", "NEVER", "ALWAYS")
 
 
 # Structures.
@@ -530,7 +566,11 @@ class AssetTools(Object):
         for task in import_tasks:
             values = task._values
             file = Path(values["filename"])
-            name = file.stem if world.interchange else values["destination_name"]
+            kind = {".jpeg": "JPG"}.get(file.suffix.lower(), file.suffix[1:].upper())
+            interchange = world.console.get(f"Interchange.FeatureFlags.Import.{kind}", False)
+            # Interchange waits for tasks of the game thread, which Slate's callbacks block.
+            assert not (interchange and world.depth), "Interchange import in a frame of Slate's"
+            name = file.stem if interchange else values["destination_name"]
             path = f"{values['destination_path']}/{name}"
             readable = file.is_file() and file.read_bytes()[:8] in (b"\x89PNG\r\n\x1a\n", b"v/1\x01\x02\x00\x00\x00")
             if not readable or re.search(r"[._]1\d{3}$", file.stem) or path in world.objects:
@@ -626,7 +666,26 @@ class Paths(Object):
         return path
 
 
+class PlayerController(Object):
+    pass
+
+
 class SystemLibrary(Object):
+    @classmethod
+    def get_frame_count(cls):
+        return world.frame
+
+    @classmethod
+    def get_console_variable_bool_value(cls, variable_name: "str"):
+        return world.console.get(variable_name, False)
+
+    @classmethod
+    def execute_console_command(
+        cls, world_context_object: "Object", command: "str", specific_player: "PlayerController" = None
+    ):
+        name, value = command.split()
+        world.console[name] = value == "1"
+
     @classmethod
     def get_engine_version(cls):
         return "5.6.0-43139311+++UE5+Release-5.6"
@@ -641,6 +700,8 @@ class RenderingLibrary(Object):
 
 
 def _store(asset, path):
+    # Imports go on after the transaction, and undo would remove half of an asset.
+    assert not world.open_transactions, f"{path} is created in a transaction"
     asset._path = path
     world.objects[path] = asset
     return asset
@@ -894,7 +955,8 @@ class ToolMenu(Object):
 
     def add_menu_entry(self, section_name: "Name", args: "ToolMenuEntry"):
         assert section_name in self._sections
-        assert args.type is MultiBlockType.MENU_ENTRY
+        bar = "StatusBar" in self._name
+        assert args.type is (MultiBlockType.TOOL_BAR_BUTTON if bar else MultiBlockType.MENU_ENTRY)
         world.commands[self._name, args.name] = args._command
         world.labels[self._name, args.name] = (args._label, args._told)
 
@@ -910,6 +972,13 @@ class ToolMenus(Object):
     def refresh_all_widgets(self):
         pass
 
+    def refresh_menu_widget(self, name: "Name"):
+        return True
+
+    def remove_entry(self, menu_name: "Name", section: "Name", name: "Name"):
+        world.commands.pop((menu_name, name), None)
+        world.labels.pop((menu_name, name), None)
+
 
 class EditorDialog(Object):
     @classmethod
@@ -917,9 +986,13 @@ class EditorDialog(Object):
         cls, title: "Text", message: "Text", message_type: "AppMsgType",
         default_value: "AppReturnType" = AppReturnType.NO, message_category: "AppMsgCategory" = AppMsgCategory.WARNING,
     ):  # fmt: skip
+        if world.unattended:
+            world.suppressed.append(message)
+            return default_value
+        assert not world.depth, f"a modal dialog in a frame of Slate's: {message}"
         world.messages.append(message)
-        # A dialog runs the editor's frames while it is open.
-        world.tick()
+        # A dialog runs Slate's frames while it is open.
+        world.modal()
         return default_value
 
     @classmethod
@@ -927,6 +1000,9 @@ class EditorDialog(Object):
         cls, title: "Text", out_object: "Object",
         options: "EditorDialogLibraryObjectDetailsViewOptions" = EditorDialogLibraryObjectDetailsViewOptions(),  # noqa: B008
     ):  # fmt: skip
+        if world.unattended:
+            world.suppressed.append(title)
+            return False
         world.dialogs.append((title, out_object))
         return world.answer(out_object)
 
@@ -1180,6 +1256,7 @@ class EditorUtilityTask(Object):
         return self._cancel
 
     def finish_executing_task(self, success: "bool" = True):
+        assert not self._finished, "the task is finished twice"
         self._finished = True
 
     def get_task_title_override(self):
@@ -1336,18 +1413,20 @@ class ScopedSlowTask:
     def enter_progress_frame(self, work: float = 1.0, desc: str = ""):
         self._left -= work
         assert self._left >= 0
-        # A progress window runs the editor's frames too.
-        world.tick()
+        # A progress window runs Slate's frames, too.
+        world.modal()
 
 
 class ScopedEditorTransaction:
     def __init__(self, desc: str):
-        world.transactions.append(desc)
+        self._title = desc
 
     def __enter__(self):
+        world.open_transactions.append(self._title)
         return self
 
     def __exit__(self, *error):
+        world.open_transactions.pop()
         return False
 
 

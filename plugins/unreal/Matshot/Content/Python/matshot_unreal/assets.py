@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import unreal
 
@@ -54,6 +54,20 @@ def create(name: str, folder: str, kind: Any, factory: Any) -> Any:
     if asset is None:
         raise MatshotError(f"Unreal could not create {name} in {folder}. See the Output Log.")
     return asset
+
+
+def set_properties(target: Any, values: Mapping[str, Any]) -> None:
+    """Set editor properties with a single notification, since each one rebuilds a texture or recompiles a material.
+
+    Args:
+        target: object to change.
+        values: by property, in the order in which they are set.
+    """
+    modes = unreal.PropertyAccessChangeNotifyMode
+    target.modify()
+    for index, (name, value) in enumerate(values.items(), start=1):
+        # ALWAYS, since the last value may be unchanged.
+        target.set_editor_property(name, value, modes.ALWAYS if index == len(values) else modes.NEVER)
 
 
 def save(asset: Any) -> None:

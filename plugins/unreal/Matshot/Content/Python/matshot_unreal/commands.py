@@ -15,12 +15,12 @@ from matshot_host.tools import tool
 from . import dialogs, menus, messages, panel, preferences
 from .editor import UnrealEditor, selected_textures
 from .job_manager import JobManager
-from .notifications import Notifications
+from .status_bar import StatusBar
 from .ticker import Ticker
 
 
 class Plugin:
-    """Matshot in one editor: preferences, jobs, panel and notifications."""
+    """Matshot in one editor: preferences, jobs, panel and status bar."""
 
     def __init__(self) -> None:
         self.preferences = preferences.Preferences()
@@ -29,8 +29,8 @@ class Plugin:
         editor = UnrealEditor(lambda: self.preferences.displacement)
         self.manager = JobManager(self.jobs, editor, lambda: self.preferences)
         self.panel = panel.Panel(self.manager, self.edit_preferences)
-        self.notifications = Notifications(self.manager, lambda: not self.panel.open)
-        self.manager.attach(self.notifications)
+        self.status_bar = StatusBar(self.manager, lambda: not self.panel.open)
+        self.manager.attach(self.status_bar)
         self._ticker = Ticker(self._tick)
         self._shutdown: Any = unreal.register_python_shutdown_callback(stop)
         try:
@@ -47,7 +47,7 @@ class Plugin:
             messages.log(f"Cannot open the panel: {error}")
             messages.alert(
                 f"Cannot open the panel: {error} Use Tools > Matshot or the context menu of textures instead. "
-                "Progress is shown in the corner of the editor."
+                "Progress is shown in the status bar."
             )
 
     def edit_preferences(self) -> None:
@@ -65,6 +65,7 @@ class Plugin:
         """Stop the worker and all callbacks."""
         self._ticker.stop()
         self.panel.release()
+        self.status_bar.remove()
         self.manager.close()
         if self._shutdown is not None:
             unreal.unregister_python_shutdown_callback(self._shutdown)
@@ -73,7 +74,7 @@ class Plugin:
     def _tick(self) -> None:
         self.panel.follow()
         self.manager.poll()
-        self.notifications.poll()
+        self.status_bar.poll()
 
     def _command(self) -> WorkerCommand:
         return worker_command(self.preferences.python)
@@ -106,6 +107,15 @@ def run_tool(name: str) -> None:
 def open_panel() -> None:
     """Open the panel."""
     _plugin().open_panel()
+
+
+def open_status() -> None:
+    """Show the messages of the status bar; without any, open the panel."""
+    notices = _plugin().manager.take_notices()
+    if notices:
+        messages.alert("\n".join(notices))
+    else:
+        open_panel()
 
 
 def cancel() -> None:

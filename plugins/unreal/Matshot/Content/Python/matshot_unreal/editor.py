@@ -60,8 +60,7 @@ class UnrealEditor:
             channels = 3 if colored or kind in ("normal", "orm") else 1
             image = Image(kind, result.path, "srgb" if colored else "data", "", result.wrap, "", channels)
             settings = textures.map_settings(image, "dx")
-        with unreal.ScopedEditorTransaction(f"Matshot: {name}"):
-            imported = textures.import_textures([textures.Import(result.path, name, settings)], folder)
+        imported = textures.import_textures([textures.Import(result.path, name, settings)], folder)
         return [assets.path_of(asset) for asset in imported]
 
     def alert(self, sentence: str) -> None:

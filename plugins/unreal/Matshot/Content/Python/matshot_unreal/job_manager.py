@@ -1,7 +1,7 @@
 """The jobs behind panel and menus, independent of Unreal.
 
 Textures leave the project as files, a job runs, and its results return as assets. Everything that touches Unreal is
-behind :class:`Editor`; panel and notifications are views.
+behind :class:`Editor`; panel and status bar are views.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Editor(Protocol):
 
 
 class View(Protocol):
-    """The panel or the notifications."""
+    """The panel or the status bar."""
 
     def refresh(self) -> None:
         """Show the current state."""
@@ -100,6 +100,11 @@ class _Plan(NamedTuple):
 class JobManager:
     """Runs jobs for menus and panel.
 
+    Attributes:
+        messages: the latest, for the panel.
+        notices: messages that were not read yet.
+        chosen: tool of the panel.
+
     Args:
         jobs: of this editor.
         editor: Unreal.
@@ -108,6 +113,7 @@ class JobManager:
 
     def __init__(self, jobs: Jobs, editor: Editor, preferences: Callable[[], Preferences]) -> None:
         self.messages: list[str] = []
+        self.notices: list[str] = []
         self.chosen = editor_tools()[0]
         self._jobs, self._editor, self._preferences = jobs, editor, preferences
         self._plans: dict[int, _Plan] = {}
@@ -132,10 +138,24 @@ class JobManager:
         self.chosen = tool
         self._refresh()
 
-    def report(self, sentence: str, alert: bool = False) -> None:
-        """Show a message in panel and log, and in a dialog if ``alert`` is set."""
+    def take_notices(self) -> list[str]:
+        """The notices, which count as read from now on."""
+        notices, self.notices = self.notices, []
+        self._refresh()
+        return notices
+
+    def report(self, sentence: str, alert: bool = False, notice: bool = False) -> None:
+        """Show a message in panel and log.
+
+        Args:
+            sentence: for the artist.
+            alert: whether to show it in a dialog, too; only in answer to a click.
+            notice: whether views keep it until it is read, for what happens while the artist does something else.
+        """
         self.messages = [*self.messages[1 - _MESSAGES :], sentence]
         self._editor.log(sentence)
+        if notice:
+            self.notices = [*self.notices, sentence]
         self._refresh()
         if alert:
             self._editor.alert(sentence)
@@ -285,9 +305,9 @@ class JobManager:
         if job.state == "failed":
             if job.cause:
                 self._editor.log(job.cause)
-            self.report(job.error, alert=True)
+            self.report(job.error, notice=True)
         elif job.state == "done" and job.tool == DOCTOR:
-            self.report(diagnosis(job.findings), alert=True)
+            self.report(diagnosis(job.findings), notice=True)
         elif job.state == "done" and plan is not None:
             self._import(job, plan)
 
@@ -305,7 +325,7 @@ class JobManager:
             self.report(note)
         if problems:
             self._problems[job.number] = " ".join(dict.fromkeys(problems))
-            self.report(self._problems[job.number], alert=True)
+            self.report(self._problems[job.number], notice=True)
         else:
             self.report(f"{job.title} created {', '.join(Source(asset).name for asset in created)}.")
         for view in list(self._views):

@@ -57,7 +57,7 @@ def master_material(masked: bool) -> Any:
     material = assets.create(name, FOLDER, unreal.Material, unreal.MaterialFactoryNew())
     try:
         if masked:
-            material.set_editor_property("blend_mode", unreal.BlendMode.BLEND_MASKED)
+            assets.set_properties(material, {"blend_mode": unreal.BlendMode.BLEND_MASKED})
         _build(_GraphBuilder(material, flat), masked)
         unreal.MaterialEditingLibrary.layout_material_expressions(material)
         unreal.MaterialEditingLibrary.recompile_material(material)
@@ -86,8 +86,7 @@ class _GraphBuilder:
         if node is None:
             raise MatshotError(f"Unreal did not create a node of the master material: {kind.__name__}.")
         self._count += 1
-        for name, value in properties.items():
-            node.set_editor_property(name, value)
+        assets.set_properties(node, properties)
         return node
 
     def texture(self, name: str, kind: str, group: str, coordinates: Any) -> Any:

@@ -104,30 +104,30 @@ def create_material(graph: MaterialGraph, base: str, folder: str, displace: bool
         MatshotError: for a graph in another format, and assets that cannot be created or saved.
     """
     _check(graph)
-    with unreal.ScopedEditorTransaction(f"Matshot: {naming.instance_name(base)}"):
-        master = master_material("geometry_opacity" in graph.surface)
-        available = [str(name) for name in unreal.MaterialEditingLibrary.get_texture_parameter_names(master)]
-        settings = instance_settings(graph, available, displace)
-        images = graph.images()
-        imports = [
-            textures.Import(
-                image.file, naming.texture_name(base, image.name), textures.map_settings(image, _convention(graph))
-            )
-            for image in images
-        ]
-        imported = textures.import_textures(imports, folder)
-        by_image = {image.name: imported[index] for index, image in enumerate(images)}
-        created = list(imported)
-        try:
-            factory = unreal.MaterialInstanceConstantFactoryNew()
-            name = naming.instance_name(base)
-            instance = assets.create(name, folder, unreal.MaterialInstanceConstant, factory)
-            created.insert(0, instance)
-            _set_parameters(instance, master, settings, by_image)
-            assets.save(instance)
-        except Exception:
-            assets.remove(created)
-            raise
+    # Without a transaction: undo would remove half of assets that are imported asynchronously.
+    master = master_material("geometry_opacity" in graph.surface)
+    available = [str(name) for name in unreal.MaterialEditingLibrary.get_texture_parameter_names(master)]
+    settings = instance_settings(graph, available, displace)
+    images = graph.images()
+    imports = [
+        textures.Import(
+            image.file, naming.texture_name(base, image.name), textures.map_settings(image, _convention(graph))
+        )
+        for image in images
+    ]
+    imported = textures.import_textures(imports, folder)
+    by_image = {image.name: imported[index] for index, image in enumerate(images)}
+    created = list(imported)
+    try:
+        factory = unreal.MaterialInstanceConstantFactoryNew()
+        name = naming.instance_name(base)
+        instance = assets.create(name, folder, unreal.MaterialInstanceConstant, factory)
+        created.insert(0, instance)
+        _set_parameters(instance, master, settings, by_image)
+        assets.save(instance)
+    except Exception:
+        assets.remove(created)
+        raise
     return created
 
 

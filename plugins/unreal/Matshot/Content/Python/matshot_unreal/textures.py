@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 import unreal
 
@@ -16,6 +17,8 @@ from .inputs import ExportedFile
 
 #: Compressions of textures with values above 1, which PNG cannot store.
 _FLOATING = ("TC_HDR", "TC_HDR_COMPRESSED", "TC_HALF_FLOAT", "TC_SINGLE_FLOAT", "TC_HDR_F32")
+#: Suffixes and Interchange's names of their types.
+_INTERCHANGE_TYPES = {".png": "PNG", ".exr": "EXR", ".jpg": "JPG", ".jpeg": "JPG", ".tga": "TGA", ".bmp": "BMP"}
 #: Settings that a derived texture keeps.
 _KEPT_SETTINGS = (
     *("compression_settings", "srgb", "source_color_settings", "lod_group", "flip_green_channel"),
@@ -99,14 +102,11 @@ def import_textures(imports: Sequence[Import], folder: str) -> list[Any]:
     """
     imported: list[Any] = []
     try:
-        with unreal.ScopedSlowTask(len(imports), "Matshot: Importing textures") as task:
-            task.make_dialog(False)
-            for one in imports:
-                task.enter_progress_frame(1, one.name)
-                imported.append(_import(one, folder))
-                for name, value in one.settings.items():
-                    imported[-1].set_editor_property(name, value)
-                assets.save(imported[-1])
+        # Without a progress window, which would run frames of Slate between imports.
+        for one in imports:
+            imported.append(_import(one, folder))
+            assets.set_properties(imported[-1], one.settings)
+            assets.save(imported[-1])
     except Exception:
         assets.remove(imported)
         raise
@@ -173,7 +173,8 @@ def _import(one: Import, folder: str) -> Any:
     task.set_editor_property("automated", True)
     task.set_editor_property("replace_existing", False)
     task.set_editor_property("save", False)
-    unreal.AssetToolsHelpers.get_asset_tools().import_asset_tasks([task])
+    with _legacy_importer(one.path):
+        unreal.AssetToolsHelpers.get_asset_tools().import_asset_tasks([task])
     paths = [str(path) for path in task.get_editor_property("imported_object_paths")]
     texture = assets.loaded(paths[0].partition(".")[0]) if paths else None
     if texture is None:
@@ -181,11 +182,26 @@ def _import(one: Import, folder: str) -> Any:
     return texture
 
 
+@contextlib.contextmanager
+def _legacy_importer(path: str) -> Iterator[None]:
+    """Disable Interchange for the type of a file: it waits for tasks that callbacks of Slate would block."""
+    suffix = os.path.splitext(path)[1].lower()
+    variable = f"Interchange.FeatureFlags.Import.{_INTERCHANGE_TYPES.get(suffix, '')}"
+    enabled = suffix in _INTERCHANGE_TYPES and unreal.SystemLibrary.get_console_variable_bool_value(variable)
+    if enabled:
+        unreal.SystemLibrary.execute_console_command(None, f"{variable} 0")
+    try:
+        yield
+    finally:
+        if enabled:
+            unreal.SystemLibrary.execute_console_command(None, f"{variable} 1")
+
+
 def _saved_copy(one: Import) -> str:
     """Copy the file to the project's Saved folder, under the asset's name.
 
-    Interchange, Unreal's default importer, names assets after files. The copy also keeps Reimport working after the
-    job's folder is deleted, so assets of one name in several folders each have their own.
+    Interchange, which imports types without a switch of their own, names assets after files. The copy also keeps
+    Reimport working after the job's folder is deleted, so assets of one name in several folders each have their own.
 
     Returns:
         The path of the copy.

@@ -9,9 +9,10 @@ import unreal
 
 
 class Ticker:
-    """Calls a function in every frame until it is stopped.
+    """Calls a function in every frame of the engine until it is stopped.
 
-    Dialogs and progress windows run frames of their own; frames inside a call are skipped.
+    Dialogs and progress windows run frames of Slate, in which nothing may be imported; these do not count as frames of
+    the engine and are skipped, like frames inside a call.
 
     Args:
         call: the function; an error is logged once and stops nothing.
@@ -20,6 +21,7 @@ class Ticker:
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
         self._calling = False
+        self._frame = -1
         self._logged = ""
         self._handle: Any = unreal.register_slate_post_tick_callback(self._tick)
 
@@ -30,8 +32,10 @@ class Ticker:
             self._handle = None
 
     def _tick(self, seconds: float) -> None:
-        if self._calling:
+        frame = unreal.SystemLibrary.get_frame_count()
+        if self._calling or frame == self._frame:
             return
+        self._frame = frame
         self._calling = True
         try:
             self._call()
