@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import uuid
@@ -113,3 +114,45 @@ def move_files(names: Iterable[str], source: Path, target: Path) -> None:
             (source / name).replace(target / name)
     except OSError as error:
         raise MatshotError(f"{target} could not be written: {os_reason(error)}.", repr(error)) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder; of a link, the link alone. What cannot be removed stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def free_path(path: Path) -> Path:
+    """``path``, or the first of ``name-2.png``, ``name-3.png`` and so on that does not exist, not even as a link."""
+    number, free = 1, path
+    while os.path.lexists(free):
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+def move_new(source: Path, target: Path) -> None:
+    """Move a file or folder to a name on the same disk, where nothing is replaced.
+
+    Raises:
+        FileExistsError: when something has that name.
+        OSError: when it cannot be moved.
+    """
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    if source.is_dir():
+        source.rename(target)  # only an empty folder could come in between and be replaced
+        return
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without links: whoever creates the name first has it.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        source.replace(target)
+        return
+    source.unlink()

@@ -18,7 +18,6 @@ import logging
 import os
 import platform
 import queue
-import shutil
 import sys
 import threading
 import time
@@ -30,9 +29,11 @@ from typing import Any, BinaryIO, TextIO
 from matshot_host import __version__
 from matshot_host.client import PROTOCOL
 from matshot_host.errors import quoted
+from matshot_host.jobs import NOTE, is_job_folder
 from matshot_host.tools import TOOLS, Tool
 
 from .errors import Cancelled, MatshotError
+from .files import remove
 from .progress import CancelSwitch
 
 # Error codes of JSON-RPC.
@@ -213,8 +214,12 @@ class Worker:
     def _abandon(self) -> None:
         """Without a host nobody wants results, nor cleans up."""
         self._give_up()
-        if self._folder is not None and self._folder.name.startswith("matshot-"):
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None and not self._folder.is_symlink() and (self._folder / NOTE).is_file():
+            for entry in list(self._folder.iterdir()):
+                if entry.name == NOTE or is_job_folder(entry.name):
+                    remove(entry)
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()  # goes only if it is empty
 
 
 def _tool_json(table: Tool) -> dict[str, Any]:

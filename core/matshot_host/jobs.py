@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import shutil
 import tempfile
 import threading
@@ -25,6 +26,9 @@ from .location import WorkerCommand
 _CANCEL = 0.7
 #: Seconds between looks while waiting.
 _PACE = 0.02
+
+#: File that marks a folder that :class:`Jobs` made, so that a worker whose host died may remove the jobs in it.
+NOTE = ".matshot-jobs"
 
 #: What :meth:`Jobs.doctor` runs in place of a tool.
 DOCTOR = "doctor"
@@ -82,6 +86,11 @@ def discard_result(result: Result) -> bool:
 def _delete(file: str) -> None:
     with contextlib.suppress(OSError):
         os.remove(file)
+
+
+def is_job_folder(name: str) -> bool:
+    """Whether :class:`Jobs` gives such names to folders."""
+    return re.match(r"job[0-9]+\Z", name) is not None
 
 
 class Job:
@@ -170,6 +179,8 @@ class Jobs:
         try:
             if not os.path.isdir(self._folder):
                 self._folder = tempfile.mkdtemp(prefix="matshot-")
+                with open(os.path.join(self._folder, NOTE), "w", encoding="utf-8"):
+                    pass
             folder = os.path.join(self._folder, f"job{self._count}")
             os.mkdir(folder)
         except OSError as error:

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from .capture_data import Batch, CaptureSource, MaterialLibrary, encoded, linear, photographed, unit_normals
-from .checkpoints import save_checkpoint
+from .checkpoints import open_run, save_checkpoint
 from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
 from .optimizer import Muon
 from .rendering import Maps, plane_positions, under_point_light
@@ -162,11 +162,12 @@ def train_capture(
         The path of the averaged weights.
 
     Raises:
+        FileExistsError: when ``out`` holds a run and ``resume`` is off.
         FileNotFoundError: when data are missing.
         FloatingPointError: when the loss stops being a number.
     """
     torch.manual_seed(recipe.seed)
-    out.mkdir(parents=True, exist_ok=True)
+    open_run(out, resume=resume)
     where = best_device(device)
     network = CaptureNetwork().to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start is not None:

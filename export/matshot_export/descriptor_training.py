@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .checkpoints import save_checkpoint
+from .checkpoints import open_run, save_checkpoint
 from .data import find_maps, halved, load_map, turned
 from .networks.descriptor import TextureDescriptor, gram, relative_distances
 from .optimizer import Muon
@@ -76,11 +76,12 @@ def train_descriptor(
         The path of the weights.
 
     Raises:
+        FileExistsError: when ``out`` holds a run.
         FileNotFoundError: when data are missing.
         ModuleNotFoundError: without the teacher's weights.
     """
     torch.manual_seed(plan.seed)
-    out.mkdir(parents=True, exist_ok=True)
+    open_run(out)
     where = best_device(device)
     teacher = PerceptualDistance(half=supports_bfloat16(where)).to(where)
     rng = np.random.default_rng(plan.seed)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoints import save_checkpoint
+from .checkpoints import open_run, save_checkpoint
 from .data import PatchSource, Shrink, find_maps, validation_pairs
 from .networks.sparse_coding import CORE, FLOOR, SparseCoding
 from .recipes import Recipe
@@ -43,10 +43,11 @@ def train_dictionaries(
         The path of the weights.
 
     Raises:
+        FileExistsError: when ``out`` holds a run.
         FileNotFoundError: when data is missing.
     """
     began = time.monotonic()
-    out.mkdir(parents=True, exist_ok=True)
+    open_run(out)
     torch.manual_seed(recipe.seed)
     network = recipe.build()
     assert isinstance(network, SparseCoding)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .checkpoints import save_checkpoint
+from .checkpoints import open_run, save_checkpoint
 from .data import PatchSource, Shrink, find_maps, validation_pairs
 from .degradations import Degradation
 from .losses import LUMA, Loss, WeightedLoss
@@ -91,11 +91,12 @@ def train(
         The path of the averaged weights.
 
     Raises:
+        FileExistsError: when ``out`` holds a run and ``resume`` is off.
         FileNotFoundError: when data or start weights are missing.
         FloatingPointError: when the loss stops being a number.
     """
     torch.manual_seed(recipe.seed)
-    out.mkdir(parents=True, exist_ok=True)
+    open_run(out, resume=resume)
     where = best_device(device)
     kind = recipe.kind
     degradation = Degradation(**recipe.degradation) if recipe.degradation else None
@@ -243,6 +244,7 @@ def blend(first: Path, second: Path, share: float, out: Path) -> Path:
         The path of the blended weights.
 
     Raises:
+        FileExistsError: when ``out`` holds a run.
         FileNotFoundError: when weights are missing.
         ValueError: when the two are not of one network, or the share is out of range.
     """
@@ -251,7 +253,7 @@ def blend(first: Path, second: Path, share: float, out: Path) -> Path:
     a, b = (torch.load(path, map_location="cpu", weights_only=True) for path in (first, second))
     if {k: v.shape for k, v in a.items()} != {k: v.shape for k, v in b.items()}:
         raise ValueError(f"{first} and {second} are weights of different networks")
-    out.mkdir(parents=True, exist_ok=True)
+    open_run(out)
     torch.save({key: value.lerp(b[key], share) for key, value in a.items()}, out / "weights.pt")
     record = second.parent / "run.json"
     if record.exists():

@@ -108,11 +108,12 @@ def download_wheels(platform: str, cache: Path, pythons: Sequence[str]) -> list[
 
 
 def build_wheel(into: Path) -> Path:
-    """Build the wheel of this checkout."""
-    for old in into.glob("matshot-*.whl"):
-        old.unlink()
-    _pip("wheel", "--no-deps", "--wheel-dir", str(into), str(_CHECKOUT))
-    return next(into.glob("matshot-*.whl"))
+    """Build the wheel of this checkout; wheels of other versions stay."""
+    into.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=into) as place:
+        _pip("wheel", "--no-deps", "--wheel-dir", place, str(_CHECKOUT))
+        wheel = next(Path(place).glob("matshot-*.whl"))
+        return wheel.replace(into / wheel.name)
 
 
 def validator() -> list[str]:

@@ -1,6 +1,6 @@
-"""Draws the icons of the shelf: ``python plugins/maya/icons.py`` writes them where the module has them.
+"""Draw the icons of the shelf: ``python plugins/maya/icons.py`` writes them into the module.
 
-Needs PySide6. Maya takes ``_150`` and ``_200`` by itself on screens with finer pixels.
+Needs PySide6. Maya uses ``_150`` and ``_200`` on screens with a higher resolution.
 """
 
 import os
@@ -14,7 +14,9 @@ from PySide6.QtGui import QBrush, QColor, QGuiApplication, QImage, QPainter, QPe
 #: Drawings are on a square of this side.
 _SIDE = 32
 _SIZES = {"": 32, "_150": 48, "_200": 64}
-_LINE, _ACCENT, _DIM = QColor("#dcdcdc"), QColor("#f2a33c"), QColor("#8fb7c9")
+_LINE = QColor("#dcdcdc")
+_ACCENT = QColor("#f2a33c")
+_DIM = QColor("#8fb7c9")
 
 
 def _pen(painter: QPainter, color: QColor = _LINE, width: float = 2.0) -> None:

@@ -2,11 +2,21 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from matshot.errors import MatshotError
-from matshot.files import atomic_file, atomic_write, os_reason, partial_path, staging_folder
+from matshot.files import (
+    atomic_file,
+    atomic_write,
+    free_path,
+    move_new,
+    os_reason,
+    partial_path,
+    remove,
+    staging_folder,
+)
 
 
 def test_reason_is_the_end_of_a_sentence():
@@ -76,3 +86,67 @@ def test_a_staging_folder_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(MatshotError, match="cannot be created: "), staging_folder(tmp_path / "file" / "folder"):
         pass
+
+
+def linked(path, target):
+    try:
+        path.symlink_to(target)
+    except OSError:
+        pytest.skip("links need rights here")
+    return path
+
+
+def test_removing_a_link_leaves_what_it_points_to(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "map.png").touch()
+    remove(linked(tmp_path / "link", tmp_path / "folder"))
+    remove(linked(tmp_path / "broken", tmp_path / "nowhere"))
+    remove(tmp_path / "not there")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert (tmp_path / "folder" / "map.png").is_file()
+    remove(tmp_path / "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_free_name_is_not_even_that_of_a_broken_link(tmp_path):
+    assert free_path(tmp_path / "wall.png") == tmp_path / "wall.png"
+    (tmp_path / "wall.png").touch()
+    linked(tmp_path / "wall-2.png", tmp_path / "nowhere")
+    assert free_path(tmp_path / "wall.png") == tmp_path / "wall-3.png"
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("taken", ["file", "link", "folder"])
+def test_moving_replaces_nothing(tmp_path, monkeypatch, taken, links):
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(PermissionError(1, "no links")))
+    target = tmp_path / "target.png"
+    if taken == "link":
+        linked(target, tmp_path / "nowhere")
+    elif taken == "folder":
+        target.mkdir()
+    else:
+        target.write_text("theirs")
+    source = tmp_path / "source.png"
+    source.write_text("ours")
+    with pytest.raises(FileExistsError):
+        move_new(source, target)
+    assert source.read_text() == "ours"
+    assert target.is_symlink() if taken == "link" else target.is_dir() if taken == "folder" else target.read_text()
+    move_new(source, tmp_path / "free.png")
+    assert (tmp_path / "free.png").read_text() == "ours"
+    assert not source.exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_name_that_is_taken_at_the_last_moment_stays(tmp_path, monkeypatch, links):
+    """Two programs find the same free name."""
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(PermissionError(1, "no links")))
+    monkeypatch.setattr(os.path, "lexists", lambda _: False)
+    (tmp_path / "source.png").write_text("ours")
+    (tmp_path / "target.png").write_text("theirs")
+    with pytest.raises(FileExistsError):
+        move_new(tmp_path / "source.png", tmp_path / "target.png")
+    assert (tmp_path / "target.png").read_text() == "theirs"
+    assert (tmp_path / "source.png").read_text() == "ours"

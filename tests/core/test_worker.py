@@ -17,7 +17,7 @@ import pytest
 from matshot.image.writer import write_texture
 from matshot.shading.procedural import brick_wall
 from matshot_host.client import PROTOCOL
-from matshot_host.jobs import Jobs
+from matshot_host.jobs import NOTE, Jobs
 from matshot_host.location import WorkerCommand
 from matshot_host.tools import TOOLS
 
@@ -148,9 +148,10 @@ def test_a_job_that_waits_can_be_cancelled(talk: Talk, wall: Path, tmp_path: Pat
 def test_it_ends_with_its_host_and_cleans_up(talk: Talk, wall: Path, tmp_path: Path) -> None:
     folder = tmp_path / "matshot-of-this-host"
     folder.mkdir()
+    (folder / NOTE).touch()
     talk.ask(1, "initialize", folder=str(folder))
     talk.hear(1)
-    talk.ask(2, "run", tool="multiply", inputs=[str(wall)], parameters={"size": "512x512"}, folder=str(folder / "job"))
+    talk.ask(2, "run", tool="multiply", inputs=[str(wall)], parameters={"size": "512x512"}, folder=str(folder / "job1"))
     time.sleep(0.5)
     assert talk.process.stdin is not None
     talk.process.stdin.close()
@@ -207,3 +208,21 @@ def test_a_killed_worker_costs_that_job_alone(jobs: Jobs, wall: Path, tmp_path: 
     after = jobs.new("upscale", "Upscale wall.png")
     jobs.start(after, [str(wall)], {"method": "bicubic"})
     assert jobs.wait(after, LONG).state == "done"
+
+
+@pytest.mark.parametrize("note", [True, False])
+def test_a_folder_that_matshot_did_not_make_stays(talk: Talk, tmp_path: Path, note: bool) -> None:
+    """Of one with the note of a host the jobs go; the name alone says nothing."""
+    folder = tmp_path / "matshot-textures"
+    files = [folder / "job1" / "wall.png", folder / "job 2024" / "wall.png", folder / "wall.png"]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    if note:
+        (folder / NOTE).touch()
+    talk.ask(1, "initialize", folder=str(folder))
+    talk.hear(1)
+    assert talk.process.stdin is not None
+    talk.process.stdin.close()
+    assert talk.process.wait(timeout=10) == 0
+    assert [file.exists() for file in files] == [not note, True, True]

@@ -171,3 +171,15 @@ def test_half_precision_twin_is_close(tmp_path: Path) -> None:
     (half,) = twin.run(None, {"x": x.astype(np.float16)})
     assert half.dtype == np.float16
     assert np.abs(single - half).max() < 0.01
+
+
+def test_a_run_is_not_written_over(data: Path, tmp_path: Path) -> None:
+    weights = train(recipe(steps=1), data, tmp_path / "run", report=silent, device="cpu")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()}
+    for again in (
+        lambda: train(recipe(steps=1), data, tmp_path / "run", report=silent, device="cpu"),
+        lambda: blend(weights, weights, 0.5, tmp_path / "run"),
+    ):
+        with pytest.raises(FileExistsError, match="holds a run"):
+            again()
+    assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before

@@ -409,3 +409,15 @@ def test_a_material_in_memory_is_not_needed_for_a_flat_folder(done: Do, tmp_path
     shutil.rmtree(output)
     (library / "tree.png").unlink()
     assert done(library, output).done == ["library/"]
+
+
+def test_a_broken_link_is_not_written_over(done: Do, tmp_path: Path) -> None:
+    library, output = tmp_path / "library", tmp_path / "out"
+    picture(library / "a.png")
+    output.mkdir()
+    try:
+        (output / "a.png").symlink_to(tmp_path / "offline disk" / "a.png")
+    except OSError:
+        pytest.skip("links need rights here")
+    assert "not of this batch" in done(library, output).failed["a.png"]
+    assert (output / "a.png").is_symlink()

@@ -334,3 +334,15 @@ def test_the_command_line_does_not_load_dask() -> None:
     program = f"import sys, matshot.cli.commands; print({loaded})"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_only_folders_of_attempts_are_cleared_away(engine: Engine, wall: Path, tmp_path: Path) -> None:
+    """A run may be given any folder, such as one in which somebody keeps runs of his own."""
+    names = ("run-01/notes.txt", "run-final/wall.png", "run-0123456789/wall.png", "run-01234567/left.png")
+    for name in names:
+        (tmp_path / "place" / name).parent.mkdir(parents=True)
+        (tmp_path / "place" / name).write_bytes(b"theirs")
+    heard = Heard()
+    engine.submit("one", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "place"), heard)
+    assert heard.end().kind == "done"
+    assert [(tmp_path / "place" / name).exists() for name in names] == [True, True, True, False]

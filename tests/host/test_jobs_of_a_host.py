@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from matshot_host.errors import MatshotError
-from matshot_host.jobs import Job, Jobs
+from matshot_host.jobs import NOTE, Job, Jobs, is_job_folder
 from matshot_host.location import WorkerCommand
 
 ACTOR = str(Path(__file__).with_name("actor.py"))
@@ -254,3 +254,10 @@ def test_two_hosts_share_nothing() -> None:
 
 def test_the_doctor_is_a_job(jobs: Jobs) -> None:
     assert jobs.wait(jobs.doctor(), LONG).findings == [{"subject": "Python", "state": "here", "ok": True}]
+
+
+def test_the_folder_says_that_it_is_of_jobs(jobs: Jobs) -> None:
+    folder = Path(jobs.new("good", "one").folder)
+    assert is_job_folder(folder.name)
+    assert (folder.parent / NOTE).is_file()
+    assert not any(map(is_job_folder, ("job", "job1a", "jobs", "myjob1", "job1\n")))

@@ -207,7 +207,7 @@ def test_a_restart_loses_nothing(start: Callable[..., Running], tmp_path: Path) 
     runs, waits, cancelled = (first.upscale(asset) for _ in range(3))
     first.wait(runs, "running")
     unknown = "f0" * 16
-    (first.settings.data / "jobs" / unknown).mkdir()
+    (first.settings.data / "jobs" / unknown / "inputs").mkdir(parents=True)
     (first.settings.data / "incoming" / unknown).mkdir()
     first.service.store.change_job(cancelled, cancelling=1)
     first.kill()
@@ -285,10 +285,15 @@ def test_a_full_disk_is_a_sentence(running: Running, monkeypatch: pytest.MonkeyP
         patched.setattr(Path, "mkdir", full)
         answer = running.ask("upscale", [asset])
         assert (answer.status_code, "full" in sentence(answer)) == (507, True)
+    running.engine.gate.clear()
+    job = running.upscale(asset)
     with monkeypatch.context() as patched:
         patched.setattr(Path, "rename", full)
-        told = running.wait(running.upscale(asset))
-        assert "full" in told["error"]["sentence"]
+        assert running.ask("upscale", [asset]).status_code == 507
+        running.engine.gate.set()
+        assert "full" in running.wait(job)["error"]["sentence"]
+    assert files_of(running.settings.data / "jobs") == {job}
+    assert files_of(running.settings.data / "incoming") == set()
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, -1))  # type: ignore[attr-defined]
         assert running.client.post("/v1/assets", content=picture(1)).status_code == 507

@@ -161,7 +161,7 @@ def install_plugin(
         for sentence in installing.uninstall(host, version, into):
             console.print(escape(sentence), highlight=False)
         return
-    for path in installing.install(host, version, into):
+    for path in installing.install(host, version, into, typer.echo):
         console.print(f"[green]Installed[/] {escape(str(path))}", highlight=False)
     console.print(installing.HOSTS[host].next_step, highlight=False)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from matshot_host.description import PREVIEW
+from matshot_host.description import DESCRIPTION, PREVIEW
 
 from ..capture.twoshot import TwoShotOptions, twoshot
+from ..errors import MatshotError
 from ..image.writer import write_texture
 from ..material.folder import load_material
 from ..progress import Listener, Progress
@@ -35,9 +36,11 @@ def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
         Lines that tell the user what lies where.
 
     Raises:
-        MatshotError: when the folder cannot be written.
+        MatshotError: when the folder cannot be written, or holds photographs of somebody else.
         Cancelled: when the listener says so.
     """
+    if (output / "photographs").exists() and not (output / "tile" / DESCRIPTION).is_file():
+        raise MatshotError(f"{output} already holds photographs; choose an empty or new folder.")
     began = time.monotonic()
     whole = Progress(progress)
     whole(0.0, "photographing")

@@ -84,9 +84,11 @@ class Reporter:
         if self._json:
             self._emit("preview", path=str(path))
 
-    def delivered(self, material: Material, target: Path, seconds: float) -> None:
-        """Show a material or an image that was written."""
-        notes = material.parameters.get("notes", [])
+    def delivered(self, material: Material, target: Path, seconds: float, *, replaced: bool = False) -> None:
+        """Show a material or an image that was written, and whether it replaced a file."""
+        notes = list(material.parameters.get("notes", []))
+        if replaced:
+            notes.append(f"Replaced an older {target.name}.")
         if self._json:
             self._emit(
                 "done", target=str(target), width=material.width, height=material.height, wrap=material.wrap,

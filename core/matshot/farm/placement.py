@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def check_places(
         owner = owners.get(name)
         if owner is not None and owner != unit:
             raise MatshotError(f"{output / name} was already made of {owner}.")
-        if owner is None and (output / name).exists():
+        if owner is None and os.path.lexists(output / name):
             raise MatshotError(
                 f"{output / name} is there already, and not of this batch; move it away, or choose another output."
             )
@@ -94,7 +95,7 @@ def bring(places: Places, output: Path) -> dict[str, Stamp]:
     try:
         for name, folder in places.folders.items():
             target = output / name
-            if not target.exists():
+            if not os.path.lexists(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 folder.rename(target)
         for name, source in places.files.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import shutil
 import sys
 import threading
@@ -25,7 +26,7 @@ from matshot_host.location import WorkerCommand
 from matshot_host.tools import tool
 
 from .. import __version__
-from ..files import os_reason
+from ..files import os_reason, remove
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -151,8 +152,9 @@ class _Attempt:
         end: dict[str, Any] | None = None
         try:
             # An earlier attempt ended with its Dask worker.
-            for left in Path(self._order.folder).glob(f"{_ATTEMPT}*"):
-                shutil.rmtree(left, ignore_errors=True)
+            for left in list(Path(self._order.folder).glob(f"{_ATTEMPT}*")):
+                if re.fullmatch(_ATTEMPT + "[0-9a-f]{8}", left.name):
+                    remove(left)
             self._place.mkdir(parents=True)
         except OSError as error:
             sentence = f"The folder {self._place} cannot be created: {os_reason(error)}."

@@ -12,17 +12,18 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matshot_host
+from matshot_host.contents import changed_files, is_changed, keep_files, note_contents
 from matshot_host.location import RECORD, record, user_folder
 
 from .. import __version__
 from ..errors import MatshotError, unknown_choice
-from ..files import atomic_write, os_reason, partial_path, staging_folder
+from ..files import atomic_write, os_reason, partial_path, remove, staging_folder
 from .folders import blender_folder, maya_folder, unreal_folder, unreal_project
 
 #: The library that every plug-in contains.
@@ -173,13 +174,16 @@ def plugin_folder(
     return find(platform, environment, version)
 
 
-def install(host: str, version: str = "", into: Path | None = None) -> list[Path]:
+def install(
+    host: str, version: str = "", into: Path | None = None, report: Callable[[str], None] = lambda _: None
+) -> list[Path]:
     """Install a plug-in, replacing an older one, and record this Python as the one that its workers run with.
 
     Args:
         host: one of :data:`HOSTS`.
         version: as :func:`plugin_folder` takes it.
         into: likewise.
+        report: called with a sentence where the older one had files that were changed, of which copies are kept.
 
     Returns:
         The installed folder, and the files beside it.
@@ -193,20 +197,18 @@ def install(host: str, version: str = "", into: Path | None = None) -> list[Path
     targets = [place / known.folder, *(place / name for name in known.beside)]
     installation = _current_record()
     for path in targets:
-        if (
-            os.path.lexists(path)
-            and str(path) not in installation["installed"].get(host, [])
-            and not _is_ours(host, path)
-        ):
+        if os.path.lexists(path) and not _is_ours(host, path):
             raise MatshotError(f"{path} is not Matshot's and was left as it is; move it away first.")
     before = [path for path in installation["installed"].get(host, []) if path not in map(str, targets)]
     installation["installed"][host] = [*before, *map(str, targets)]
     installation |= {"python": sys.executable, "version": __version__}
     with staging_folder(place) as aside:
         copy_plugin(host, aside)
-        _keep_foreign_files(host, place / known.folder, aside / known.folder)
-        with _exchanged([(aside / path.name, path) for path in targets], aside):
+        kept = _keep_foreign_files(host, place, aside)
+        with _exchanged([(aside / path.name, path) for path in targets], partial_path(place / "replaced")):
             _write_record(installation)
+    if kept:
+        report(f"Copies of files of the old plug-in that were changed are in {kept}.")
     return targets
 
 
@@ -234,9 +236,10 @@ def uninstall(host: str, version: str = "", into: Path | None = None) -> list[st
         where = f" in {place}"
     if not paths:
         raise MatshotError(f"No plug-in for {known.title} is recorded as installed{where}; nothing was removed.")
+    changed = {path for path in paths if is_changed(str(path), str(path.parent / known.folder))}
     sentences = []
     for path in paths:
-        sentences.append(_removed(host, path))
+        sentences.append(f"{path} was changed and was kept." if path in changed else _removed(host, path))
         installation["installed"][host].remove(str(path))
         _write_record(installation)
     return sentences
@@ -329,14 +332,19 @@ def _write_record(installation: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _exchanged(moves: Sequence[tuple[Path, Path]], aside: Path) -> Iterator[None]:
-    """Move each to its place, and what was there out of the way; move all back when something fails."""
+def _exchanged(moves: Sequence[tuple[Path, Path]], replaced: Path) -> Iterator[None]:
+    """Move each to its place, and what was there to a folder that is removed at the end; move all back on failure.
+
+    Raises:
+        MatshotError: when something cannot be moved. What cannot be moved back then stays in the folder.
+    """
     undo: list[tuple[Path, Path]] = []
     try:
+        replaced.mkdir()
         for new, path in moves:
             try:
                 if os.path.lexists(path):
-                    old = aside / f"old-{path.name}"
+                    old = replaced / f"old-{path.name}"
                     path.rename(old)
                     undo.append((old, path))
                 new.rename(path)
@@ -346,11 +354,16 @@ def _exchanged(moves: Sequence[tuple[Path, Path]], aside: Path) -> Iterator[None
                 ) from error
             undo.append((path, new))
         yield
-    except BaseException:
+    except BaseException as error:
         for now, before in reversed(undo):
             with contextlib.suppress(OSError):
                 now.rename(before)
+        with contextlib.suppress(OSError):
+            replaced.rmdir()  # goes only if it is empty
+        if replaced.exists():
+            raise MatshotError(f"{error} What was there could not be moved back; it is in {replaced}.") from error
         raise
+    remove(replaced)
 
 
 def _removed(host: str, path: Path) -> str:
@@ -368,37 +381,49 @@ def _removed(host: str, path: Path) -> str:
     for name in foreign:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (aside / name).rename(path / name)
-    if aside.is_dir() and not aside.is_symlink():
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        aside.unlink(missing_ok=True)
+    remove(aside)
     if foreign:
         return f"{path} was removed, except for files that are not Matshot's: {', '.join(map(str, foreign))}."
     return f"{path} was removed."
 
 
 def _foreign_files(host: str, folder: Path) -> list[Path]:
-    """Files in a plug-in's folder that no version of the plug-in brought, relative to it, sorted.
+    """Files in a plug-in's folder that Matshot did not put there, or that were changed since; relative to it, sorted.
 
-    Python files count as the plug-in's: modules come and go between versions.
+    In folders of versions that listed nothing, Python files count as the plug-in's: modules come and go.
     """
     if not folder.is_dir() or folder.is_symlink():
         return []
+    changed = changed_files(str(folder))
+    if changed is not None:
+        return sorted(map(Path, changed))
     source, known = _source(host), HOSTS[host]
     own = {path.relative_to(source / known.folder) for path in (source / known.folder).rglob("*")}
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
     return sorted(file for file in files if file not in own and file.suffix not in (".py", ".pyc"))
 
 
-def _keep_foreign_files(host: str, folder: Path, fresh: Path) -> None:
-    """Copy what is not Matshot's in an installed plug-in's folder to the one that takes its place.
+def _keep_foreign_files(host: str, place: Path, aside: Path) -> str:
+    """Keep what is not Matshot's of an installed plug-in, and list what is Matshot's of the one that takes its place.
+
+    Args:
+        host: one of :data:`HOSTS`.
+        place: folder that the plug-in is in.
+        aside: folder that the new one is in.
+
+    Returns:
+        As :func:`~matshot_host.contents.keep_files`.
 
     Raises:
         MatshotError: when that is not possible; nothing is replaced then.
     """
+    known = HOSTS[host]
+    folder, fresh = place / known.folder, aside / known.folder
+    changed = changed_files(str(folder))
+    if changed is None:
+        changed = {name.as_posix(): True for name in _foreign_files(host, folder)}
     try:
-        for name in _foreign_files(host, folder):
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(folder / name, fresh / name, follow_symlinks=False)
+        note_contents(str(fresh), {name: str(aside / name) for name in known.beside})
+        return keep_files(str(folder), str(fresh), changed, known.beside)
     except OSError as error:
         raise MatshotError(f"{folder} has files of other origin that cannot be kept: {os_reason(error)}.") from error

@@ -6,15 +6,16 @@ Substance and the suffixes of game engines are known. :meth:`MaterialFolder.expl
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from matshot_host.description import DESCRIPTION, check_files, described_maps, read_description
+from matshot_host.description import DESCRIPTION, PREVIEW, check_files, described_maps, read_description
 
 from ..errors import MatshotError
 from ..files import move_files, staging_folder
@@ -169,7 +170,8 @@ def save_material(
         convention: of the normal map: ``gl`` (+Y up) or ``dx`` (+Y down).
 
     Raises:
-        MatshotError: if a map does not fit the format or the folder cannot be written; nothing is left behind then.
+        MatshotError: if a map does not fit the format, the folder cannot be written, or it has a file of that name
+            that Matshot did not write; nothing is left behind then.
 
     Example:
         >>> import matshot
@@ -184,6 +186,7 @@ def save_material(
         )
     folder = Path(folder)
     files = {kind: map_stem(kind, convention) + (suffix or _own_suffix(map_)) for kind, map_ in material.maps.items()}
+    check_unclaimed([*files.values(), *RECORD], folder)
     with staging_folder(folder) as aside:
         for kind, texture in material.maps.items():
             stored = with_convention(texture, convention) if kind == "normal" else texture
@@ -192,6 +195,34 @@ def save_material(
         write_record(description_of(material, files, convention, depth), aside, folder)
         move_files((*files.values(), *RECORD), aside, folder)
     return folder
+
+
+def check_unclaimed(names: Iterable[str], folder: Path) -> None:
+    """Check that files of a material may be written: their names are free, or Matshot wrote what has them.
+
+    Args:
+        names: of the files to write.
+        folder: that they go to. Matshot wrote the maps that its ``material.json`` describes there.
+
+    Raises:
+        MatshotError: when Matshot did not write one of them.
+    """
+    present = [name for name in names if os.path.lexists(folder / name)]
+    described = _maps_by_matshot(folder) if present else None
+    for name in present:
+        if described is None or (name not in described and name not in (*RECORD, PREVIEW)):
+            raise MatshotError(
+                f"{folder / name} exists and was not written by Matshot; choose another folder, or move the file away."
+            )
+
+
+def _maps_by_matshot(folder: Path) -> set[str] | None:
+    """Names of the maps of a material that Matshot wrote into a folder; None where it wrote none."""
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        return {str(one["file"]) for one in description["maps"].values()} if "matshot" in description else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def _is_image(file: Path) -> bool:

@@ -122,15 +122,17 @@ class Assets:
         _flush(folder)
         with self._lock:
             known = self._store.asset(asset.id)
-            if known is not None:
+            if known is not None and all((self._data.assets / known.id / one["name"]).is_file() for one in known.files):
                 self._store.use_asset(asset.id)
                 return replace(known, name=asset.name), False
+            # Its folder went, but not its record: the process ended between, or the database is older than that.
+            self._store.remove_asset(asset.id)
             self.check_room(asset.bytes)
             self._data.put_asset(asset.id, folder)
             try:
                 self._store.add_asset(asset)
             except BaseException:
-                self._data.remove_asset(asset.id)
+                self._remove_folder(asset)
                 raise
         self._metrics.count("matshot_uploads_total", "Assets that were uploaded.", kind=asset.kind)
         self._metrics.count("matshot_upload_bytes_total", "Bytes of them.", asset.bytes)
@@ -167,11 +169,15 @@ class Assets:
             Refusal: when it is unknown.
         """
         with self._lock:
-            if self._store.asset(identifier) is None:
+            asset = self._store.asset(identifier)
+            if asset is None:
                 raise Refusal(404, "Unknown asset.")
             # The folder first: a row without a folder can be removed later, a folder without a row only by hand.
-            self._data.remove_asset(identifier)
+            self._remove_folder(asset)
             self._store.remove_asset(identifier)
+
+    def _remove_folder(self, asset: AssetRecord) -> None:
+        self._data.remove_asset(asset.id, {file["name"] for file in asset.files})
 
     def link_files(self, asset: AssetRecord, names: Mapping[str, str], place: Path) -> None:
         """Link an asset's files into a new folder, under other names; they outlive the asset.

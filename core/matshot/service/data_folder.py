@@ -12,14 +12,12 @@ import json
 import logging
 import os
 import re
-import shutil
 import sqlite3
-import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from ..errors import MatshotError
-from ..files import atomic_file, os_reason
+from ..files import atomic_file, free_path, os_reason, remove
 
 #: File that says that a folder is a service's.
 MARKER = "matshot-service.json"
@@ -27,9 +25,17 @@ MARKER = "matshot-service.json"
 DATABASE = "service.db"
 #: Tables by which a folder of a service without a marker is known, as versions before 0.2 left it.
 _TABLES = {"assets", "jobs", "log", "starts"}
+#: Folder of pictures for browsers, in that of an asset or a job.
+PICTURES = ".shown"
 #: Names of uploads and jobs (a random UUID) and of assets (SHA-256).
 _UUID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+#: Names in the folders of assets and jobs, and of pictures.
+_IN_JOB = re.compile(r"inputs|results|run-[0-9a-f]{12}|" + re.escape(PICTURES))
+_ATTEMPT = re.compile(r"run-[0-9a-f]{12}")
+_PICTURE = re.compile(r"(?:\d+(?:-\d+)?|preview)-\d+\.png")
+#: What counts as nothing in a new folder: what systems leave there, and a marker that was not finished.
+_NOTHING = re.compile(r"lost\+found|\.DS_Store|Thumbs\.db|desktop\.ini|\.matshot-service\.[0-9a-f]{32}\.partial")
 
 _log = logging.getLogger("matshot.service")
 
@@ -61,23 +67,34 @@ class DataFolder:
         self.database = self.path / DATABASE
         try:
             self._claim()
+            for folder in (self.assets, self.jobs, self.incoming, self.lost):
+                if folder.is_symlink():
+                    raise MatshotError(f"{folder} is a link; the service deletes files there, so use a real folder.")
             for folder in (self.assets, self.jobs, self.incoming):
-                folder.mkdir(exist_ok=True)
+                _make(folder)
         except OSError as error:
             raise MatshotError(f"The folder {self.path} cannot be used for the service: {os_reason(error)}.") from error
 
     def _claim(self) -> None:
-        if not self.path.exists():
-            self.path.mkdir(parents=True, mode=0o700)
-        elif (self.path / MARKER).is_file():
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _make(self.path)
+        if self._is_marked():
             return
-        elif any(self.path.iterdir()) and not self._is_unmarked_service():
+        others = [name for name in os.listdir(self.path) if not _NOTHING.fullmatch(name)]
+        if others and not self._is_unmarked_service():
             raise MatshotError(
-                f"The folder {self.path} holds files that do not belong to a Matshot service. "
+                f"The folder {self.path} holds files that do not belong to a Matshot service, such as {min(others)}. "
                 "Choose a new or an empty folder with --data."
             )
         with atomic_file(self.path / MARKER) as partial:
             partial.write_text(json.dumps({"matshot_service": 1}) + "\n", encoding="utf-8")
+
+    def _is_marked(self) -> bool:
+        try:
+            contents = json.loads((self.path / MARKER).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(contents, dict) and "matshot_service" in contents
 
     def _is_unmarked_service(self) -> bool:
         """Whether the folder's database has the tables of a service."""
@@ -86,10 +103,11 @@ class DataFolder:
         try:
             with contextlib.closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as connection:
                 names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        except sqlite3.OperationalError as error:
-            # A service that runs holds its database; opening it will say so.
-            return "locked" in str(error)
-        except sqlite3.Error:
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                raise MatshotError(
+                    f"Another program is using {self.database}. Choose another folder with --data."
+                ) from error
             return False
         return names >= _TABLES
 
@@ -101,26 +119,39 @@ class DataFolder:
             jobs: names of the jobs that it knows.
         """
         for upload in _own(self.incoming, _UUID):
-            shutil.rmtree(upload, ignore_errors=True)
+            remove(upload)
         unknown = [path for path in _own(self.assets, _SHA256) if path.name not in assets]
         unknown += [path for path in _own(self.jobs, _UUID) if path.name not in jobs]
         moved = [path for path in unknown if self.lose(path)]
         if moved:
             names = ", ".join(f"{path.parent.name}/{path.name}" for path in moved)
-            _log.warning("Moved to %s what the database does not know: %s.", self.lost, names)
-        for folder in (self.assets, self.jobs, self.incoming):
-            for other in sorted(folder.iterdir()):
-                if not _is_own(other, _SHA256 if folder is self.assets else _UUID):
-                    _log.warning("%s was not made by the service and is left alone.", other)
+            count = f"{len(moved)} {'folder' if len(moved) == 1 else 'folders'}"
+            _log.warning("Moved %s that the database does not know to %s: %s.", count, self.lost, names)
+        foreign = [
+            f"{folder.name}/{other.name}"
+            for folder in (self.assets, self.jobs, self.incoming)
+            for other in sorted(folder.iterdir())
+            if not _is_own(other, _SHA256 if folder is self.assets else _UUID)
+        ]
+        if foreign:
+            _log.warning("Not made by the service, and left alone in %s: %s.", self.path, ", ".join(foreign))
 
-    def lose(self, folder: Path) -> bool:
-        """Move a folder to ``lost/`` under a free name; False where that fails, and it stays."""
+    def lose(self, folder: Path, name: str = "") -> bool:
+        """Move a folder to ``lost/`` under a free name; an empty one is removed.
+
+        Args:
+            folder: to move.
+            name: that it gets; empty for one of its own and that of its place.
+
+        Returns:
+            Whether it was moved. Where that fails, it stays.
+        """
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # goes only if it is empty
+            return False
         try:
-            self.lost.mkdir(exist_ok=True)
-            target = self.lost / f"{folder.parent.name}-{folder.name}"
-            if os.path.lexists(target):
-                target = target.with_name(f"{target.name}-{uuid.uuid4().hex[:8]}")
-            folder.rename(target)
+            _make(self.lost)
+            folder.rename(free_path(self.lost / (name or f"{folder.parent.name}-{folder.name}")))
         except OSError as error:
             _log.warning("%s could not be moved to %s: %s", folder, self.lost, error)
             return False
@@ -138,23 +169,65 @@ class DataFolder:
         folder.rename(target)
         return target
 
-    def remove_asset(self, identifier: str) -> None:
-        """Delete the folder of an asset."""
-        _remove(self.assets / identifier, _SHA256)
-
-    def remove_job(self, identifier: str) -> None:
-        """Delete the folder of a job."""
-        _remove(self.jobs / identifier, _UUID)
-
-    def pictures(self, folder_name: str) -> Iterator[Path]:
-        """Pictures for browsers in the folders of assets and jobs.
+    def remove_asset(self, identifier: str, files: Collection[str]) -> None:
+        """Delete what the service wrote of an asset.
 
         Args:
-            folder_name: of the folder that holds them.
+            identifier: of the asset.
+            files: names of its files.
         """
+        _remove(self.assets / identifier, _SHA256, lambda name: name in files or name == PICTURES)
+
+    def remove_job(self, identifier: str) -> None:
+        """Delete what the service wrote of a job."""
+        _remove(self.jobs / identifier, _UUID, lambda name: bool(_IN_JOB.fullmatch(name)))
+
+    def put_job(self, identifier: str) -> None:
+        """Move a job whose inputs are complete from ``incoming/`` to its place.
+
+        Raises:
+            OSError: when it cannot be moved.
+        """
+        (self.incoming / identifier).rename(self.jobs / identifier)
+
+    def discard_job(self, identifier: str) -> None:
+        """Delete a job that was not accepted."""
+        if _UUID.fullmatch(identifier):
+            remove(self.incoming / identifier)
+        self.remove_job(identifier)
+
+    def remove_runs(self, identifier: str, *, inputs: bool = False) -> None:
+        """Delete the folders in which a job ran.
+
+        Args:
+            identifier: of the job.
+            inputs: whether its inputs go as well.
+        """
+        folder = self.jobs / identifier
+        if not _is_own(folder, _UUID):
+            return
+        for path in list(folder.iterdir()):
+            if _ATTEMPT.fullmatch(path.name) or (inputs and path.name == "inputs"):
+                remove(path)
+
+    def lose_results(self, identifier: str) -> None:
+        """Move results of a job that the database takes for unfinished to ``lost/``.
+
+        They are of a process that ended before it could record them, or newer than the database.
+        """
+        results = self.jobs / identifier / "results"
+        if not _is_own(results.parent, _UUID) or not results.is_dir() or results.is_symlink():
+            return
+        if self.lose(results, f"results-{identifier}"):
+            _log.warning("Moved to %s results that the database does not know, of job %s.", self.lost, identifier)
+
+    def pictures(self) -> Iterator[Path]:
+        """Pictures for browsers in the folders of assets and jobs."""
         for places, form in ((self.assets, _SHA256), (self.jobs, _UUID)):
             for place in _own(places, form):
-                yield from (place / folder_name).glob("*.png")
+                folder = place / PICTURES
+                if folder.is_dir() and not folder.is_symlink():
+                    yield from [path for path in folder.iterdir() if _PICTURE.fullmatch(path.name)]
 
 
 def _own(folder: Path, form: re.Pattern[str]) -> list[Path]:
@@ -166,6 +239,24 @@ def _is_own(path: Path, form: re.Pattern[str]) -> bool:
     return form.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()
 
 
-def _remove(path: Path, form: re.Pattern[str]) -> None:
-    if _is_own(path, form):
-        shutil.rmtree(path, ignore_errors=True)
+def _make(folder: Path) -> None:
+    """Make a folder for this user alone; permissions of one that exists stay."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+
+
+def _remove(folder: Path, form: re.Pattern[str], is_own: Callable[[str], bool]) -> None:
+    """Remove the service's own entries of a folder, and the folder unless somebody put more into it."""
+    if not _is_own(folder, form):
+        return
+    others = []
+    for path in sorted(folder.iterdir()):
+        if is_own(path.name):
+            remove(path)
+        else:
+            others.append(path.name)
+    if others:
+        _log.warning("Not made by the service, and left alone in %s: %s.", folder, ", ".join(others))
+    else:
+        with contextlib.suppress(OSError):
+            folder.rmdir()

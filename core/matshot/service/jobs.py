@@ -66,16 +66,17 @@ class Jobs:
         identifier = uuid.uuid4().hex
         try:
             linked = self._link_inputs(identifier, inputs, assets)
+            self._data.put_job(identifier)
             job = JobRecord(
                 0, identifier, tool.table.name, linked, request.parameters, key, digest, "waiting", False, False, 0,
                 now(), None, None,
             )  # fmt: skip
             kept = self._store.add_job(job, self._settings.queue)
         except BaseException:
-            self._data.remove_job(identifier)
+            self._data.discard_job(identifier)
             raise
         if kept is None or kept.id != identifier:
-            self._data.remove_job(identifier)
+            self._data.discard_job(identifier)
         if kept is None:
             raise Refusal(
                 429,
@@ -122,7 +123,8 @@ class Jobs:
         linked = []
         for number, (one, asset) in enumerate(zip(inputs, assets, strict=True)):
             name = plain_name(one.name) or asset.name
-            place = self._data.jobs / identifier / "inputs" / str(number)
+            # Not complete yet, so where the next start removes it.
+            place = self._data.incoming / identifier / "inputs" / str(number)
             if asset.kind == "image":
                 stored = asset.files[0]["name"]
                 own = safe_name(name, PurePosixPath(stored).suffix)

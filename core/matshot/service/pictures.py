@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..files import remove
 from .assets import Assets
-from .data_folder import DataFolder
+from .data_folder import PICTURES, DataFolder
 from .inspector import Inspector
 from .jobs import Jobs
 from .refusal import Refusal
@@ -18,8 +19,6 @@ PREVIEW_SIDE = 512
 #: Bounds of the longest side that a client may ask for.
 LEAST_SIDE = 16
 MOST_SIDE = 4096
-#: Folder of pictures, in that of an asset or a job.
-_FOLDER = ".shown"
 
 
 class Pictures:
@@ -45,7 +44,7 @@ class Pictures:
         if asset.kind == "image":
             return self.asset_file(identifier, 0, PREVIEW_SIDE)
         folder = self._data.assets / asset.id
-        return self._drawn(folder, "", PREVIEW_SIDE, folder / _FOLDER, "preview")
+        return self._drawn(folder, "", PREVIEW_SIDE, folder / PICTURES, "preview")
 
     def asset_file(self, identifier: str, number: int, side: int) -> Path:
         """A file of an asset as browsers show it.
@@ -55,7 +54,7 @@ class Pictures:
         """
         path, facts = self._assets.file(identifier, number)
         _check_is_image(facts)
-        return self._drawn(path, facts["map"], side, path.parent / _FOLDER, str(number))
+        return self._drawn(path, facts["map"], side, path.parent / PICTURES, str(number))
 
     def result_preview(self, identifier: str, number: int) -> Path:
         """A small picture of a result.
@@ -76,7 +75,7 @@ class Pictures:
         """
         path, facts = self._jobs.result_file(identifier, number, place)
         _check_is_image(facts)
-        folder = self._data.jobs / identifier / _FOLDER
+        folder = self._data.jobs / identifier / PICTURES
         return self._drawn(path, facts["map"], side, folder, f"{number}-{place}")
 
     def job_preview(self, identifier: str) -> Path:
@@ -96,11 +95,11 @@ class Pictures:
 
     def remove_older(self, before: float) -> None:
         """Remove pictures, which no quota counts, that were drawn before a time in seconds since 1970."""
-        for picture in self._data.pictures(_FOLDER):
+        for picture in self._data.pictures():
             # It may go at the same moment with what it shows.
             with contextlib.suppress(FileNotFoundError):
-                if picture.stat().st_mtime < before:
-                    picture.unlink()
+                if picture.lstat().st_mtime < before:
+                    remove(picture)
 
     def _drawn(self, source: Path, map_name: str, side: int, folder: Path, name: str) -> Path:
         target = folder / f"{name}-{side}.png"

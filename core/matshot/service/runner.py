@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import shutil
 import sqlite3
 import threading
 import uuid
@@ -145,14 +144,16 @@ class Runner:
 
     def remove(self, identifier: str) -> None:
         """Remove an ended job's folder, then its record."""
+        # A process that ends in between leaves a record that the next sweep finds.
+        self._store.change_job(identifier, deleted=1)
         self._data.remove_job(identifier)
         self._store.remove_job(identifier)
 
     def _resume(self, job: JobRecord) -> None:
         """Run again a job that the last service did not end."""
         folder = self._data.jobs / job.id
-        for unfinished in (*folder.glob("run-*"), folder / "results"):
-            shutil.rmtree(unfinished, ignore_errors=True)
+        self._data.remove_runs(job.id)
+        self._data.lose_results(job.id)
         if job.cancelling or job.deleted:
             self._end(job.id, state="cancelled")
         elif not all((folder / one["path"]).exists() for one in job.inputs):
@@ -288,9 +289,7 @@ class Runner:
                 "matshot_job_seconds", "Seconds that jobs ran.", job.ended - job.started, tool=job.tool
             )
         self._metrics.count("matshot_jobs_total", "Jobs that ended.", tool=job.tool, state=job.state)
-        for leftover in (self._data.jobs / identifier).glob("run-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        shutil.rmtree(self._data.jobs / identifier / "inputs", ignore_errors=True)
+        self._data.remove_runs(identifier, inputs=True)
         self._events.publish(identifier, "state", self._view(job), last=True)
         if job.deleted:
             self.remove(identifier)

@@ -129,21 +129,25 @@ class Store:
     def __init__(self, file: Path) -> None:
         self._lock = threading.RLock()
         try:
+            if not file.exists():
+                file.touch(mode=0o600)  # for this user alone, whatever the folder's permissions
             self._database = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=1.0)
             self._database.row_factory = sqlite3.Row
             # One service has the folder at a time; the system takes the lock off one that dies.
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            version = self._database.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0 and self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise MatshotError(f"{file} is not a service's database. Choose another folder with --data.")
             self._database.execute("PRAGMA journal_mode = WAL")
             # What was answered to a client is to survive a power cut too.
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("BEGIN EXCLUSIVE")
             self._database.execute("COMMIT")
-            version = self._database.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 self._database.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
             elif version != _VERSION:
                 raise MatshotError(f"{file} belongs to another version of Matshot. Choose another folder with --data.")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 raise MatshotError(
                     f"Another service is using {file.parent}. Choose another folder with --data."

@@ -116,6 +116,8 @@ def upscale_file(
     width, height, _ = image_size(source)
     check_target(target, width * options.scale, height * options.scale)
     kind, convention, notes = recognized_map(source, files)
+    if target.exists():
+        notes += (f"replaced an older {target.name}",)
     encoding: Encoding | Literal["auto"] = "auto" if kind == "color" else kind
     colorspace = files.colorspace if kind == "color" else ""
     texture = read_texture(source, encoding=encoding, colorspace=colorspace, convention=convention)

@@ -16,7 +16,7 @@ from ..image.reader import read_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..image.writer import write_texture
-from ..material.folder import load_material, save_material
+from ..material.folder import check_unclaimed, load_material, save_material
 from ..material.map_names import guess_map
 from ..material.planes import planes_of
 from ..material.types import MapKind, Material
@@ -188,6 +188,8 @@ def delivered(
     """
     from ..shading.preview import preview
 
+    if "basecolor" in material.maps:
+        check_unclaimed([PREVIEW], folder)
     save_material(material, folder, suffix=suffix, depth=depth, convention=convention)
     if "basecolor" in material.maps:
         write_texture(preview(material), folder / PREVIEW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import MatshotError
-from ..files import os_reason
+from ..files import free_path, move_new, os_reason, remove
 from ..image.formats import WRITABLE
 from ..image.writer import write_texture
 from ..material.types import Material
@@ -42,7 +43,7 @@ class Reporter(Protocol):
     def pictured(self, path: Path) -> None:
         """Show where a picture of unfinished work is."""
 
-    def delivered(self, material: Material, target: Path, seconds: float) -> None:
+    def delivered(self, material: Material, target: Path, seconds: float, *, replaced: bool = False) -> None:
         """Show an output that was written."""
 
     def report(self, what: UpscaledFile | tuple[Path, MatshotError]) -> None:
@@ -143,7 +144,9 @@ def deliver(
     places = targets(work.source, output, image=work.image, name=work.name, endings=work.endings, suffix=work.suffix)
     began = time.monotonic()
     for material, place in zip(work.materials(reporter.progress, on_texture), places, strict=True):
-        reporter.delivered(material, _write(work, material, place), time.monotonic() - began)
+        replaced = place.is_file()
+        written = _write(work, material, place)
+        reporter.delivered(material, written, time.monotonic() - began, replaced=replaced)
         began = time.monotonic()
     return True
 
@@ -207,7 +210,8 @@ def moved_outputs(outputs: Sequence[ToolOutput], folder: Path) -> Iterator[ToolO
             together = [_split_name(other)[1] for other in outputs if (other.path.parent, _split_name(other)[0]) == key]
             names[key] = _free_base(folder, base, together)
         target = folder / f"{names[key]}{rest}"
-        _move(one.path, target)
+        while not _move(one.path, target):
+            target = free_path(target)  # another program has just taken the name
         yield replace(one, path=target)
 
 
@@ -222,17 +226,26 @@ def _split_name(one: ToolOutput) -> tuple[str, str]:
 
 def _free_base(output: Path, base: str, rests: Sequence[str]) -> str:
     number, name = 1, base
-    while any((output / f"{name}{rest}").exists() for rest in rests):
+    while any(os.path.lexists(output / f"{name}{rest}") for rest in rests):
         number += 1
         name = f"{base}_{number}"
     return name
 
 
-def _move(source: Path, target: Path) -> None:
-    """Move a file or folder, also to another disk; the target appears when it is whole."""
+def _move(source: Path, target: Path) -> bool:
+    """Move a file or folder, also to another disk; the target appears when it is whole.
+
+    Returns:
+        False if something has that name, which then stays.
+
+    Raises:
+        MatshotError: when the target cannot be written.
+    """
     try:
-        source.rename(target)
-        return
+        move_new(source, target)
+        return True
+    except FileExistsError:
+        return False
     except OSError:
         pass  # on another disk, or not allowed: the copy tells
     partial = target.with_name(f".{uuid.uuid4().hex}{_PARTIAL}")
@@ -241,11 +254,11 @@ def _move(source: Path, target: Path) -> None:
             shutil.copytree(source, partial)
         else:
             shutil.copyfile(source, partial)
-        partial.rename(target)
+        move_new(partial, target)
+        return True
+    except FileExistsError:
+        return False
     except OSError as error:
         raise MatshotError(f"{target} could not be written: {os_reason(error)}.") from error
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
+        remove(partial)

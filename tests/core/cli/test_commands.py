@@ -174,3 +174,13 @@ def test_the_worker_is_a_command() -> None:
     )
     assert said.returncode == 0, said.stderr
     assert json.loads(said.stdout.splitlines()[0])["result"]["name"] == "matshot"
+
+
+def test_demo_does_not_write_over_photographs(tmp_path: Path) -> None:
+    theirs = tmp_path / "photographs" / "flash.png"
+    theirs.parent.mkdir()
+    theirs.write_text("theirs")
+    done = matshot("demo", "-o", tmp_path)
+    assert (done.returncode, "choose an empty or new folder" in done.stderr) == (1, True)
+    assert theirs.read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["photographs"]

@@ -360,3 +360,96 @@ def test_the_command_says_what_is_wrong_in_one_sentence(place):
         assert done.returncode == 1
         assert said in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_what_was_changed_or_added_is_kept(place):
+    install("maya", into=place)
+    (place / "matshot" / "icons" / "tile.svg").write_text("my icon")
+    (place / "matshot" / "presets").mkdir()
+    (place / "matshot" / "presets" / "mine.json").write_text("my preset")
+    (place / "matshot" / "mine.py").write_text("my code")
+    (place / "matshot" / "__pycache__").mkdir()
+    (place / "matshot" / "__pycache__" / "a.pyc").write_text("")
+    (place / "matshot.mod").write_text("+ matshot 1 ./matshot\nPATH +:= tools")
+    told = []
+    install("maya", into=place, report=told.append)
+    kept = memory().parent / "kept" / "1"
+    assert told == [f"Copies of files of the old plug-in that were changed are in {kept}."]
+    assert everything(kept) == {
+        str(Path("matshot/icons/tile.svg")): b"my icon",
+        str(Path("matshot/mine.py")): b"my code",
+        "matshot.mod": b"+ matshot 1 ./matshot\nPATH +:= tools",
+    }
+    assert {path.name for path in place.iterdir()} == {"matshot", "matshot.mod"}
+    install("maya", into=place, report=told.append)
+    assert len(told) == 1
+    assert (place / "matshot" / "presets" / "mine.json").read_text() == "my preset"
+    assert not (place / "matshot" / "mine.py").exists()
+    (place / "matshot" / "icons" / "tile.svg").write_text("again")
+    install("maya", into=place)
+    assert everything(kept.with_name("2")) == {str(Path("matshot/icons/tile.svg")): b"again"}
+
+
+def test_what_cannot_be_kept_is_not_replaced(place):
+    install("maya", into=place)
+    (place / "matshot" / "icons" / "tile.svg").write_text("mine")
+    (memory().parent / "kept").write_text("a file in the way")
+    before = everything(place)
+    with pytest.raises(MatshotError, match="cannot be kept"):
+        install("maya", into=place)
+    assert everything(place) == before
+
+
+def test_a_folder_that_took_the_place_of_an_installed_one_is_refused(place):
+    install("blender", into=place)
+    for file in sorted((place / "matshot").rglob("*"), reverse=True):
+        file.unlink() if file.is_file() else file.rmdir()
+    (place / "matshot" / "my_own_addon.py").write_text("mine")
+    with pytest.raises(MatshotError, match="not Matshot's"):
+        install("blender", into=place)
+    assert everything(place) == {str(Path("matshot/my_own_addon.py")): b"mine"}
+
+
+def test_what_cannot_be_put_back_is_not_lost(place, source, monkeypatch):
+    install("blender", into=place)
+    before = everything(place / "matshot")
+    really = Path.rename
+
+    def broken(self, target):
+        if Path(target) == place / "matshot":
+            raise PermissionError(13, "Access is denied")
+        return really(self, target)
+
+    monkeypatch.setattr(Path, "rename", broken)
+    with pytest.raises(MatshotError, match="could not be moved back; it is in"):
+        install("blender", into=place)
+    (left,) = place.glob(".replaced.*/old-matshot")
+    assert everything(left) == before
+
+
+def test_removing_leaves_what_was_changed_or_added(place):
+    install("maya", into=place)
+    (place / "matshot" / "icons" / "tile.svg").write_text("my icon")
+    (place / "matshot" / "presets").mkdir()
+    (place / "matshot" / "presets" / "mine.json").write_text("my preset")
+    (place / "matshot.mod").write_text("+ matshot 1 ./matshot\nPATH +:= tools")
+    assert uninstall("maya") == [
+        f"{place / 'matshot'} was removed, except for files that are not Matshot's: "
+        f"{Path('icons/tile.svg')}, {Path('presets/mine.json')}.",
+        f"{place / 'matshot.mod'} was changed and was kept.",
+    ]
+    assert everything(place) == {
+        str(Path("matshot/icons/tile.svg")): b"my icon",
+        str(Path("matshot/presets/mine.json")): b"my preset",
+        "matshot.mod": b"+ matshot 1 ./matshot\nPATH +:= tools",
+    }
+
+
+def test_links_within_a_plugin_are_not_followed(place, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.txt").write_text("mine")
+    for name, again in (("a", lambda: install("blender", into=place)), ("b", lambda: uninstall("blender"))):
+        install("blender", into=place)
+        (place / "matshot" / name).symlink_to(tmp_path / "mine", target_is_directory=True)
+        again()
+        assert (tmp_path / "mine" / "a.txt").read_text() == "mine"

@@ -485,3 +485,24 @@ def test_a_packed_map_is_loaded_as_it_is(tmp_path):
     material = load_material(tmp_path)
     assert material.maps["orm"].pixels.shape == (8, 12, 3)
     assert set(material.unpacked().maps) == {"basecolor", "normal", "ao", "roughness", "metallic"}
+
+
+@pytest.mark.parametrize("name", ["basecolor.png", "material.json", "material.mtlx"])
+def test_a_file_of_somebody_else_is_not_written_over(tmp_path, name):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / name).write_text("{}")
+    with pytest.raises(MatshotError, match="exists and was not written by Matshot"):
+        save_material(brick(), folder)
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert (folder / name).read_text() == "{}"
+
+
+def test_a_material_of_matshot_is_written_over_but_not_what_was_added(tmp_path):
+    save_material(Material({"basecolor": color()}), tmp_path)
+    save_material(Material({"basecolor": color(seed=1)}), tmp_path)
+    (tmp_path / "height.png").write_text("theirs")
+    with pytest.raises(MatshotError, match=r"height\.png exists and was not"):
+        save_material(brick(), tmp_path)
+    assert (tmp_path / "height.png").read_text() == "theirs"
+    assert set(load_material(tmp_path).maps) == {"basecolor"}

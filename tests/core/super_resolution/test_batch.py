@@ -196,3 +196,13 @@ def test_parameters_are_recorded(tmp_path: Path) -> None:
     (made,) = upscale_all([picture(tmp_path / "a.png")], tmp_path / "out", FAST).done
     assert made.parameters["scale"] == 2
     assert made.parameters["wrap"] == made.wrap
+
+
+def test_replacing_a_file_is_told(tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "wall.png")
+    first, second = (
+        upscale_all([tmp_path / "in"], tmp_path / "out", UpscaleOptions(scale=2, method="bicubic")).done[0]
+        for _ in range(2)
+    )
+    assert not [note for note in first.notes if "replaced" in note]
+    assert "replaced an older wall.png" in second.notes

@@ -124,3 +124,12 @@ def test_a_file_is_no_folder(picture):
 def test_what_is_not_there_is_said(tmp_path, name):
     with pytest.raises(MatshotError):
         read_asset(tmp_path / name)
+
+
+def test_a_picture_of_somebody_else_is_not_written_over(tmp_path):
+    (tmp_path / "preview.png").write_text("theirs")
+    material = Material({"basecolor": Texture(np.zeros((8, 8, 3), np.float32), "srgb")})
+    with pytest.raises(MatshotError, match=r"preview\.png exists and was not"):
+        delivered(material, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["preview.png"]
+    assert (tmp_path / "preview.png").read_text() == "theirs"

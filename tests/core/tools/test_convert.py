@@ -14,6 +14,7 @@ import pytest
 from matshot.errors import Cancelled, MatshotError
 from matshot.image.types import FileSource, Texture
 from matshot.material.folder import load_material, save_material
+from matshot.material.record import RECORD
 from matshot.material.types import Material, pack_orm
 from matshot.tools.convert import ConvertOptions, convert, save_converted
 from matshot_host.description import PREVIEW
@@ -120,13 +121,18 @@ def test_without_anything_to_pack_nothing_is_packed():
 # Format and depth.
 
 
+def without_record(folder):
+    for name in RECORD:
+        (folder / name).unlink()
+
+
 def test_same_keeps_format_and_depth_of_each_map(tmp_path):
     source = tmp_path / "mixed"
     save_material(Material({"basecolor": plane(3, "srgb")}), source, suffix=".tga")
     save_material(Material({"height": plane()}), source, suffix=".exr", depth="float")
-    (source / "material.json").unlink()
+    without_record(source)
     save_material(Material({"roughness": plane()}), source, suffix=".tif", depth="uint16")
-    (source / "material.json").unlink()
+    without_record(source)
     made = saved(load_material(source), tmp_path / "out")
     names = {file.name: stored(file) for file in made.iterdir() if file.suffix in (".tga", ".exr", ".tif")}
     assert {name: str(pixels.dtype) for name, pixels in names.items()} == {

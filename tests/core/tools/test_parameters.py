@@ -164,6 +164,9 @@ def test_functions_have_the_tables_defaults(table: Tool) -> None:
     defaults = {field.name: field.default for kind in OPTIONS[table.name] for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if table.name == "preview":
         defaults = {name: one.default for name, one in inspect.signature(preview).parameters.items()}
+    shown = {"material", "progress"} if table.name == "preview" else set()
+    switches = {"network", "matching", "statistics", "priors"} if table.name == "twoshot" else set()
+    assert set(defaults) - shown - switches <= {parameter.name for parameter in table.parameters}
     read = {"kind", "normal", "wrap"} if table.inputs[0].kind == "asset" else set()
     for parameter in table.parameters:
         if parameter.name in defaults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from matshot.image.writer import write_texture
 from matshot.material.folder import load_material, save_material
 from matshot.material.types import Material
 from matshot.shading.procedural import brick_wall
+from matshot.tools import store
 from matshot.tools.job import ToolRequest
 from matshot.tools.run import run
 
@@ -196,3 +198,32 @@ def test_what_is_wrong_is_one_sentence(
 def test_an_output_that_is_a_file_is_refused_before_the_work(wall: Path, tmp_path: Path) -> None:
     with pytest.raises(MatshotError, match="is a file; a folder is needed"):
         run(ToolRequest("tile", [str(wall)], {}, tmp_path / "job", output=wall))
+
+
+def test_a_name_that_another_program_takes_meanwhile_is_left_to_it(
+    wall: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+
+    def taken_meanwhile(folder: Path, base: str, rests: Sequence[str]) -> str:
+        (folder / f"{base}{rests[0]}").write_bytes(b"theirs")
+        return base
+
+    monkeypatch.setattr(store, "_free_base", taken_meanwhile)
+    (made,) = run(ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "job", output=output)).outputs
+    assert (output / "wall.png").read_bytes() == b"theirs"
+    assert made.path == output / "wall-2.png"
+    assert read_texture(made.path).width == 128
+
+
+def test_a_broken_link_is_a_name_that_is_taken(wall: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    try:
+        (output / "wall.png").symlink_to(tmp_path / "offline disk" / "wall.png")
+    except OSError:
+        pytest.skip("links need rights here")
+    (made,) = run(ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "job", output=output)).outputs
+    assert (output / "wall.png").is_symlink()
+    assert made.path == output / "wall_2.png"

@@ -1,5 +1,6 @@
 """The extension in the `bpy` package: installed from its zip, every operator on real images with the real worker."""
 
+import importlib.util
 import os
 import stat
 import sys
@@ -260,3 +261,22 @@ def test_the_preferences_show_what_the_test_found_and_their_look_counts(inside):
     assert {"python", "storage", "ask", "look", "device", "memory"} <= set(found["properties"])
     assert len(found["labels"]) > 4
     assert found["preferred"] == FINISHED
+
+
+def test_wheels_of_other_versions_stay(tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location(
+        "blender_build", Path(__file__).parents[3] / "plugins/blender/build.py"
+    )
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    monkeypatch.setattr(
+        build, "_pip", lambda *given: (Path(given[3]) / "matshot-2.0-py3-none-any.whl").write_text("new")
+    )
+    for version in ("1.0", "2.0"):
+        (tmp_path / f"matshot-{version}-py3-none-any.whl").write_text("old")
+    made = build.build_wheel(tmp_path)
+    assert made == tmp_path / "matshot-2.0-py3-none-any.whl"
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "matshot-1.0-py3-none-any.whl": "old",
+        "matshot-2.0-py3-none-any.whl": "new",
+    }

@@ -142,7 +142,10 @@ class Node:
 
     def __init__(self, name: str, kind: str, attributes: dict[str, Attribute], parent: str = "") -> None:
         self.name, self.kind, self.parent = name, kind, parent
+        #: Its own, whatever happens to it.
         self.identity = str(uuid.uuid4()).upper()
+        #: Shared by copies of a referenced file.
+        self.uuid = self.identity
         self.attributes = dict(attributes)
         self.values: dict[str, Any] = {}
         self.user: list[str] = []
@@ -288,11 +291,14 @@ class Maya:
         module = types.ModuleType("maya")
         commands, mel = Commands(self), types.ModuleType("maya.mel")
         mel.eval = self._mel  # type: ignore[attr-defined]
+        api = types.ModuleType("maya.api")
+        api.OpenMaya = open_maya(self)  # type: ignore[attr-defined]
         gui = types.ModuleType("maya.OpenMayaUI")
         gui.MQtUtil = _QtUtil(self)  # type: ignore[attr-defined]
-        for name, part in (("cmds", commands), ("mel", mel), ("OpenMayaUI", gui)):
+        for name, part in (("cmds", commands), ("mel", mel), ("OpenMayaUI", gui), ("api", api)):
             setattr(module, name, part)
             sys.modules["maya." + name] = part  # type: ignore[assignment]
+        sys.modules["maya.api.OpenMaya"] = api.OpenMaya
         sys.modules["maya"] = module
 
     def _mel(self, line: str) -> Any:
@@ -362,6 +368,75 @@ class Maya:
         if node.kind not in ("transform", "mesh"):
             return node.name
         return "{}|{}".format(self.path(self.scene.nodes[node.parent]) if node.parent else "", node.name)
+
+
+def open_maya(maya: Maya) -> types.ModuleType:
+    """``maya.api.OpenMaya``, as far as it follows nodes."""
+
+    class MObject:
+        def __init__(self, identity: str) -> None:
+            self.identity = identity
+
+        def node(self) -> Node | None:
+            return next((node for node in maya.scene.nodes.values() if node.identity == self.identity), None)
+
+        def hasFn(self, kind: int) -> bool:
+            node = self.node()
+            return kind == MFn.kDagNode and node is not None and node.kind in ("transform", "mesh")
+
+    class MFn:
+        kDagNode = 107
+
+    class MObjectHandle:
+        def __init__(self, node: MObject) -> None:
+            self._node = node
+
+        def isValid(self) -> bool:
+            return self._node.node() is not None
+
+        def object(self) -> MObject:
+            return self._node
+
+        def hashCode(self) -> int:
+            return hash(self._node.identity)
+
+        def __eq__(self, other: Any) -> bool:
+            return isinstance(other, MObjectHandle) and self._node.identity == other._node.identity
+
+        __hash__ = None  # type: ignore[assignment]
+
+    class MSelectionList:
+        def add(self, name: str) -> None:
+            self._node = maya.scene.nodes[name.rsplit("|", 1)[-1]]
+
+        def getDependNode(self, index: int) -> MObject:
+            assert index == 0
+            return MObject(self._node.identity)
+
+    class MDagPath:
+        def __init__(self, node: Node) -> None:
+            self._node = node
+
+        @classmethod
+        def getAllPathsTo(cls, node: MObject) -> list[MDagPath]:
+            return [cls(node.node())]  # type: ignore[arg-type]
+
+        def fullPathName(self) -> str:
+            return maya.path(self._node)
+
+    class MFnDependencyNode:
+        def __init__(self, node: MObject) -> None:
+            self._node = node
+
+        def uniqueName(self) -> str:
+            node = self._node.node()
+            assert node is not None
+            return node.name
+
+    module = types.ModuleType("maya.api.OpenMaya")
+    for kind in (MObject, MFn, MObjectHandle, MSelectionList, MDagPath, MFnDependencyNode):
+        setattr(module, kind.__name__, kind)
+    return module
 
 
 class _QtUtil:
@@ -572,7 +647,7 @@ class _Behind:
                         # Maya names the shape that a component is of.
                         shape = next(child for child in self.scene.nodes.values() if child.parent == one.name)
                         shown = self.maya.path(shape) if long else shape.name
-                    found.append(one.identity if uuid else shown)
+                    found.append(one.uuid if uuid else shown)
         return list(dict.fromkeys(found))
 
     def nodeType(self, name: str) -> str:

@@ -260,3 +260,56 @@ def test_modules_import_in_no_circle():
         assert leaves, left
         for name in leaves:
             del left[name]
+
+
+@pytest.fixture
+def memory(monkeypatch, tmp_path):
+    monkeypatch.setenv("MATSHOT_HOME", str(tmp_path / "memory"))
+    return tmp_path / "memory"
+
+
+@pytest.mark.parametrize("failing", ["matshot", "matshot.mod"])
+def test_an_installer_that_fails_leaves_what_was_there(maya, restored, memory, monkeypatch, failing):
+    modules = Path(maya.user_folder) / "modules"
+    dropped(PLUGIN)
+    (modules / "matshot" / "mine.txt").write_text("mine")
+    before = {file: file.read_bytes() for file in modules.rglob("*") if file.is_file()}
+    really = os.rename
+
+    def broken(source, target):
+        if target == str(modules / failing) and not source.endswith(".old"):
+            raise PermissionError(13, "Access is denied", target)
+        really(source, target)
+
+    monkeypatch.setattr(os, "rename", broken)
+    dropped(PLUGIN)
+    assert "access is denied" in maya.dialogs[1]
+    assert {file: file.read_bytes() for file in modules.rglob("*") if file.is_file()} == before
+    assert sorted(path.name for path in modules.iterdir()) == ["matshot", "matshot.mod"]
+
+
+def test_the_installer_keeps_what_was_changed(maya, restored, memory):
+    modules = Path(maya.user_folder) / "modules"
+    dropped(PLUGIN)
+    (modules / "matshot" / "mine.txt").write_text("mine")
+    (modules / "matshot" / "scripts" / "matshot_maya" / "shelf.py").write_text("mine")
+    (modules / "matshot.mod").write_text("+ matshot 1 ./matshot\nmine")
+    dropped(PLUGIN)
+    assert (modules / "matshot" / "mine.txt").read_text() == "mine"
+    kept = {file.relative_to(memory).as_posix(): file.read_text() for file in memory.rglob("*") if file.is_file()}
+    assert kept == {
+        "kept/1/matshot/scripts/matshot_maya/shelf.py": "mine",
+        "kept/1/matshot.mod": "+ matshot 1 ./matshot\nmine",
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_the_installer_does_not_follow_a_link(maya, restored, memory, tmp_path):
+    modules = Path(maya.user_folder) / "modules"
+    checkout = copy_plugin("maya", tmp_path / "checkout")
+    before = {file: file.read_bytes() for file in checkout.rglob("*") if file.is_file()}
+    modules.mkdir(parents=True)
+    (modules / "matshot").symlink_to(checkout)
+    dropped(PLUGIN)
+    assert not (modules / "matshot").is_symlink()
+    assert {file: file.read_bytes() for file in before} == before

@@ -182,6 +182,23 @@ def test_material_goes_to_what_was_selected_then_even_renamed(maya, scene, mater
     assert maya.scene.members["otherShape"] == "initialShadingGroup"
 
 
+def test_copies_of_a_referenced_file_share_uuids_and_are_told_apart(maya, scene, textures, picture, material_folder):
+    from matshot_maya import network
+
+    for name in ("first", "second"):
+        maya.mesh(name)
+        shown(maya, picture(f"{name}.png", 16), f"{name}File")
+    for kind in ("Shape", "File"):
+        maya.scene.nodes[f"second{kind}"].uuid = maya.scene.nodes[f"first{kind}"].uuid
+    maya.scene.selection = ["second", "secondFile"]
+    members, (texture,) = scene.selected_members(), scene.selected_files()
+    group = network.build(material_graph(str(material_folder("basecolor"))), "standardSurface").group
+    assert scene.assign(group, members) == 1
+    assert maya.scene.members["firstShape"] == "initialShadingGroup"
+    assert textures.replace(texture, "/new.png") == 1
+    assert maya.get("firstFile.fileTextureName") != "/new.png"
+
+
 def result(path, source="", kind="image"):
     return Result(kind, str(path), "", 8, 8, "xy", str(source), ())
 

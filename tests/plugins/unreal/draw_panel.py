@@ -14,15 +14,15 @@ import cv2
 import numpy as np
 
 HERE = Path(__file__).parent
-WIDTH, LINE, PAD = 640, 26, 8
-BACK, FIELD, BUTTON, TEXT, DIM, ACCENT = (
-    (36, 36, 36),
-    (22, 22, 22),
-    (62, 62, 62),
-    (225, 225, 225),
-    (150,) * 3,
-    (220, 140, 40),
-)
+WIDTH = 640
+LINE = 26
+PAD = 8
+BACK = (36, 36, 36)
+FIELD = (22, 22, 22)
+BUTTON = (62, 62, 62)
+TEXT = (225, 225, 225)
+DIM = (150, 150, 150)
+ACCENT = (220, 140, 40)
 #: Drawn larger and made smaller, for smooth letters.
 TIMES = 3
 

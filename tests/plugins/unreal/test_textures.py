@@ -1,5 +1,7 @@
 """Textures out of the project and into it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -186,3 +188,15 @@ def test_udim_tiles(unreal, textures, tmp_path):
     made.get_editor_property("asset_import_data")._files = ["a.1001.png", "a.1002.png"]
     with pytest.raises(MatshotError, match="has 2 UDIM tiles"):
         textures.export_texture(made, str(tmp_path), False)
+
+
+def test_the_file_of_an_asset_of_the_same_name_elsewhere_stays(unreal, textures, tmp_path):
+    """Else Reimport would bring the pixels of another asset."""
+    kept = []
+    for number, folder in enumerate(("/Game/Walls", "/Game/Floors", "/Game/Roofs")):
+        file = image_file(tmp_path / f"{number}.png", depth=("uint8", "uint16", "uint8")[number])
+        (made,) = textures.import_textures([textures.Import(str(file), "T_Wall_BC", {})], folder)
+        kept.append((Path(made._source), file.read_bytes()))
+    assert all(path.read_bytes() == contents for path, contents in kept)
+    assert len({path for path, _ in kept}) == 3
+    assert {path.name for path, _ in kept} == {"T_Wall_BC.png"}

@@ -127,7 +127,7 @@ class Commands(PanelOwner):
 
 def selection_summary(members: Sequence[scene.Member], found: Sequence[textures.Texture]) -> str:
     """``1 texture``, ``2 objects``."""
-    counts = ((len(found), "texture"), (len({member.uuid for member in members}), "object"))
+    counts = ((len(found), "texture"), (len({member.node for member in members}), "object"))
     words = ["{} {}{}".format(count, word, "" if count == 1 else "s") for count, word in counts if count]
     return ", ".join(words) or "nothing selected"
 

@@ -8,6 +8,7 @@ from maya import cmds
 from matshot_host.errors import MatshotError
 
 from . import textures
+from .node_handle import NodeHandle
 
 _SHAPES = ["mesh", "nurbsSurface", "subdiv"]
 #: Plugs of a shading group that materials connect to.
@@ -20,11 +21,11 @@ class Member(NamedTuple):
     """A shape or some of its faces; found again after it was renamed.
 
     Attributes:
-        uuid: of the shape.
+        node: the shape.
         component: such as ``.f[0:3]``; empty for the whole shape.
     """
 
-    uuid: str
+    node: NodeHandle
     component: str
 
 
@@ -46,7 +47,7 @@ def selected_members() -> Tuple[Member, ...]:
         if dot and not component.startswith("f["):
             continue
         for shape in cmds.ls(owner, dagObjects=True, shapes=True, noIntermediate=True, long=True, type=_SHAPES) or []:
-            member = Member(cmds.ls(shape, uuid=True)[0], dot + component)
+            member = Member(NodeHandle(shape), dot + component)
             if member not in found:
                 found.append(member)
     return tuple(found)
@@ -58,7 +59,7 @@ def assign(group: str, members: Sequence[Member]) -> int:
     Returns:
         Number of members.
     """
-    names = [name + member.component for member in members for name in cmds.ls(member.uuid, long=True) or []]
+    names = [name + member.component for member in members for name in member.node.names()]
     if names:
         cmds.sets(names, edit=True, forceElement=group)
     return len(names)
@@ -66,8 +67,7 @@ def assign(group: str, members: Sequence[Member]) -> int:
 
 def disable_opaque(members: Sequence[Member]) -> None:
     """Turn off Arnold's Opaque setting of shapes, which ignores the opacity of their material."""
-    uuids = [member.uuid for member in members]
-    for shape in (cmds.ls(uuids, long=True) or []) if uuids else []:
+    for shape in [name for member in members for name in member.node.names()]:
         if cmds.attributeQuery("aiOpaque", node=shape, exists=True):
             cmds.setAttr("{}.aiOpaque".format(shape), False)
 

@@ -9,6 +9,8 @@ from maya import cmds
 
 from matshot_host.errors import MatshotError
 
+from .node_handle import NodeHandle
+
 UDIM = "<UDIM>"
 #: Of ``uvTilingMode``; other tile numberings are refused.
 _NO_TILES = 0
@@ -42,13 +44,13 @@ class Texture(NamedTuple):
 
     Attributes:
         path: absolute; contains ``<UDIM>`` for tiles.
-        nodes: UUIDs of the file nodes.
+        nodes: the file nodes.
         kind: map type: ``color``, ``normal``, ``data``, or ``auto`` where the network does not tell.
         normal: convention of normals: ``dx`` where the network flips green, else ``auto``.
     """
 
     path: str
-    nodes: Tuple[str, ...]
+    nodes: Tuple[NodeHandle, ...]
     kind: str
     normal: str
 
@@ -107,15 +109,15 @@ def read_textures(nodes: Sequence[str]) -> List[Texture]:
         path = _file_path(node)
         if not path:
             continue
-        uuid = cmds.ls(node, uuid=True)[0]
+        handle = NodeHandle(node)
         kind, normal = _map_type(node)
         known = found.get(path)
         if known is None:
-            found[path] = Texture(path, (uuid,), kind, normal)
+            found[path] = Texture(path, (handle,), kind, normal)
         else:
             # A file that one node reads as normals is a normal map, whatever the others do with it.
             kept = known if known.kind == "normal" or kind != "normal" else Texture(path, (), kind, normal)
-            found[path] = kept._replace(nodes=(*known.nodes, uuid))
+            found[path] = kept._replace(nodes=(*known.nodes, handle))
     return list(found.values())
 
 
@@ -143,7 +145,7 @@ def replace(texture: Texture, path: str) -> int:
     Returns:
         Number of nodes that still exist.
     """
-    nodes = cmds.ls(list(texture.nodes)) if texture.nodes else []
+    nodes = [name for handle in texture.nodes for name in handle.names()]
     for node in nodes:
         space = cmds.getAttr("{}.colorSpace".format(node))
         cmds.setAttr("{}.fileTextureName".format(node), _first_tile(path), type="string")

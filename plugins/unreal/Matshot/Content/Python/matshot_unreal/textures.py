@@ -201,13 +201,17 @@ def _saved_copy(one: Import) -> str:
     """Copy the file to the project's Saved folder, under the asset's name.
 
     Interchange, which imports types without a switch of their own, names assets after files. The copy also keeps
-    Reimport working after the job's folder is deleted.
+    Reimport working after the job's folder is deleted, so assets of one name in several folders each have their own.
 
     Returns:
         The path of the copy.
     """
     saved = unreal.Paths.convert_relative_path_to_full(unreal.Paths.project_saved_dir())
-    target = os.path.join(saved, "Matshot", one.name + os.path.splitext(one.path)[1].lower())
+    name, number = one.name + os.path.splitext(one.path)[1].lower(), 1
+    target = os.path.join(saved, "Matshot", name)
+    while os.path.lexists(target):
+        number += 1
+        target = os.path.join(saved, "Matshot", str(number), name)
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(one.path, target)
