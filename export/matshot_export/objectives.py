@@ -8,6 +8,7 @@ renderer is recorded while torch differentiates it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from .descriptor_training import Distillation
 from .networks.descriptor import SLOPE, TextureDescriptor, gram, padded
 from .onnx_export import (
     DATA,
-    check_parity,
     measured_quality,
     noise,
     quality_so_far,
@@ -35,6 +35,7 @@ from .onnx_export import (
     traced,
     with_half_weights,
 )
+from .parity import Inputs, check_parity
 from .rendering import SMOOTHEST, Maps, plane_positions, under_point_light, unit
 
 #: Side in pixels of the cells whose mean colours are compared.
@@ -286,6 +287,45 @@ def refinement_model(descriptor: TextureDescriptor) -> onnx.ModelProto:
     return traced(objective, given, axes, ["loss", "gradient", "intensity_gradient"], folded=False)
 
 
+def refinement_inputs(descriptor: TextureDescriptor, seed: int, cells: tuple[int, int] = (2, 1)) -> Inputs:
+    """Inputs of a :class:`RefinementObjective` in its order, as those of a crop are, all terms counting.
+
+    Args:
+        descriptor: that takes the crop's statistics.
+        seed: of everything random.
+        cells: down and across.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=generator)
+
+    def column(*values: float) -> torch.Tensor:
+        return torch.tensor(values).view(1, 3, 1, 1)
+
+    sides = (cells[0] * CELL, cells[1] * CELL)
+    picture = random(1, 3, *sides)
+    with torch.no_grad():
+        statistics = descriptor(picture * (GREY / picture.mean()))
+    parameters = random(1, PARAMETERS, *sides) * 2 - 1
+    # Nothing faces away from the light.
+    parameters[:, 5:] *= 0.3
+    return {
+        "parameters": parameters,
+        "positions": plane_positions(*sides) * 0.5 + column(0.2, -0.1, 0.0),
+        # Low and opposite: with a flash at the lens, what is reflected at grazing angles would hardly count.
+        "camera": column(-0.7, -0.5, 0.5),
+        "light": column(0.8, 0.5, 0.5),
+        "intensity": column(2.0, 1.9, 2.1),
+        "statistics": statistics,
+        "statistics_weight": torch.tensor(0.7),
+        "cells": random(1, 3, *cells),
+        "cell_weights": random(1, 1, *cells),
+        "pixels": picture,
+        "pixel_weights": random(1, 1, *sides) * 1e-3,
+    }
+
+
 def shipped_descriptor(weights: Path, *, circular: bool) -> TextureDescriptor:
     """The trained descriptor with its weights as models store them: in half precision."""
     descriptor = TextureDescriptor(circular=circular).requires_grad_(False)
@@ -320,8 +360,10 @@ def export_refinement(weights: Path, folder: Path = SHIPPED, *, run: Path | None
     """
     mirrored, wrapping = (shipped_descriptor(weights, circular=circular) for circular in (False, True))
     statistics = with_half_weights(statistics_model(mirrored))
-    check_parity("texture_statistics", mirrored, statistics, {"x": noise(3, 2 * CELL, CELL)})
+    sides = (3 * mirrored.grid, 2 * mirrored.grid)
+    check_parity("texture_statistics", mirrored, statistics, lambda seed: {"x": noise(3, *sides, seed=seed)})
     objective = with_half_weights(refinement_model(wrapping))
+    check_parity("refinement", RefinementObjective(wrapping), objective, partial(refinement_inputs, mirrored))
     shared: dict[str, Any] = {
         "task": "refinement",
         "scale": 1,
