@@ -11,13 +11,14 @@ from matshot.inference.cards import SHIPPED, Card
 from .capture_training import CaptureNetwork, CaptureRecipe
 from .networks.capture import CONTEXT_SIDE, INPUT_PLANES, OUTPUT_PLANES
 from .onnx_export import (
-    DATA,
     carded,
+    data_lines,
     measured_quality,
     noise,
     quality_so_far,
     rounded_to_half,
     run_facts,
+    run_record,
     stored,
     traced,
     with_half_weights,
@@ -43,7 +44,7 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     network = rounded_to_half(network.eval())
     training = {
-        "data": [line for kind in ("color", "normal", "data") for line in DATA[kind] if "material" in line],
+        "data": data_lines("capture", run_record(run).get("images", {})),
         "command": "matshot-export train-capture --data DIR",
         "trained_by": "the Matshot project",
         "losses": "base color L1, normals, roughness and metallic L1 and squares, pictures under a light L1",

@@ -21,9 +21,10 @@ import torch
 import torch.nn.functional as F
 
 from .data import PatchSource, Shrink, find_maps, validation_pairs
+from .loop import Progress
 from .networks.sparse_coding import CORE, FLOOR, SparseCoding
 from .recipes import Recipe
-from .training import Progress, measure, peak_signal_to_noise
+from .training import measure, peak_signal_to_noise
 
 
 def train_dictionaries(
@@ -60,7 +61,7 @@ def train_dictionaries(
     partial = out / "weights.partial"
     torch.save(state, partial)
     partial.replace(out / "weights.pt")
-    progress = Progress(recipe.steps, seconds, [{"step": recipe.steps, "value": measured}])
+    progress = Progress(recipe.steps, seconds, done=1.0, measured=[{"step": recipe.steps, "value": measured}])
     run = {**vars(progress), "recipe": recipe.name, "threads": torch.get_num_threads()}
     (out / "run.json").write_text(json.dumps(run))
     return out / "weights.pt"

@@ -25,12 +25,13 @@ from matshot.inference.cards import SHIPPED, Card, write_card
 from .descriptor_training import Distillation
 from .networks.descriptor import SLOPE, TextureDescriptor, gram, padded
 from .onnx_export import (
-    DATA,
+    data_lines,
     measured_quality,
     noise,
     quality_so_far,
     rounded_to_half,
     run_facts,
+    run_record,
     stored,
     traced,
     with_half_weights,
@@ -336,7 +337,7 @@ def shipped_descriptor(weights: Path, *, circular: bool) -> TextureDescriptor:
 def descriptor_training_record(run: Path | None) -> dict[str, Any]:
     """What cards of models that hold the descriptor say about its training."""
     return {
-        "data": DATA["color"],
+        "data": data_lines("color", run_record(run).get("images", {})),
         "command": "matshot-export train-descriptor --data DIR",
         "trained_by": "the Matshot project",
         "losses": "distances between textures as an anti-aliased VGG16's Gram matrices have them",

@@ -30,17 +30,35 @@ OPSET = 17
 #: Numbers in an initialiser from which on it is stored in half precision.
 LARGE = 64
 Net = TypeVar("Net", bound=nn.Module)
+#: Sorts of generated images, by their names in a run's record.
+GENERATED_IMAGES = ("dead leaves", "regular patterns")
 ENCODING = {"color": "srgb", "normal": "normal", "data": "data"}
 
-#: What the training data are, for the cards.
-DATA = {
-    "color": [
-        "base colour of 109 materials (ambientCG, cgbookcase; CC0)",
-        "91 photographs (elementary OS wallpapers; public domain, CC BY, CC BY-SA, Unsplash, Pexels)",
-    ],
-    "normal": ["normal maps of 109 materials (ambientCG, cgbookcase; CC0)"],
-    "data": ["roughness, height, metallic and ambient occlusion of 109 materials (ambientCG, cgbookcase; CC0)"],
+#: What the materials and photographs of each kind of training data are.
+_MAPS = {
+    "color": "base color",
+    "normal": "normal maps",
+    "data": "roughness, height, metallic and ambient occlusion",
+    "capture": "base color, normal, roughness and metallic maps",
 }
+_PHOTOGRAPHS = "photographs (elementary OS wallpapers; public domain, CC BY, CC BY-SA, Unsplash, Pexels)"
+
+
+def data_lines(kind: str, images: dict[str, int]) -> list[str]:
+    """What a card says of training data.
+
+    Args:
+        kind: ``color``, ``normal``, ``data`` or ``capture``.
+        images: how many of each sort, as a run's record counts them; empty where there is no record.
+    """
+    count = images.get("materials")
+    others = images.get("of Poly Haven", 0)
+    sources = "ambientCG, cgbookcase" + (f"; {others} of Poly Haven" if others else "")
+    lines = [f"{_MAPS[kind]} of {f'{count} ' if count else ''}materials ({sources}; CC0)"]
+    if images.get("photographs"):
+        lines.append(f"{images['photographs']} {_PHOTOGRAPHS}")
+    lines += [f"{images[what]} generated images of {what}" for what in GENERATED_IMAGES if images.get(what)]
+    return lines
 
 
 def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path | None = None) -> Card:
@@ -249,7 +267,7 @@ def _print_peak(card: str, side: int) -> None:
 
 def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
     facts: dict[str, Any] = {
-        "data": DATA[recipe.kind],
+        "data": data_lines(recipe.kind, run_record(run).get("images", {})),
         "command": f"matshot-export train {recipe.name} --data DIR",
         "trained_by": "the Matshot project",
         "losses": ", ".join(f"{weight:g} {name}" for name, weight in recipe.loss.items()) or "none: least squares",
@@ -260,28 +278,36 @@ def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
     }
     if recipe.note:
         facts["note"] = recipe.note
-    if recipe.leaves:
-        facts["data"] = [*facts["data"], f"{recipe.leaves} generated images of dead leaves"]
-    told = run_facts(run)
-    if told and recipe.architecture != "sparse_coding":
-        facts["command"] += f" --steps {told['steps']}"
-    return {**facts, **told}
+    return {**facts, **run_facts(run)}
 
 
-def run_facts(run: Path | None) -> dict[str, Any]:
-    """Steps and minutes of a training run, if it left a record."""
+def run_record(run: Path | None) -> dict[str, Any]:
+    """What a training run left on record, if it did."""
     record = run / "run.json" if run else None
     if record is None or not record.exists():
         return {}
-    told = json.loads(record.read_text())
-    return {"steps": told["step"], "minutes": round(told["seconds"] / 60)}
+    facts: dict[str, Any] = json.loads(record.read_text())
+    return facts
+
+
+def run_facts(run: Path | None) -> dict[str, Any]:
+    """Steps, hours and pixels of a training run, if it left a record."""
+    record = run_record(run)
+    if not record:
+        return {}
+    facts = {"steps": record["step"], "hours": round(record["seconds"] / 3600, 2)}
+    if record.get("pixels"):
+        facts["input_pixels"] = record["pixels"]
+    if record.get("start"):
+        facts["starts_from"] = record["start"]
+    return facts
 
 
 def measured_quality(run: Path | None) -> dict[str, Any]:
     """What a training run measured last on the textures that it watched, if it left that in its record."""
-    record = run / "run.json" if run else None
-    told = json.loads(record.read_text()) if record is not None and record.exists() else {}
-    return {name: round(value, 4) for name, value in told.get("measured", {}).items()}
+    measured = run_record(run).get("measured") or {}
+    last = measured[-1] if isinstance(measured, list) else measured
+    return {name: round(value, 4) for name, value in last.items() if name != "step"}
 
 
 def quality_so_far(card: Path) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def test_training_resumes_and_its_result_is_exported(data: Path, tmp_path: Path)
     weights = train_capture(
         replace(recipe, steps=2), data, tmp_path / "run", device="cpu", resume=True, report=lines.append
     )
-    assert [line.split()[0] for line in lines] == ["step=1", "step=2"]
+    assert [line.split()[0] for line in lines] == ["step=1", "resumed", "step=2"]
     assert (tmp_path / "run" / "step-000002.png").exists()
     cards = export_capture(weights, tmp_path / "models", run=tmp_path / "run")
     assert [card.method for card in cards] == ["context", "maps"]
