@@ -11,7 +11,7 @@ import os
 import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Turn:
     Attributes:
         name: of the recipe and the model; ``capture`` for the capture network.
         hours: of training.
+        rate: Muon's, instead of the recipe's, where trained weights are only to be improved; 0 keeps that.
         start: network whose newest weights it starts from; empty for its own shipped ones.
         figure: that is watched, by its name in the run's log.
         lower_is_better: whether smaller figures are better; normals' are angles, and always so.
@@ -48,6 +49,7 @@ class Turn:
 
     name: str
     hours: float
+    rate: float = 0.0
     start: str = ""
     figure: str = "value"
     lower_is_better: bool = False
@@ -171,7 +173,8 @@ def train_all(
             # The budget in hours ends the schedule.
             train_capture(CaptureRecipe(steps=1 << 40), data, runs / turn.name, **shared)
         else:
-            train(recipes.load(turn.name), data, runs / turn.name, steps=1 << 40, **shared)
+            recipe = recipes.load(turn.name)
+            train(replace(recipe, rate=turn.rate or recipe.rate), data, runs / turn.name, steps=1 << 40, **shared)
         write_status(turns, runs)
         if run_record(runs / turn.name).get("done", 0) >= 1 and turn.figure_decides:
             cards += export_better(turn, data, runs, models=models, report=report)
