@@ -53,7 +53,7 @@ class Progress:
 
     Attributes:
         step: steps done.
-        seconds: of training, over all calls.
+        seconds: of training, over all calls, as :func:`training_clock` counts them.
         pixels: input pixels seen.
         done: share of the schedule that is over, 0 to 1.
         measured: figures of each measurement, with its ``step``.
@@ -153,8 +153,9 @@ def descend(
         task.load(saved["task"])
         report(f"resumed at step {progress.step}")
     log = Log(out / "log.csv", append=progress.step > 0)
-    started = time.monotonic()
-    began, kept = started - progress.seconds, started
+    started = kept = time.monotonic()
+    clock = training_clock(next(task.network.parameters()).device)
+    began = clock() - progress.seconds
 
     def save() -> None:
         state = {
@@ -191,7 +192,7 @@ def descend(
         average.update(task.network)
         progress.step += 1
         progress.pixels += pixels
-        progress.seconds = time.monotonic() - began
+        progress.seconds = clock() - began
         progress.done = min(1.0, done())
         if progress.step % schedule.log_every == 0 or progress.done >= 1:
             figures = task.figures(average.weights, out / f"step-{progress.step:06d}.png")
@@ -219,6 +220,18 @@ def begin_from(network: nn.Module, path: Path) -> int:
     fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
     network.load_state_dict({**own, **fitting})
     return len(fitting)
+
+
+def training_clock(device: torch.device) -> Callable[[], float]:
+    """Seconds of work: of the processor's threads, each as much, or of the wall where a GPU works.
+
+    On a machine that others use too, a low priority may mean a tenth of it; a schedule by the wall would end before
+    anything is learnt.
+    """
+    if device.type != "cpu":
+        return time.monotonic
+    threads = torch.get_num_threads()
+    return lambda: time.process_time() / threads
 
 
 def start_name(start: Path | None) -> str:

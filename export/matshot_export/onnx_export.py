@@ -276,6 +276,8 @@ def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
         "torch": torch.__version__.split("+")[0],
         "machine": f"{platform.machine()}, CPU",
     }
+    if str(run_record(run).get("start", "")).startswith("shipped "):
+        facts["command"] = f"matshot-export train-all --data DIR --only {recipe.name}"
     if recipe.note:
         facts["note"] = recipe.note
     return {**facts, **run_facts(run)}
