@@ -1,7 +1,7 @@
 """The worker process: JSON-RPC 2.0 over standard input and output, one message per line.
 
 Requests: ``initialize`` ({host, version, protocol, pid, folder}), ``tools/list``, ``run`` (see
-:class:`~matshot.running.Run`), ``doctor``, ``shutdown``; notification ``cancel`` ({job}: the request's id). Told
+:class:`~matshot.tools.run.Run`), ``doctor``, ``shutdown``; notification ``cancel`` ({job}: the request's id). Told
 meanwhile: ``progress`` ({job, fraction, stage, preview}) and ``log`` ({level, text}). Failures that can be foreseen are
 errors whose message is a sentence for the artist; ``data`` has ``cause``, and ``cancelled`` where that is the reason.
 
@@ -31,10 +31,10 @@ from matshot_host.client import PROTOCOL
 from matshot_host.tools import TOOLS
 
 from .errors import Cancelled, MatshotError
-from .jobs import CancelSwitch
+from .progress import CancelSwitch
 
 if TYPE_CHECKING:
-    from .running import Run
+    from .tools.run import Run
 
 #: JSON-RPC's own codes, and ours.
 _PARSE, _INVALID, _NO_METHOD, _NO_PARAMETERS, _FAILED, _CANCELLED = -32700, -32600, -32601, -32602, -32000, -32001
@@ -161,7 +161,7 @@ class Worker:
                 self._switches.pop(number, None)
 
     def _run(self, number: object, told: Mapping[str, Any]) -> dict[str, Any]:
-        from .running import run
+        from .tools.run import run
 
         switch = self._switches[number]
         said, shown = 0.0, ("", -1.0)
@@ -210,7 +210,7 @@ class Worker:
 
 
 def _as_run(told: Mapping[str, Any]) -> Run:
-    from .running import Run
+    from .tools.run import Run
 
     shapes = {"tool": str, "inputs": list, "parameters": dict, "folder": str, "output": str, "form": dict}
     given = {"parameters": {}, "output": "", "form": {}, **told}
@@ -236,14 +236,14 @@ def _described(name: str) -> dict[str, Any]:
 
 
 def _examined() -> dict[str, Any]:
-    from .diagnosis import diagnosis
+    from .hosts.doctor import diagnosis
 
     return {"findings": [vars(finding) for finding in diagnosis()]}
 
 
 def _warmed() -> dict[str, Any]:
     """Load what nearly every tool needs, while the artist still looks at the dialog."""
-    from . import assets, preview  # noqa: F401
+    from .tools import assets  # noqa: F401
 
     return {}
 

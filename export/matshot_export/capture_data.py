@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from matshot.errors import MatshotError
-from matshot.texture import read_texture
+from matshot.image.reader import read_texture
 
 from .networks.capture import CONTEXT_SIDE
 from .rendering import Maps, camera_distance, plane_positions, under_point_light, under_sky, unit

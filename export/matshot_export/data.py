@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from matshot.texture import read_texture
+from matshot.image.reader import read_texture
 
 from .dead_leaves import dead_leaves
 from .degradations import Degradation

@@ -1,6 +1,6 @@
 """The renderer in torch: what training photographs look like, and what a rendering loss compares.
 
-The model is that of :mod:`matshot.brdf` and :mod:`matshot.render` (isotropic GGX, a plane at z = 0, the longer side of
+The model is that of :mod:`matshot.shading.brdf` and :mod:`matshot.shading.render` (isotropic GGX, a plane at z = 0, the longer side of
 the photograph as unit); a test holds the two together. Planes are ``(N, C, H, W)``.
 """
 

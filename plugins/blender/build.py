@@ -25,7 +25,7 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 sys.path.insert(0, str(_CHECKOUT / "core"))
 
-from matshot.installing import packed  # noqa: E402  found by the line above
+from matshot.hosts.install import packed  # noqa: E402  found by the line above
 
 #: Wheel tags by Blender's name of a platform, oldest systems that Blender 4.2 runs on.
 PLATFORMS = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 
-import measures
 import numpy as np
 import pytest
+
+from bench import measures
 
 
 @pytest.fixture

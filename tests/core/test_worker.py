@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from matshot.procedural import brick_wall
-from matshot.texture import write_texture
+from matshot.image.writer import write_texture
+from matshot.shading.procedural import brick_wall
 from matshot_host.client import PROTOCOL
 from matshot_host.jobs import Jobs
 from matshot_host.location import WorkerCommand
@@ -76,7 +76,7 @@ def test_it_answers_before_it_loads_anything_heavy() -> None:
 def test_no_tool_needs_the_command_lines_packages() -> None:
     code = (
         "import sys; sys.modules['typer'] = sys.modules['rich'] = None\n"
-        "import matshot.running, matshot.preview, matshot.assets, matshot.conversion, matshot.diagnosis\n"
+        "import matshot.tools.run, matshot.shading.preview, matshot.tools.assets, matshot.tools.convert, matshot.hosts.doctor\n"
         "import matshot.capture.oneshot, matshot.capture.twoshot, matshot.upscale\n"
         "import matshot.synthesis.multiply, matshot.synthesis.tile, matshot.synthesis.style\n"
     )

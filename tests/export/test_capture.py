@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from matshot.color import Pixels
-from matshot.procedural import brick_wall
-from matshot.texture import Texture, write_texture
+from matshot.image.color import Pixels
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.shading.procedural import brick_wall
 from matshot_export.capture_data import (
     CaptureSource,
     MaterialLibrary,

@@ -6,9 +6,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from matshot.image.writer import write_texture
 from matshot.inference.cards import Registry, read_card
-from matshot.procedural import brick_wall
-from matshot.texture import write_texture
+from matshot.shading.procedural import brick_wall
 from matshot_export import queue as queues
 from matshot_export import recipes
 from matshot_export.cli import QUEUE, app

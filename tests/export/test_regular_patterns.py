@@ -51,8 +51,8 @@ def test_a_straight_pattern_repeats(monkeypatch):
 
 
 def test_patterns_join_the_training_images(tmp_path):
-    from matshot.procedural import brick_wall
-    from matshot.texture import write_texture
+    from matshot.image.writer import write_texture
+    from matshot.shading.procedural import brick_wall
 
     path = tmp_path / "materials" / "train" / "PH_wall" / "basecolor.png"
     write_texture(brick_wall(256, 1)["basecolor"], path)

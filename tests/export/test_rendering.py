@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from matshot.render import Camera, PointLight, render
-from matshot.surface import Surface
+from matshot.shading.render import Camera, PointLight, render
+from matshot.shading.surface import Surface
 from matshot_export.rendering import Maps, camera_distance, plane_positions, under_point_light, under_sky, unit
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from matshot.inference.cards import Registry
-from matshot.synthesis import objective as run_time
+from matshot.synthesis import texture_loss as run_time
 from matshot_export import texture_objective
 from matshot_export.networks.descriptor import TextureDescriptor, gram
 from matshot_export.parity import bearing_inputs

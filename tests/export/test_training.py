@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from matshot.image.writer import write_texture
 from matshot.inference.cards import Registry, read_card
 from matshot.inference.session import Network
-from matshot.procedural import brick_wall
-from matshot.texture import write_texture
+from matshot.shading.procedural import brick_wall
 from matshot_export.loop import begin_from
 from matshot_export.measuring import measure_model
 from matshot_export.onnx_export import export

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from matshot.procedural import brick_wall
-from matshot.texture import write_texture
+from matshot.image.writer import write_texture
+from matshot.shading.procedural import brick_wall
 
 pytest.importorskip("distributed")
 

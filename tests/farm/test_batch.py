@@ -20,10 +20,13 @@ pytest.importorskip("distributed")
 from matshot.errors import MatshotError
 from matshot.farm.batch import Batch, Outcome, parameters_from, run_batch, target_of
 from matshot.farm.manifest import MEMORY, Manifest
-from matshot.material import Material, load_material, save_material
-from matshot.procedural import brick_wall
-from matshot.running import tool_of
-from matshot.texture import Texture, read_texture, write_texture
+from matshot.image.reader import read_texture
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.material.folder import load_material, save_material
+from matshot.material.types import Material
+from matshot.shading.procedural import brick_wall
+from matshot.tools.run import tool_of
 
 from .clusters import DaskCluster, until, workers_below
 

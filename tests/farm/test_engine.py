@@ -17,8 +17,8 @@ pytest.importorskip("distributed")
 
 from matshot.errors import MatshotError
 from matshot.farm.engine import Engine, Told
-from matshot.running import Run
-from matshot.texture import read_texture
+from matshot.image.reader import read_texture
+from matshot.tools.run import Run
 
 from .clusters import DaskCluster, newest_worker, until, workers_below
 
@@ -287,7 +287,7 @@ def test_runs_of_an_engine_that_is_killed_end_on_the_cluster(cluster: DaskCluste
     cluster.start_worker("one")
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom matshot.farm.engine import Engine\n"
-        "from matshot.running import Run\n"
+        "from matshot.tools.run import Run\n"
         f"engine = Engine(scheduler={cluster.address!r})\n"
         f"run = Run('multiply', [{str(large)!r}], {{'size': '2048x2048'}}, Path({str(tmp_path / 'job')!r}))\n"
         "engine.submit('x', run, lambda told: print(told.kind, flush=True))\ntime.sleep(60)\n"
@@ -331,8 +331,6 @@ def test_workers_come_later(cluster: DaskCluster, wall: Path, tmp_path: Path) ->
 
 
 def test_the_command_line_does_not_load_dask() -> None:
-    program = (
-        "import sys, matshot.cli; print(sorted(m for m in sys.modules if m.split('.')[0] in ('distributed', 'dask')))"
-    )
+    program = "import sys, matshot.cli.commands; print(sorted(m for m in sys.modules if m.split('.')[0] in ('distributed', 'dask')))"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"

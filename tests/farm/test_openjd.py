@@ -16,8 +16,9 @@ pytest.importorskip("distributed")
 from matshot.errors import MatshotError
 from matshot.farm.batch import Batch
 from matshot.farm.openjd import write_template
-from matshot.procedural import brick_wall
-from matshot.texture import read_texture, write_texture
+from matshot.image.reader import read_texture
+from matshot.image.writer import write_texture
+from matshot.shading.procedural import brick_wall
 
 QUICK = {"scale": 2, "method": "bicubic"}
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import matshot_host
-from matshot.material import MAP_KINDS, Material, save_material
-from matshot.texture import FileSource, Texture
+from matshot.image.types import FileSource, Texture
+from matshot.material.folder import save_material
+from matshot.material.types import MAP_KINDS, Material
 from matshot_host.description import DESCRIPTION, MAP_LABELS
 from matshot_host.errors import MatshotError
 from matshot_host.graph import (

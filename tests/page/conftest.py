@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import matshot
-from matshot.material import Material, save_material
-from matshot.procedural import brick_wall
-from matshot.texture import write_texture
+from matshot.image.writer import write_texture
+from matshot.material.folder import save_material
+from matshot.material.types import Material
+from matshot.shading.procedural import brick_wall
 
 from .service_double import ServiceDouble
 

@@ -23,9 +23,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from matshot.material import find_material
+from matshot.image.reader import image_size, read_texture
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.material.folder import find_material
 from matshot.service.schema import tool_schema
-from matshot.texture import Texture, image_size, read_texture, write_texture
 from matshot_host.tools import TOOLS, tool
 
 POLICY = (

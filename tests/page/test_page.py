@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from matshot.material import Material, save_material
-from matshot.texture import Texture, write_texture
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.material.folder import save_material
+from matshot.material.types import Material
 
 from .artist import Artist
 from .service_double import Refused, ServiceDouble, until

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from matshot.procedural import brick_wall
-from matshot.texture import Texture, write_texture
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.shading.procedural import brick_wall
 
 from .artist import Artist
 from .service_double import until

@@ -22,8 +22,8 @@ import uvicorn
 from fastapi.testclient import TestClient
 from service_double import HOST, Running, ThreadEngine
 
-from matshot.service.app import make_app
-from matshot.service.examination import Examiner
+from matshot.service.inspector import Examiner
+from matshot.service.routes import make_app
 from matshot.service.settings import Settings
 from matshot.service.work import Service
 

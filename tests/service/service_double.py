@@ -17,10 +17,11 @@ import numpy as np
 
 from matshot.errors import Cancelled, MatshotError
 from matshot.farm.engine import Told
-from matshot.running import Run, run
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
 from matshot.service.settings import Settings
 from matshot.service.work import Service
-from matshot.texture import Texture, write_texture
+from matshot.tools.run import Run, run
 
 HOST = "http://127.0.0.1:8765"
 TOKEN = "a token of enough characters"[:28].replace(" ", "-")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from service_double import Running, material_zip, picture, sentence, zip_of
 
-from matshot.texture import image_size
+from matshot.image.reader import image_size
 
 
 def leftovers(running: Running) -> list[Path]:

@@ -10,8 +10,8 @@ import pytest
 from service_double import Running, picture
 
 from matshot.farm.engine import Told
-from matshot.running import Run
-from matshot.service import feeds
+from matshot.service import events as feeds
+from matshot.tools.run import Run
 
 
 def told(lines: Iterator[str]) -> Iterator[tuple[str, str, Any]]:

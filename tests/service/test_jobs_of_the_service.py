@@ -16,8 +16,8 @@ import pytest
 from service_double import Running, material_zip, picture, sentence
 
 from matshot.farm.engine import Told
-from matshot.running import Run, run
 from matshot.service.work import _MOST_ATTEMPTS
+from matshot.tools.run import Run, run
 
 BICUBIC = {"scale": 2, "method": "bicubic"}
 

@@ -13,11 +13,10 @@ import pytest
 pytest.importorskip("distributed")
 pytest.importorskip("psutil")
 
-from service_process import Served
-
-from matshot.procedural import brick_wall
-from matshot.running import Run, run
-from matshot.texture import write_texture
+from bench.service.process import Served
+from matshot.image.writer import write_texture
+from matshot.shading.procedural import brick_wall
+from matshot.tools.run import Run, run
 
 if sys.platform == "win32":
     pytest.skip("kills by signal", allow_module_level=True)

@@ -187,7 +187,7 @@ def test_safe_names(name: str, safe: str) -> None:
 
 def test_the_command_line_stays_light() -> None:
     heavy = ("fastapi", "pydantic", "distributed", "numpy")
-    code = f"import sys, matshot.cli; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, matshot.cli.commands; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
@@ -211,7 +211,7 @@ def test_a_service_that_cannot_start_says_why(options: list[str], told: str, tmp
 def test_a_missing_package_is_a_sentence(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['fastapi'] = None; sys.argv = ['matshot', 'serve', '--data', sys.argv[1]]; "
-        "from matshot.cli import main; main()"
+        "from matshot.cli.commands import main; main()"
     )
     found = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120)
     assert (found.returncode, "pip install 'matshot[service]'" in found.stderr) == (1, True)

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from ..color import Pixels
 from ..errors import MatshotError
-from ..normals import renormalised
-from ..surface import Surface
+from ..image.color import Pixels
+from ..image.normals import renormalised
+from ..shading.surface import Surface
 
 Metal = Literal["auto", "on", "off"]
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..color import Pixels
 from ..errors import MatshotError
-from ..jobs import Progress
+from ..image.color import Pixels
+from ..progress import Progress
 from .photograph import Photograph, resized
 from .registration import AGREEING, Fit, Mask, Matrix, covered, registered, resizing, warped_to
 

@@ -18,7 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..brdf import (
+from ..errors import MatshotError
+from ..image.color import Pixels
+from ..image.normals import renormalised
+from ..progress import Progress
+from ..shading.brdf import (
     MOST_DIELECTRIC,
     SMOOTHEST,
     Values,
@@ -26,12 +30,8 @@ from ..brdf import (
     ggx_with_gradient,
     stretched_exponential_with_gradient,
 )
-from ..color import Pixels
-from ..errors import MatshotError
-from ..jobs import Progress
-from ..normals import renormalised
-from ..render import Camera, PointLight
-from ..surface import DIELECTRIC, Surface
+from ..shading.render import Camera, PointLight
+from ..shading.surface import DIELECTRIC, Surface
 from .lumitexels import Lumitexels
 from .shading import GuidedSlopes, Response, integrable_slopes
 

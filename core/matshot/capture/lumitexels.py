@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..color import Pixels
 from ..errors import MatshotError
-from ..jobs import Progress
-from ..render import Camera
+from ..image.color import Pixels
+from ..progress import Progress
+from ..shading.render import Camera
 from .tiles import Mask, Tile
 
 Indices = NDArray[np.int32]

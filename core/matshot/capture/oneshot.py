@@ -9,14 +9,14 @@ from typing import Literal
 import numpy as np
 
 from ..errors import MatshotError
-from ..jobs import Listener, Progress
-from ..material import Material
-from ..render import Camera
-from ..texture import Wrap
-from ..wrapping import measured_wrap
-from .delivery import LARGEST, CaptureOptions, captured_material
-from .explanation import explained
+from ..image.types import Wrap
+from ..image.wrap import measured_wrap
+from ..material.types import Material
+from ..progress import Listener, Progress
+from ..shading.render import Camera
+from .finish import LARGEST, CaptureOptions, captured_material
 from .photograph import Photograph, read_photograph
+from .photometric import explained
 from .prediction import predicted_surface
 from .refinement import refined
 

@@ -12,9 +12,10 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-from ..color import Pixels, linear_from_srgb, srgb_from_linear
 from ..errors import MatshotError
-from ..texture import Texture, read_texture
+from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
+from ..image.reader import read_texture
+from ..image.types import Texture
 
 FovSource = Literal["given", "exif", "assumed"]
 
@@ -88,7 +89,7 @@ def read_photograph(path: str | os.PathLike[str], fov: float | None = None, larg
     three channels, and alpha is dropped.
 
     Args:
-        path: of a file that :func:`~matshot.texture.read_texture` reads.
+        path: of a file that :func:`~matshot.image.reader.read_texture` reads.
         fov: field of view in degrees across the longer side; without it from EXIF, else 60.
         largest: longer side, in pixels, to which a larger photograph is shrunk, in linear light and by areas.
 

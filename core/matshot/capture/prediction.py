@@ -14,16 +14,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..color import Pixels, linear_from_srgb, srgb_from_linear
 from ..errors import MatshotError
+from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
+from ..image.types import Wrap
 from ..inference.cards import Card, installed
 from ..inference.memory import Chain, budget, fitting_tile, resident_bytes
 from ..inference.session import Device, Network, network
 from ..inference.tiling import TiledRows
-from ..jobs import Progress
-from ..render import Camera
-from ..surface import Surface
-from ..texture import Wrap
+from ..progress import Progress
+from ..shading.render import Camera
+from ..shading.surface import Surface
 
 #: Longer side of what the global track sees, and the multiple its sides must be of.
 CONTEXT_SIDE, CONTEXT_GRID = 128, 16

@@ -24,14 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ..color import Pixels
 from ..errors import MatshotError
+from ..image.color import Pixels
+from ..image.normals import renormalised
 from ..inference.cards import Card, Registry, installed
 from ..inference.session import Device, Network, network
-from ..jobs import Progress
-from ..normals import renormalised
-from ..render import Camera, flash, render
-from ..surface import Surface
+from ..progress import Progress
+from ..shading.render import Camera, flash, render
+from ..shading.surface import Surface
 from .tiles import Mask
 
 Planes = NDArray[np.float64]

@@ -20,8 +20,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ..color import Pixels
-from ..jobs import Progress
+from ..image.color import Pixels
+from ..progress import Progress
 from .photograph import resized
 
 Matrix = NDArray[np.float64]

@@ -9,10 +9,10 @@ import numpy as np
 import scipy.fft
 import scipy.ndimage
 
-from ..color import Pixels
 from ..errors import MatshotError
-from ..normals import height_from_normal
-from ..texture import Wrap
+from ..image.color import Pixels
+from ..image.normals import height_from_normal
+from ..image.types import Wrap
 
 #: Relief below this, in pixels, is rounding: the map is flat.
 _FLAT = 1e-3
@@ -44,7 +44,7 @@ def height_and_occlusion(
 ) -> Relief:
     """Height and ambient occlusion of the surface that has these normals.
 
-    Height is :func:`~matshot.normals.height_from_normal`. Small errors of slopes that lie all on one side add up, so
+    Height is :func:`~matshot.image.normals.height_from_normal`. Small errors of slopes that lie all on one side add up, so
     that a photographed plane comes out as a hill: ``drift`` takes off what is larger than a radius.
 
     Args:

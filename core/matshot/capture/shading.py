@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..color import Pixels
 from ..errors import MatshotError
-from ..normals import height_from_normal, renormalised
-from ..render import Camera, Vector
+from ..image.color import Pixels
+from ..image.normals import height_from_normal, renormalised
+from ..shading.render import Camera, Vector
 from .tiles import Mask, Tile
 
 #: Deviations of the Gaussians through which the guide is seen, and the distance between samples, in pixels.

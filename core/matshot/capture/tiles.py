@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..color import Pixels
 from ..errors import MatshotError
-from ..render import Camera, Vector
+from ..image.color import Pixels
+from ..shading.render import Camera, Vector
 
 Mask = NDArray[np.bool_]
 

@@ -13,23 +13,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..color import Pixels
 from ..errors import MatshotError
+from ..image.color import Pixels
+from ..image.types import Wrap
 from ..inference.session import usable_threads
-from ..jobs import Listener, Progress
-from ..material import Material
-from ..render import Camera, flash
-from ..surface import Surface
-from ..texture import Wrap
+from ..material.types import Material
+from ..progress import Listener, Progress
+from ..shading.render import Camera, flash
+from ..shading.surface import Surface
 from .alignment import aligned
-from .delivery import LARGEST, CaptureOptions, captured_material
-from .explanation import explained, fitted_exposure, with_even_color, with_explained_color
+from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
 from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
 from .photograph import read_photograph
+from .photometric import explained, fitted_exposure, with_even_color, with_explained_color
 from .prediction import predicted_surface
 from .shading import guided_slopes
-from .statistics import with_tile_statistics
+from .tile_statistics import with_tile_statistics
 from .tiles import Tile, grid_of_tiles, master_side, master_tile
 
 Mask = NDArray[np.bool_]

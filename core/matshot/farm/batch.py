@@ -21,14 +21,14 @@ from typing import Any, Protocol, get_args, get_origin
 from matshot_host.tools import Parameter, Tool
 
 from .. import __version__
-from ..assets import check_folder
 from ..errors import Cancelled, MatshotError
-from ..running import Run, checked, tool_of
-from .contact import Shown, Thumbnails, write_sheets
-from .delivery import bring, check_places, placed, remove_stale, stage, still_there
+from ..tools.assets import check_folder
+from ..tools.run import Run, checked, tool_of
+from .contact_sheet import Shown, Thumbnails, write_sheets
 from .engine import Engine, Told
-from .library import Library, Unit, listed, slice_of
 from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped, write_whole
+from .placement import bring, check_places, placed, remove_stale, stage, still_there
+from .units import Library, Unit, listed, slice_of
 
 #: Name of what tells of a batch, beside its results.
 SUMMARY = "matshot-batch"

@@ -2,7 +2,7 @@
 
 The engine keeps the runs, hands Dask as many as there are workers (twice as many of short ones), and tries again what a
 worker or the scheduler took with it. All that is told of runs is told by one thread of the engine. See
-:mod:`matshot.farm.station` for what happens on a worker. Folders of runs have to be on a file system that every machine
+:mod:`matshot.farm.worker_task` for what happens on a worker. Folders of runs have to be on a file system that every machine
 sees under the same path.
 """
 
@@ -23,12 +23,12 @@ from matshot_host.tools import TOOLS
 
 from .. import __version__
 from ..errors import MatshotError
-from .station import PACE, Order, as_mapping, carried, leave
+from .worker_task import PACE, Order, as_mapping, carried, leave
 
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
-    from ..running import Run
+    from ..tools.run import Run
 
 #: Seconds between looks at the cluster while nothing is said.
 _TICK = 0.1
@@ -63,7 +63,7 @@ class Told:
         fraction: done, 0 to 1.
         stage: what is being done.
         preview: path of the latest picture, or empty.
-        results: of :meth:`matshot.running.Made.told`.
+        results: of :meth:`matshot.tools.run.Made.told`.
         failures: sentences about files that failed while others did not.
         sentence: what went wrong.
         cause: technical detail of it, for the log.

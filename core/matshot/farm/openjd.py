@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MatshotError
-from ..running import tool_of
+from ..tools.run import tool_of
 from .batch import Batch, library_of
 from .manifest import write_whole
 

@@ -18,9 +18,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..color import Pixels
 from ..errors import MatshotError
-from ..jobs import Progress
+from ..image.color import Pixels
+from ..progress import Progress
 from .session import OutOfDeviceMemory
 
 #: Smallest tile side that is tried before giving up, in input pixels.

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from matshot_host.tools import TOOLS, Parameter, Tool
 
 from ..errors import MatshotError
-from ..running import checked
+from ..tools.run import checked
 
 _TYPES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 #: Inputs of one job, for a tool that takes several.

@@ -25,17 +25,17 @@ from matshot_host.description import DESCRIPTION
 from matshot_host.tools import Tool
 
 from ..errors import MatshotError
-from ..running import Run, tool_of
-from .arrival import Arrival, digest_of_files, too_large
-from .examination import Examiner
-from .feeds import Feeds
+from ..tools.run import Run, tool_of
+from .events import Feeds
+from .inspector import Examiner
 from .metrics import Metrics
+from .models import Asked, JobShape, Live, LogShape, NamedInput, instant, job_shape
 from .naming import plain_name, safe_name
 from .refusal import Refusal, is_full
 from .schema import accepted, pixels_made
 from .settings import Settings
-from .shapes import Asked, JobShape, Live, LogShape, NamedInput, instant, job_shape
 from .store import LIVE, AssetRecord, JobRecord, Store, now
+from .upload import Arrival, digest_of_files, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable

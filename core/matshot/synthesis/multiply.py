@@ -10,19 +10,19 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from ..color import Pixels
 from ..errors import MatshotError
+from ..image.color import Pixels
+from ..image.normals import renormalised
+from ..image.types import Texture, Wrap
+from ..image.wrap import measured_wrap
 from ..inference.memory import budget, resident_bytes
 from ..inference.session import Device, usable_threads
-from ..jobs import Listener, Progress
-from ..material import MapKind, Material
-from ..normals import renormalised
-from ..texture import Texture, Wrap
-from ..wrapping import measured_wrap
-from .lattice import regularity
+from ..material.planes import Planes, anisotropy_of_directions, directions, planes_of
+from ..material.types import MapKind, Material
+from ..progress import Listener, Progress
+from .correspondence import PATCH, Transfer
 from .patches import matched, synthesised
-from .planes import Planes, anisotropy_of_directions, directions, planes_of
-from .transfer import PATCH, Transfer
+from .periodicity import regularity
 
 Engine = Literal["auto", "patch", "neural"]
 ENGINES = ("auto", "patch", "neural")

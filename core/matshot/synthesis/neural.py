@@ -13,16 +13,16 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ..color import Pixels
 from ..errors import MatshotError
+from ..image.color import Pixels
+from ..image.types import Wrap
 from ..inference.cards import Registry
 from ..inference.session import Device, usable_threads
-from ..jobs import Progress
-from ..texture import Wrap
-from .lattice import Repetition, regularity
-from .objective import Objectives, Wanted, with_features_of, with_patches_of
+from ..progress import Progress
+from .correspondence import Transfer
 from .patches import enlarged, matched, synthesised
-from .transfer import Transfer
+from .periodicity import Repetition, regularity
+from .texture_loss import Objectives, Wanted, with_features_of, with_patches_of
 
 #: Shortest side of source and result, in pixels.
 SMALLEST = 16

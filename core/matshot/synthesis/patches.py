@@ -24,13 +24,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..color import Pixels
 from ..errors import MatshotError
-from ..jobs import Progress
-from ..texture import Wrap
-from .lattice import Repetition
-from .matching import Given, Repaired, Source, Voted, fairly_matched, improved, use_penalty
-from .transfer import PATCH, STRIDE, Transfer, empty_transfer
+from ..image.color import Pixels
+from ..image.types import Wrap
+from ..progress import Progress
+from .correspondence import PATCH, STRIDE, Transfer, empty_transfer
+from .patch_search import Given, Repaired, Source, Voted, fairly_matched, improved, use_penalty
+from .periodicity import Repetition
 
 #: Repetitions of what has none.
 IRREGULAR = (Repetition(None, 0.0), Repetition(None, 0.0))

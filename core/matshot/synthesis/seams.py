@@ -9,12 +9,12 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from ..color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
 from ..errors import MatshotError
-from ..surface import Surface
-from ..texture import Wrap
-from .lattice import best_period_crop
-from .planes import anisotropy_of_directions, directions, normals_of_slopes, slopes
+from ..image.color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
+from ..image.types import Wrap
+from ..material.planes import anisotropy_of_directions, directions, normals_of_slopes, slopes
+from ..shading.surface import Surface
+from .periodicity import best_period_crop
 
 Array = NDArray[np.float64]
 

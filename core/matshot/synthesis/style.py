@@ -14,17 +14,17 @@ from dataclasses import asdict, dataclass, replace
 import cv2
 import numpy as np
 
-from ..color import Pixels, linear_from_srgb, luma, srgb_from_linear
 from ..errors import MatshotError
+from ..image.color import Pixels, linear_from_srgb, luma, srgb_from_linear
+from ..image.types import Texture, Wrap
 from ..inference.cards import Registry
 from ..inference.session import DEVICES, Device, usable_threads
-from ..jobs import Listener, Progress
-from ..material import Material
-from ..texture import Texture, Wrap
-from .following import following
+from ..material.types import Material
+from ..progress import Listener, Progress
 from .neural import SMALLEST, doubled, halved
-from .objective import Objectives, Wanted, with_features_of, with_patches_of
 from .patches import matched
+from .style_maps import following
+from .texture_loss import Objectives, Wanted, with_features_of, with_patches_of
 
 #: The shorter side at the coarsest octave is this or up to twice as much.
 _COARSEST = 64
@@ -81,7 +81,7 @@ def style(
 ) -> Material:
     """A material in the style of another's base color.
 
-    The base color takes the style, and the other maps follow: see :func:`~matshot.synthesis.following.following`.
+    The base color takes the style, and the other maps follow: see :func:`~matshot.synthesis.style_maps.following`.
 
     Args:
         content: with a base color of at least ``SMALLEST`` pixels a side.

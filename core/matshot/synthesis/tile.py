@@ -10,17 +10,17 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from ..color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
 from ..errors import MatshotError
-from ..jobs import Listener, Progress
-from ..material import MapKind, Material
-from ..texture import WRAPS, Texture, Wrap
-from ..wrapping import TOLERANCE
-from .closing import closed_by_overlap, closed_in_place
-from .evenness import evened_color, levelled
-from .lattice import Repetition, best_period_crop, regularity
+from ..image.color import LUMA_601, Pixels, linear_from_srgb, srgb_from_linear
+from ..image.types import WRAPS, Texture, Wrap
+from ..image.wrap import TOLERANCE
+from ..material.planes import Planes, normals_of_slopes, planes_of, slopes
+from ..material.types import MapKind, Material
+from ..progress import Listener, Progress
+from .delight import evened_color, levelled
 from .patches import refilled
-from .planes import Planes, normals_of_slopes, planes_of, slopes
+from .periodicity import Repetition, best_period_crop, regularity
+from .seam_closing import closed_by_overlap, closed_in_place
 from .seams import evenly_toned
 
 Array = NDArray[np.float64]
@@ -284,7 +284,7 @@ def _hides(planes: Pixels) -> bool:
 def _leads_over(plane: Pixels, scale: int, period: float | None, tolerance: float) -> bool:
     """Whether the last rows lead over to the first ones as rows inside do, in means over blocks.
 
-    As in :func:`~matshot.wrapping.measured_wrap`, but blocks may begin at every row: joints are where they are. Of a
+    As in :func:`~matshot.image.wrap.measured_wrap`, but blocks may begin at every row: joints are where they are. Of a
     texture that repeats, the rows inside are those at the same place of the period: a tile that is of two tones would
     be nothing beside its joints.
     """

@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..describing import write_record
+from matshot_host.description import DESCRIPTION
+
 from ..errors import MatshotError
-from ..jobs import Listener, Progress
-from ..material import DESCRIPTION, PREVIEW, MapEntry, MapKind, MaterialFolder, find_material
-from ..materialx import DOCUMENT
-from ..texture import READABLE, WRITABLE, Encoding
-from ..udim import TOKEN, Neighbours, UdimSet, expanded, udim_sets
+from ..image.formats import READABLE, WRITABLE
+from ..image.types import Encoding
+from ..image.udim import TOKEN, Neighbours, UdimSet, expanded, udim_sets
+from ..material.folder import PREVIEW, MapEntry, MaterialFolder, find_material
+from ..material.materialx import DOCUMENT
+from ..material.record import write_record
+from ..material.types import MapKind
+from ..progress import Listener, Progress
 from .files import FileOptions, Kind, Upscaled, common_wrap, recognised, target_name, upscale_file
-from .tool import UpscaleOptions
+from .upscale import UpscaleOptions
 
 
 @dataclass(frozen=True)

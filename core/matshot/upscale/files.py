@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ..describing import storage_of
 from ..errors import MatshotError
+from ..image.formats import WRITABLE, check_target
+from ..image.reader import image_size, read_texture
+from ..image.types import Convention, Depth, Encoding
+from ..image.udim import Neighbours
+from ..image.writer import TextureWriter
 from ..inference.tiling import bands
-from ..jobs import Progress
-from ..material import guess_map
-from ..texture import WRITABLE, Convention, Depth, Encoding, TextureWriter, check_target, image_size, read_texture
-from ..udim import Neighbours
-from .tool import CHUNK, UpscaleOptions, upscaled_rows
+from ..material.map_names import guess_map
+from ..material.record import storage_of
+from ..progress import Progress
+from .upscale import CHUNK, UpscaleOptions, upscaled_rows
 
 Kind = Literal["auto", "color", "normal", "data"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -163,7 +166,7 @@ def recognised(
 
 def common_wrap(paths: Sequence[Path]) -> str:
     """The wrap of a material: that of its first map that can be read, since all maps repeat alike."""
-    from ..wrapping import measured_wrap
+    from ..image.wrap import measured_wrap
 
     for path in paths:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..color import Pixels
+from ..image.color import Pixels
 
 
 def is_constant(alpha: Pixels) -> bool:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from matshot.capture.adjustments import adjusted
-from matshot.color import linear_from_srgb
 from matshot.errors import MatshotError
-from matshot.procedural import brick_wall
-from matshot.surface import Surface
+from matshot.image.color import linear_from_srgb
+from matshot.shading.procedural import brick_wall
+from matshot.shading.surface import Surface
 
 
 def surface(metallic=0.0):

@@ -11,10 +11,10 @@ import pytest
 
 from matshot.capture.alignment import aligned
 from matshot.capture.photograph import Photograph
-from matshot.color import linear_from_srgb
 from matshot.errors import Cancelled, MatshotError
-from matshot.jobs import Progress
-from matshot.procedural import brick_wall, noise
+from matshot.image.color import linear_from_srgb
+from matshot.progress import Progress
+from matshot.shading.procedural import brick_wall, noise
 
 SIZE = 256
 QUIET = Progress(None)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matshot.brdf import ggx
 from matshot.capture.fitting import (
     NO_PRIORS,
     Priors,
@@ -21,11 +20,12 @@ from matshot.capture.lumitexels import Lumitexels
 from matshot.capture.shading import GuidedSlopes, diffuse_response
 from matshot.capture.tiles import Tile
 from matshot.errors import Cancelled, MatshotError
-from matshot.jobs import Progress
-from matshot.normals import normal_from_height
-from matshot.procedural import noise
-from matshot.render import Camera, flash, render
-from matshot.surface import Surface
+from matshot.image.normals import normal_from_height
+from matshot.progress import Progress
+from matshot.shading.brdf import ggx
+from matshot.shading.procedural import noise
+from matshot.shading.render import Camera, flash, render
+from matshot.shading.surface import Surface
 
 CAMERA = Camera(192, 192)
 LAMP = flash(CAMERA)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matshot.brdf import ggx
 from matshot.capture.lumitexels import (
     Matches,
     best_matches,
@@ -17,11 +16,12 @@ from matshot.capture.lumitexels import (
 )
 from matshot.capture.tiles import Tile, grid_of_tiles
 from matshot.errors import Cancelled, MatshotError
-from matshot.jobs import Progress
-from matshot.normals import normal_from_height
-from matshot.procedural import noise
-from matshot.render import Camera, Environment, flash, render
-from matshot.surface import Surface
+from matshot.image.normals import normal_from_height
+from matshot.progress import Progress
+from matshot.shading.brdf import ggx
+from matshot.shading.procedural import noise
+from matshot.shading.render import Camera, Environment, flash, render
+from matshot.shading.surface import Surface
 
 SKY = Environment((1, 1, 1), (0.7, 0.7, 0.7), (0.4, 0.4, 0.4))
 SIZE, PERIOD = 160, 32

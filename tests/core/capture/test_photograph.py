@@ -10,10 +10,11 @@ import OpenImageIO as oiio
 import pytest
 
 from matshot.capture.photograph import DEFAULT_FOV, read_photograph
-from matshot.color import linear_from_srgb, srgb_from_linear
 from matshot.errors import MatshotError
-from matshot.procedural import brick_wall
-from matshot.texture import Texture, write_texture
+from matshot.image.color import linear_from_srgb, srgb_from_linear
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.shading.procedural import brick_wall
 
 PHONE = {
     "ExposureTime": 0.02,

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from matshot.capture.prediction import predicted_surface
-from matshot.color import linear_from_srgb
-from matshot.demonstration import photographed_wall
+from matshot.cli.demo import photographed_wall
 from matshot.errors import MatshotError
-from matshot.procedural import brick_wall
-from matshot.render import Camera
-from matshot.surface import Surface
+from matshot.image.color import linear_from_srgb
+from matshot.shading.procedural import brick_wall
+from matshot.shading.render import Camera
+from matshot.shading.surface import Surface
 
 CAMERA = Camera(160, 160)
 

@@ -7,8 +7,8 @@ import pytest
 
 from matshot.capture.photograph import resized
 from matshot.capture.registration import covered, moved, registered, resizing
-from matshot.jobs import Progress
-from matshot.procedural import noise
+from matshot.progress import Progress
+from matshot.shading.procedural import noise
 
 
 def test_resizing_says_where_pixels_go():

@@ -9,8 +9,8 @@ import pytest
 
 from matshot.capture.relief import height_and_occlusion, occlusion
 from matshot.errors import MatshotError
-from matshot.normals import normal_from_height
-from matshot.procedural import brick_wall, noise
+from matshot.image.normals import normal_from_height
+from matshot.shading.procedural import brick_wall, noise
 
 
 def bumps(size=128, amplitude=4.0, seed=0):

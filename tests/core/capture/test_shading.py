@@ -9,10 +9,10 @@ import pytest
 from matshot.capture.shading import diffuse_response, guided_slopes, integrable_slopes
 from matshot.capture.tiles import Tile
 from matshot.errors import MatshotError
-from matshot.normals import normal_from_height
-from matshot.procedural import noise
-from matshot.render import Camera, SoftLight, flash, render
-from matshot.surface import Surface
+from matshot.image.normals import normal_from_height
+from matshot.shading.procedural import noise
+from matshot.shading.render import Camera, SoftLight, flash, render
+from matshot.shading.surface import Surface
 
 SIZE = 144
 CAMERA = Camera(SIZE, SIZE)

@@ -7,9 +7,9 @@ import pytest
 
 from matshot.capture.tiles import Tile, grid_of_tiles, master_side, master_tile
 from matshot.errors import MatshotError
-from matshot.procedural import noise
-from matshot.render import Camera, Environment, flash, render
-from matshot.surface import Surface
+from matshot.shading.procedural import noise
+from matshot.shading.render import Camera, Environment, flash, render
+from matshot.shading.surface import Surface
 
 SKY = Environment((1, 1, 1), (1, 1, 1), (1, 1, 1))
 SIZE, SIDE = 160, 48

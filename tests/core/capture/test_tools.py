@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matshot import cli
 from matshot.capture.oneshot import OneShotOptions, oneshot
 from matshot.capture.twoshot import TwoShotOptions, twoshot
-from matshot.demonstration import photographed_wall
+from matshot.cli.commands import commands as cli
+from matshot.cli.demo import photographed_wall
 from matshot.errors import Cancelled, MatshotError
-from matshot.jobs import CancelSwitch
-from matshot.material import load_material
-from matshot.texture import Texture, write_texture
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.material.folder import load_material
+from matshot.progress import CancelSwitch
 from matshot_host.tools import ONESHOT, TWOSHOT
 
 MAPS = {"basecolor", "normal", "roughness", "metallic", "height", "ao"}

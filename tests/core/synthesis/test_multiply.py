@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from matshot.errors import Cancelled, MatshotError
-from matshot.material import Material
-from matshot.procedural import brick_wall
+from matshot.image.types import Texture
+from matshot.material.types import Material
+from matshot.shading.procedural import brick_wall
 from matshot.synthesis.multiply import MultiplyOptions, multiply, variations
-from matshot.texture import Texture
 from matshot_host.tools import MULTIPLY
 
 

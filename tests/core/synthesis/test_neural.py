@@ -8,10 +8,17 @@ import pytest
 
 from matshot.errors import Cancelled, MatshotError
 from matshot.inference.cards import Registry
-from matshot.jobs import Progress
-from matshot.procedural import brick_wall
+from matshot.progress import Progress
+from matshot.shading.procedural import brick_wall
 from matshot.synthesis.neural import optimised
-from matshot.synthesis.objective import PATCH, Objectives, Wanted, patches_at_random, with_features_of, with_patches_of
+from matshot.synthesis.texture_loss import (
+    PATCH,
+    Objectives,
+    Wanted,
+    patches_at_random,
+    with_features_of,
+    with_patches_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +151,7 @@ def test_steps_of_patches_approach_the_source(objectives, source):
 
 def test_windows_do_as_the_whole_does(objectives, source, monkeypatch):
     """Window by window a picture comes as near, and no window's border shows."""
-    from matshot.synthesis import objective
+    from matshot.synthesis import texture_loss as objective
 
     monkeypatch.setattr(objective, "_PATCH_WINDOW", 64)
     monkeypatch.setattr(objectives, "window", 128)
@@ -169,7 +176,7 @@ def test_windows_do_as_the_whole_does(objectives, source, monkeypatch):
 
 def test_a_window_may_differ_from_others_as_the_source_does(objectives):
     """A picture that has all wanted statistics already stays, though no part of it has them."""
-    from matshot.synthesis import objective
+    from matshot.synthesis import texture_loss as objective
 
     half = noise((192, 96), 1) * np.float32(0.3)
     picture = np.concatenate([half, half + np.float32(0.6)], axis=1)

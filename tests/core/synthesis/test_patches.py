@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from matshot.errors import Cancelled, MatshotError
-from matshot.jobs import Progress
-from matshot.procedural import noise
-from matshot.synthesis.lattice import regularity
+from matshot.progress import Progress
+from matshot.shading.procedural import noise
 from matshot.synthesis.patches import enlarged, matched, refilled, synthesised
+from matshot.synthesis.periodicity import regularity
 
 
 @pytest.fixture(scope="module")

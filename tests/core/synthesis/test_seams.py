@@ -7,12 +7,12 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from matshot.color import linear_from_srgb, srgb_from_linear
 from matshot.errors import MatshotError
-from matshot.procedural import brick_wall, noise
-from matshot.surface import Surface
+from matshot.image.color import linear_from_srgb, srgb_from_linear
+from matshot.image.wrap import measured_wrap
+from matshot.shading.procedural import brick_wall, noise
+from matshot.shading.surface import Surface
 from matshot.synthesis.seams import band_pixels, seamless, seamless_surface
-from matshot.wrapping import measured_wrap
 
 
 def wall(seed=0, size=256):

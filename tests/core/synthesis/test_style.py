@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matshot.color import linear_from_srgb, luma
 from matshot.errors import Cancelled, MatshotError
-from matshot.material import Material
-from matshot.procedural import brick_wall, noise
-from matshot.synthesis.following import following
+from matshot.image.color import linear_from_srgb, luma
+from matshot.image.types import Texture
+from matshot.material.planes import normals_of_slopes, slopes
+from matshot.material.types import Material
+from matshot.shading.procedural import brick_wall, noise
 from matshot.synthesis.patches import matched
-from matshot.synthesis.planes import normals_of_slopes, slopes
 from matshot.synthesis.style import StyleOptions, style
-from matshot.texture import Texture
+from matshot.synthesis.style_maps import following
 
 QUICK = {"device": "cpu", "threads": 1}
 

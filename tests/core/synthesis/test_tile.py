@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matshot.color import linear_from_srgb
 from matshot.errors import Cancelled, MatshotError
-from matshot.jobs import CancelSwitch
-from matshot.material import Material
-from matshot.procedural import brick_wall, noise
-from matshot.synthesis.planes import slopes
+from matshot.image.color import linear_from_srgb
+from matshot.image.types import FileSource, Texture
+from matshot.image.wrap import measured_wrap
+from matshot.material.planes import slopes
+from matshot.material.types import Material
+from matshot.progress import CancelSwitch
+from matshot.shading.procedural import brick_wall, noise
 from matshot.synthesis.tile import TileOptions, tile
-from matshot.texture import FileSource, Texture
-from matshot.wrapping import measured_wrap
 from matshot_host.tools import TILE
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from matshot.demonstration import photographed_wall
-from matshot.texture import Texture, write_texture
+from matshot.cli.demo import photographed_wall
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[2] / "plugins" / "blender" / "build.py"

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matshot.material import Material, save_material
-from matshot.procedural import brick_wall
-from matshot.render import Camera, flash, render
-from matshot.surface import surface_of
-from matshot.texture import Texture, read_texture
+from matshot.image.reader import read_texture
+from matshot.image.types import Texture
+from matshot.material.folder import save_material
+from matshot.material.types import Material
+from matshot.shading.procedural import brick_wall
+from matshot.shading.render import Camera, flash, render
+from matshot.shading.surface import surface_of
 from matshot_host.tools import TOOLS, tool
 
 FINISHED = ["FINISHED"]

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from matshot.demonstration import photographed_wall
-from matshot.procedural import brick_wall
-from matshot.texture import Texture, write_texture
+from matshot.cli.demo import photographed_wall
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.shading.procedural import brick_wall
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[2] / "plugins" / "blender" / "build.py"

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matshot.material import Material, save_material
-from matshot.texture import FileSource, Texture, write_texture
+from matshot.image.types import FileSource, Texture
+from matshot.image.writer import write_texture
+from matshot.material.folder import save_material
+from matshot.material.types import Material
 
 HERE = Path(__file__).parent
 PLUGIN = HERE.parents[2] / "plugins" / "maya"

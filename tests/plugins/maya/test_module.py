@@ -16,7 +16,7 @@ import pytest
 from maya_double import stub_path
 
 import matshot_host
-from matshot.installing import packed
+from matshot.hosts.install import packed
 from matshot_host.tools import TOOLS
 
 PLUGIN = Path(__file__).parents[3] / "plugins" / "maya"

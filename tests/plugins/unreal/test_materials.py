@@ -8,9 +8,10 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
-from matshot.conversion import ConvertOptions, convert, save_converted
-from matshot.material import Material, save_material
-from matshot.texture import Texture
+from matshot.image.types import Texture
+from matshot.material.folder import save_material
+from matshot.material.types import Material
+from matshot.tools.convert import ConvertOptions, convert, save_converted
 from matshot_host.errors import MatshotError
 from matshot_host.graph import Channel, NormalMap, material_graph
 

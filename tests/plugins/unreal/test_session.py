@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matshot.installing import packed
-from matshot.material import Material, save_material
-from matshot.texture import Texture, read_texture, write_texture
+from matshot.hosts.install import packed
+from matshot.image.reader import read_texture
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.material.folder import save_material
+from matshot.material.types import Material
 from matshot_host.tools import TOOLS
 
 PLUGIN = Path(__file__).parents[3] / "plugins" / "unreal" / "Matshot"

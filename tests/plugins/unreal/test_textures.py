@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from matshot.texture import Texture, read_texture, write_texture
+from matshot.image.reader import read_texture
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
 from matshot_host.errors import MatshotError
 from matshot_host.graph import Image
 

@@ -1,0 +1,244 @@
+"""The service under load: 200 jobs from 20 clients at once, what that costs against the plain tool, and its memory.
+
+    python -m bench.service.load [--jobs 200] [--clients 20] [--rounds 18] [--skip-slow] [--write]
+
+Needs no data: every job has a picture of its own, and its result is compared, byte by byte, with what the tool makes of
+that picture in this process. ``--skip-slow`` leaves out the larger pictures and the rounds. The rounds for memory are
+an hour of one job a second, as fast as they go.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import command_line, report
+from bench.service.process import Served, ask, ended, send
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.inference.session import usable_threads
+from matshot.tools.run import Run, run
+
+NAME = "service_load"
+
+#: Wanted: throughput against the plain command line, and growth of memory from the second round to the last.
+_WANTED, _GROWTH = 0.9, 0.05
+#: Files that the command line is started for one by one; the rest is reckoned from them.
+_SINGLE = 5
+#: Workers of the service whose memory is watched.
+_WORKERS = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """What every job does.
+
+    Attributes:
+        title: in the table.
+        side: of its picture, in pixels.
+        parameters: of upscale.
+        workers: of the service.
+        turns: of the service and the plain command line, each with its part of the pictures; in between the machine
+            may become slower or faster.
+    """
+
+    title: str
+    side: int
+    parameters: Mapping[str, Any]
+    workers: int = 1
+    turns: int = 4
+
+
+_CASES = (
+    Case("64 px, bicubic x2, one worker", 64, {"scale": 2, "method": "bicubic", "wrap": "none"}, turns=1),
+    Case("256 px, network x2, one worker of one thread", 256, {"scale": 2, "wrap": "none", "threads": 1}),
+    Case("256 px, network x4, all processors", 256, {"scale": 4, "wrap": "none"}, usable_threads()),
+)
+
+
+@dataclass
+class Load:
+    """What became of many jobs.
+
+    Attributes:
+        seconds: from the first upload to the last download.
+        wrong: jobs whose result is not their picture's.
+        lost: jobs that did not come to a result.
+        latencies: seconds from asking to the end, of each.
+    """
+
+    seconds: float
+    wrong: int
+    lost: int
+    latencies: list[float]
+
+    def add(self, other: Load) -> None:
+        """Count another load as a part of this one."""
+        self.seconds += other.seconds
+        self.wrong += other.wrong
+        self.lost += other.lost
+        self.latencies += other.latencies
+
+
+def measure(options: argparse.Namespace) -> report.Section:
+    """Run the benchmark."""
+    text = [report.conditions(report.command(NAME, options))]
+    with tempfile.TemporaryDirectory(prefix="matshot-bench-") as name:
+        folder = Path(name)
+        rows = []
+        for number, case in enumerate(_CASES[: 1 if options.skip_slow else None]):
+            rows.append(_compared(case, folder / str(number), options))
+            report.say(f"{NAME}: {case.title}")
+        header = ["each job", "jobs, clients", "lost", "mixed up", "service, s", "median wait, s"]
+        header += ["in this process, s", "one command, s", "a command each, s", "ratio to one command", ""]
+        text.append(report.table(header, rows, [""]))
+        text.append(
+            "All clients at once, and all their jobs. One command: one `matshot upscale` for all files, in turns with "
+            "the service, with one thread against one worker, and as it comes against as many workers as there are "
+            "processors. Ratio: the service's throughput to that of one command, start included for neither; wanted "
+            f"is {_WANTED}. The smallest jobs show what the service itself costs: a job more is four requests, five "
+            "transactions on the disk and a run through the cluster."
+        )
+        if not options.skip_slow:
+            text.append(_memory(folder / "memory", options))
+    return report.Section(NAME, "The service under load", "\n\n".join(text))
+
+
+def _compared(case: Case, folder: Path, options: argparse.Namespace) -> list[str]:
+    files = _pictures(folder, case.side, options.jobs)
+    expected, plain = _reference(case, files, folder)
+    flags = [part for name, value in case.parameters.items() for part in (f"--{name}", str(value))]
+    each = [command_line.run("upscale", file, "-o", folder / "each", *flags).seconds for file in files[:_SINGLE]]
+    started = max(0.0, min(each) - plain / len(files))
+    load, whole = Load(0.0, 0, 0, []), 0.0
+    with Served(folder / "service", "--workers", str(case.workers)) as served:
+        # Models are loaded and modules imported before, as in the plain tool's time.
+        warm = [served.ask("upscale", served.send(file.read_bytes(), "w.png"), **case.parameters) for file in files[:4]]
+        for job in warm:
+            served.wait(job)
+        for turn in range(case.turns):
+            part = range(turn, len(files), case.turns)
+
+            def by_command(part: Sequence[int] = part, turn: int = turn) -> float:
+                own = [files[index] for index in part]
+                target = folder / "line" / str(turn)
+                return command_line.run("upscale", *own, "-o", target, *flags).seconds - started
+
+            # Who comes first changes, too.
+            whole += by_command() if turn % 2 == 0 else 0.0
+            load.add(_load(served, case, files, expected, options.clients, part))
+            whole += by_command() if turn % 2 else 0.0
+    ratio = whole / load.seconds
+    wanted = ratio >= _WANTED and not load.wrong and not load.lost
+    jobs = f"{case.turns} x {options.jobs // case.turns}" if case.turns > 1 else str(options.jobs)
+    return [
+        case.title, f"{jobs}, {options.clients}", str(load.lost), str(load.wrong), f"{load.seconds:.1f}",
+        f"{float(np.median(load.latencies)):.1f}", f"{plain:.1f}", f"{whole:.1f}", f"{np.mean(each) * len(files):.0f}",
+        f"{ratio:.2f}", "as wanted" if wanted else "MISSES",
+    ]  # fmt: skip
+
+
+def _pictures(folder: Path, side: int, count: int) -> list[Path]:
+    """Noise of its own for each job."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(7)
+    return [
+        write_texture(Texture(rng.random((side, side, 3), dtype=np.float32)), folder / f"picture{number}.png")
+        for number in range(count)
+    ]
+
+
+def _reference(case: Case, files: Sequence[Path], folder: Path) -> tuple[list[bytes], float]:
+    """What is to come of each picture, and the seconds that this takes in one process."""
+    run(Run("upscale", [str(files[0])], case.parameters, folder / "warm"))
+    made, began = [], time.perf_counter()
+    for number, file in enumerate(files):
+        ran = run(Run("upscale", [str(file)], case.parameters, folder / "plain" / str(number)))
+        made.append(ran.results[0].path)
+    return [path.read_bytes() for path in made], time.perf_counter() - began
+
+
+def _load(
+    served: Served, case: Case, files: Sequence[Path], expected: Sequence[bytes], clients: int, part: Sequence[int] = ()
+) -> Load:
+    """Many clients at once; each sends its pictures, asks for all its jobs, and fetches each result."""
+    part = part or range(len(files))
+    load = Load(0.0, 0, 0, [])
+    lock = threading.Lock()
+    ready = threading.Barrier(clients + 1)
+
+    def client(number: int) -> None:
+        own = part[number::clients]
+        with served.new_client() as connection:
+            ready.wait()
+            jobs = []
+            for index in own:
+                asset = send(connection, files[index].read_bytes(), files[index].name)
+                jobs.append((index, ask(connection, "upscale", asset, **case.parameters), time.perf_counter()))
+            for index, job, began in jobs:
+                told = ended(connection, job)
+                waited = time.perf_counter() - began
+                results = [connection.get(one["href"]).content for one in told["results"]]
+                with lock:
+                    load.latencies.append(waited)
+                    load.lost += not results
+                    load.wrong += bool(results) and results != [expected[index]]
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    began = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    load.seconds = time.perf_counter() - began
+    load.lost += len(part) - len(load.latencies)
+    return load
+
+
+def _memory(folder: Path, options: argparse.Namespace) -> str:
+    """What the service holds after each of several rounds."""
+    case = _CASES[0]
+    files = _pictures(folder, case.side, options.jobs)
+    expected, _ = _reference(case, files, folder)
+    held = list[tuple[int, int]]()
+    lost = 0
+    with Served(folder / "service", "--workers", str(_WORKERS)) as served:
+        for number in range(options.rounds):
+            load = _load(served, case, files, expected, options.clients)
+            lost += load.lost + load.wrong
+            held.append(served.resident())
+            report.say(f"{NAME}: round {number + 1} of {options.rounds}")
+    rows = [
+        [str((number + 1) * options.jobs), f"{own / 2**20:.0f}", f"{every / 2**20:.0f}"]
+        for number, (own, every) in enumerate(held)
+    ]
+    settled = held[min(1, len(held) - 1)]
+    growth = max(after / before - 1 for before, after in zip(settled, held[-1], strict=True))
+    verdict = "as wanted" if growth <= _GROWTH and not lost else "MISSES"
+    table = report.table(["jobs so far", "the service, MB", "with its workers, MB"], rows)
+    return (
+        f"Memory (resident) of a service that is not started anew; {lost} jobs lost or mixed up, {100 * growth:+.1f} % "
+        f"from the second round to the last ({verdict}; at most {100 * _GROWTH:.0f} %):\n\n{table}"
+    )
+
+
+def add_options(made: argparse.ArgumentParser) -> None:
+    """What this benchmark asks for besides the options that all share."""
+    made.add_argument("--jobs", type=int, default=200, help="of each round")
+    made.add_argument("--clients", type=int, default=20, help="at once")
+    made.add_argument("--rounds", type=int, default=18, help="for memory")
+
+
+if __name__ == "__main__":
+    parser = report.parser(__doc__, data=False)
+    add_options(parser)
+    report.run_alone(measure, parser)

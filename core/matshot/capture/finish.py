@@ -1,0 +1,131 @@
+"""What both capture tools do with the reflectance that they found: sliders, relief, a material."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..errors import MatshotError
+from ..image.types import Texture, Wrap
+from ..material.types import Material
+from ..progress import Progress
+from ..shading.surface import Surface
+from ..synthesis.seams import seamless_surface
+from .adjustments import STRONGEST, Metal, adjusted
+from .relief import height_and_occlusion
+
+#: Relief larger than this, in longer sides, is taken for the sum of small errors; see ``height_and_occlusion``.
+_DRIFT = 1 / 8
+#: Largest photograph that is worked on unless asked: phones' pixels beyond it hold little but noise.
+LARGEST = 2048
+
+
+@dataclass(frozen=True)
+class CaptureOptions:
+    """What both tools ask.
+
+    Attributes:
+        seamless: axes on which the maps are made to repeat.
+        fov: degrees across the photograph's longer side; 0 takes EXIF's, else 60.
+        size: longer side of the photograph as it is worked on; 0 keeps it, up to :data:`LARGEST`.
+        width: metres that the photograph's longer side shows; 0 for unknown.
+        roughness: shift of roughness, see :func:`~matshot.capture.adjustments.adjusted`.
+        normal: strength of the normals.
+        height: strength of the height.
+        metal: ``auto``, ``on`` or ``off``.
+        memory: bound on memory, such as ``2G``; empty for a share of what is free.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: of the CPU; 0 for all.
+    """
+
+    seamless: Wrap = "none"
+    fov: float = 0.0
+    size: int = 0
+    width: float = 0.0
+    roughness: float = 0.0
+    normal: float = 1.0
+    height: float = 1.0
+    metal: Metal = "auto"
+    memory: str = ""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what does not exist, in one sentence."""
+        for name, value, offered in (
+            ("metal", self.metal, ("auto", "on", "off")),
+            ("seamless", self.seamless, ("none", "x", "y", "xy")),
+        ):
+            if value not in offered:
+                raise MatshotError(f"There is no {name} {value!r}; there are {', '.join(offered)}.")
+        if self.fov and not 5 <= self.fov <= 150:
+            raise MatshotError(f"A field of view lies between 5 and 150 degrees, not at {self.fov:g}.")
+        if self.size and self.size < 64:
+            raise MatshotError("Maps are at least 64 pixels large.")
+        for slider, position, least, most in (
+            ("shift of roughness", self.roughness, -1, 1),
+            ("strength of the normals", self.normal, 0, STRONGEST),
+            ("strength of the height", self.height, 0, STRONGEST),
+        ):
+            if not least <= position <= most:
+                raise MatshotError(f"The {slider} is between {least:g} and {most:g}, not {position:g}.")
+        if min(self.width, self.threads) < 0:
+            raise MatshotError("Width and threads are 0 or more.")
+
+
+def captured_material(
+    surface: Surface,
+    options: CaptureOptions,
+    *,
+    wrap: Wrap,
+    name: str,
+    origin: str,
+    span: float,
+    parameters: dict[str, Any],
+    progress: Progress,
+) -> Material:
+    """A material of what was found: seams, height and ambient occlusion, then the sliders.
+
+    Args:
+        surface: as found.
+        options: of the tool.
+        wrap: axes on which it repeats already.
+        name: of the material.
+        origin: what it was made of, for the record.
+        span: how many of the photograph's longer sides the surface is wide.
+        parameters: for the record.
+        progress: of this part.
+
+    Raises:
+        Cancelled: when the listener says so.
+    """
+    axes: Wrap = "none"
+    for letter in "xy":
+        if letter in options.seamless and letter not in wrap:
+            axes = _joined(axes, letter)
+    if axes != "none":
+        before = surface.width
+        surface = seamless_surface(surface, axes, wrap=wrap)
+        span *= surface.width / before
+        wrap = _joined(wrap, axes)
+    progress(0.4, "relief")
+    width = options.width * span if options.width else None
+    relief = height_and_occlusion(surface.normal, wrap, width, strength=options.height, drift=_DRIFT)
+    surface = adjusted(surface, roughness=options.roughness, normal_strength=options.normal, metal=options.metal)
+    maps = surface.textures(wrap)
+    maps["height"] = Texture(relief.height, "data", wrap)
+    maps["ao"] = Texture(relief.occlusion, "data", wrap)
+    progress(1.0)
+    return Material(
+        maps,
+        name=name,
+        physical_size=(width, width * surface.height / surface.width) if width else None,
+        height_scale=relief.height_scale_metres,
+        origin=origin,
+        parameters={**parameters, "height_scale_in_widths": relief.height_scale},
+    )
+
+
+def _joined(first: Wrap, second: str) -> Wrap:
+    letters: tuple[Wrap, ...] = ("none", "x", "y", "xy")
+    return letters[("x" in first or "x" in second) + 2 * ("y" in first or "y" in second)]

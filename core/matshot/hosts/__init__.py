@@ -1,0 +1,1 @@
+"""Plug-ins and the programs that they are for."""

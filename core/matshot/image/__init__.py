@@ -1,0 +1,1 @@
+"""Textures: their pixels, colors, normals and files."""

@@ -1,0 +1,1 @@
+"""Materials: maps of one surface, and the folders that they live in."""

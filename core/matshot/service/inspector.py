@@ -1,0 +1,396 @@
+"""Looks into files that strangers sent, in a process of its own: what they are, and pictures of them.
+
+A file that makes a library crash, hang or take all memory ends that process; the service says so and starts another.
+One request a line, as JSON: ``[action, arguments]``; so are the answers: ``{"result"}`` or ``{"error": [status,
+sentence, cause]}``. The process ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from matshot_host.description import DESCRIPTION
+
+from ..errors import MatshotError
+from .naming import safe_name
+from .refusal import Refusal
+
+if TYPE_CHECKING:
+    from ..image.types import Texture
+
+#: Seconds that one look may take, and bytes: for any, and for each pixel that an image may have.
+_PATIENCE, _MEMORY, _PIXEL = 60.0, 2 * 2**30, 40
+
+#: First bytes of the formats that are read, and the suffix that each gets; TGA has none.
+_BEGINNINGS = (
+    (b"\x89PNG\r\n\x1a\n", ".png"),
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"II*\0", ".tif"),
+    (b"MM\0*", ".tif"),
+    (b"II+\0", ".tif"),
+    (b"MM\0+", ".tif"),
+    (b"v/1\x01", ".exr"),
+    (b"BM", ".bmp"),
+    (b"#?", ".hdr"),
+    (b"DDS ", ".dds"),
+)
+_ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
+#: Entries of a zip that are passed over: what macOS adds, and what is hidden.
+_FOREIGN = ("__MACOSX/", ".")
+#: Bytes that are copied at a time.
+_CHUNK = 1 << 20
+#: Entries of a zip, whether they are maps or not.
+_MOST_ENTRIES = 4096
+
+
+class Examiner:
+    """The process that looks, started when it is first asked, and anew when it has died.
+
+    Args:
+        pixels: of the largest image.
+        count: of processes; so many looks go on at once.
+    """
+
+    def __init__(self, pixels: int, count: int = 2) -> None:
+        self._idle: queue.LifoQueue[_Process] = queue.LifoQueue()
+        self._pixels = pixels
+        for _ in range(count):
+            self._idle.put(_Process(_MEMORY + _PIXEL * pixels))
+        self._all = list(self._idle.queue)
+
+    def unpack(self, file: Path, into: Path, bounds: Mapping[str, int]) -> None:
+        """Unpack the zip of a material folder.
+
+        Args:
+            file: the zip.
+            into: an empty folder.
+            bounds: ``files`` and ``unpacked`` of :class:`~matshot.service.settings.Settings`.
+
+        Raises:
+            Refusal: for a zip that is damaged, too large, or would write elsewhere.
+        """
+        self._ask("unpack", file=str(file), into=str(into), **bounds)
+
+    def image(self, file: Path, name: str) -> dict[str, Any]:
+        """What an upload is: ``suffix`` by its contents, which the file gets, and of an image its size and map.
+
+        The size is ``width`` and ``height``; ``map`` goes by the name.
+
+        Raises:
+            Refusal: for what is no image, and for one of too many pixels.
+        """
+        found: dict[str, Any] = self._ask("image", file=str(file), name=name, pixels=self._pixels)
+        return found
+
+    def material(self, folder: Path) -> dict[str, Any]:
+        """What a material folder holds: ``name``, ``width``, ``height`` and ``files`` ({name, map, width, height}).
+
+        Raises:
+            Refusal: for what is no material, and for a map of too many pixels.
+        """
+        found: dict[str, Any] = self._ask("material", folder=str(folder), pixels=self._pixels)
+        return found
+
+    def picture(self, source: Path, map_name: str, side: int, target: Path) -> None:
+        """Write a picture of a file, or of a material's base color, as 8-bit PNG of at most so many pixels a side.
+
+        Raises:
+            Refusal: for what cannot be read or written.
+        """
+        self._ask("picture", source=str(source), map_name=map_name, side=side, target=str(target))
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self._all:
+            process.end()
+
+    def _ask(self, action: str, **arguments: Any) -> Any:
+        process = self._idle.get()
+        try:
+            return process.ask(action, arguments)
+        finally:
+            self._idle.put(process)
+
+
+class _Process:
+    """One process; asked by one thread at a time."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, action: str, arguments: Mapping[str, Any]) -> Any:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(self._memory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, start_new_session=os.name == "posix",
+                # Each arena takes address space, which is what is bounded.
+                env={**os.environ, "MALLOC_ARENA_MAX": "2"},
+            )  # fmt: skip
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        watch = threading.Timer(_PATIENCE, process.kill)
+        watch.start()
+        try:
+            process.stdin.write(json.dumps([action, arguments]).encode() + b"\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except OSError:
+            line = b""
+        finally:
+            watch.cancel()
+        if not line.endswith(b"\n"):
+            self.end()
+            raise Refusal(400, "The file cannot be read; reading it took too long, too much memory, or crashed.")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise Refusal(*answer["error"])
+        return answer["result"]
+
+    def end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+def _unpack(file: str, into: str, files: int, unpacked: int) -> None:
+    """See :meth:`Examiner.unpack`."""
+    folder, left, taken = Path(into), unpacked, set[str]()
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for entry, name in _members(archive):
+                if len(taken) == files:
+                    raise Refusal(413, f"The zip holds more than {files} files of a material.")
+                if name.casefold() in taken:
+                    raise Refusal(400, f"The zip holds two files with the name {name}.")
+                taken.add(name.casefold())
+                with archive.open(entry) as source, (folder / name).open("xb") as target:
+                    # What an entry says of its own size may be a lie.
+                    left -= _copied(source, target, left)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError) as error:
+        raise Refusal(400, "The zip is damaged: it ends early or its data is broken.", str(error)) from error
+    except RuntimeError as error:  # what zipfile says of a password
+        raise Refusal(415, "The zip is encrypted; send it without a password.", str(error)) from error
+    if not taken:
+        raise Refusal(415, "The zip holds no maps of a material.")
+
+
+def _copied(source: Any, target: BinaryIO, most: int) -> int:
+    count = 0
+    while chunk := source.read(_CHUNK):
+        count += len(chunk)
+        if count > most:
+            raise Refusal(413, "The zip holds more than this service unpacks.")
+        target.write(chunk)
+    return count
+
+
+def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+    """Entries that belong to a material, with names that are safe in any folder."""
+    entries = archive.infolist()
+    if len(entries) > _MOST_ENTRIES:
+        raise Refusal(413, f"The zip has more than {_MOST_ENTRIES} entries.")
+    wanted: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        if "\\" in entry.filename or path.is_absolute() or ".." in path.parts or ":" in entry.filename:
+            raise Refusal(400, "The zip names a place outside of itself, and is refused.", repr(entry.filename))
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise Refusal(400, "The zip holds a link, and is refused.", repr(entry.filename))
+        if not entry.is_dir() and not entry.filename.startswith(_FOREIGN) and _belongs(path.name):
+            wanted.append((entry, path))
+    if len({path.parent for _, path in wanted}) > 1:
+        raise Refusal(415, "The zip holds several folders; send one material at a time.")
+    return iter([(entry, safe_name(path.name)) for entry, path in wanted])
+
+
+def _belongs(name: str) -> bool:
+    from ..image.formats import READABLE
+
+    return not name.startswith(".") and (name == DESCRIPTION or PurePosixPath(name).suffix.lower() in READABLE)
+
+
+def _image(file: str, name: str, pixels: int) -> dict[str, Any]:
+    """See :meth:`Examiner.image`; the file gets its suffix."""
+    from ..material.map_names import guess_map
+
+    suffix = _suffix(Path(file), name)
+    if suffix == ".zip":
+        return {"suffix": suffix}
+    named = Path(file).rename(Path(file).with_suffix(suffix))
+    width, height = _size(named, PurePosixPath(name).name, pixels)
+    guess = guess_map(PurePosixPath(name).with_suffix(suffix).name)
+    return {"suffix": suffix, "width": width, "height": height, "map": guess.kind if guess is not None else ""}
+
+
+def _suffix(file: Path, name: str) -> str:
+    with file.open("rb") as stream:
+        head = stream.read(16)
+    if not head:
+        raise Refusal(400, "The upload is empty.")
+    if head.startswith(_ZIPS):
+        return ".zip"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return ".webp"
+    for beginning, suffix in _BEGINNINGS:
+        if head.startswith(beginning):
+            return suffix
+    if name.lower().endswith(".tga"):
+        return ".tga"
+    raise Refusal(415, f"{name} is not an image that Matshot reads, nor the zip of a material folder.")
+
+
+def _size(file: Path, name: str, pixels: int) -> tuple[int, int]:
+    from ..image.reader import image_size
+
+    try:
+        width, height, _ = image_size(file)
+    except MatshotError as error:
+        raise Refusal(400, error.sentence.replace(file.name, name), error.cause) from error
+    if width * height > pixels:
+        raise Refusal(
+            413, f"{name} has {width * height / 1e6:.0f} million pixels; this service takes {pixels / 1e6:.0f} million."
+        )
+    return width, height
+
+
+def _material(folder: str, pixels: int) -> dict[str, Any]:
+    """See :meth:`Examiner.material`."""
+    from ..material.folder import find_material
+
+    place = Path(folder)
+    _check_description(place)
+    try:
+        found = find_material(place)
+    except MatshotError as error:
+        raise Refusal(415, error.sentence.replace(f"{folder}/", "").replace(folder, "It"), error.cause) from error
+    if found is None:
+        raise Refusal(415, "These files are no material: no two names say which maps they are, or another lies there.")
+    kinds = {entry.path.name: entry.kind for entry in found.entries}
+    files: list[dict[str, Any]] = []
+    for file in sorted(place.iterdir()):
+        if not file.is_file():
+            continue
+        width = height = 0
+        if _belongs(file.name) and file.name != DESCRIPTION:
+            width, height = _size(file, file.name, pixels)
+        files.append({"name": file.name, "map": kinds.get(file.name, ""), "width": width, "height": height})
+    first = next(one for one in files if one["map"])
+    return {"name": found.name, "width": first["width"], "height": first["height"], "files": files}
+
+
+def _check_description(folder: Path) -> None:
+    """Whether a material.json names nothing but files beside it, which a stranger's may not."""
+    file = folder / DESCRIPTION
+    if not file.is_file():
+        return
+    try:
+        described = json.loads(file.read_text(encoding="utf-8"))
+        maps = described.get("maps") or {}
+        names = [one["file"] for one in maps.values()]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise Refusal(415, f"{DESCRIPTION} is damaged.", str(error)) from error
+    present = {one.name for one in folder.iterdir()}
+    if not all(isinstance(name, str) and name in present for name in names):
+        raise Refusal(415, f"{DESCRIPTION} names files that are not beside it.")
+
+
+def _picture(source: str, map_name: str, side: int, target: str) -> None:
+    """See :meth:`Examiner.picture`."""
+    from ..image.writer import write_texture
+
+    place = Path(target)
+    partial = place.with_name(f".{os.getpid()}.{place.name}")
+    try:
+        write_texture(_shown(Path(source), map_name, side), partial, depth="uint8")
+        partial.replace(place)
+    except MatshotError as error:
+        partial.unlink(missing_ok=True)
+        full = shutil.disk_usage(place.parent).free < _CHUNK
+        raise Refusal(507 if full else 400, error.sentence, error.cause) from error
+
+
+def _shown(source: Path, map_name: str, side: int) -> Texture:
+    from ..image.reader import read_texture
+    from ..material.folder import find_material
+    from ..material.resize import shrunk
+    from ..shading.thumbnail import thumbnail
+    from ..tools.assets import image_material, read_asset
+
+    if source.is_dir():
+        material = read_asset(source).material
+        return thumbnail(material, side)
+    folder = find_material(source.parent) if map_name else None
+    entry = next((one for one in folder.entries if one.path.name == source.name), None) if folder else None
+    if entry is None:
+        texture = next(iter(read_asset(source).material.maps.values()))
+    else:
+        texture = read_texture(source, encoding=entry.encoding, convention=entry.convention)
+    small = next(iter(shrunk(image_material(texture), side).maps.values()))
+    return _plain(small)
+
+
+def _plain(texture: Texture) -> Texture:
+    """Without its file's metadata, convention and colour space."""
+    from dataclasses import replace
+
+    return replace(texture, source=None)
+
+
+_ACTIONS: dict[str, Callable[..., Any]] = {
+    "unpack": _unpack,
+    "image": _image,
+    "material": _material,
+    "picture": _picture,
+}
+
+
+def main() -> None:
+    """Answer requests; what libraries print goes to standard error, past the protocol."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    if os.name == "posix":
+        import resource
+
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+    for line in sys.stdin.buffer:
+        action, arguments = json.loads(line)
+        try:
+            answer = {"result": _ACTIONS[action](**arguments)}
+        except Refusal as refusal:
+            answer = {"error": [refusal.status, refusal.sentence, refusal.cause]}
+        except MatshotError as error:
+            answer = {"error": [400, error.sentence, error.cause]}
+        except MemoryError:
+            answer = {"error": [413, "The file takes more memory than this service gives it.", ""]}
+        except OSError as error:
+            answer = {"error": list(Refusal.of_disk(error).told)}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""``matshot serve``: from settings to a service that listens."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from ..errors import MatshotError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .settings import Settings
+
+#: Connections at once, seconds that an idle one is kept, and that answers have to end when the service does.
+_CONNECTIONS, _IDLE, _PATIENCE = 2048, 30, 3
+#: Connections that wait to be taken.
+_BACKLOG = 512
+
+
+def serve(settings: Settings, said: Callable[[str], None]) -> None:
+    """Serve until the process is told to end.
+
+    Args:
+        settings: how.
+        said: told of where it listens.
+
+    Raises:
+        MatshotError: when a package is missing, the address or the folder cannot be used, or no worker starts.
+    """
+    try:
+        import fastapi  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn
+    except ImportError as error:
+        raise MatshotError(
+            "The service needs further packages; run: pip install 'matshot[service]'", str(error)
+        ) from error
+    from ..farm.engine import Engine
+    from .routes import make_app
+    from .work import Service
+
+    listening = _socket(settings)
+    memory = str(settings.memory) if settings.memory else ""
+    with (
+        listening,
+        Engine(
+            scheduler=settings.scheduler, workers=settings.workers, memory=memory, seconds=settings.seconds
+        ) as engine,
+    ):
+        service = Service(settings, engine)
+
+        class Server(uvicorn.Server):
+            """Ends the connections that follow jobs, which would not end by themselves."""
+
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                service.feeds.close()
+                await super().shutdown(sockets)
+
+        config = uvicorn.Config(
+            make_app(service),
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=_IDLE,
+            timeout_graceful_shutdown=_PATIENCE,
+            lifespan="on",
+        )
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        said(f"Matshot serves at http://{shown}:{port}/ (stop it with Ctrl-C); its folder is {service.folder}.")
+        if engine.dashboard:
+            said(f"The cluster can be looked at under {engine.dashboard}.")
+        Server(config).run([listening])
+
+
+def _socket(settings: Settings) -> socket.socket:
+    """Taken before anything is started, so that a taken port is told at once."""
+    host = settings.host.strip("[]")
+    try:
+        family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise MatshotError(
+            f"The service cannot listen at {settings.host}, port {settings.port}: "
+            f"{(error.strerror or str(error)).lower()}."
+        ) from error

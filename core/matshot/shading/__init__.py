@@ -1,0 +1,1 @@
+"""Reflectance, rendering and pictures of materials."""

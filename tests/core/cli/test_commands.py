@@ -1,0 +1,200 @@
+"""The command line as a user meets it: in a process of its own."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
+from matshot.material.folder import load_material
+from matshot.upscale import UpscaleOptions
+from matshot.upscale.files import FileOptions
+from matshot_host.tools import TOOLS, UPSCALE, tool
+
+
+def matshot(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "matshot", *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).random((12, 12, 3)).astype(np.float32)
+    return write_texture(Texture(pixels, "srgb"), tmp_path / "a.png")
+
+
+def test_table_and_tool_have_the_same_parameters_and_defaults() -> None:
+    known = {
+        **{f.name: f.default for f in UpscaleOptions.__dataclass_fields__.values()},
+        **{f.name: f.default for f in FileOptions.__dataclass_fields__.values()},
+    }
+    assert {p.name: p.default for p in UPSCALE.parameters} == known
+    for parameter in UPSCALE.parameters:
+        assert parameter.help.endswith(".")
+        assert not parameter.choices or parameter.default in parameter.choices
+    with pytest.raises(KeyError):
+        tool("nothing")
+    assert UPSCALE in TOOLS
+
+
+def test_the_table_runs_on_the_oldest_hosts_python() -> None:
+    import ast
+
+    import matshot_host.tools
+
+    ast.parse(inspect.getsource(matshot_host.tools), feature_version=(3, 7))
+
+
+def test_importing_stays_light() -> None:
+    code = "import sys, matshot, matshot.cli.commands; print([m for m in ('onnxruntime', 'scipy', 'torch') if m in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said.stdout.strip() == "[]", said.stderr
+
+
+def test_a_run_with_json(image: Path, tmp_path: Path) -> None:
+    done = matshot("upscale", image, "-o", tmp_path / "b.png", "--scale", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[-1] == {"event": "summary", "done": 1, "failed": 0}
+    assert next(e for e in events if e["event"] == "done")["width"] == 24
+
+
+def test_a_batch_with_a_bad_file_ends_with_a_summary_and_a_nonzero_exit(image: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_text("text")
+    done = matshot("upscale", image, tmp_path / "bad.png", "-o", tmp_path / "out", "--scale", "2")
+    assert done.returncode == 1
+    assert "1 done, 1 failed" in done.stderr
+    assert (tmp_path / "out" / "a.png").exists()
+
+
+def test_every_failure_is_one_sentence(image: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    for arguments in (
+        ("upscale", tmp_path / "missing.png", "-o", tmp_path / "o.png"),
+        ("upscale", image, "-o", blocked / "o.png"),
+        ("upscale", image, "-o", tmp_path / "o.png", "--look", "nice"),
+        ("upscale", image, "-o", tmp_path / "o.png", "--memory", "lots"),
+        ("upscale", image, "-o", tmp_path / "o.png", "--device", "cuda", "--memory", "4G"),
+    ):
+        done = matshot(*arguments)
+        assert done.returncode == 1, arguments
+        assert "Traceback" not in done.stderr
+        assert done.stderr.startswith("Error: ")
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert not (tmp_path / "o.png").exists()
+
+
+def test_quiet_says_nothing(image: Path, tmp_path: Path) -> None:
+    done = matshot("upscale", image, "-o", tmp_path / "b.png", "--scale", "2", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_models_and_doctor_speak_json() -> None:
+    names = [json.loads(line)["name"] for line in matshot("models", "--json").stdout.splitlines()]
+    assert "fidelity_x4" in names
+    findings = json.loads(matshot("doctor", "--json").stdout)
+    assert {"Matshot", "Python", "what really runs"} <= {finding["what"] for finding in findings}
+
+
+def test_version() -> None:
+    from matshot import __version__
+
+    assert matshot("--version").stdout.strip() == f"matshot {__version__}"
+
+
+def test_demo_goes_the_whole_way(tmp_path: Path) -> None:
+    done = matshot("demo", "-o", tmp_path / "demo")
+    assert done.returncode == 0, done.stderr
+    made = {str(path.relative_to(tmp_path / "demo")) for path in (tmp_path / "demo").rglob("*") if path.is_file()}
+    maps = ("basecolor", "normal_gl", "roughness", "metallic", "height", "ao")
+    about = ("material.json", "material.mtlx", "preview.png")
+    folders = ("tile", "multiplied", "material")
+    wanted = {f"{folder}/{name}" for folder in folders for name in (*(f"{m}.png" for m in maps), *about)}
+    assert made == wanted | {"photographs/flash.png", "photographs/ambient.png"}
+    tile, large = (load_material(tmp_path / "demo" / folder) for folder in ("tile", "material"))
+    assert (large.width, large.height) == (2 * tile.width, 2 * tile.height)
+    more = load_material(tmp_path / "demo" / "multiplied")
+    assert large.wrap == tile.wrap == more.wrap == "xy"
+    assert (more.width, more.height) == (512, 512)
+
+
+@pytest.fixture
+def texture(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).random((40, 48, 3)).astype(np.float32)
+    return write_texture(Texture(pixels, "srgb"), tmp_path / "ground.png")
+
+
+def test_multiply_writes_what_was_asked(texture: Path, tmp_path: Path) -> None:
+    done = matshot(
+        "multiply", texture, "-o", tmp_path / "many", "--size", "32x24", "--count", "2", "--seed", "5", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "many").iterdir()) == ["ground_5.png", "ground_6.png"]
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    finished = [event for event in made if event["event"] == "done"]
+    assert [event["parameters"]["seed"] for event in finished] == [5, 6]
+    assert (finished[0]["width"], finished[0]["height"]) == (32, 24)
+
+
+def test_octaves_lie_where_they_are_said_to(texture: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.png"
+    done = matshot("multiply", texture, "-o", out, "--size", "64", "--octaves", tmp_path / "octaves", "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    shown = [Path(event["path"]) for event in events if event["event"] == "preview"]
+    assert shown
+    assert all(path.exists() for path in shown)
+
+
+def test_tile_and_style_run(texture: Path, tmp_path: Path) -> None:
+    for arguments in (
+        ("tile", texture, "-o", tmp_path / "tiled.png", "--axes", "x"),
+        ("style", texture, texture, "-o", tmp_path / "styled.png", "--strength", "0"),
+    ):
+        done = matshot(*arguments)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "tiled.png").exists()
+    assert (tmp_path / "styled.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("multiply", "--size", "abc"), "is not a size"),
+        (("multiply", "--variety", "7"), "between 0 and 1"),
+        (("tile", "--axes", "z"), "no axes"),
+        (("tile", "--band", "0"), "band"),
+        (("style", "ground.png", "--strength", "2"), "between 0 and 1"),
+    ],
+)
+def test_bad_options_of_synthesis_are_one_sentence(texture: Path, tmp_path: Path, command: tuple, said: str) -> None:
+    name, *rest = (str(texture) if part == "ground.png" else part for part in command)
+    done = matshot(name, texture, *rest, "-o", tmp_path / "out.png")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_every_tool_is_a_command() -> None:
+    from matshot.cli.commands import app
+
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert {one.name for one in TOOLS} <= commands
+
+
+def test_the_worker_is_a_command() -> None:
+    asked = '{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}\n'
+    said = subprocess.run(
+        [sys.executable, "-m", "matshot", "worker"], input=asked, capture_output=True, text=True, timeout=60
+    )
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout.splitlines()[0])["result"]["name"] == "matshot"

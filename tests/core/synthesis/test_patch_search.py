@@ -1,0 +1,155 @@
+"""Nearest patches, found and shared out."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from matshot.shading.procedural import noise
+from matshot.synthesis.correspondence import empty_transfer
+from matshot.synthesis.patch_search import Given, Source, Voted, fairly_matched, improved, use_penalty
+from matshot.synthesis.patches import IRREGULAR
+from matshot.synthesis.periodicity import Repetition
+
+
+def texture(size=48, seed=0, channels=2):
+    rng = np.random.default_rng(seed)
+    return np.stack([noise(size, 1.0, rng) for _ in range(channels)], axis=2).astype(np.float32)
+
+
+def scattered(source, size, wrap="xy", seed=3):
+    field = empty_transfer(size, wrap, (source.height, source.width), source.wrap)
+    rng = np.random.default_rng(seed)
+    return field.placed(*(rng.integers(limit, size=field.down.shape) for limit in field.limits))
+
+
+def described(pixels, wrap="none", repeats=IRREGULAR):
+    return Source.of(pixels, wrap, repeats, np.random.default_rng(0))
+
+
+def error(transfer, source, target):
+    made = Voted(source).rows(transfer, 0, len(transfer.down))
+    wanted = Given(target).rows(transfer, 0, len(transfer.down))
+    return float(np.square(made - wanted).mean())
+
+
+def test_a_picture_that_is_in_the_source_is_found():
+    pixels = texture()
+    source = described(pixels)
+    target = pixels[6:38, 10:42]
+    transfer = scattered(source, (32, 32), "none")
+    nothing = np.zeros(len(source.described), dtype=np.float32)
+    rng = np.random.default_rng(5)
+    for _ in range(8):
+        transfer = improved(transfer, Given(target), source, nothing, rng)
+    assert error(transfer, source, target) < 1e-3
+
+
+def test_no_round_makes_matches_worse():
+    source = described(texture())
+    target = texture(seed=7)
+    transfer, errors = scattered(source, (48, 48)), []
+    nothing = np.zeros(len(source.described), dtype=np.float32)
+    rng = np.random.default_rng(5)
+
+    def distance(transfer):
+        windows = np.lib.stride_tricks.sliding_window_view(
+            Given(target).rows(transfer, 0, len(transfer.down)), (8, 8), (0, 1)
+        )
+        wanted = windows[::2, ::2].reshape(-1, len(source.basis)) @ source.basis
+        place = (transfer.down * transfer.limits[1] + transfer.right).ravel()
+        return float(np.square(source.described[place] - wanted).sum(axis=1).mean())
+
+    for _ in range(4):
+        errors.append(distance(transfer))
+        transfer = improved(transfer, Given(target), source, nothing, rng)
+    assert all(after <= before for before, after in itertools.pairwise(errors))
+    assert errors[-1] < 0.6 * errors[0]
+
+
+def test_threads_do_not_change_the_result(monkeypatch):
+    monkeypatch.setattr("matshot.synthesis.correspondence._BAND", 100)
+    source = described(texture())
+    found = []
+    for threads in (1, 3):
+        transfer, rng = scattered(source, (48, 48)), np.random.default_rng(5)
+        for _ in range(2):
+            transfer = improved(transfer, Voted(source), source, use_penalty(transfer), rng, threads=threads)
+        found.append(transfer)
+    np.testing.assert_array_equal(found[0].down, found[1].down)
+    np.testing.assert_array_equal(found[0].right, found[1].right)
+
+
+def test_only_active_patches_move():
+    source = described(texture())
+    before = scattered(source, (48, 48))
+    active = np.zeros(before.down.shape, dtype=bool)
+    active[3:9, 5:11] = True
+    nothing = np.zeros(len(source.described), dtype=np.float32)
+    after = improved(before, Given(texture(seed=9)), source, nothing, np.random.default_rng(0), active=active)
+    np.testing.assert_array_equal(after.down[~active], before.down[~active])
+    assert (after.down[active] != before.down[active]).mean() > 0.5
+
+
+def test_forbidden_patches_are_left():
+    source = described(texture())
+    transfer = scattered(source, (48, 48))
+    rows, columns = transfer.limits
+    forbidden = np.zeros((rows, columns), dtype=bool)
+    forbidden[:, : columns // 2] = True
+    transfer = transfer.placed(transfer.down, columns // 2 + transfer.right // 2)
+    penalty = np.where(forbidden, np.float32(np.inf), np.float32(0)).ravel()
+    for _ in range(3):
+        transfer = improved(transfer, Voted(source), source, penalty, np.random.default_rng(0))
+    assert not forbidden[transfer.down, transfer.right].any()
+
+
+def test_all_of_the_source_is_in_use_alike():
+    pixels = texture(32)
+    # A third of the source is of a kind that the picture hardly holds.
+    pixels[:, :11] += 3
+    pixels -= pixels.mean(axis=(0, 1))
+    source = described(pixels, "xy")
+    transfer = scattered(source, (64, 64))
+    fair = fairly_matched(transfer, Given(texture(64, seed=2)), source)
+    share = (fair.right < 11).mean()
+    assert share == pytest.approx(11 / 32, abs=0.08)
+
+
+def test_even_use_costs_nothing_and_too_much_does():
+    source = described(texture(32), "xy")
+    field = empty_transfer((64, 64), "xy", (32, 32), "xy")
+    even = field.placed(*np.indices((32, 32)))
+    np.testing.assert_allclose(use_penalty(even), 0, atol=1e-5)
+    crowded = even.placed(even.down // 2, even.right)
+    penalty = use_penalty(crowded).reshape(32, 32)
+    assert penalty[4:12].min() > 0.9
+    assert penalty[20:28].max() == 0
+    assert source.described.shape[0] == 32 * 32
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_patches_come_in_step(axis):
+    period = 7.5
+    repeats = [Repetition(None, 0.0), Repetition(None, 0.0)]
+    repeats[axis] = Repetition(period, 0.9)
+    source = described(texture(60), "none", tuple(repeats))
+    transfer = source.in_step(scattered(source, (60, 60), "none"))
+    place = (transfer.down, transfer.right)[axis]
+    wanted = np.expand_dims(np.arange(place.shape[axis]) * 2, 1 - axis)
+    off = np.mod(place - wanted + period / 2, period) - period / 2
+    assert np.abs(off).max() <= 0.51
+    assert place.min() >= 0
+    assert place.max() < transfer.limits[axis]
+
+
+def test_being_out_of_step_costs_more_the_more_regular_the_source_is():
+    costs = []
+    for strength in (0.3, 0.6, 0.9):
+        source = described(texture(40), "none", (Repetition(10.0, strength), Repetition(None, 0.0)))
+        phases = source.phases((np.array([0.0, 0.25, 0.5]), True), (np.zeros(1), False))
+        costs.append(np.square(phases[1:] - phases[:1]).sum(axis=(1, 2)))
+    assert all(half > quarter for quarter, half in costs)
+    assert costs[0][1] < costs[1][1] < costs[2][1]
