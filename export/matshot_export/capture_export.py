@@ -11,18 +11,19 @@ from matshot.inference.cards import SHIPPED, Card
 from .capture_training import CaptureNetwork, CaptureRecipe
 from .networks.capture import CONTEXT_SIDE, INPUT_PLANES, OUTPUT_PLANES
 from .onnx_export import (
-    DATA,
     carded,
-    check_parity,
+    data_lines,
     measured_quality,
     noise,
     quality_so_far,
     rounded_to_half,
     run_facts,
+    run_record,
     stored,
     traced,
     with_half_weights,
 )
+from .parity import check_parity
 
 
 def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = None) -> list[Card]:
@@ -43,7 +44,7 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     network = rounded_to_half(network.eval())
     training = {
-        "data": [line for kind in ("color", "normal", "data") for line in DATA[kind] if "material" in line],
+        "data": data_lines("capture", run_record(run).get("images", {})),
         "command": "matshot-export train-capture --data DIR",
         "trained_by": "the Matshot project",
         "losses": "base color L1, normals, roughness and metallic L1 and squares, pictures under a light L1",
@@ -57,7 +58,12 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
     graph = with_half_weights(
         traced(network.context, {"x": x[:1]}, {"x": {0: "n", 2: "height", 3: "width"}, "y": {0: "n"}})
     )
-    check_parity("capture_context", network.context, graph, {"x": x})
+    check_parity(
+        "capture_context",
+        network.context,
+        graph,
+        lambda seed: {"x": noise(INPUT_PLANES, CONTEXT_SIDE, CONTEXT_SIDE // 2, seed=seed)},
+    )
     context = Card(
         **stored("capture_context", graph, folder),
         summary="what kind of surface and light a photograph shows",
@@ -77,7 +83,12 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
     x = noise(INPUT_PLANES, 5 * grid, 7 * grid)
     free = {"x": {0: "n", 2: "height", 3: "width"}, "context": {0: "n"}, "y": {0: "n", 2: "height", 3: "width"}}
     graph = with_half_weights(traced(network.maps, {"x": x, "context": vector}, free))
-    check_parity("capture_maps", network.maps, graph, {"x": x, "context": vector})
+    check_parity(
+        "capture_maps",
+        network.maps,
+        graph,
+        lambda seed: {"x": noise(INPUT_PLANES, 5 * grid, 7 * grid, seed=seed), "context": vector},
+    )
     maps = Card(
         **stored("capture_maps", graph, folder),
         summary="base color, normal, roughness and metallic from a photograph, or from two",

@@ -6,24 +6,21 @@ and the pictures compared.
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from .capture_data import Batch, CaptureSource, MaterialLibrary, encoded, linear, photographed, unit_normals
-from .checkpoints import open_run, save_checkpoint
+from .data import material_counts
+from .loop import Schedule, begin_from, best_device, descend, start_name, supports_bfloat16, write_picture
 from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
-from .optimizer import Muon
 from .rendering import Maps, plane_positions, under_point_light
-from .training import Average, best_device, supports_bfloat16, write_picture
 
 
 @dataclass(frozen=True)
@@ -113,9 +110,9 @@ def _brightness(wanted: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
 
 def random_lights(batch: Batch, rng: np.random.Generator) -> torch.Tensor:
     """For every crop a flash above some point near it, or a light from the side: ``(N, 1, 6)``."""
-    centre = batch.positions.mean(dim=(2, 3))
+    center = batch.positions.mean(dim=(2, 3))
     pairs = []
-    for x, y, _ in centre.tolist():
+    for x, y, _ in center.tolist():
         above = np.array([x, y, 0.0]) + np.array([*rng.normal(0, 0.25, 2), rng.uniform(0.5, 1.0)])
         turn, radius = rng.uniform(0, 2 * math.pi), rng.uniform(0.2, 0.9)
         aside = np.array([x, y, 0.0]) + np.array(
@@ -135,12 +132,58 @@ def cropped(batch: Batch, planes: torch.Tensor, border: int) -> tuple[Batch, tor
     ]
 
 
+class CaptureTask:
+    """The capture network, its photographs and its loss; see :class:`~matshot_export.loop.Task`.
+
+    Args:
+        recipe: how it is trained.
+        data: folder with ``materials/train`` and ``materials/val``.
+        device: that it is trained on.
+
+    Raises:
+        FileNotFoundError: when data are missing.
+    """
+
+    def __init__(self, recipe: CaptureRecipe, data: Path, device: torch.device) -> None:
+        self.recipe, self.device, self.half = recipe, device, supports_bfloat16(device)
+        self.network: nn.Module = CaptureNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.library = MaterialLibrary(data / "materials" / "train")
+        self.source = CaptureSource(self.library, recipe.batch, recipe.side, recipe.seed)
+        self.watched = validation_photographs(MaterialLibrary(data / "materials" / "val"))
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Of the photographs."""
+        return self.source.rng
+
+    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, float], int]:
+        """Of the next batch of crops."""
+        batch = _moved(next(self.source), self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
+            planes = self.network(_last(batch.photographs), _last(batch.whole))
+        judged, inner = cropped(batch, planes.float(), self.recipe.border)
+        value, terms = capture_loss(inner, judged, random_lights(judged, self.rng).to(self.device))
+        return value, terms, planes.shape[0] * planes.shape[2] * planes.shape[3]
+
+    def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
+        """Of :func:`measured`."""
+        return measured(self.network, weights, self.watched, picture)
+
+    def state(self) -> dict[str, Any]:
+        """Nothing: photographs that were drawn and not yet used are drawn again."""
+        return {}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue."""
+
+
 def train_capture(
     recipe: CaptureRecipe,
     data: Path,
     out: Path,
     *,
     minutes: float | None = None,
+    call_minutes: float | None = None,
     device: str = "auto",
     resume: bool = False,
     start: Path | None = None,
@@ -151,11 +194,12 @@ def train_capture(
     Args:
         recipe: how.
         data: folder with ``materials/train`` and ``materials/val``.
-        out: run folder; receives ``log.csv``, pictures, ``checkpoint.pt`` and ``weights.pt`` (the average).
-        minutes: end the schedule by then even if steps are left.
+        out: run folder, as :func:`~matshot_export.loop.descend` fills it.
+        minutes: of training, over all calls, that end the schedule even if steps are left.
+        call_minutes: after which this call ends, to be resumed.
         device: ``auto``, ``cpu`` or ``cuda``.
         resume: continue from the checkpoint if there is one.
-        start: weights to begin from.
+        start: weights to begin from; layers of other shapes are left as initialized.
         report: receives one line at a time.
 
     Returns:
@@ -163,67 +207,18 @@ def train_capture(
 
     Raises:
         FileExistsError: when ``out`` holds a run and ``resume`` is off.
-        FileNotFoundError: when data are missing.
+        FileNotFoundError: when data or start weights are missing.
         FloatingPointError: when the loss stops being a number.
     """
     torch.manual_seed(recipe.seed)
-    open_run(out, resume=resume)
-    where = best_device(device)
-    network = CaptureNetwork().to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    task = CaptureTask(recipe, data, best_device(device))
     if start is not None:
-        network.load_state_dict(torch.load(start, map_location=where, weights_only=True))
-    source = CaptureSource(MaterialLibrary(data / "materials" / "train"), recipe.batch, recipe.side, recipe.seed)
-    watched = validation_photographs(MaterialLibrary(data / "materials" / "val"))
-    optimizer = Muon(network.parameters(), lr=recipe.rate)
-    average = Average(network, recipe.average)
-    half = supports_bfloat16(where)
-    step, seconds = 0, 0.0
-    checkpoint = out / "checkpoint.pt"
-    if resume and checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=where, weights_only=False)
-        network.load_state_dict(saved["network"])
-        optimizer.load_state_dict(saved["optimizer"])
-        average.weights, average.updates = saved["average"], saved["updates"]
-        step, seconds = saved["step"], saved["seconds"]
-        source.rng.bit_generator.state = saved["random"]
-    began = time.monotonic() - seconds
-    log = out / "log.csv"
-
-    def done() -> float:
-        return max(step / recipe.steps, seconds / 60 / minutes if minutes else 0.0)
-
-    while done() < 1:
-        rate = recipe.rate * min(1.0, (step + 1) / recipe.warmup) * (1 - done())
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        batch = _moved(next(source), where)
-        with torch.autocast(where.type, dtype=torch.bfloat16, enabled=half):
-            planes = network(_last(batch.photographs), _last(batch.whole))
-        judged, inner = cropped(batch, planes.float(), recipe.border)
-        loss, terms = capture_loss(inner, judged, random_lights(judged, source.rng).to(where))
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss became {loss.item()} at step {step}")
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        average.update(network)
-        step, seconds = step + 1, time.monotonic() - began
-        if step % 50 == 0 or done() >= 1:
-            row = {"step": step, "seconds": round(seconds), "loss": loss.item(), **terms}
-            if step % recipe.log_every == 0 or done() >= 1:
-                figures = measured(network, average.weights, watched, out / f"step-{step:06d}.png")
-                row.update(figures)
-                state = {
-                    "network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average.weights,
-                    "updates": average.updates, "step": step, "seconds": seconds,
-                    "random": source.rng.bit_generator.state,
-                }  # fmt: skip
-                save_checkpoint(state, checkpoint)
-                save_checkpoint(average.weights, out / "weights.pt")
-                (out / "run.json").write_text(json.dumps({"step": step, "seconds": seconds, "measured": figures}))
-            report(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
-            with log.open("a", newline="") as stream:
-                csv.writer(stream).writerow(row.values())
+        report(f"{begin_from(task.network, start)} layers start from {start}")
+    schedule = Schedule(
+        recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes
+    )
+    facts = {"recipe": "capture", "images": material_counts(task.library.names), "start": start_name(start)}
+    descend(task, schedule, out, facts=facts, resume=resume, report=report)
     return out / "weights.pt"
 
 
@@ -255,7 +250,7 @@ def validation_photographs(library: MaterialLibrary) -> dict[str, list[tuple[tor
 
 @torch.no_grad()
 def measured(
-    network: CaptureNetwork,
+    network: nn.Module,
     weights: dict[str, torch.Tensor],
     watched: dict[str, list[tuple[torch.Tensor, Maps]]],
     picture: Path,

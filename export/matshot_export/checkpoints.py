@@ -14,10 +14,10 @@ def open_run(folder: Path, *, resume: bool = False) -> None:
 
     Args:
         folder: for the run.
-        resume: whether the run there goes on.
+        resume: whether to continue the run there.
 
     Raises:
-        FileExistsError: when the folder holds a run that is not to go on.
+        FileExistsError: when the folder holds a run that is not resumed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = [name for name in ("checkpoint.pt", "weights.pt", "log.csv") if (folder / name).exists()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -12,6 +12,12 @@ from matshot.errors import MatshotError
 from matshot.inference.cards import SHIPPED
 
 from . import recipes
+
+if TYPE_CHECKING:
+    from .queue import Turn
+
+#: The queue that comes with the package.
+QUEUE = Path(__file__).parent / "queue.toml"
 
 app = typer.Typer(name="matshot-export", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -34,10 +40,10 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder with materials/ and photos/.")],
     runs: Runs = Path("runs"),
     steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
-    minutes: Annotated[float, typer.Option(help="End the schedule by then; 0 for no such bound.")] = 0.0,
+    minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
 ) -> None:
     """Train a network; writes a log, pictures, checkpoints and the averaged weights to RUNS/NAME."""
     import torch
@@ -67,6 +73,63 @@ def train(
             report=typer.echo,
         )
     typer.echo(f"Weights: {weights}")
+
+
+@app.command()
+def train_all(
+    data: Annotated[Path, typer.Option(help="Folder with materials/ and photos/.")],
+    runs: Runs = Path("runs"),
+    queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: what is shipped.")] = QUEUE,
+    only: Annotated[str, typer.Option(help="Names of networks, separated by commas. Default: all.")] = "",
+    minutes: Annotated[
+        float, typer.Option(help="End this call after so many minutes; rerun to resume. Default: 0, no limit.")
+    ] = 0.0,
+    models: Annotated[Path, typer.Option(help="Folder that weights start from and better ones go into.")] = SHIPPED,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice. 1 is best on a busy machine.")] = 0,
+) -> None:
+    """Train everything that is shipped, in turn and at low priority; rerun to resume."""
+    import torch
+
+    from .queue import train_all as run_queue
+
+    if threads:
+        torch.set_num_threads(threads)
+    cards = run_queue(
+        _turns(queue, only), data, runs, models=models, minutes=minutes or None, device=device, report=typer.echo
+    )
+    for card in cards:
+        typer.echo(f"Wrote {models / card.file}")
+
+
+@app.command()
+def status(
+    runs: Runs = Path("runs"),
+    queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: what is shipped.")] = QUEUE,
+) -> None:
+    """Show for every network how far its training is and what it reaches; writes RUNS/status.md."""
+    from .queue import read_queue, standing, write_status
+
+    turns = read_queue(queue)
+    for turn in turns:
+        typer.echo(standing(turn, runs).line())
+    write_status(turns, runs)
+
+
+@app.command()
+def export_better(
+    data: Annotated[Path, typer.Option(help="Folder with materials/.")],
+    runs: Runs = Path("runs"),
+    queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: what is shipped.")] = QUEUE,
+    only: Annotated[str, typer.Option(help="Names of networks, separated by commas. Default: all.")] = "",
+    models: Annotated[Path, typer.Option(help="Folder that models go into.")] = SHIPPED,
+) -> None:
+    """Export every network that has beaten the shipped one on the validation maps, and measure it."""
+    from .queue import export_better as exported
+
+    for turn in _turns(queue, only):
+        for card in exported(turn, data, runs, models=models, report=typer.echo):
+            typer.echo(f"Wrote {models / card.file}")
 
 
 @app.command()
@@ -106,10 +169,10 @@ def train_capture(
     data: Annotated[Path, typer.Option(help="Folder with materials/.")],
     runs: Runs = Path("runs"),
     steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
-    minutes: Annotated[float, typer.Option(help="End the schedule by then; 0 for no such bound.")] = 0.0,
+    minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
 ) -> None:
     """Train the network that turns photographs into maps, to RUNS/capture."""
     import torch
@@ -147,7 +210,7 @@ def train_descriptor(
     data: Annotated[Path, typer.Option(help="Folder with materials/ and photos/.")],
     runs: Runs = Path("runs"),
     steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
-    minutes: Annotated[float, typer.Option(help="End the schedule by then; 0 for no such bound.")] = 0.0,
+    minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
 ) -> None:
     """Distil the texture descriptor from a VGG16, to RUNS/texture_descriptor."""
     from .descriptor_training import Distillation
@@ -201,6 +264,22 @@ def list_recipes() -> None:
     """List the recipes."""
     for name in recipes.names():
         typer.echo(f"{name:24} {recipes.load(name).summary}")
+
+
+def _turns(queue: Path, only: str) -> list[Turn]:
+    """The turns of a queue file, or some of them.
+
+    Raises:
+        ValueError: for a name that has no turn.
+    """
+    from .queue import read_queue
+
+    turns = {turn.name: turn for turn in read_queue(queue)}
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    for name in names:
+        if name not in turns:
+            raise ValueError(f"Unknown network {name!r}. Choose from: {', '.join(turns)}.")
+    return [turns[name] for name in names or turns]
 
 
 def _descriptor_run(runs: Path) -> Path:

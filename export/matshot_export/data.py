@@ -6,7 +6,7 @@ A data folder holds ``materials/train/<Name>/<map>.*``, ``materials/val/<Name>/<
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from matshot.image.reader import read_texture
 from .dead_leaves import dead_leaves
 from .degradations import Degradation
 from .networks.resampling import REACH, shrink_matrix
+from .regular_patterns import regular_pattern
 
 #: File stems that feed each kind of network.
 SOURCES = {
@@ -26,8 +27,8 @@ SOURCES = {
     "data": ("roughness", "height", "metallic", "ao"),
 }
 
-#: Side of a generated image of dead leaves.
-DEAD_LEAVES = 512
+#: Side of a generated image.
+GENERATED = 512
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Shrink:
 
 
 def find_maps(root: Path, split: str, kind: str) -> list[Path]:
-    """Files of one kind, sorted; colour adds the photographs to the training split.
+    """Files of one kind, sorted; color adds the photographs to the training split.
 
     Raises:
         FileNotFoundError: when there are none.
@@ -56,6 +57,17 @@ def find_maps(root: Path, split: str, kind: str) -> list[Path]:
     if not found:
         raise FileNotFoundError(f"no {kind} maps under {root}/materials/{split}")
     return found
+
+
+def image_counts(paths: list[Path]) -> dict[str, int]:
+    """How many materials and photographs image files belong to."""
+    materials = {path.parent.name for path in paths if path.parent.parent.parent.name == "materials"}
+    return {**material_counts(materials), "photographs": sum(path.parent.name == "photos" for path in paths)}
+
+
+def material_counts(names: Collection[str]) -> dict[str, int]:
+    """How many materials there are, and of these from Poly Haven, another scanner than the others."""
+    return {"materials": len(names), "of Poly Haven": sum(name.startswith("PH_") for name in names)}
 
 
 def load_map(path: Path, kind: str) -> np.ndarray:
@@ -87,7 +99,8 @@ class PatchSource:
         shrink: how the low-resolution side is made.
         degradation: what is done to it besides, or None.
         seed: of every random choice.
-        leaves: generated images of dead leaves that are added to colour.
+        leaves: generated images of dead leaves that are added to color.
+        patterns: generated images of sharp regular patterns that are added to color.
     """
 
     def __init__(
@@ -100,14 +113,14 @@ class PatchSource:
         degradation: Degradation | None = None,
         seed: int = 0,
         leaves: int = 0,
+        patterns: int = 0,
     ) -> None:
         self.kind, self.batch, self.shrink, self.degradation = kind, batch, shrink, degradation
-        self.high = patch * shrink.scale
-        self.margin = REACH * shrink.scale
-        self.matrix = shrink_matrix(self.high, shrink.scale)
+        self.images: list[np.ndarray] = []
+        self.resize(patch)
         self.rng = np.random.default_rng(seed)
         need = self.high + 2 * self.margin
-        self.images: list[np.ndarray] = []
+        self.counts = {**image_counts(paths), "dead leaves": leaves, "regular patterns": patterns}
         #: How often each image was halved; generated ones count as halved once.
         self.octaves: list[int] = []
         self.chances: np.ndarray | None = None
@@ -121,12 +134,19 @@ class PatchSource:
                     self.octaves.append(octave)
                 image, octave = halved(image), octave + 1
         photographed = len(self.images)
-        for _ in range(leaves if photographed else 0):
+        generators = [dead_leaves] * leaves + [regular_pattern] * patterns
+        for generator in generators if photographed else []:
             colors = self.images[self.rng.integers(photographed)].reshape(-1, 3)
-            self.images.append(halved(dead_leaves(2 * DEAD_LEAVES, colors, self.rng)))
+            self.images.append(halved(generator(2 * GENERATED, colors, self.rng)))
             self.octaves.append(1)
         if not self.images:
             raise ValueError(f"no training image is as large as the {need} pixels a patch needs")
+
+    def resize(self, patch: int) -> None:
+        """Draw patches of another low-resolution size, from the images that are large enough."""
+        self.margin = REACH * self.shrink.scale
+        self.high = patch * self.shrink.scale
+        self.matrix = shrink_matrix(self.high, self.shrink.scale)
 
     def __iter__(self) -> PatchSource:
         return self
@@ -147,7 +167,7 @@ class PatchSource:
         return low, high[..., m:-m, m:-m].contiguous()
 
     def probes(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """One pair of every image, from its middle, in the images' order; colour and data only."""
+        """One pair of every image, from its middle, in the images' order; color and data only."""
         size = self.high + 2 * self.margin
         m = self.margin
         for image in self.images:
@@ -161,10 +181,20 @@ class PatchSource:
         levels = self.shrink.levels
         return (x * levels).round() / levels if levels else x
 
+    def _chances_of_size(self, size: int) -> np.ndarray | None:
+        """The images' chances to be drawn, none where they are too small."""
+        large = np.array([min(image.shape[:2]) >= size for image in self.images], dtype=np.float64)
+        if large.all():
+            return self.chances
+        if not large.any():
+            raise ValueError(f"No training image is as large as the {size} pixels that a patch needs.")
+        chances = large if self.chances is None else large * self.chances
+        return np.asarray(chances / chances.sum())
+
     def _crop(self) -> np.ndarray:
         rng = self.rng
-        image = self.images[rng.choice(len(self.images), p=self.chances)]
         size = self.high + 2 * self.margin
+        image = self.images[rng.choice(len(self.images), p=self._chances_of_size(size))]
         top = rng.integers(image.shape[0] - size + 1)
         left = rng.integers(image.shape[1] - size + 1)
         patch = image[top : top + size, left : left + size].transpose(2, 0, 1)
@@ -197,7 +227,7 @@ def turned(patch: np.ndarray, quarters: int, mirror: bool, vectors: bool) -> np.
 def validation_pairs(
     paths: list[Path], kind: str, scale: int, size: int = 512
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Whole centre-crops ``(1, C, h, w)``, 8-bit rounded, with their low-resolution versions, for watching a run."""
+    """Whole center-crops ``(1, C, h, w)``, 8-bit rounded, with their low-resolution versions, for watching a run."""
     pairs = []
     for path in paths:
         image = load_map(path, kind)

@@ -14,7 +14,7 @@ def dead_leaves(size: int, colors: np.ndarray, rng: np.random.Generator, shapes:
     """One image.
 
     Args:
-        size: pixels a side.
+        size: pixels per side.
         colors: ``N x 3`` that the shapes take theirs from, ``uint8``.
         rng: of every choice.
         shapes: that fall, the last on top.
@@ -28,11 +28,11 @@ def dead_leaves(size: int, colors: np.ndarray, rng: np.random.Generator, shapes:
     least, most = 0.004 * size, 0.25 * size
     radii = (rng.random(shapes) * (most**-2 - least**-2) + least**-2) ** -0.5
     for radius in radii:
-        centre = rng.random(2) * size
-        low = np.maximum(np.floor(centre - 1.5 * radius), 0).astype(int)
-        high = np.minimum(np.ceil(centre + 1.5 * radius) + 1, size).astype(int)
-        y = np.arange(low[0], high[0])[:, None] - centre[0]
-        x = np.arange(low[1], high[1])[None, :] - centre[1]
+        center = rng.random(2) * size
+        low = np.maximum(np.floor(center - 1.5 * radius), 0).astype(int)
+        high = np.minimum(np.ceil(center + 1.5 * radius) + 1, size).astype(int)
+        y = np.arange(low[0], high[0])[:, None] - center[0]
+        x = np.arange(low[1], high[1])[None, :] - center[1]
         angle = rng.random() * np.pi
         u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
         narrow = rng.uniform(0.15, 1.0)

@@ -66,7 +66,7 @@ def _quantised_blocks(plane: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 def block_compressed(pixels: np.ndarray) -> np.ndarray:
-    """What BC1 (the colour half of BC3) leaves of an image: four colours on a line for every 4x4 block.
+    """What BC1 (the color half of BC3) leaves of an image: four colors on a line for every 4x4 block.
 
     End points lie at the extremes of the block's principal axis, in 5:6:5 bits, as real-time encoders place them.
 
@@ -75,12 +75,12 @@ def block_compressed(pixels: np.ndarray) -> np.ndarray:
     """
     height, width, _ = pixels.shape
     blocks = pixels.reshape(height // 4, 4, width // 4, 4, 3).transpose(0, 2, 1, 3, 4).reshape(-1, 16, 3)
-    centre = blocks.mean(axis=1, keepdims=True)
-    offset = blocks - centre
+    center = blocks.mean(axis=1, keepdims=True)
+    offset = blocks - center
     axis = np.linalg.eigh(np.einsum("bpi,bpj->bij", offset, offset))[1][:, :, -1]
     along = np.einsum("bpi,bi->bp", offset, axis)
     grid = np.array([31.0, 63.0, 31.0])
-    ends = [centre[:, 0] + axis * along.max(axis=1)[:, None], centre[:, 0] + axis * along.min(axis=1)[:, None]]
+    ends = [center[:, 0] + axis * along.max(axis=1)[:, None], center[:, 0] + axis * along.min(axis=1)[:, None]]
     first, second = (np.round(np.clip(end, 0, 1) * grid) / grid for end in ends)
     weights = np.array([0.0, 1 / 3, 2 / 3, 1.0])
     palette = first[:, None] * (1 - weights[:, None]) + second[:, None] * weights[:, None]

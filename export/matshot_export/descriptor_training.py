@@ -21,13 +21,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from .checkpoints import open_run, save_checkpoint
-from .data import find_maps, halved, load_map, turned
+from .data import find_maps, halved, image_counts, load_map, turned
+from .loop import best_device, supports_bfloat16
 from .networks.descriptor import TextureDescriptor, gram, relative_distances
 from .optimizer import Muon
 from .perceptual import PerceptualDistance
-from .training import best_device, supports_bfloat16
 
-#: Crops that come from the same place of the same image: two neighbours, and the first of them altered twice.
+#: Crops that come from the same place of the same image: two neighbors, and the first of them altered twice.
 RELATIVES = 4
 
 
@@ -86,7 +86,8 @@ def train_descriptor(
     teacher = PerceptualDistance(half=supports_bfloat16(where)).to(where)
     rng = np.random.default_rng(plan.seed)
     began = time.monotonic()
-    pool = families(find_maps(data, "train", "color"), plan.families, plan.crop, rng)
+    paths = find_maps(data, "train", "color")
+    pool = families(paths, plan.families, plan.crop, rng)
     wanted = teacher_distances(teacher, pool)
     held_out = families(find_maps(data, "val", "color"), 40, plan.crop, np.random.default_rng(0))
     truth = teacher_distances(teacher, held_out)
@@ -128,9 +129,9 @@ def train_descriptor(
                 writer.writeheader()
                 writer.writerows(rows)
             save_checkpoint(network.state_dict(), out / "weights.pt")
-            (out / "run.json").write_text(
-                json.dumps({"plan": vars(plan), **rows[-1], "measured": {"spearman_with_vgg16": rank}})
-            )
+            measured = {"spearman_with_vgg16": rank}
+            record = {"plan": vars(plan), **rows[-1], "measured": measured, "images": image_counts(paths)}
+            (out / "run.json").write_text(json.dumps(record))
     return out / "weights.pt"
 
 
@@ -177,7 +178,7 @@ def families(paths: list[Path], count: int, side: int, rng: np.random.Generator)
     """Crops to compare: of many textures at many scales, and some that are nearly the same.
 
     Args:
-        paths: colour images.
+        paths: color images.
         count: of families.
         side: of a crop.
         rng: for every choice.

@@ -22,9 +22,10 @@ import torch.nn.functional as F
 
 from .checkpoints import open_run, save_checkpoint
 from .data import PatchSource, Shrink, find_maps, validation_pairs
+from .loop import Progress
 from .networks.sparse_coding import CORE, FLOOR, SparseCoding
 from .recipes import Recipe
-from .training import Progress, measure, peak_signal_to_noise
+from .training import measure, peak_signal_to_noise
 
 
 def train_dictionaries(
@@ -60,7 +61,7 @@ def train_dictionaries(
     seconds = time.monotonic() - began
     report(f"measured={measured:.4g} seconds={seconds:.0f}")
     save_checkpoint(state, out / "weights.pt")
-    progress = Progress(recipe.steps, seconds, [{"step": recipe.steps, "value": measured}])
+    progress = Progress(recipe.steps, seconds, done=1.0, measured=[{"step": recipe.steps, "value": measured}])
     run = {**vars(progress), "recipe": recipe.name, "threads": torch.get_num_threads()}
     (out / "run.json").write_text(json.dumps(run))
     return out / "weights.pt"

@@ -1,6 +1,6 @@
 """The losses of super-resolution training, combined by weight.
 
-All take ``(N, C, H, W)`` tensors and return a scalar. Colour is display-encoded in [0, 1], normals are unit vectors.
+All take ``(N, C, H, W)`` tensors and return a scalar. Color is display-encoded in [0, 1], normals are unit vectors.
 """
 
 from __future__ import annotations
@@ -58,7 +58,23 @@ def angular(result: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     return torch.sqrt((result - truth).square().sum(dim=1) + 1e-8).mean()
 
 
-POINTWISE: dict[str, Loss] = {"mse": mse, "l1": l1, "psnr": psnr, "hfen": hfen, "angular": angular}
+def fourier(result: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Mean absolute difference of the real and imaginary parts of both images' Fourier transforms.
+
+    A regular pattern, whose error gathers in few frequencies, counts otherwise than the same error spread out. Cho et
+    al. 2021, "Rethinking coarse-to-fine approach in single image deblurring", equation (5).
+    """
+    return torch.view_as_real(torch.fft.rfft2(result - truth, norm="ortho")).abs().mean()
+
+
+POINTWISE: dict[str, Loss] = {
+    "mse": mse,
+    "l1": l1,
+    "psnr": psnr,
+    "hfen": hfen,
+    "angular": angular,
+    "fourier": fourier,
+}
 
 
 class WeightedLoss:

@@ -1,4 +1,4 @@
-"""Objectives that are minimised at run time, as ONNX graphs that return the loss and its gradient.
+"""Objectives that are minimized at run time, as ONNX graphs that return the loss and its gradient.
 
 No torch differentiates there, so the way back is part of the graph. The descriptor's is written out by hand: with
 wrapping borders the gradient of a convolution is a convolution again, and all of it works at any size. That of the
@@ -8,6 +8,7 @@ renderer is recorded while torch differentiates it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +25,24 @@ from matshot.inference.cards import SHIPPED, Card, write_card
 from .descriptor_training import Distillation
 from .networks.descriptor import SLOPE, TextureDescriptor, gram, padded
 from .onnx_export import (
-    DATA,
-    check_parity,
+    data_lines,
     measured_quality,
     noise,
     quality_so_far,
     rounded_to_half,
     run_facts,
+    run_record,
     stored,
     traced,
     with_half_weights,
 )
+from .parity import Inputs, check_parity
 from .rendering import SMOOTHEST, Maps, plane_positions, under_point_light, unit
 
-#: Side in pixels of the cells whose mean colours are compared.
+#: Side in pixels of the cells whose mean colors are compared.
 CELL = 64
 #: Mean over pixels and channels that a picture gets before its statistics are taken for a refinement.
-GREY = 0.5
+GRAY = 0.5
 #: Planes of the parameters: base color (3), roughness and metallic before the logistic function, slopes (2).
 PARAMETERS = 7
 
@@ -139,9 +141,9 @@ class RefinementObjective(nn.Module):
     """How far a rendered tile is from one crop of a flash photograph, and the gradient by the tile's parameters.
 
     Aittala, Aila and Lehtinen 2016, "Reflectance Modeling by Neural Texture Synthesis", equation (3): a tile of
-    reflectance, rendered under the geometry of a crop, shall have the crop's deep statistics. They are taken of
+    reflectance, rendered under the geometry of a crop, is to have the crop's deep statistics. They are taken of
     pictures of the same brightness, since hardly a surface is as bright everywhere. How bright the crop is where, which
-    tells about gloss, is compared by the mean colours of large cells; and pixels are where the maps are their own.
+    tells about gloss, is compared by the mean colors of large cells; and pixels are where the maps are their own.
 
     Args:
         descriptor: of textures.
@@ -175,9 +177,9 @@ class RefinementObjective(nn.Module):
             camera: ``(1, 3, 1, 1)``, where the lens is.
             light: ``(1, 3, 1, 1)``, where the flash is.
             intensity: ``(1, 3, 1, 1)``, of the flash, times the exposure.
-            statistics: ``(1, length)``, of the crop at the mean ``GREY``.
+            statistics: ``(1, length)``, of the crop at the mean ``GRAY``.
             statistics_weight: ``()``, of their relative distance, the mean of all levels.
-            cells: ``(1, 3, H / CELL, W / CELL)``, mean display-encoded colours of the crop's cells.
+            cells: ``(1, 3, H / CELL, W / CELL)``, mean display-encoded colors of the crop's cells.
             cell_weights: ``(1, 1, H / CELL, W / CELL)``.
             pixels: ``(1, 3, H, W)``, the crop, display-encoded.
             pixel_weights: ``(1, 1, H, W)``.
@@ -191,8 +193,8 @@ class RefinementObjective(nn.Module):
         mean = image.mean()
         levels = len(self.statistics.widths)
         weights = statistics_weight.expand(levels) / levels
-        loss, gradient = self.statistics(image * (GREY / mean), statistics, weights)
-        gradient = (gradient - (gradient * image).mean() / mean) * (GREY / mean)
+        loss, gradient = self.statistics(image * (GRAY / mean), statistics, weights)
+        gradient = (gradient - (gradient * image).mean() / mean) * (GRAY / mean)
         error = F.avg_pool2d(image, CELL) - cells
         loss = loss + (cell_weights * error.square()).sum()
         spread = F.interpolate(cell_weights * error, scale_factor=float(CELL), mode="nearest")
@@ -286,6 +288,45 @@ def refinement_model(descriptor: TextureDescriptor) -> onnx.ModelProto:
     return traced(objective, given, axes, ["loss", "gradient", "intensity_gradient"], folded=False)
 
 
+def refinement_inputs(descriptor: TextureDescriptor, seed: int, cells: tuple[int, int] = (2, 1)) -> Inputs:
+    """Inputs of a :class:`RefinementObjective` in its order, as those of a crop are, all terms counting.
+
+    Args:
+        descriptor: that takes the crop's statistics.
+        seed: of everything random.
+        cells: down and across.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=generator)
+
+    def column(*values: float) -> torch.Tensor:
+        return torch.tensor(values).view(1, 3, 1, 1)
+
+    sides = (cells[0] * CELL, cells[1] * CELL)
+    picture = random(1, 3, *sides)
+    with torch.no_grad():
+        statistics = descriptor(picture * (GRAY / picture.mean()))
+    parameters = random(1, PARAMETERS, *sides) * 2 - 1
+    # Nothing faces away from the light.
+    parameters[:, 5:] *= 0.3
+    return {
+        "parameters": parameters,
+        "positions": plane_positions(*sides) * 0.5 + column(0.2, -0.1, 0.0),
+        # Low and opposite: with a flash at the lens, what is reflected at grazing angles would hardly count.
+        "camera": column(-0.7, -0.5, 0.5),
+        "light": column(0.8, 0.5, 0.5),
+        "intensity": column(2.0, 1.9, 2.1),
+        "statistics": statistics,
+        "statistics_weight": torch.tensor(0.7),
+        "cells": random(1, 3, *cells),
+        "cell_weights": random(1, 1, *cells),
+        "pixels": picture,
+        "pixel_weights": random(1, 1, *sides) * 1e-3,
+    }
+
+
 def shipped_descriptor(weights: Path, *, circular: bool) -> TextureDescriptor:
     """The trained descriptor with its weights as models store them: in half precision."""
     descriptor = TextureDescriptor(circular=circular).requires_grad_(False)
@@ -296,7 +337,7 @@ def shipped_descriptor(weights: Path, *, circular: bool) -> TextureDescriptor:
 def descriptor_training_record(run: Path | None) -> dict[str, Any]:
     """What cards of models that hold the descriptor say about its training."""
     return {
-        "data": DATA["color"],
+        "data": data_lines("color", run_record(run).get("images", {})),
         "command": "matshot-export train-descriptor --data DIR",
         "trained_by": "the Matshot project",
         "losses": "distances between textures as an anti-aliased VGG16's Gram matrices have them",
@@ -320,8 +361,10 @@ def export_refinement(weights: Path, folder: Path = SHIPPED, *, run: Path | None
     """
     mirrored, wrapping = (shipped_descriptor(weights, circular=circular) for circular in (False, True))
     statistics = with_half_weights(statistics_model(mirrored))
-    check_parity("texture_statistics", mirrored, statistics, {"x": noise(3, 2 * CELL, CELL)})
+    sides = (3 * mirrored.grid, 2 * mirrored.grid)
+    check_parity("texture_statistics", mirrored, statistics, lambda seed: {"x": noise(3, *sides, seed=seed)})
     objective = with_half_weights(refinement_model(wrapping))
+    check_parity("refinement", RefinementObjective(wrapping), objective, partial(refinement_inputs, mirrored))
     shared: dict[str, Any] = {
         "task": "refinement",
         "scale": 1,

@@ -24,23 +24,42 @@ from torch import nn
 from matshot.files import atomic_write
 from matshot.inference.cards import SHIPPED, Card, read_card, write_card
 
+from .parity import check_parity
 from .recipes import Recipe
 
 OPSET = 17
+#: Numbers in an initializer from which on it is stored in half precision.
+LARGE = 64
 Net = TypeVar("Net", bound=nn.Module)
-#: Largest difference between torch and ONNX Runtime that is accepted.
-TOLERANCE = 1e-3
+#: Sorts of generated images, by their names in a run's record.
+GENERATED_IMAGES = ("dead leaves", "regular patterns")
 ENCODING = {"color": "srgb", "normal": "normal", "data": "data"}
 
-#: What the training data are, for the cards.
-DATA = {
-    "color": [
-        "base color of 109 materials (ambientCG, cgbookcase; CC0)",
-        "91 photographs (elementary OS wallpapers; public domain, CC BY, CC BY-SA, Unsplash, Pexels)",
-    ],
-    "normal": ["normal maps of 109 materials (ambientCG, cgbookcase; CC0)"],
-    "data": ["roughness, height, metallic and ambient occlusion of 109 materials (ambientCG, cgbookcase; CC0)"],
+#: What the materials and photographs of each kind of training data are.
+_MAPS = {
+    "color": "base color",
+    "normal": "normal maps",
+    "data": "roughness, height, metallic and ambient occlusion",
+    "capture": "base color, normal, roughness and metallic maps",
 }
+_PHOTOGRAPHS = "photographs (elementary OS wallpapers; public domain, CC BY, CC BY-SA, Unsplash, Pexels)"
+
+
+def data_lines(kind: str, images: dict[str, int]) -> list[str]:
+    """What a card says of training data.
+
+    Args:
+        kind: ``color``, ``normal``, ``data`` or ``capture``.
+        images: how many of each sort, as a run's record counts them; empty where there is no record.
+    """
+    count = images.get("materials")
+    others = images.get("of Poly Haven", 0)
+    sources = "ambientCG, cgbookcase" + (f"; {others} of Poly Haven" if others else "")
+    lines = [f"{_MAPS[kind]} of {f'{count} ' if count else ''}materials ({sources}; CC0)"]
+    if images.get("photographs"):
+        lines.append(f"{images['photographs']} {_PHOTOGRAPHS}")
+    lines += [f"{images[what]} generated images of {what}" for what in GENERATED_IMAGES if images.get(what)]
+    return lines
 
 
 def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path | None = None) -> Card:
@@ -56,7 +75,7 @@ def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path |
         run: folder of the training run, whose ``run.json`` goes into the card.
 
     Raises:
-        ArithmeticError: when ONNX Runtime and torch differ by more than ``TOLERANCE``; nothing is written then.
+        ArithmeticError: when ONNX Runtime and torch differ; nothing is written then.
     """
     network = recipe.build()
     network.eval()
@@ -64,8 +83,13 @@ def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path |
     network = rounded_to_half(network)
     side = 8 * network.grid
     single = with_half_weights(traced(network, {"x": torch.rand(1, recipe.planes, side, side)}))
-    x = noise(recipe.planes, 9 * network.grid, 13 * network.grid, unit=recipe.kind == "normal")
-    check_parity(recipe.name, network, single, {"x": x})
+    height, width = 9 * network.grid, 13 * network.grid
+    check_parity(
+        recipe.name,
+        network,
+        single,
+        lambda seed: {"x": noise(recipe.planes, height, width, unit=recipe.kind == "normal", seed=seed)},
+    )
     card = Card(
         **stored(recipe.name, single, folder),
         summary=recipe.summary,
@@ -122,6 +146,9 @@ def rounded_to_half(network: Net) -> Net:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(parameter.half().float())
+        for buffer in network.buffers():
+            if buffer.is_floating_point() and buffer.numel() >= LARGE:
+                buffer.copy_(buffer.half().float())
     return network
 
 
@@ -165,12 +192,12 @@ def traced(
 
 
 def with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store large float initialisers in half precision, each behind a cast that runtimes fold away at load."""
+    """Store large float initializers in half precision, each behind a cast that runtimes fold away at load."""
     graph = model.graph
     kept, casts = [], []
     for tensor in graph.initializer:
         array = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or array.size < 64:
+        if tensor.data_type != TensorProto.FLOAT or array.size < LARGE:
             kept.append(tensor)
             continue
         kept.append(numpy_helper.from_array(array.astype(np.float16), f"{tensor.name}.half"))
@@ -206,35 +233,13 @@ def computing_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
     return twin
 
 
-def noise(planes: int, height: int, width: int, unit: bool = False) -> torch.Tensor:
-    """Two pictures of noise in [0, 1], or of unit vectors, always the same."""
-    x = torch.rand(2, planes, height, width, generator=torch.Generator().manual_seed(0))
+def noise(planes: int, height: int, width: int, *, unit: bool = False, seed: int = 0) -> torch.Tensor:
+    """Two pictures of noise in [0, 1], or of unit vectors, always the same for a seed."""
+    x = torch.rand(2, planes, height, width, generator=torch.Generator().manual_seed(seed))
     if unit:
         # Directions near +Z, as normals are: making noise of any direction unit would magnify rounding without bound.
         x = torch.nn.functional.normalize(torch.cat([x[:, :2] - 0.5, x[:, 2:] + 0.5], dim=1), dim=1)
     return x
-
-
-def check_parity(name: str, network: nn.Module, model: onnx.ModelProto, inputs: dict[str, torch.Tensor]) -> None:
-    """Compare torch and ONNX Runtime.
-
-    Raises:
-        ArithmeticError: when they differ by more than ``TOLERANCE``.
-    """
-    difference = parity(network, model, inputs)
-    if difference > TOLERANCE:
-        raise ArithmeticError(f"{name}: ONNX Runtime differs from torch by {difference:.2g}")
-
-
-def parity(network: nn.Module, model: onnx.ModelProto, inputs: dict[str, torch.Tensor]) -> float:
-    """Largest difference between torch and ONNX Runtime, in parts of the largest value where that is above 1."""
-    import onnxruntime as ort
-
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])  # type: ignore[attr-defined, unused-ignore]
-    with torch.no_grad():
-        wanted = network(*inputs.values()).numpy()
-    (given,) = session.run(None, {key: values.numpy() for key, values in inputs.items()})
-    return float(np.abs(wanted - given).max() / max(1.0, np.abs(wanted).max()))
 
 
 def measured_bytes_per_pixel(card: Path) -> int:
@@ -261,7 +266,7 @@ def _print_peak(card: str, side: int) -> None:
 
 def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
     facts: dict[str, Any] = {
-        "data": DATA[recipe.kind],
+        "data": data_lines(recipe.kind, run_record(run).get("images", {})),
         "command": f"matshot-export train {recipe.name} --data DIR",
         "trained_by": "the Matshot project",
         "losses": ", ".join(f"{weight:g} {name}" for name, weight in recipe.loss.items()) or "none: least squares",
@@ -270,30 +275,40 @@ def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
         "torch": torch.__version__.split("+")[0],
         "machine": f"{platform.machine()}, CPU",
     }
+    if str(run_record(run).get("start", "")).startswith("shipped "):
+        facts["command"] = f"matshot-export train-all --data DIR --only {recipe.name}"
     if recipe.note:
         facts["note"] = recipe.note
-    if recipe.leaves:
-        facts["data"] = [*facts["data"], f"{recipe.leaves} generated images of dead leaves"]
-    told = run_facts(run)
-    if told and recipe.architecture != "sparse_coding":
-        facts["command"] += f" --steps {told['steps']}"
-    return {**facts, **told}
+    return {**facts, **run_facts(run)}
 
 
-def run_facts(run: Path | None) -> dict[str, Any]:
-    """Steps and minutes of a training run, if it left a record."""
+def run_record(run: Path | None) -> dict[str, Any]:
+    """What a training run left on record, if it did."""
     record = run / "run.json" if run else None
     if record is None or not record.exists():
         return {}
-    told = json.loads(record.read_text())
-    return {"steps": told["step"], "minutes": round(told["seconds"] / 60)}
+    facts: dict[str, Any] = json.loads(record.read_text())
+    return facts
+
+
+def run_facts(run: Path | None) -> dict[str, Any]:
+    """Steps, hours and pixels of a training run, if it left a record."""
+    record = run_record(run)
+    if not record:
+        return {}
+    facts = {"steps": record["step"], "hours": round(record["seconds"] / 3600, 2)}
+    if record.get("pixels"):
+        facts["input_pixels"] = record["pixels"]
+    if record.get("start"):
+        facts["starts_from"] = record["start"]
+    return facts
 
 
 def measured_quality(run: Path | None) -> dict[str, Any]:
     """What a training run measured last on the textures that it watched, if it left that in its record."""
-    record = run / "run.json" if run else None
-    told = json.loads(record.read_text()) if record is not None and record.exists() else {}
-    return {name: round(value, 4) for name, value in told.get("measured", {}).items()}
+    measured = run_record(run).get("measured") or {}
+    last = measured[-1] if isinstance(measured, list) else measured
+    return {name: round(value, 4) for name, value in last.items() if name != "step"}
 
 
 def quality_so_far(card: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import torch
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
-def orthogonalised(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
+def orthogonalized(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Nearest semi-orthogonal matrix, roughly: every singular value is pulled towards 1."""
     a, b, c = _QUINTIC
     x = matrix / (matrix.norm() + 1e-7)
@@ -32,7 +32,7 @@ class Muon(torch.optim.Optimizer):
 
     Args:
         params: parameters; convolution kernels are seen as (out, in * height * width) matrices.
-        lr: step of the orthogonalised update, scaled by sqrt(max(1, rows / columns)).
+        lr: step of the orthogonalized update, scaled by sqrt(max(1, rows / columns)).
         momentum: Nesterov momentum.
         adam_lr: step of Adam for vectors.
     """
@@ -55,7 +55,7 @@ class Muon(torch.optim.Optimizer):
                     velocity.lerp_(p.grad, 1 - group["momentum"])
                     ahead = p.grad.lerp(velocity, group["momentum"]).flatten(1)
                     rows, columns = ahead.shape
-                    step = orthogonalised(ahead).view_as(p)
+                    step = orthogonalized(ahead).view_as(p)
                     p.add_(step, alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
                 else:
                     count = state["count"] = state.get("count", 0) + 1

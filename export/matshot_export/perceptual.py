@@ -19,7 +19,7 @@ from torch import nn
 #: Where each level of VGG16 keeps its convolutions in the published weights.
 _LEVELS = ((0, 2), (6, 8), (12, 14, 16), (20, 22, 24), (28, 30, 32))
 
-#: Mean and deviation of ImageNet's display-encoded colours, which VGG16 was trained on.
+#: Mean and deviation of ImageNet's display-encoded colors, which VGG16 was trained on.
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 
@@ -30,7 +30,7 @@ def weights_file() -> Path:
     Raises:
         ModuleNotFoundError: when it is not installed.
     """
-    # The package is only located: importing it would need torchvision and IPython, which the maths does not.
+    # The package is only located: importing it would need torchvision and IPython, which the math does not.
     found = importlib.util.find_spec("stlpips_pytorch")
     for folder in (found and found.submodule_search_locations) or ():
         path = Path(folder) / "weights" / "vST0.0" / "vgg_shift_tolerant.pth"
@@ -45,7 +45,7 @@ def weights_file() -> Path:
 class PerceptualDistance(nn.Module):
     """ST-LPIPS with VGG16, as a loss and as a metric: 0 for equal images, 0.5 to 0.7 for bicubic x4.
 
-    Images are ``(N, 3, H, W)``, display-encoded colour in [0, 1], at least 18 pixels high and wide. The weights are
+    Images are ``(N, 3, H, W)``, display-encoded color in [0, 1], at least 18 pixels high and wide. The weights are
     frozen; the gradient flows to the first image alone.
 
     Args:

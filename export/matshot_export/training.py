@@ -1,12 +1,8 @@
-"""One training loop for every network: seeded, resumable, the same on CUDA and CPU."""
+"""Training of super-resolution networks, for maps of every kind."""
 
 from __future__ import annotations
 
-import csv
-import json
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,52 +10,85 @@ import numpy as np
 import torch
 from torch import nn
 
-from .checkpoints import open_run, save_checkpoint
+from .checkpoints import open_run
 from .data import PatchSource, Shrink, find_maps, validation_pairs
 from .degradations import Degradation
+from .loop import Schedule, begin_from, best_device, descend, start_name, supports_bfloat16, write_picture
 from .losses import LUMA, Loss, WeightedLoss
-from .optimizer import Muon
 from .recipes import Recipe
 
-
-@dataclass
-class Progress:
-    """Where a run stands; saved with every checkpoint."""
-
-    step: int = 0
-    seconds: float = 0.0
-    measured: list[dict[str, float]] = field(default_factory=list)
+#: Share of a schedule from which on patches have the recipe's ``late_patch``.
+LATE = 0.9
 
 
-def best_device(name: str = "auto") -> torch.device:
-    """``auto`` is CUDA when there is one, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+class MapTask:
+    """A recipe's network, its patches and its loss; see :class:`~matshot_export.loop.Task`.
 
+    Args:
+        recipe: what to train and how.
+        data: folder as :mod:`matshot_export.data` describes.
+        device: that it is trained on.
 
-def supports_bfloat16(device: torch.device) -> bool:
-    """Whether half the bits mean about twice the speed here, and not an emulation."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    Raises:
+        FileNotFoundError: when data are missing.
+    """
 
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        self.recipe, self.device = recipe, device
+        kind = recipe.kind
+        self.half = supports_bfloat16(device)
+        self.network: nn.Module = recipe.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.source = PatchSource(
+            find_maps(data, "train", kind),
+            kind,
+            recipe.patch,
+            recipe.batch,
+            Shrink(recipe.scale),
+            Degradation(**recipe.degradation) if recipe.degradation else None,
+            recipe.seed,
+            leaves=recipe.leaves,
+            patterns=recipe.patterns,
+        )
+        self.watched = validation_pairs(find_maps(data, "val", kind), kind, recipe.scale)
+        self.metric = angular_error if kind == "normal" else peak_signal_to_noise
+        self.adversary = _Adversary(recipe, device) if recipe.loss.get("adversarial") else None
+        learned: dict[str, Loss] = {}
+        if recipe.loss.get("perceptual"):
+            from .perceptual import PerceptualDistance
 
-class Average:
-    """Exponential moving average of a network's weights."""
+            learned["perceptual"] = PerceptualDistance(half=self.half).to(device)
+        if self.adversary is not None:
+            learned["adversarial"] = self.adversary.generator_loss
+        self.weighted = WeightedLoss(recipe.loss, learned)
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.decay, self.updates = decay, 0
-        self.weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
+    @property
+    def rng(self) -> np.random.Generator:
+        """Of the patches."""
+        return self.source.rng
 
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Follow the network; faster at first, so that the start is forgotten."""
-        self.updates += 1
-        decay = min(self.decay, self.updates / (self.updates + 10))
-        for key, value in network.state_dict().items():
-            if value.is_floating_point():
-                self.weights[key].lerp_(value, 1 - decay)
+    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, float], int]:
+        """Of the next batch of patches."""
+        if self.recipe.late_patch and done >= LATE:
+            self.source.resize(self.recipe.late_patch)
+        low, high = (t.to(self.device) for t in next(self.source))
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
+            result = self.network(low.contiguous(memory_format=torch.channels_last))
+        if self.adversary is not None:
+            self.adversary.learn(result.detach().float(), high, self.recipe.rate * (1 - done))
+        return *self.weighted(result.float(), high), low.shape[0] * low.shape[2] * low.shape[3]
+
+    def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
+        """The metric, as ``value``."""
+        return {"value": measure(self.network, weights, self.watched, self.metric, picture, self.recipe.kind)}
+
+    def state(self) -> dict[str, Any]:
+        """The discriminator, if there is one."""
+        return self.adversary.state() if self.adversary is not None else {}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue with that discriminator."""
+        if self.adversary is not None:
+            self.adversary.load(state)
 
 
 def train(
@@ -69,6 +98,7 @@ def train(
     *,
     steps: int | None = None,
     minutes: float | None = None,
+    call_minutes: float | None = None,
     device: str = "auto",
     resume: bool = False,
     start: Path | None = None,
@@ -79,12 +109,13 @@ def train(
     Args:
         recipe: what to train and how.
         data: folder as :mod:`matshot_export.data` describes.
-        out: run folder; receives ``log.csv``, ``step-*.png``, ``checkpoint.pt`` and ``weights.pt`` (the average).
+        out: run folder, as :func:`~matshot_export.loop.descend` fills it.
         steps: instead of the recipe's.
-        minutes: end the schedule by then even if steps are left.
+        minutes: of training, over all calls, that end the schedule even if steps are left.
+        call_minutes: after which this call ends, to be resumed.
         device: ``auto``, ``cpu`` or ``cuda``.
         resume: continue from ``out/checkpoint.pt`` if there is one.
-        start: weights to begin from; layers of other shapes are left as initialised.
+        start: weights to begin from; layers of other shapes are left as initialized.
         report: receives one line at a time.
 
     Returns:
@@ -96,100 +127,22 @@ def train(
         FloatingPointError: when the loss stops being a number.
     """
     torch.manual_seed(recipe.seed)
-    open_run(out, resume=resume)
-    where = best_device(device)
-    kind = recipe.kind
-    degradation = Degradation(**recipe.degradation) if recipe.degradation else None
-    network = recipe.build().to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    scale = recipe.scale
-    paths = find_maps(data, "train", kind)
-    shrink = Shrink(scale)
-    source = PatchSource(
-        paths, kind, recipe.patch, recipe.batch, shrink, degradation, recipe.seed, leaves=recipe.leaves
-    )
-    watched = validation_pairs(find_maps(data, "val", kind), kind, scale)
+    task = MapTask(recipe, data, best_device(device))
     if start is not None:
-        report(f"{begin_from(network, start)} layers start from {start}")
+        report(f"{begin_from(task.network, start)} layers start from {start}")
     if recipe.focus:
-        source.chances = promising(network, source, recipe.focus, recipe.octave)
-    adversary = _Adversary(recipe, where) if recipe.loss.get("adversarial") else None
-    learned: dict[str, Loss] = {}
-    if recipe.loss.get("perceptual"):
-        from .perceptual import PerceptualDistance
-
-        learned["perceptual"] = PerceptualDistance(half=supports_bfloat16(where)).to(where)
-    if adversary is not None:
-        learned["adversarial"] = adversary.generator_loss
-    loss = WeightedLoss(recipe.loss, learned)
-    optimizer = Muon(network.parameters(), lr=recipe.rate)
-    average = Average(network, recipe.average)
-    progress = Progress()
-    checkpoint = out / "checkpoint.pt"
-    if resume and checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=where, weights_only=False)
-        network.load_state_dict(saved["network"])
-        optimizer.load_state_dict(saved["optimizer"])
-        average.weights, average.updates = saved["average"], saved["updates"]
-        progress = Progress(**saved["progress"])
-        source.rng.bit_generator.state = saved["random"]
-        torch.set_rng_state(saved["torch_random"].cpu())
-        if adversary is not None:
-            adversary.load(saved["adversary"])
-        report(f"resumed at step {progress.step}")
-
-    total = steps or recipe.steps
-    half = supports_bfloat16(where)
-    began = time.monotonic() - progress.seconds
-    metric = angular_error if kind == "normal" else peak_signal_to_noise
-    log = _Log(out / "log.csv", append=progress.step > 0)
-
-    def save() -> None:
-        state = {
-            "network": network.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "average": average.weights,
-            "updates": average.updates,
-            "progress": vars(progress),
-            "random": source.rng.bit_generator.state,
-            "torch_random": torch.get_rng_state(),
-            "adversary": adversary.state() if adversary is not None else None,
-        }
-        save_checkpoint(state, checkpoint)
-        save_checkpoint(average.weights, out / "weights.pt")
-        (out / "run.json").write_text(
-            json.dumps({**vars(progress), "recipe": recipe.name, "threads": torch.get_num_threads()})
-        )
-
-    def elapsed_fraction() -> float:
-        fraction = progress.step / total
-        return max(fraction, progress.seconds / 60 / minutes) if minutes else fraction
-
-    while (done := elapsed_fraction()) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate * min(1.0, (progress.step + 1) / recipe.warmup) * (1 - done)
-        low, high = (t.to(where) for t in next(source))
-        with torch.autocast(where.type, dtype=torch.bfloat16, enabled=half):
-            result = network(low.contiguous(memory_format=torch.channels_last))
-        if adversary is not None:
-            adversary.learn(result.detach().float(), high, recipe.rate * (1 - done))
-        value, parts = loss(result.float(), high)
-        if not torch.isfinite(value):
-            raise FloatingPointError(f"the loss became {value.item()} at step {progress.step}")
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        optimizer.step()
-        average.update(network)
-        progress.step += 1
-        progress.seconds = time.monotonic() - began
-        if progress.step % recipe.log_every == 0 or elapsed_fraction() >= 1:
-            measured = measure(network, average.weights, watched, metric, out / f"step-{progress.step:06d}.png", kind)
-            row = {"step": progress.step, "seconds": round(progress.seconds), "loss": value.item(), **parts}
-            row["measured"] = measured
-            progress.measured.append({"step": progress.step, "value": measured})
-            log.write(row)
-            save()
-            report(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
-    save()
+        task.source.chances = promising(task.network, task.source, recipe.focus, recipe.octave)
+    schedule = Schedule(
+        steps or recipe.steps,
+        recipe.rate,
+        recipe.warmup,
+        recipe.average,
+        recipe.log_every,
+        minutes,
+        call_minutes,
+    )
+    facts = {"recipe": recipe.name, "images": task.source.counts, "start": start_name(start)}
+    descend(task, schedule, out, facts=facts, resume=resume, report=report)
     return out / "weights.pt"
 
 
@@ -213,19 +166,6 @@ def promising(network: nn.Module, source: PatchSource, focus: float, octave: flo
         gains.append(min(max(gain, 0.0), 6.0) + 0.2)
     chances = np.asarray(gains) ** focus * octave ** np.asarray(source.octaves)
     return np.asarray(chances / chances.sum())
-
-
-def begin_from(network: nn.Module, path: Path) -> int:
-    """Copy the weights whose names and shapes agree; returns how many did.
-
-    Raises:
-        FileNotFoundError: when there is no such file.
-    """
-    given = torch.load(path, map_location="cpu", weights_only=True)
-    own = network.state_dict()
-    fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
-    network.load_state_dict({**own, **fitting})
-    return len(fitting)
 
 
 def blend(first: Path, second: Path, share: float, out: Path) -> Path:
@@ -306,35 +246,8 @@ def measure(
     return float(np.mean(values))
 
 
-def write_picture(path: Path, planes: torch.Tensor) -> None:
-    """An 8-bit PNG of ``(C, H, W)`` in [0, 1]."""
-    import OpenImageIO as oiio
-
-    pixels = (planes.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-    buffer = oiio.ImageBuf(pixels)
-    if not buffer.write(str(path)):
-        raise OSError(f"could not write {path}: {buffer.geterror()}")
-
-
-class _Log:
-    """A CSV whose columns are those of the first row."""
-
-    def __init__(self, path: Path, append: bool) -> None:
-        self.path = path
-        if not append:
-            path.unlink(missing_ok=True)
-
-    def write(self, row: dict[str, Any]) -> None:
-        fresh = not self.path.exists()
-        with self.path.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, list(row))
-            if fresh:
-                writer.writeheader()
-            writer.writerow(row)
-
-
 class _Adversary:
-    """The discriminator and its own optimiser."""
+    """The discriminator and its own optimizer."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         from .networks.discriminator import Discriminator

@@ -54,7 +54,7 @@ def test_a_missing_metallic_map_is_no_metal_and_other_maps_are_needed(data: Path
         MaterialLibrary(tmp_path)
 
 
-def test_maps_of_another_size_are_brought_to_the_colours(data: Path, tmp_path: Path) -> None:
+def test_maps_of_another_size_are_brought_to_the_colors(data: Path, tmp_path: Path) -> None:
     for stem, texture in brick_wall(64).items():
         pixels: Pixels = texture.pixels[::2, ::2] if stem == "roughness" else texture.pixels
         write_texture(Texture(np.ascontiguousarray(pixels), texture.encoding), tmp_path / "wall" / f"{stem}.png")
@@ -144,7 +144,7 @@ def test_training_resumes_and_its_result_is_exported(data: Path, tmp_path: Path)
     weights = train_capture(
         replace(recipe, steps=2), data, tmp_path / "run", device="cpu", resume=True, report=lines.append
     )
-    assert [line.split()[0] for line in lines] == ["step=1", "step=2"]
+    assert [line.split()[0] for line in lines] == ["step=1", "resumed", "step=2"]
     assert (tmp_path / "run" / "step-000002.png").exists()
     cards = export_capture(weights, tmp_path / "models", run=tmp_path / "run")
     assert [card.method for card in cards] == ["context", "maps"]

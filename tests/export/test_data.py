@@ -26,7 +26,7 @@ def picture(seed=0, size=96, channels=3):
 
 
 def height_map(size=64):
-    """A bump off the centre on a slope, unlike itself however it is turned."""
+    """A bump off the center on a slope, unlike itself however it is turned."""
     y, x = np.mgrid[:size, :size] / size
     return 6 * np.exp(-((x - 0.35) ** 2 + (y - 0.4) ** 2) / 0.04) + 8 * x - 3 * y
 
@@ -88,10 +88,10 @@ def test_no_maps_is_an_error(tmp_path):
 
 
 def test_loads_pixels_as_stored(tmp_path):
-    color, grey = picture(), picture(channels=1)
+    color, gray = picture(), picture(channels=1)
     np.testing.assert_array_equal(load_map(write(tmp_path / "a.png", color), "color"), color)
-    np.testing.assert_array_equal(load_map(write(tmp_path / "b.png", grey), "data"), grey)
-    np.testing.assert_array_equal(load_map(tmp_path / "b.png", "color"), np.repeat(grey, 3, axis=-1))
+    np.testing.assert_array_equal(load_map(write(tmp_path / "b.png", gray), "data"), gray)
+    np.testing.assert_array_equal(load_map(tmp_path / "b.png", "color"), np.repeat(gray, 3, axis=-1))
     assert load_map(tmp_path / "a.png", "data").shape == (96, 96, 1)
 
 

@@ -30,7 +30,7 @@ def test_jpeg_loses_more_at_lower_quality():
     assert losses == sorted(losses, reverse=True)
 
 
-def test_jpeg_keeps_grey_and_its_range():
+def test_jpeg_keeps_gray_and_its_range():
     assert np.abs(jpeg(np.full((16, 16, 3), 128 / 255), 75) - 128 / 255).max() < 1e-9
     result = jpeg(np.random.default_rng(0).integers(0, 2, (16, 16, 3)).astype(float), 20)
     assert result.min() >= 0
@@ -39,7 +39,7 @@ def test_jpeg_keeps_grey_and_its_range():
 
 @pytest.mark.parametrize("quality", [30, 75, 92])
 def test_jpeg_is_what_a_jpeg_file_holds(tmp_path, quality):
-    # Of grey images only: decoders differ in how they bring chroma back to full size.
+    # Of gray images only: decoders differ in how they bring chroma back to full size.
     noise = np.random.default_rng(1).normal(0, 0.05, (32, 48, 1))
     image = np.round((smooth(channels=1) + noise).clip(0, 1) * 255) / 255
     image = np.repeat(image, 3, axis=-1)
@@ -55,7 +55,7 @@ def test_jpeg_is_what_a_jpeg_file_holds(tmp_path, quality):
     assert np.median(error.reshape(4, 8, 6, 8, 3).mean(axis=(1, 3, 4))) < 0.2
 
 
-def test_blocks_have_four_colours_of_565_bits():
+def test_blocks_have_four_colors_of_565_bits():
     image = np.random.default_rng(0).random((16, 24, 3))
     result = block_compressed(image)
     assert result.shape == image.shape

@@ -43,9 +43,9 @@ def test_psnr_is_the_logarithm_of_the_squared_error():
 
 def test_psnr_counts_luma_for_half():
     truth = torch.zeros(1, 3, 8, 8)
-    grey, blue = torch.full((1, 3, 8, 8), 0.1), torch.zeros(1, 3, 8, 8)
+    gray, blue = torch.full((1, 3, 8, 8), 0.1), torch.zeros(1, 3, 8, 8)
     blue[:, 2] = 0.1
-    assert float(psnr(grey, truth, floor=0)) == pytest.approx(math.log(0.01), rel=1e-4)
+    assert float(psnr(gray, truth, floor=0)) == pytest.approx(math.log(0.01), rel=1e-4)
     wanted = math.log(0.5 * 0.01 / 3 + 0.5 * (0.1 * LUMA[2]) ** 2)
     assert float(psnr(blue, truth, floor=0)) == pytest.approx(wanted, rel=1e-4)
 

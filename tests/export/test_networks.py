@@ -58,8 +58,8 @@ def reach(network, positive):
     cells = 2 * (network.receptive_field // network.grid + 2) + 1
     x = noise(network, cells).requires_grad_()
     y = network(x)
-    centre, scale, found = x.shape[-1] // 2 // network.grid * network.grid, network.scale, 0
-    for place in range(centre, centre + network.grid):
+    center, scale, found = x.shape[-1] // 2 // network.grid * network.grid, network.scale, 0
+    for place in range(center, center + network.grid):
         pixels = y[..., place * scale : (place + 1) * scale, :].square().sum()
         (gradient,) = torch.autograd.grad(pixels, x, retain_graph=True)
         rows = gradient.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
@@ -121,7 +121,7 @@ def test_receptive_field_of_the_upscaler_is_exact(blocks, consistent):
 
 @pytest.mark.parametrize(("scale", "halvings"), [(2, 1), (2, 2), (2, 3), (4, 1), (4, 2), (8, 1)])
 def test_receptive_field_of_the_auto_encoder_is_exact(scale, halvings):
-    network = SRCAE(scale, halvings, features=4).double()
+    network = SRCAE(scale, halvings, features=4, consistent=False).double()
     assert network.grid == 2**halvings
     assert reach(network, positive=True) == network.receptive_field
 
@@ -160,9 +160,30 @@ def test_auto_encoder_is_of_the_size_meant():
     assert 300_000 < count < 600_000
 
 
-def test_auto_encoder_begins_near_grey():
+@pytest.mark.parametrize(("scale", "halvings"), [(2, 1), (4, 2), (8, 1)])
+def test_receptive_field_with_back_projection_is_hardly_too_large(scale, halvings):
+    network = SRCAE(scale, halvings, features=4).double()
+    # The outermost taps of the bicubic kernels are 0 for some scales.
+    assert network.receptive_field - 2 <= reach(network, positive=True) <= network.receptive_field
+
+
+def test_auto_encoder_keeps_the_mean_color():
     torch.manual_seed(0)
-    y = SRCAE()(torch.rand(1, 3, 16, 16))
+    smooth = F.interpolate(torch.rand(1, 3, 4, 4), size=(32, 32), mode="bicubic", align_corners=False)
+
+    def drift(consistent):
+        torch.manual_seed(1)
+        network = SRCAE(consistent=consistent)
+        with torch.no_grad():
+            return float((network(smooth).mean(dim=(2, 3)) - smooth.mean(dim=(2, 3))).abs().max())
+
+    assert drift(consistent=True) < 0.01
+    assert drift(consistent=True) < 0.1 * drift(consistent=False)
+
+
+def test_auto_encoder_begins_near_gray():
+    torch.manual_seed(0)
+    y = SRCAE(consistent=False)(torch.rand(1, 3, 16, 16))
     assert (y - 0.5).abs().max() < 0.5
 
 

@@ -1,4 +1,4 @@
-"""Muon: its update is nearly orthogonal, it minimises, and it goes on from where it was."""
+"""Muon: its update is nearly orthogonal, it minimizes, and it goes on from where it was."""
 
 import copy
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from matshot_export.optimizer import Muon, orthogonalised
+from matshot_export.optimizer import Muon, orthogonalized
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def _seeded():
 
 @pytest.mark.parametrize("shape", [(8, 8), (6, 40), (40, 6)])
 def test_singular_values_are_pulled_to_one(shape):
-    values = torch.linalg.svdvals(orthogonalised(torch.randn(shape)))
+    values = torch.linalg.svdvals(orthogonalized(torch.randn(shape)))
     assert values.min() > 0.5
     assert values.max() < 1.3
 
@@ -24,13 +24,13 @@ def test_singular_values_are_pulled_to_one(shape):
 def test_directions_are_kept():
     matrix = torch.randn(8, 30)
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    inner = left.T @ orthogonalised(matrix) @ right.T
+    inner = left.T @ orthogonalized(matrix) @ right.T
     assert (inner - torch.diag(inner.diagonal())).abs().max() < 1e-3
 
 
 def test_magnitude_of_the_gradient_does_not_matter():
     matrix = torch.randn(8, 30)
-    torch.testing.assert_close(orthogonalised(matrix), orthogonalised(1000 * matrix), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(orthogonalized(matrix), orthogonalized(1000 * matrix), rtol=1e-3, atol=1e-3)
 
 
 def task():
@@ -48,7 +48,7 @@ def descend(network, optimizer, x, y, steps):
     return float(value.detach())
 
 
-def test_minimises():
+def test_minimizes():
     network, x, y = task()
     optimizer = Muon(network.parameters(), lr=0.02)
     before = descend(network, optimizer, x, y, 1)

@@ -21,7 +21,7 @@ def distance():
 
 
 def waves(height, width):
-    """Two images that any machine computes alike: colour waves, and the same a little bent."""
+    """Two images that any machine computes alike: color waves, and the same a little bent."""
     y, x = torch.meshgrid(torch.arange(height) / 7, torch.arange(width) / 5, indexing="ij")
     planes = [torch.sin(x * (1 + c / 2) + c) * torch.cos(y * (2 - c / 2)) for c in range(3)]
     truth = 0.5 + 0.4 * torch.stack(planes)[None]

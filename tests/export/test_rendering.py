@@ -44,7 +44,7 @@ def test_positions_are_the_cameras() -> None:
     np.testing.assert_allclose(positions, Camera(40, 24).positions(), atol=1e-6)
 
 
-def test_an_even_sky_shows_a_flat_matte_surface_its_own_colour() -> None:
+def test_an_even_sky_shows_a_flat_matte_surface_its_own_color() -> None:
     flat = Maps(
         torch.full((1, 3, 4, 4), 0.5),
         unit(torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1).expand(1, 3, 4, 4)),

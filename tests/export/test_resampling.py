@@ -23,9 +23,9 @@ def enlarged(plane, scale):
     """Keys' interpolation written out pixel by pixel along the first axis, the edge repeated."""
     rows = []
     for row in range(len(plane) * scale):
-        centre = (row + 0.5) / scale - 0.5
-        near = np.arange(np.floor(centre) - 1, np.floor(centre) + 3)
-        rows.append(cubic(centre - near) @ plane[near.astype(int).clip(0, len(plane) - 1)])
+        center = (row + 0.5) / scale - 0.5
+        near = np.arange(np.floor(center) - 1, np.floor(center) + 3)
+        rows.append(cubic(center - near) @ plane[near.astype(int).clip(0, len(plane) - 1)])
     return np.array(rows)
 
 

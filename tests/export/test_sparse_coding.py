@@ -103,7 +103,7 @@ def test_chroma_is_bicubic(network):
     torch.testing.assert_close(detail[:, 0], detail[:, 2])
 
 
-def test_flat_colour_stays_flat(network):
+def test_flat_color_stays_flat(network):
     x = torch.full((1, 3, 8, 8), 0.4, dtype=torch.double)
     torch.testing.assert_close(network(x), torch.full((1, 3, 16, 16), 0.4, dtype=torch.double), atol=1e-6, rtol=0)
 

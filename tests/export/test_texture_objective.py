@@ -1,5 +1,8 @@
 """Objectives of synthesis: losses and gradients of the graphs are torch's own, at any size."""
 
+import copy
+from functools import partial
+
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -10,6 +13,7 @@ from matshot.inference.cards import Registry
 from matshot.synthesis import texture_loss as run_time
 from matshot_export import texture_objective
 from matshot_export.networks.descriptor import TextureDescriptor, gram
+from matshot_export.parity import bearing_inputs
 from matshot_export.texture_objective import (
     CONTENT,
     PATCH,
@@ -27,7 +31,7 @@ from matshot_export.texture_objective import (
     transport,
 )
 
-SIZES = [(64, 96), (96, 64)]
+SIZES = [(48, 32), (32, 64)]
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +81,15 @@ def sliced(projected, values):
     return (projected.sort(dim=1).values - quantiles(values, projected.shape[1])).square().mean()
 
 
+def bearing(descriptor, *size, draw=example_inputs):
+    """Inputs whose gradient does not hang on how a sum is rounded."""
+    return bearing_inputs("objective", TextureObjective(descriptor), partial(draw, descriptor, *size))[0]
+
+
 def directly(descriptor, given):
-    """The objective written down plainly and differentiated by torch."""
+    """The objective written down plainly and differentiated by torch, in double precision."""
+    descriptor = copy.deepcopy(descriptor).double()
+    given = {name: values.double() for name, values in given.items()}
     image = given["image"].clone().requires_grad_()
     wanted = given["grams"].split([width * width for width in descriptor.widths], dim=1)
     loss = 0
@@ -139,17 +150,17 @@ def correlations(planes, shape):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_gradient_is_torchs(descriptor, size):
-    given = example_inputs(descriptor, *size)
+    given = bearing(descriptor, *size)
     answer = TextureObjective(descriptor)(*given.values())
-    assert max(relative(*pair) for pair in zip(answer, directly(descriptor, given), strict=True)) < 1e-3
+    assert max(relative(*pair) for pair in zip(answer, directly(descriptor, given), strict=True)) < 1e-4
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_exported_objective_is_torchs(descriptor, texture, size):
-    given = example_inputs(descriptor, *size)
+    given = bearing(descriptor, *size)
     assert [result.name for result in texture.get_outputs()] == ["loss", "gradient"]
     answer = answered(texture, given)
-    assert max(relative(*pair) for pair in zip(answer, directly(descriptor, given), strict=True)) < 1e-3
+    assert max(relative(*pair) for pair in zip(answer, directly(descriptor, given), strict=True)) < 1e-4
 
 
 def test_exported_gradient_is_that_of_finite_differences(descriptor, texture):
@@ -205,11 +216,16 @@ def test_nothing_to_do_where_the_spectrum_is_as_wanted(spectra):
 
 
 def test_more_directions_and_samples_than_at_export(descriptor, texture, patches):
-    given = example_inputs(descriptor, 64, 64)
-    for level in SLICED:
-        given[f"directions_{level}"] = torch.randn(9, descriptor.widths[level])
-        given[f"values_{level}"] = torch.randn(9, 700).sort(dim=1).values
-    assert relative(answered(texture, given)[1], directly(descriptor, given)[1]) < 1e-3
+    def more(descriptor, height, width, seed):
+        generator = torch.Generator().manual_seed(seed)
+        given = example_inputs(descriptor, height, width, seed)
+        for level in SLICED:
+            given[f"directions_{level}"] = torch.randn(9, descriptor.widths[level], generator=generator)
+            given[f"values_{level}"] = torch.randn(9, 700, generator=generator).sort(dim=1).values
+        return given
+
+    given = bearing(descriptor, 32, 32, draw=more)
+    assert relative(answered(texture, given)[1], directly(descriptor, given)[1]) < 1e-4
     given = patch_inputs(32, 32, count=20, samples=999)
     assert relative(answered(patches, given)[1], patches_directly(given)[1]) < 1e-4
 
@@ -228,7 +244,7 @@ def test_nothing_to_do_where_all_is_as_wanted(descriptor, texture):
 
 def test_shifted_images_have_shifted_gradients(descriptor, texture):
     """What repeats has no border."""
-    given = example_inputs(descriptor, 64, 64)
+    given = bearing(descriptor, 32, 48)
     given["content_weight"] = torch.tensor(0.0)
     shift = descriptor.grid
     _, gradient = answered(texture, given)

@@ -14,10 +14,11 @@ from matshot.image.writer import write_texture
 from matshot.inference.cards import Registry, read_card
 from matshot.inference.session import Network
 from matshot.shading.procedural import brick_wall
+from matshot_export.loop import begin_from
 from matshot_export.measuring import measure_model
 from matshot_export.onnx_export import export
 from matshot_export.recipes import Recipe
-from matshot_export.training import begin_from, blend, promising, train
+from matshot_export.training import blend, promising, train
 
 torch.set_num_threads(1)
 
@@ -92,7 +93,7 @@ def test_training_brings_the_loss_down(data: Path, tmp_path: Path) -> None:
     long = recipe(steps=60, log_every=20, rate=0.02)
     train(long, data, tmp_path, report=silent, device="cpu")
     rows = list(csv.DictReader((tmp_path / "log.csv").open()))
-    assert float(rows[-1]["measured"]) > float(rows[0]["measured"])
+    assert float(rows[-1]["value"]) > float(rows[0]["value"])
 
 
 def test_adversarial_training_runs_and_resumes(data: Path, tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ def test_images_without_promise_are_drawn_less(data: Path) -> None:
 def test_a_graph_that_differs_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = recipe().build()
     torch.save(network.state_dict(), tmp_path / "weights.pt")
-    monkeypatch.setattr("matshot_export.onnx_export.parity", lambda *_, **__: 0.5)
+    monkeypatch.setattr("matshot_export.parity.largest_difference", lambda *_: 0.5)
     with pytest.raises(ArithmeticError, match="differs"):
         export(recipe(), tmp_path / "weights.pt", tmp_path / "models")
     assert not (tmp_path / "models").exists()

@@ -55,7 +55,7 @@ class _Block(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.modulation = nn.Linear(context, 4 * channels) if context else None
-        # Without normalisation a deep stack stays stable only if each block adds little at first.
+        # Without normalization a deep stack stays stable only if each block adds little at first.
         with torch.no_grad():
             self.second.weight *= 0.2
             if self.modulation is not None:

@@ -21,7 +21,7 @@ SLOPE = 0.1
 
 
 class TextureDescriptor(nn.Module):
-    """Statistics of colour images, ``(N, 3, H, W)`` display-encoded in [0, 1], H and W multiples of ``grid``.
+    """Statistics of color images, ``(N, 3, H, W)`` display-encoded in [0, 1], H and W multiples of ``grid``.
 
     Args:
         widths: channels of each level; a level is two 3x3 convolutions and has half the size of the one before.

@@ -1,8 +1,8 @@
 """The judge of adversarial training: real patch or enlarged one?
 
 A patch discriminator (Isola, Zhu, Zhou and Efros 2017, "Image-to-image translation with conditional adversarial
-networks", section 3.2.2): it says so for every place of the image apart, from the neighbourhood that its strided
-convolutions see, so that it learns texture and not composition. Spectral normalisation (Miyato, Kataoka, Koyama and
+networks", section 3.2.2): it says so for every place of the image apart, from the neighborhood that its strided
+convolutions see, so that it learns texture and not composition. Spectral normalization (Miyato, Kataoka, Koyama and
 Yoshida 2018, equation 8) holds its gradient in bounds.
 """
 

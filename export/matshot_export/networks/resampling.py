@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from matshot.super_resolution.resampling import cubic
 
@@ -79,3 +80,9 @@ def sharpen_kernel(scale: int, channels: int) -> torch.Tensor:
     kernel = np.zeros((channels, channels, *plane.shape))
     kernel[range(channels), range(channels)] = plane
     return torch.from_numpy(kernel).float()
+
+
+def filtered(x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """A convolution whose input's edge is repeated."""
+    # Repeating the edge keeps a constant constant up to the border; zeros would darken it.
+    return F.conv2d(F.pad(x, (kernel.shape[-1] // 2,) * 4, mode="replicate"), kernel)

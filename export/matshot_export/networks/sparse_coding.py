@@ -25,7 +25,7 @@ FLOOR = 0.01
 
 
 class SparseCoding(MapNetwork):
-    """Super-resolution by ``scale`` of colour (its luma; chroma is bicubic, as in Yang et al.) or of a single plane.
+    """Super-resolution by ``scale`` of color (its luma; chroma is bicubic, as in Yang et al.) or of a single plane.
 
     Input ``(N, planes, H, W)`` display-encoded in [0, 1], output ``(N, planes, scale H, scale W)`` in the same
     encoding, not clipped. Until dictionaries are loaded it is bicubic.

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .map_network import MapNetwork
+from .resampling import REACH, enlarge_kernel, filtered, shrink_kernel
 
 
 class _Block(nn.Module):
@@ -31,7 +32,7 @@ class _Block(nn.Module):
 
 
 class SRCAE(MapNetwork):
-    """Super-resolution by ``scale`` of colour.
+    """Super-resolution by ``scale`` of color.
 
     Input ``(N, 3, H, W)`` display-encoded in [0, 1], H and W multiples of ``grid``; output ``(N, 3, scale H, scale W)``
     in the same encoding, not clipped.
@@ -41,16 +42,22 @@ class SRCAE(MapNetwork):
         halvings: N, how often the encoder halves the size.
         features: channels at the input's size. Each halving adds as many, each doubling of the decoder takes them away,
             and beyond the input's size each takes away a quarter of them.
+        consistent: end with one step of back-projection (Irani and Peleg 1991, equation 5): y = t + U(x - D(t)) of the
+            decoder's image t, where D and U are the bicubic kernels. The result, shrunk, is the input again; without
+            it, the mean color drifts by one or two of 255.
 
     Raises:
         ValueError: for another scale.
     """
 
-    def __init__(self, scale: int = 4, halvings: int = 2, features: int = 32) -> None:
+    shrink: torch.Tensor
+    enlarge: torch.Tensor
+
+    def __init__(self, scale: int = 4, halvings: int = 2, features: int = 32, consistent: bool = True) -> None:
         super().__init__()
         if scale not in (2, 4, 8):
             raise ValueError(f"the auto-encoder enlarges by 2, 4 or 8, not by {scale}")
-        self.scale, self.halvings = scale, halvings
+        self.scale, self.halvings, self.consistent = scale, halvings, consistent
         self.doublings = halvings + scale.bit_length() - 1
         deeper = [features * (i + 1) for i in range(halvings + 1)]
         lighter = deeper[::-1] + [features - features // 4 * (i + 1) for i in range(self.doublings - halvings)]
@@ -62,13 +69,16 @@ class SRCAE(MapNetwork):
             nn.ConvTranspose2d(i, o, 3, stride=2, padding=1, output_padding=1) for i, o in pairwise(lighter)
         )
         self.tail = nn.Conv2d(lighter[-1], 3, 3, padding=1)
+        if consistent:
+            self.register_buffer("shrink", shrink_kernel(scale, 3))
+            self.register_buffer("enlarge", enlarge_kernel(scale, 3))
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                 # He et al. 2015, equation (10); only a quarter of a transposed kernel meets any one output pixel.
                 reached = layer.kernel_size[0] ** 2 / (4 if isinstance(layer, nn.ConvTranspose2d) else 1)
                 nn.init.normal_(layer.weight, std=(2 / (layer.in_channels * reached)) ** 0.5)
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        # It begins as mid-grey with little else, so the first steps neither blow up nor die in the ReLUs.
+        # It begins as mid-gray with little else, so the first steps neither blow up nor die in the ReLUs.
         nn.init.normal_(self.tail.weight, std=1e-2)
         nn.init.constant_(self.tail.bias, 0.5)  # type: ignore[arg-type]
 
@@ -86,8 +96,10 @@ class SRCAE(MapNetwork):
         between two inputs. The way through the bottleneck is the longest, and where a pixel lies on the grid matters.
         """
         radius = 0
+        # Back-projection looks at the image of all cells that it shrinks, and shrinks all that it enlarges.
+        around = 2 * REACH if self.consistent else 0
         for position in range(self.grid):
-            first, last = position * self.scale - 1, (position + 1) * self.scale
+            first, last = (position - around) * self.scale - 1, (position + around + 1) * self.scale
             for _ in range(self.doublings):
                 first, last = first // 2 - 2, -(-last // 2) + 2
             for _ in range(self.halvings):
@@ -97,6 +109,7 @@ class SRCAE(MapNetwork):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The enlarged image."""
+        given = x
         x = F.relu(self.head(x))
         kept = []
         for block, down in zip(self.encoder, self.down, strict=True):
@@ -108,4 +121,7 @@ class SRCAE(MapNetwork):
             if kept:
                 x = x + kept.pop()
         image: torch.Tensor = self.tail(x)
+        if self.consistent:
+            missed = given - filtered(F.pixel_unshuffle(image, self.scale), self.shrink)
+            image = image + F.pixel_shuffle(filtered(missed, self.enlarge), self.scale)
         return image

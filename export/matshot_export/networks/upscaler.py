@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .map_network import MapNetwork
-from .resampling import REACH, enlarge_kernel, sharpen_kernel, shrink_kernel
+from .resampling import REACH, enlarge_kernel, filtered, sharpen_kernel, shrink_kernel
 
 SLOPE = 0.1
 
@@ -37,7 +37,7 @@ class ResidualBlock(nn.Module):
 
 
 class Upscaler(MapNetwork):
-    """Super-resolution by ``scale`` of colour, scalar or vector maps.
+    """Super-resolution by ``scale`` of color, scalar or vector maps.
 
     Input ``(N, planes, H, W)``, output ``(N, planes, scale H, scale W)``, same encoding as the input.
 
@@ -47,7 +47,7 @@ class Upscaler(MapNetwork):
         width: channels of the body.
         blocks: residual blocks of the body.
         consistent: end with one step of back-projection.
-        unit: normalise the result over its channels (normal maps).
+        unit: normalize the result over its channels (normal maps).
     """
 
     enlarge: torch.Tensor
@@ -92,12 +92,7 @@ class Upscaler(MapNetwork):
         detail = self.tail(self.body(F.leaky_relu(self.head(x), SLOPE))).to(x.dtype)
         base = x
         if self.consistent:
-            # The detail has no mean worth keeping at the border, so zeros may stand outside it; colour is repeated.
-            base = _filter(x, self.sharpen) - F.conv2d(detail, self.shrink, padding=REACH)
-        y = F.pixel_shuffle(detail + _filter(base, self.enlarge), self.scale)
+            # The detail has no mean worth keeping at the border, so zeros may stand outside it; color is repeated.
+            base = filtered(x, self.sharpen) - F.conv2d(detail, self.shrink, padding=REACH)
+        y = F.pixel_shuffle(detail + filtered(base, self.enlarge), self.scale)
         return F.normalize(y, dim=1) if self.unit else y
-
-
-def _filter(x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-    # Repeating the edge keeps a constant constant up to the border; zeros would darken it.
-    return F.conv2d(F.pad(x, (kernel.shape[-1] // 2,) * 4, mode="replicate"), kernel)

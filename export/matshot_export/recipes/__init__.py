@@ -34,6 +34,8 @@ class Recipe:
         focus: exponent of the gain over bicubic by which images are drawn; 0 draws all alike.
         octave: factor of that chance for every time an image was halved.
         leaves: generated images of dead leaves that are added to the training images.
+        patterns: generated images of sharp regular patterns that are added likewise.
+        late_patch: low-resolution patch size in the last tenth of the schedule; 0 keeps ``patch``.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Recipe:
     method: str = ""
     note: str = ""
     leaves: int = 0
+    patterns: int = 0
+    late_patch: int = 0
     focus: float = 0.0
     octave: float = 1.0
     degradation: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,290 @@
+"""The training loop of every network: seeded, resumable, the same on CUDA and CPU.
+
+A run folder holds the whole state. A checkpoint is written every few minutes and never half, so a killed run continues
+where it was, on any machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from .checkpoints import open_run, save_checkpoint
+from .optimizer import Muon
+
+#: Seconds of training that a kill loses at most, up to one step and one measurement.
+CHECKPOINT_SECONDS = 240.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a run trains, and at which rate.
+
+    Attributes:
+        steps: of the whole run; the rate falls linearly to nothing after ``warmup`` steps.
+        rate: Muon's step.
+        warmup: steps in which the rate rises.
+        average: decay of the weights' moving average.
+        log_every: steps between two measurements.
+        minutes: of training, over all calls, in which the rate falls to nothing even if steps are left.
+        call_minutes: after which this call ends, to be resumed; the rate does not depend on it.
+    """
+
+    steps: int
+    rate: float
+    warmup: int
+    average: float
+    log_every: int
+    minutes: float | None = None
+    call_minutes: float | None = None
+
+
+@dataclass
+class Progress:
+    """Where a run is; saved with every checkpoint.
+
+    Attributes:
+        step: steps done.
+        seconds: of training, over all calls, as :func:`training_clock` counts them.
+        pixels: input pixels seen.
+        done: share of the schedule that is over, 0 to 1.
+        measured: figures of each measurement, with its ``step``.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    pixels: int = 0
+    done: float = 0.0
+    measured: list[dict[str, float]] = field(default_factory=list)
+
+
+class Task(Protocol):
+    """What the loop asks of a network to be trained.
+
+    Attributes:
+        network: on its device.
+    """
+
+    network: nn.Module
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Of the training data."""
+
+    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, float], int]:
+        """Loss of the next batch, its terms for the log, and input pixels seen.
+
+        Args:
+            done: share of the schedule that is over.
+        """
+
+    def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
+        """What the network with these weights reaches on held-out data; ``picture`` is written."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds besides the network, its optimizer and average."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`state`."""
+
+
+class Average:
+    """Exponential moving average of a network's weights."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay, self.updates = decay, 0
+        self.weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Follow the network; faster at first, so that the start is forgotten."""
+        self.updates += 1
+        decay = min(self.decay, self.updates / (self.updates + 10))
+        for key, value in network.state_dict().items():
+            if value.is_floating_point():
+                self.weights[key].lerp_(value, 1 - decay)
+
+
+def descend(
+    task: Task,
+    schedule: Schedule,
+    out: Path,
+    *,
+    facts: dict[str, Any] | None = None,
+    resume: bool = False,
+    report: Callable[[str], None] = print,
+) -> Progress:
+    """Train a network until its schedule is over, or the call's time is.
+
+    Args:
+        task: the network, its data and its loss.
+        schedule: how long.
+        out: run folder; receives ``log.csv``, ``step-*.png``, ``checkpoint.pt``, ``weights.pt`` (the average) and
+            ``run.json``.
+        facts: that ``run.json`` holds besides.
+        resume: continue from ``out/checkpoint.pt`` if there is one.
+        report: receives one line at a time.
+
+    Raises:
+        FileExistsError: when ``out`` holds a run and ``resume`` is off.
+        FloatingPointError: when the loss stops being a number.
+    """
+    open_run(out, resume=resume)
+    optimizer = Muon(task.network.parameters(), lr=schedule.rate)
+    average = Average(task.network, schedule.average)
+    progress = Progress()
+    checkpoint = out / "checkpoint.pt"
+    if resume and checkpoint.exists():
+        device = next(task.network.parameters()).device
+        saved = torch.load(checkpoint, map_location=device, weights_only=False)
+        task.network.load_state_dict(saved["network"])
+        optimizer.load_state_dict(saved["optimizer"])
+        average.weights, average.updates = saved["average"], saved["updates"]
+        progress = Progress(**saved["progress"])
+        task.rng.bit_generator.state = saved["random"]
+        torch.set_rng_state(saved["torch_random"].cpu())
+        task.load(saved["task"])
+        report(f"resumed at step {progress.step}")
+    log = Log(out / "log.csv", append=progress.step > 0)
+    started = kept = time.monotonic()
+    clock = training_clock(next(task.network.parameters()).device)
+    began = clock() - progress.seconds
+
+    def save() -> None:
+        state = {
+            "network": task.network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "average": average.weights,
+            "updates": average.updates,
+            "progress": vars(progress),
+            "random": task.rng.bit_generator.state,
+            "torch_random": torch.get_rng_state(),
+            "task": task.state(),
+        }
+        save_checkpoint(state, checkpoint)
+        save_checkpoint(average.weights, out / "weights.pt")
+        record = {**vars(progress), **(facts or {}), "threads": torch.get_num_threads()}
+        (out / "run.json").write_text(json.dumps(record))
+
+    def done() -> float:
+        fraction = progress.step / schedule.steps
+        return max(fraction, progress.seconds / 60 / schedule.minutes) if schedule.minutes else fraction
+
+    def call_over() -> bool:
+        return schedule.call_minutes is not None and time.monotonic() - started >= 60 * schedule.call_minutes
+
+    while (fraction := done()) < 1 and not call_over():
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.rate * min(1.0, (progress.step + 1) / schedule.warmup) * (1 - fraction)
+        value, terms, pixels = task.loss(fraction)
+        if not torch.isfinite(value):
+            raise FloatingPointError(f"the loss became {value.item()} at step {progress.step}")
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        optimizer.step()
+        average.update(task.network)
+        progress.step += 1
+        progress.pixels += pixels
+        progress.seconds = clock() - began
+        progress.done = min(1.0, done())
+        if progress.step % schedule.log_every == 0 or progress.done >= 1:
+            figures = task.figures(average.weights, out / f"step-{progress.step:06d}.png")
+            progress.measured.append({"step": progress.step, **figures})
+            row = {"step": progress.step, "seconds": round(progress.seconds), "loss": value.item(), **terms, **figures}
+            log.write(row)
+            report(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
+            save()
+            kept = time.monotonic()
+        elif time.monotonic() - kept >= CHECKPOINT_SECONDS:
+            save()
+            kept = time.monotonic()
+    save()
+    return progress
+
+
+def begin_from(network: nn.Module, path: Path) -> int:
+    """Copy the weights whose names and shapes agree; returns how many did.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+    """
+    given = torch.load(path, map_location="cpu", weights_only=True)
+    own = network.state_dict()
+    fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+    network.load_state_dict({**own, **fitting})
+    return len(fitting)
+
+
+def training_clock(device: torch.device) -> Callable[[], float]:
+    """Seconds of work: of the processor's threads, each as much, or of the wall where a GPU works.
+
+    On a machine that others use too, a low priority may mean a tenth of it; a schedule by the wall would end before
+    anything is learnt.
+    """
+    if device.type != "cpu":
+        return time.monotonic
+    threads = torch.get_num_threads()
+    return lambda: time.process_time() / threads
+
+
+def start_name(start: Path | None) -> str:
+    """What a card says of start weights: the run that they are of, or what follows ``start-`` in their file's name."""
+    if start is None:
+        return "nothing"
+    return start.stem.removeprefix("start-") if start.stem.startswith("start-") else start.parent.name
+
+
+class Log:
+    """A CSV whose columns are those of the first row.
+
+    Args:
+        path: of the file.
+        append: to what is there; otherwise it starts empty.
+    """
+
+    def __init__(self, path: Path, append: bool) -> None:
+        self.path = path
+        if not append:
+            path.unlink(missing_ok=True)
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Add a row."""
+        fresh = not self.path.exists()
+        with self.path.open("a", newline="") as stream:
+            writer = csv.DictWriter(stream, list(row))
+            if fresh:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def best_device(name: str = "auto") -> torch.device:
+    """``auto`` is CUDA when there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def supports_bfloat16(device: torch.device) -> bool:
+    """Whether half the bits mean about twice the speed here, and not an emulation."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def write_picture(path: Path, planes: torch.Tensor) -> None:
+    """An 8-bit PNG of ``(C, H, W)`` in [0, 1]."""
+    import OpenImageIO as oiio
+
+    pixels = (planes.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    buffer = oiio.ImageBuf(pixels)
+    if not buffer.write(str(path)):
+        raise OSError(f"could not write {path}: {buffer.geterror()}")
