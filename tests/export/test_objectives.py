@@ -14,7 +14,7 @@ from matshot.inference.session import Network
 from matshot_export.networks.descriptor import TextureDescriptor, relative_distances
 from matshot_export.objectives import (
     CELL,
-    GREY,
+    GRAY,
     RefinementObjective,
     StatisticsObjective,
     export_refinement,
@@ -64,7 +64,7 @@ def direct(descriptor, given):
     parameters, intensity = (given[name].clone().requires_grad_() for name in ("parameters", "intensity"))
     scene = (given[name] for name in ("positions", "camera", "light"))
     image = photographed(*parameters.split([3, 1, 1, 2], dim=1), intensity, *scene)
-    statistics = descriptor(image * (GREY / image.mean()))
+    statistics = descriptor(image * (GRAY / image.mean()))
     loss = given["statistics_weight"] * distances(descriptor, statistics, given["statistics"]).mean()
     loss = loss + (given["cell_weights"] * (F.avg_pool2d(image, CELL) - given["cells"]).square()).sum()
     loss = loss + (given["pixel_weights"] * (image - given["pixels"]).square()).sum()
@@ -134,7 +134,7 @@ def test_no_loss_and_no_gradient_where_everything_matches(descriptor, session):
     scene = (given[name] for name in ("intensity", "positions", "camera", "light"))
     with torch.no_grad():
         image = photographed(*given["parameters"].split([3, 1, 1, 2], dim=1), *scene)
-        given["statistics"] = descriptor(image * (GREY / image.mean()))
+        given["statistics"] = descriptor(image * (GRAY / image.mean()))
     given["cells"], given["pixels"] = F.avg_pool2d(image, CELL), image
     loss, gradient, _ = session.run(None, {name: values.numpy() for name, values in given.items()})
     assert float(loss) < 1e-6
