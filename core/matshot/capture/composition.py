@@ -45,6 +45,8 @@ _UNSEEN_RELIEF = 2.0
 _FINE, _COARSE = 1.0, 12.0
 #: Range in which slopes are strengthened.
 _WEAKEST, _STRONGEST = 0.8, 2.0
+#: Most of brightness and chroma that depends on the distance to the highlight after all else, and how near to it.
+_MOST_LEFT, _MOST_CHROMA_LEFT, _NEAR = np.float32(0.25), np.float32(0.1), np.float32(0.12)
 #: Width and number of the rings in which a trend is seen, in longer sides.
 _TREND_STEP, _TREND_STEPS = 0.015, 64
 #: Rings by whose contrast slopes are bounded, pixels that something is learnt from, and a bound's own error.
@@ -91,6 +93,30 @@ def filled(flat: Flattened, *, threads: int = 1, progress: Progress | None = Non
     share = np.where(hole, 1, np.clip(2 * soft, 0, 1))[..., np.newaxis]
     color[rows, columns] += (linear_from_srgb(result.clip(0, 1)) - color[rows, columns]) * share
     return replace(flat, color=color)
+
+
+def evened(flat: Flattened) -> Flattened:
+    """The same without the little that depends on the distance to the highlight still, once holes are filled.
+
+    Next to what has burnt out a camera's tone curve bends, and no cell is small enough to see it.
+
+    Args:
+        flat: its hole filled.
+    """
+    if not flat.hole.any():
+        return flat
+    everywhere = np.ones_like(flat.hole)
+    tone = np.log(np.maximum(flat.color, np.float32(1e-3)))
+    brightness = tone.mean(axis=2)
+    off = np.empty_like(tone)
+    for channel in range(3):
+        chroma = tone[..., channel] - brightness
+        trend = trend_by_distance(chroma, flat.distance, everywhere) - np.float32(np.median(chroma))
+        off[..., channel] = _MOST_CHROMA_LEFT * np.tanh(trend / _MOST_CHROMA_LEFT)
+    trend = trend_by_distance(brightness, flat.distance, everywhere) - np.float32(np.median(brightness))
+    off += (_MOST_LEFT * np.tanh(trend / _MOST_LEFT))[..., np.newaxis]
+    near = np.clip(2 - flat.distance / _NEAR, 0, 1)[..., np.newaxis]
+    return replace(flat, color=np.asarray(flat.color * np.exp(-off * near), dtype=np.float32).clip(0, 1))
 
 
 def as_lit_from_the_lens(flat: Flattened, lamp: Lamp, camera: Camera) -> Pixels:

@@ -128,7 +128,7 @@ def _with_clipped_channels(left: Pixels, clipped: NDArray[np.bool_]) -> Pixels:
     Never less than seen: a channel at its end says "at least". Where all have, brightness stays and the chroma is the
     neighbors'.
     """
-    some = clipped.any(axis=2)
+    some: Mask = np.asarray(clipped.any(axis=2))
     if not some.any():
         return left
     weight: Pixels = np.asarray(~some, dtype=np.float32)[..., np.newaxis]

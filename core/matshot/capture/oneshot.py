@@ -19,7 +19,7 @@ from ..material.types import Material
 from ..progress import Listener, Progress
 from ..shading.render import Camera
 from ..shading.surface import Surface
-from .composition import as_lit_from_the_lens, composed_surface, filled
+from .composition import as_lit_from_the_lens, composed_surface, evened, filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .flattening import flattened
 from .lamp import fitted_lamp, lamp_notes
@@ -88,7 +88,7 @@ def oneshot(
         lamp = fitted_lamp(taken.pixels, taken.saturated, camera)
         flat = flattened(taken.pixels, taken.saturated, camera, lamp)
         threads = chosen.threads or usable_threads()
-        flat = filled(flat, threads=threads, progress=whole.part(0.05, 0.2, "filling what is over-exposed"))
+        flat = evened(filled(flat, threads=threads, progress=whole.part(0.05, 0.2, "filling what is over-exposed")))
         seen = as_lit_from_the_lens(flat, lamp, camera)
 
     def predicted(flash: Pixels | None, even: Pixels | None, part: Progress) -> Surface:

@@ -201,7 +201,9 @@ def height_of_shade(flash: Pixels, ambient: Pixels, mask: Mask) -> Pixels:
         ambient: ``H x W x 3``, linear.
         mask: ``H x W``, where both are usable; elsewhere the surface is level.
     """
-    light = [np.log(np.maximum(shot, 0).mean(axis=2) + np.float32(_FLOOR)) for shot in (ambient, flash)]
+    light = [np.maximum(shot, 0).mean(axis=2) for shot in (ambient, flash)]
+    # In parts of each photograph's brightness, so that exposure has no say.
+    light = [np.log(each + np.float32(_FLOOR * max(float(each[mask].mean()), 1e-6))) for each in light]
     shade = _blurred(light[0] - light[1], _LEAST_SHADE)
     shade = np.where(mask, shade, np.float32(np.median(shade[mask])))
     height = np.zeros_like(shade)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from matshot.capture.composition import as_lit_from_the_lens, composed_surface, filled, trend_by_distance
+from matshot.capture.composition import as_lit_from_the_lens, composed_surface, evened, filled, trend_by_distance
 from matshot.capture.flattening import flattened, highlight_distance
 from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.image.color import linear_from_srgb, srgb_from_linear
@@ -68,6 +69,20 @@ def test_what_is_burnt_is_a_hole_and_is_filled_with_texture() -> None:
     there, around = np.log(whole.color[flat.hole]), np.log(whole.color[~flat.hole])
     assert np.abs(there.mean(axis=0) - around.mean(axis=0)).max() < 0.2
     assert there.std() > 0.4 * around.std()
+
+
+def test_a_spot_that_is_left_at_the_highlight_is_taken_off() -> None:
+    light, saturated = photographed(stained(0.5), 0.9)
+    flat = flattened(light, saturated, CAMERA, fitted_lamp(light, saturated, CAMERA))
+    spot = 1 - 0.15 * np.exp(-np.square(flat.distance / 0.05))[..., np.newaxis]
+    assert evened(flat) is flat
+    even = evened(replace(flat, color=(flat.color * spot).astype(np.float32), hole=flat.distance < 0.02))
+    middle, around = flat.distance < 0.04, (flat.distance > 0.2) & (flat.distance < 0.3)
+    before, after = (
+        abs(np.log(color[middle].mean() / color[around].mean())) for color in (flat.color * spot, even.color)
+    )
+    assert after < 0.7 * before
+    np.testing.assert_array_equal(even.color[flat.distance > 0.25], flat.color[flat.distance > 0.25])
 
 
 def test_without_a_hole_nothing_is_filled() -> None:
