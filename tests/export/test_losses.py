@@ -89,3 +89,10 @@ def test_weighted_sum_takes_learned_losses_and_skips_those_without_weight(truth)
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="'sharpness'"):
         WeightedLoss({"sharpness": 1.0})
+
+
+def test_fourier_loss_of_a_constant_error_is_that_of_one_frequency():
+    truth = torch.rand(2, 3, 8, 12)
+    assert POINTWISE["fourier"](truth, truth) == 0
+    given = float(POINTWISE["fourier"](truth + 0.1, truth))
+    assert given == pytest.approx(0.1 * (8 * 12) ** 0.5 / (2 * 8 * 7), rel=1e-3)

