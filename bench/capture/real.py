@@ -1,16 +1,17 @@
 """Real photographs: what of the lamp is left in their maps, and contact sheets for a person to judge.
 
-    python -m bench.capture.real --data DIR --out DIR [--only WORD] [--refine] [--size N]
+    python -m bench.capture.real --data DIR [--out DIR] [--only WORD] [--refine] [--size N] [--write]
 
 One sheet for each photograph in DIR/eval/flash and DIR/eval/flash_256, and for the towel from one photograph and from
 two: photograph, re-rendering, four novel lights, maps. ``all.png`` shows all of them below each other: photograph, base
-color, normal, roughness, metallic, and the material under a lamp at its upper right corner. The table that is printed
-has what of the lamp is left, see ``capture_rings.py``, and holds for surfaces that are alike all over. The photographs
-may not be published, so the sheets go to the given folder alone.
+color, normal, roughness, metallic, and the material under a lamp at its upper right corner. The table has what of the
+lamp is left, see :mod:`bench.capture.rings`, and holds for surfaces that are alike all over. The photographs may not be
+published, so the sheets go to the given folder alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from dataclasses import astuple, replace
@@ -33,10 +34,26 @@ from matshot.shading.preview import map_picture
 from matshot.shading.render import Camera
 from matshot.shading.sheet import fitted_picture, labeled_row, sheet
 
-#: Columns of every picture on a sheet, and of those that all photographs have on one.
-_WIDTH, _SMALL = 320, 200
-#: Lamp of the previews: right and up of the middle, and above, in longer sides; percentile that is light gray.
-_PREVIEW, _BRIGHT, _LEVEL = (0.45, 0.4, 0.55), 97, 0.75
+NAME = "capture.real"
+
+#: What the table shows, for its readers.
+MEANING = (
+    "Phone photographs with flash. Residue is the largest CIELAB distance of a ring's mean base color from the median "
+    "ring; slopes are those in the middle over those outside, and their deviation. The figures mean something for "
+    "surfaces that look alike all over, such as those of `flash`; `flash_256` has carvings and signs as well. "
+    "Wanted: residue 3 on average and at most 6, metallic below 0.2, slopes middle/outside 0.6 to 1.7."
+)
+
+#: Columns of every picture on a photograph's sheet.
+_WIDTH = 320
+#: Columns of every picture on the sheet of all photographs.
+_SMALL = 200
+#: Lamp of the previews: right and up of the middle, and above, in longer sides.
+_PREVIEW = (0.45, 0.4, 0.55)
+#: Percentile of brightness that previews show as light gray.
+_BRIGHT = 97
+#: Linear value of that gray.
+_LEVEL = 0.75
 
 _SUFFIXES = (".jpg", ".png")
 
@@ -117,16 +134,8 @@ def table(figures: dict[str, tuple[Rings, float]]) -> str:
     return report.table(header, rows)
 
 
-def main() -> None:
-    """Write the sheets."""
-    options = report.parser(__doc__)
-    options.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the sheets")
-    options.add_argument("--only", default="", metavar="WORD", help="only photographs with this in their name")
-    options.add_argument("--refine", action="store_true", help="refine what is made of one photograph")
-    options.add_argument(
-        "--size", type=int, default=0, metavar="N", help="longer side that photographs are worked on at"
-    )
-    chosen = options.parse_args()
+def measure(chosen: argparse.Namespace) -> report.Section:
+    """Run the benchmark."""
     every = captures(chosen.data, refine=chosen.refine, size=chosen.size)
     figures: dict[str, tuple[Rings, float]] = {}
     rows: list[Pixels] = []
@@ -141,12 +150,27 @@ def main() -> None:
         seconds = time.perf_counter() - start
         found = replace(answer(lambda material=material: material), seconds=seconds)
         figures[name] = rings(found.surface), found.seconds
-        images.write_image(chosen.out / f"{name}.png", contact_sheet(name, path, material, found))
-        rows.append(row_of_all(name, path, material, found))
-        report.say(f"{name}: {chosen.out / name}.png")
-    if figures:
+        report.say(name)
+        if chosen.out is not None:
+            images.write_image(chosen.out / f"{name}.png", contact_sheet(name, path, material, found))
+            rows.append(row_of_all(name, path, material, found))
+    if rows:
         images.write_image(chosen.out / "all.png", sheet(rows, "Real photographs"))
-        print(table(figures))
+    command = report.command(NAME, chosen) + (f" --size {chosen.size}" if chosen.size else "")
+    text = f"{MEANING}\n\n{table(figures)}\n\n{report.conditions(command)}"
+    return report.Section(NAME, "Photo to material: what of the lamp is left in real photographs", text)
+
+
+def main() -> None:
+    """Measure, and write the sheets."""
+    options = report.parser(__doc__)
+    options.add_argument("--out", type=Path, metavar="DIR", help="folder for the sheets; without it there are none")
+    options.add_argument("--only", default="", metavar="WORD", help="only photographs with this in their name")
+    options.add_argument("--refine", action="store_true", help="refine what is made of one photograph")
+    options.add_argument(
+        "--size", type=int, default=0, metavar="N", help="longer side that photographs are worked on at"
+    )
+    report.run_alone(measure, options)
 
 
 if __name__ == "__main__":
