@@ -31,7 +31,8 @@ from matshot.shading.surface import Surface, surface_of
 NAME = "capture.bad_input"
 
 #: Columns and rows of the photographs, and pixels after which the wall repeats.
-_SIZE, _PERIOD = (640, 480), 160
+_SIZE = (640, 480)
+_PERIOD = 160
 
 #: How a phone says that it took a picture: lens (60 degrees across 36 mm), aperture, exposure, sensitivity.
 _EXIF: dict[str, Any] = {

@@ -43,11 +43,13 @@ from matshot.progress import Progress
 from matshot.shading.render import Camera
 
 NAME = "capture.oneshot"
-TOOL, REFINED = "Matshot", "Matshot `--refine`"
+TOOL = "Matshot"
+REFINED = "Matshot `--refine`"
 BARS = Bars(normals=0.75, roughness=0.15, base_color=0.042, novel=0.065)
 
 #: Side of the photograph that the tool is timed on, in pixels, and the seconds that it may take.
-_TIMED_SIDE, _SECONDS = 1024, 10
+_TIMED_SIDE = 1024
+_SECONDS = 10
 
 #: RMSE that predicted photographs must stay below.
 _RELIT = 0.093

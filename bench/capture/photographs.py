@@ -31,7 +31,8 @@ from matshot.shading.render import Camera, Vector
 from matshot.shading.surface import Surface
 
 #: Pixels a side, and degrees that they span.
-SIZE, FOV = 640, 60.0
+SIZE = 640
+FOV = 60.0
 DISTANCE = float(0.5 / np.tan(np.radians(FOV / 2)))
 #: Where the flash is, and the lamps that the maps are judged under; the unit is the side of the plane.
 FLASH: Vector = (0.02, 0.03, DISTANCE)
@@ -39,14 +40,18 @@ NOVEL: tuple[Vector, ...] = ((0.6, 0.0, 0.6), (-0.5, 0.5, 0.5), (0.0, -0.7, 0.5)
 
 #: Light of the evenly lit photograph: radiance of the dome; direction and irradiance of the lamp.
 _DOME = (0.8, 0.85, 0.9)
-_LAMP_DIRECTION, _LAMP = (-0.7, 0.35, -0.62), (0.9, 0.85, 0.75)
+_LAMP_DIRECTION = (-0.7, 0.35, -0.62)
+_LAMP = (0.9, 0.85, 0.75)
 
 #: Percentile of a photograph's brightest channel, and the value that exposure gives it.
-_FLASH_EXPOSURE, _AMBIENT_EXPOSURE = (99.0, 0.98), (99.5, 0.9)
+_FLASH_EXPOSURE = (99.0, 0.98)
+_AMBIENT_EXPOSURE = (99.5, 0.9)
 #: Variance of the noise: per unit of light (shot), and without light (read).
-_SHOT, _READ = 2e-4, 4e-6
+_SHOT = 2e-4
+_READ = 4e-6
 
-_POINT_SAMPLES, _DOME_SAMPLES = 8, 48
+_POINT_SAMPLES = 8
+_DOME_SAMPLES = 48
 
 
 @dataclass(frozen=True)

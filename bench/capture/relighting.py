@@ -18,7 +18,9 @@ from matshot.image.color import Pixels
 from matshot.shading.render import Camera
 
 #: The sample's side, and how far lens and flash were above it and aside of its middle, in cm.
-_SAMPLE, _ABOVE, _ASIDE = 6.848, 16.0, 3.0
+_SAMPLE = 6.848
+_ABOVE = 16.0
+_ASIDE = 3.0
 #: Photographs on a side of the grid that the file holds.
 _CELLS = 3
 #: Side of what a camera sees, in samples: enough for one that stands above the edge.

@@ -12,10 +12,12 @@ from bench.measures import Image
 from matshot.shading.surface import Surface
 
 #: Size at which base color and roughness are looked at, and radii of the rings in widths.
-_COLUMNS, _ROWS = 384, 288
+_COLUMNS = 384
+_ROWS = 288
 _RADII = (0.0, 0.06, 0.12, 0.18, 0.25, 0.32, 0.4)
 #: Radii of what is the middle and the outside to slopes.
-_MIDDLE, _OUTSIDE = (0.0, 0.12), (0.25, 0.45)
+_MIDDLE = (0.0, 0.12)
+_OUTSIDE = (0.25, 0.45)
 #: White of D65, by which XYZ is divided for CIELAB.
 _WHITE = (0.9505, 1.0, 1.089)
 _XYZ = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))

@@ -57,7 +57,9 @@ _SECONDS = 60
 
 #: The towel: degrees across its longer side (27 mm, as its EXIF data say), the blur in pixels that is hard to beat, and
 #: the dB that it leaves of the flash photograph.
-_TOWEL_FOV, _TOWEL_BLUR, _TOWEL = 67.4, 20.0, 28.25
+_TOWEL_FOV = 67.4
+_TOWEL_BLUR = 20.0
+_TOWEL = 28.25
 
 
 def measure(options: argparse.Namespace) -> report.Section:

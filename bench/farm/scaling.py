@@ -49,11 +49,14 @@ NAME = "farm.scaling"
 _SIDE = 256
 _WORK = {"scale": 4, "threads": 1, "device": "cpu"}
 #: Runs of one round, and rounds.
-_RUNS, _ROUNDS, _FEW = 8, 5, 2
+_RUNS = 8
+_ROUNDS = 5
+_FEW = 2
 #: What two workers are wanted to be of one.
 _WANTED = 1.7
 #: Workers that are simulated, and the textures that they would have.
-_FARM, _LIBRARY = 50, 100_000
+_FARM = 50
+_LIBRARY = 100_000
 #: Bytes of a disk that is too small for the results.
 _DISK = 10 << 20
 #: Small units by which the cost of a unit is measured.
@@ -63,7 +66,8 @@ _LIBRARY_SIDE = 512
 #: Seconds of a simulated run, and how many there are.
 _SIMULATED = ((2.0, 250), (0.5, 500), (0.2, 750))
 #: Bytes per second of a 10 Gbit/s file server, and small operations per second.
-_SERVER, _OPERATIONS = 1.1e9, 20_000
+_SERVER = 1.1e9
+_OPERATIONS = 20_000
 
 
 class _Quiet:

@@ -28,9 +28,12 @@ from matshot_host.location import WorkerCommand
 NAME = "hosts.worker"
 
 #: Sides of the texture and of the photographs, in pixels.
-_TEXTURE, _PHOTO = 512, 1024
+_TEXTURE = 512
+_PHOTO = 1024
 #: Seconds between the host's looks, that a job may take, and in which a cancel is to end it.
-_PACE, _PATIENCE, _WANTED = 0.005, 600.0, 1.0
+_PACE = 0.005
+_PATIENCE = 600.0
+_WANTED = 1.0
 #: Longest that the host's main thread may wait, in seconds.
 _BLOCK = 0.05
 #: Part of a job at which it is cancelled.

@@ -31,7 +31,8 @@ from matshot.tools.run import run
 NAME = "service.load"
 
 #: Wanted: throughput against the plain command line, and growth of memory from the second round to the last.
-_WANTED, _GROWTH = 0.9, 0.05
+_WANTED = 0.9
+_GROWTH = 0.05
 #: Files that the command line is started for one by one; the rest is reckoned from them.
 _SINGLE = 5
 #: Workers of the service whose memory is watched.

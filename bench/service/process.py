@@ -20,7 +20,8 @@ import httpx
 import psutil
 
 #: Seconds that a start, and that a job, may take.
-_START, PATIENCE = 120.0, 300.0
+_START = 120.0
+PATIENCE = 300.0
 _ADDRESS = re.compile(r"Serving at (http://\S+)/ ")
 
 

@@ -23,7 +23,8 @@ from bench.measures import Image
 NAME = "synthesis.bad_input"
 
 #: Side of the textures, and of what is made of them.
-_SIDE, _MADE = 128, 160
+_SIDE = 128
+_MADE = 160
 _SIZE = f"{_MADE}x{_MADE}"
 
 #: Says what is wrong with the pixels of a result, or nothing.

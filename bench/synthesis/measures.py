@@ -22,7 +22,9 @@ from bench.measures import Image
 _BAND = 32
 #: Side of the patches by which a copy is recognized, numbers that describe one, and pixels from one that is looked up
 #: to the next: a copy as large as a patch and a step is always met.
-_COPY_PATCH, _COPY_NUMBERS, _COPY_STEP = 6, 10, 3
+_COPY_PATCH = 6
+_COPY_NUMBERS = 10
+_COPY_STEP = 3
 #: Most offsets between result and source that are looked at in full.
 _MOST_OFFSETS = 64
 #: Least deviation of a plane that is not constant.

@@ -36,12 +36,16 @@ from matshot.synthesis.multiply import MultiplyOptions, multiply
 NAME = "synthesis.multiply"
 
 #: Sides of the sources and results that peers are compared on, and of those of all other tables.
-_SMALL, _LARGE = 256, 512
+_SMALL = 256
+_LARGE = 512
 #: Materials that GPDM is run on: without and with structure.
 _GPDM_ON = ("Gravel025", "Bricks037")
-_VARIETIES, _SEEDS = (0.0, 0.5, 1.0), (0, 1)
+_VARIETIES = (0.0, 0.5, 1.0)
+_SEEDS = (0, 1)
 #: Bounds: of the step across a seam in parts of those inside, of a correlation, of a copy in parts of the source.
-_SEAM, _CORRELATION, _COPY = 0.05, 0.05, 1 / 8
+_SEAM = 0.05
+_CORRELATION = 0.05
+_COPY = 1 / 8
 #: Twelfth material of the contact sheet, of a kind that is not among the held-out ones: paving.
 _ANOTHER = ("train", "Tiles074")
 #: Pixels a side of each picture of the contact sheet, which shows a texture 3 x 3.

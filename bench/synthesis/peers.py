@@ -27,7 +27,13 @@ from bench.measures import Image
 from bench.peers import Missing
 
 #: Defaults of GPDM's command line, with which its README synthesizes textures.
-_PATCH, _PROJECTIONS, _COARSEST, _SHRINK, _STEPS, _RATE, _NOISE = 7, 64, 21, 0.85, 300, 0.01, 1.5
+_PATCH = 7
+_PROJECTIONS = 64
+_COARSEST = 21
+_SHRINK = 0.85
+_STEPS = 300
+_RATE = 0.01
+_NOISE = 1.5
 
 
 def quilted(

@@ -21,7 +21,8 @@ from bench import command_line, report
 NAME = "synthesis.scaling"
 
 #: Side of the source, and of the results of which time per pixel is to stay the same.
-_SOURCE, _SIDES = 512, (512, 1024, 2048, 4096)
+_SOURCE = 512
+_SIDES = (512, 1024, 2048, 4096)
 #: Seconds in which a tileable texture of 1024 px is wanted, by engine.
 _WANTED = {"patch": 60, "neural": 180}
 #: By how much the time per pixel may differ from that at 1024 px and still count as constant.

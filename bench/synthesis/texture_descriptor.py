@@ -18,12 +18,15 @@ from bench import report
 NAME = "synthesis.texture_descriptor"
 
 #: Families of four crops, their side, and the seed of their choice, which no training uses.
-_FAMILIES, _SIDE, _SEED = 60, 128, 2026
+_FAMILIES = 60
+_SIDE = 128
+_SEED = 2026
 #: Side of the image that is timed.
 _TIMED = 256
 
 #: What the descriptor is to reach: rank correlation, and part of the teacher's time.
-_RANK, _TIME = 0.95, 0.1
+_RANK = 0.95
+_TIME = 0.1
 
 
 def measure(options: argparse.Namespace) -> report.Section:

@@ -27,7 +27,8 @@ _SIDE = 1024
 #: First and last pixel of a cut in parts of a side.
 _CUTS = {"nearly": (0.0, 31 / 32), "not": (1 / 4, 3 / 4)}
 #: Bounds: of the step across a seam in parts of those inside, and of what changes of a nearly tileable texture.
-_SEAM, _CHANGED = 0.05, 0.15
+_SEAM = 0.05
+_CHANGED = 0.15
 
 
 def measure(options: argparse.Namespace) -> report.Section:

@@ -13,7 +13,8 @@ from .location import user_folder
 #: File in a plug-in's folder with the SHA-256 of every file by its name.
 LISTING = "matshot-files.json"
 #: What Python, Maya and systems leave in folders.
-_CACHES, _LEFT = ("__pycache__",), (".DS_Store", "Thumbs.db", "desktop.ini")
+_CACHES = ("__pycache__",)
+_LEFT = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 def note_contents(folder: str, beside: Mapping[str, str]) -> None:

@@ -27,7 +27,8 @@ TOLERANCE = 3e-5
 #: Relative size of the disturbance that inputs must bear: sixteen times what single precision rounds off a number.
 DISTURBANCE = 2.0**-20
 #: Disturbances that inputs must bear, and draws of inputs before giving up.
-TRIALS, DRAWS = 4, 400
+TRIALS = 4
+DRAWS = 400
 
 
 def check_parity(name: str, network: nn.Module, model: onnx.ModelProto, draw: Callable[[int], Inputs]) -> float:

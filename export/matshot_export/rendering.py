@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 
 #: Least roughness that is rendered, and the reflectance of dielectrics at normal incidence.
-SMOOTHEST, DIELECTRIC = 0.05, 0.04
+SMOOTHEST = 0.05
+DIELECTRIC = 0.04
 _EPSILON = 1e-6
 
 

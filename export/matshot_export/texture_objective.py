@@ -42,7 +42,8 @@ SLICED = (2, 3, 4)
 #: Level whose features are a picture's content.
 CONTENT = 2
 #: Side in pixels of raw patches, and the distance between those that are compared.
-PATCH, STRIDE = 7, 2
+PATCH = 7
+STRIDE = 2
 
 
 class TextureFeatures(nn.Module):
@@ -306,7 +307,8 @@ def example_inputs(descriptor: TextureDescriptor, height: int, width: int, seed:
 
 
 #: Height and width of the images that graphs of the descriptor are checked with, and of others.
-_SIDES, _ODD_SIDES = (48, 32), (37, 26)
+_SIDES = (48, 32)
+_ODD_SIDES = (37, 26)
 
 
 def _image(seed: int, sides: tuple[int, int] = _SIDES) -> Inputs:

@@ -30,7 +30,8 @@ from .registration import AGREEING, Fit, Mask, Matrix, covered, registered, resi
 _LEAST_OVERLAP = 0.6
 
 #: Largest residual: in pixels, and in longer sides, whichever is more.
-_MOST_RESIDUAL, _MOST_RELATIVE_RESIDUAL = 1.5, 1.5e-3
+_MOST_RESIDUAL = 1.5
+_MOST_RELATIVE_RESIDUAL = 1.5e-3
 
 #: Part of agreeing blocks from which on no other way of holding the camera is tried. Half a regular wall fits its own
 #: reverse.
@@ -44,7 +45,8 @@ _LEAST_CHANGE = 0.04
 
 #: The flash's light falls off, so flash / ambient does: as a power of cos^3. Below this, and with such a correlation,
 #: it rises instead, and the photographs are swapped.
-_SWAPPED_SLOPE, _SWAPPED_CORRELATION = -0.35, 0.6
+_SWAPPED_SLOPE = -0.35
+_SWAPPED_CORRELATION = 0.6
 
 #: Blocks along the longer side in which the light of the two is compared.
 _LIGHT_BLOCKS = 16

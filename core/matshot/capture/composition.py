@@ -29,28 +29,39 @@ from .shading import Response, integrable_slopes
 from .tiles import Mask
 
 #: Longer side at which holes are filled, and where the network's slopes are compared with the photograph.
-_FILLED_SIDE, _COMPARED_SIDE = 640, 640
+_FILLED_SIDE = 640
+_COMPARED_SIDE = 640
 #: Longer side of the part around a hole from which it is filled, in longer sides of the hole.
 _AROUND = 3.0
 #: Range of roughness, and deviation of its logarithm of odds from place to place at most.
-_SMOOTHEST, _ROUGHEST, _VARIED = 0.08, 0.95, 0.8
+_SMOOTHEST = 0.08
+_ROUGHEST = 0.95
+_VARIED = 0.8
 #: Share of the way to the usual roughness that a smoother dielectric is moved: seen from elsewhere, a highlight that is
 #: too narrow errs more than one that is too wide.
-_CAUTION, _USUAL_ROUGHNESS = 0.3, 0.5
+_CAUTION = 0.3
+_USUAL_ROUGHNESS = 0.5
 #: Roughness of the mean highlight, and the part of its width that relief may account for: of a smooth surface little.
 _RELIEF_SHARE = ((0.25, 0.6), (0.1, 0.5))
 #: Variance of a surface's slopes over that of the slopes that are found.
 _UNSEEN_RELIEF = 2.0
 #: Deviations in pixels between which slopes are compared with the photograph's detail.
-_FINE, _COARSE = 1.0, 12.0
+_FINE = 1.0
+_COARSE = 12.0
 #: Range in which slopes are strengthened.
-_WEAKEST, _STRONGEST = 0.8, 2.0
+_WEAKEST = 0.8
+_STRONGEST = 2.0
 #: Most of brightness and chroma that depends on the distance to the highlight after all else, and how near to it.
-_MOST_LEFT, _MOST_CHROMA_LEFT, _NEAR = np.float32(0.25), np.float32(0.1), np.float32(0.12)
+_MOST_LEFT = np.float32(0.25)
+_MOST_CHROMA_LEFT = np.float32(0.1)
+_NEAR = np.float32(0.12)
 #: Width and number of the rings in which a trend is seen, in longer sides.
-_TREND_STEP, _TREND_STEPS = 0.015, 64
+_TREND_STEP = 0.015
+_TREND_STEPS = 64
 #: Rings by whose contrast slopes are bounded, pixels that something is learnt from, and a bound's own error.
-_BOUNDING_RINGS, _LEAST_PIXELS, _OVER_BOUND = 12, 100, 1.3
+_BOUNDING_RINGS = 12
+_LEAST_PIXELS = 100
+_OVER_BOUND = 1.3
 #: Correlation of expected and seen detail below which nothing is learnt from it.
 _LEAST_CORRELATION = 0.05
 

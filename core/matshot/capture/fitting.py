@@ -37,27 +37,38 @@ _BLOCK = 512
 #: Of how many independent lumitexels a pixel's say as much: their errors have causes in common.
 _INDEPENDENT = 8.0
 #: Deviation of the logarithm of a lumitexel at first, its range, and that of the pixel's own.
-_NOISE, _LEAST_NOISE, _MOST_NOISE, _OWN_NOISE = 0.15, 0.05, 0.4, 0.05
+_NOISE = 0.15
+_LEAST_NOISE = 0.05
+_MOST_NOISE = 0.4
+_OWN_NOISE = 0.05
 #: What is added to radiance before its logarithm is taken, in medians of the photograph.
 _FLOOR = 0.02
 #: Longest step in a parameter.
 _LONGEST = 0.7
 #: Steps of the first round and of the others.
-_FIRST_STEPS, _STEPS, _ROUNDS = 7, 4, 3
+_FIRST_STEPS = 7
+_STEPS = 4
+_ROUNDS = 3
 #: Pixels of which the flash's intensity is learnt.
 _SAMPLE = 400
 #: Intensities that are tried, in multiples of what makes a typical base color.
 _INTENSITIES = np.geomspace(1 / 6, 6, 9)
 #: Logarithm of the luminance of base colors: mean and deviation over measured materials; and with a given surface's.
-_TYPICAL_ALBEDO, _ALBEDO_SPREAD, _GIVEN_SPREAD = np.log(0.18), 0.9, 0.35
+_TYPICAL_ALBEDO = np.log(0.18)
+_ALBEDO_SPREAD = 0.9
+_GIVEN_SPREAD = 0.35
 #: Roughness of dielectrics and metals: mean and deviation over measured materials.
-_TYPICAL_ROUGHNESS, _ROUGHNESS_SPREAD, _METAL_ROUGHNESS = 0.52, 0.22, 0.28
+_TYPICAL_ROUGHNESS = 0.52
+_ROUGHNESS_SPREAD = 0.22
+_METAL_ROUGHNESS = 0.28
 #: How much better metal must explain a pixel, in squared deviations, before it is believed.
 _METAL_MARGIN = 0.5
 #: Pixels' worth of evidence in the sample: neighbors err alike.
 _EVIDENCE = 20.0
 #: Range of the logarithms of colors, of slopes.
-_DARKEST, _BRIGHTEST, _STEEPEST = np.log(2e-3), np.log(1.2), 3.0
+_DARKEST = np.log(2e-3)
+_BRIGHTEST = np.log(1.2)
+_STEEPEST = 3.0
 
 
 @dataclass(frozen=True)

@@ -20,35 +20,42 @@ from .lamp import Lamp
 from .tiles import Mask
 
 #: Cells along the longer side, and points at which a correction is known, for each cell.
-_ALONG, _FINE = 28, 4
+_ALONG = 28
+_FINE = 4
 #: Linear value from which on a channel of an over-exposed pixel has reached its end.
 _END = float(linear_from_srgb(np.array([0.97], np.float32))[0])
 #: What is added before logarithms are taken, in medians of the photograph.
 _FLOOR = 0.02
 #: Deviations of what the lamp's model may leave, in brightness: by distance to the highlight, and by place.
-_BY_DISTANCE, _BY_PLACE = 0.35, 0.25
+_BY_DISTANCE = 0.35
+_BY_PLACE = 0.25
 #: The same of chroma, in parts of it.
 _OF_CHROMA = 0.35
 #: Most of it, in brightness and in chroma: what is more is something else that lies there.
 _MOST_UNEXPLAINED = (0.8, 0.3)
 #: Lengths over which they change, in longer sides.
-_DISTANCE_LENGTH, _PLACE_LENGTH = 0.05, 0.22
+_DISTANCE_LENGTH = 0.05
+_PLACE_LENGTH = 0.22
 #: Part of a cell that must be known.
 _CELL_SHARE = 0.7
 #: Rings of equal area, and sectors of each, in which contrast is compared.
-_RINGS, _SECTORS = 16, 8
+_RINGS = 16
+_SECTORS = 8
 #: Bands of detail.
 _BANDS = 5
 #: Range in which contrast is changed.
-_LEAST_GAIN, _MOST_GAIN = 0.3, 4.0
+_LEAST_GAIN = 0.3
+_MOST_GAIN = 4.0
 #: Quantile of magnitudes by which contrast is measured.
 _QUANTILE = 0.75
 #: Channels that must have reached their end for a pixel to be burnt, and part of its surroundings that must be.
-_BURNT_CHANNELS, _DENSE = 2, 0.5
+_BURNT_CHANNELS = 2
+_DENSE = 0.5
 #: How far sharpening and JPEG spread what a clipped pixel lost, in longer sides.
 _SPREAD = 1 / 160
 #: Range of base color.
-_DARKEST, _BRIGHTEST = 0.001, 1.0
+_DARKEST = 0.001
+_BRIGHTEST = 1.0
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ from .tiles import Mask
 Array: TypeAlias = NDArray[np.float64]
 
 #: Longer side at which a photograph is looked at, and cells along it.
-_WORKING_SIDE, _ALONG = 504, 24
+_WORKING_SIDE = 504
+_ALONG = 24
 #: Linear value from which on a channel of an over-exposed pixel has reached its end.
 _END = float(linear_from_srgb(np.array([0.97], np.float32))[0])
 #: Part of a cell in which a channel may have reached its end for the mean to be known; else it is a lower bound.
@@ -38,7 +39,8 @@ _CELL_SHARE = 0.7
 #: What is added before logarithms are taken, in medians of the photograph.
 _FLOOR = 0.02
 #: Least deviation of the logarithm of a cell's brightness from the model, and of its chroma; textures may have more.
-_BRIGHTNESS_NOISE, _CHROMA_NOISE = 0.10, 0.05
+_BRIGHTNESS_NOISE = 0.10
+_CHROMA_NOISE = 0.05
 #: Cells between those by which the texture's own deviation is measured.
 _APART = 2
 #: Deviation of the logarithm of the base color's chroma.
@@ -49,17 +51,23 @@ _INDEPENDENT = 40.0
 _METAL_MARGIN = 4.5
 #: Roughnesses that a fit starts from, and evaluations of a trial and of the fit.
 _STARTS = (0.15, 0.3, 0.5, 0.8)
-_TRIAL, _EVALUATIONS = 10, 40
+_TRIAL = 10
+_EVALUATIONS = 40
 #: Least roughness and strongest anisotropy of a mean highlight.
-_SMOOTHEST, _MOST_ANISOTROPIC = 0.06, 0.85
+_SMOOTHEST = 0.06
+_MOST_ANISOTROPIC = 0.85
 #: Least exponent of the fall-off: fields of view that are too large by assumption look like negative ones.
 _LEAST_FALLOFF = -4.0
 #: Distance of the lamp to the lens, slope against the camera, and deviation of brightness, that the user is told of.
-_FAR, _TILTED, _UNEVEN = 0.25, 0.12, 0.5
+_FAR = 0.25
+_TILTED = 0.12
+_UNEVEN = 0.5
 #: Step of finite differences, and longest step of a fit in deviations.
-_STEP, _LONGEST = 1e-5, 3.0
+_STEP = 1e-5
+_LONGEST = 3.0
 #: Damping above which a fit is at its end, and part of the cost below which a gain is.
-_STUCK, _SETTLED = 1e4, 1e-4
+_STUCK = 1e4
+_SETTLED = 1e-4
 #: Deviation of the logarithm of a base color above 1.
 _EXCESS = 0.1
 

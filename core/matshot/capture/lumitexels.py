@@ -26,7 +26,8 @@ Indices = NDArray[np.int32]
 #: Deviations in pixels of the Gaussians through which the guide is seen.
 _SCALES = (0.7, 1.4, 2.8, 5.6)
 #: Samples on each side of a descriptor's center, and how far apart they are, in deviations.
-_REACH, _SPACING = 2, 1.5
+_REACH = 2
+_SPACING = 1.5
 #: Weight of a scale's color against its luminance pattern.
 _COLOR_WEIGHT = 0.25
 #: Values that a descriptor is compressed to.
@@ -42,7 +43,8 @@ _OVERUSE = 0.1
 #: Master pixels that are compared at once: their distances to one tile stay in the cache.
 _BAND = 512
 #: Range of the correction of a lumitexel by the guide.
-_LEAST_RATIO, _MOST_RATIO = 0.4, 2.5
+_LEAST_RATIO = 0.4
+_MOST_RATIO = 2.5
 #: A match nearer to the pixel than this, in pixels, is the pixel itself.
 _SELF = 3
 

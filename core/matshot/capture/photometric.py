@@ -20,8 +20,10 @@ Mask = NDArray[np.bool_]
 #: Least light for each unit of base color that it is solved from, and the range of what is found.
 _LEAST_DIFFUSE = 1e-4
 #: Deviation of a trend of base color, in logarithms, that textures have by chance; pixels that it is learnt from.
-_CHANCE_TREND, _TREND_PIXELS = 0.1, 4000
-_DARKEST, _BRIGHTEST = 0.001, 1.5
+_CHANCE_TREND = 0.1
+_TREND_PIXELS = 4000
+_DARKEST = 0.001
+_BRIGHTEST = 1.5
 
 
 @dataclass(frozen=True)

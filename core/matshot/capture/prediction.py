@@ -26,9 +26,11 @@ from ..shading.render import Camera
 from ..shading.surface import Surface
 
 #: Longer side of what the global track sees, and the multiple its sides must be of.
-CONTEXT_SIDE, CONTEXT_GRID = 128, 16
+CONTEXT_SIDE = 128
+CONTEXT_GRID = 16
 #: Brightness that a camera gives its brightest percent, for flash and for ambient photographs.
-_FLASH_LEVEL, _AMBIENT_LEVEL = (99.0, 0.98), (99.5, 0.9)
+_FLASH_LEVEL = (99.0, 0.98)
+_AMBIENT_LEVEL = (99.5, 0.9)
 #: Rows that are made at a time from a band.
 _CHUNK = 256
 

@@ -37,21 +37,29 @@ from .tiles import Mask
 Planes = NDArray[np.float64]
 
 #: Longer side at which photographs are compared, and side of the cells whose mean colors are.
-WORKING_SIDE, CELL = 640, 64
+WORKING_SIDE = 640
+CELL = 64
 #: Share of the shorter side that a tile takes, and crops along each side of the photograph.
-_TILE_SHARE, _CROPS = 0.3, 3
+_TILE_SHARE = 0.3
+_CROPS = 3
 #: Mean over pixels and channels that a picture has when its statistics are taken.
 _GRAY = 0.5
 #: The graph's transfer function, what it adds to linear values, and its slope where a photograph is saturated.
-_GAMMA, _FLOOR, _OVER = 2.2, 1e-5, 0.05
+_GAMMA = 2.2
+_FLOOR = 1e-5
+_OVER = 0.05
 #: Least roughness that is rendered.
 _SMOOTHEST = 0.05
 #: Range of the values that logits are taken of.
-_LEAST_COLOR, _LEAST_SCALAR = 0.01, 0.02
+_LEAST_COLOR = 0.01
+_LEAST_SCALAR = 0.02
 
 #: How much each part of the objective counts: statistics in parts of their own size; mean colors of cells and pixels
 #: display-encoded, squared and averaged; changes in parts of their spread, squared and summed.
-_STATISTICS_WEIGHT, _CELLS_WEIGHT, _PIXELS_WEIGHT, _CHANGES_WEIGHT = 1.0, 100.0, 200.0, 0.02
+_STATISTICS_WEIGHT = 1.0
+_CELLS_WEIGHT = 100.0
+_PIXELS_WEIGHT = 200.0
+_CHANGES_WEIGHT = 0.02
 #: Shifts of roughness, before the logistic function, that the search starts from: with too sharp a highlight, hardly a
 #: pixel says where it should have been.
 _STARTS = (-1.5, 0.0, 1.5)
@@ -59,7 +67,8 @@ _START_ITERATIONS = 15
 #: Evaluations of the objective that an iteration of L-BFGS takes, about.
 _EVALUATIONS = 1.2
 #: Range in which a pixel's base color is changed to meet the photograph.
-_LEAST_GAIN, _MOST_GAIN = 0.3, 3.0
+_LEAST_GAIN = 0.3
+_MOST_GAIN = 3.0
 
 
 def refined(

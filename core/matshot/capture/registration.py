@@ -28,33 +28,43 @@ Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 #: Longest sides, in pixels, at which the rough alignment is sought and the fine one is measured.
-_COARSE, _FINE = 640, 1280
+_COARSE = 640
+_FINE = 1280
 
 #: A handheld pair moves less than these: part of the longer side, degrees, factor.
-MOST_SHIFT, MOST_TURN, MOST_SCALE = 0.12, 10.0, 1.15
+MOST_SHIFT = 0.12
+MOST_TURN = 10.0
+MOST_SCALE = 1.15
 
 #: Wavelengths of the bands, in pixels, whose edges are compared, and the width of a band (0.55: two octaves).
 _WAVELENGTHS = (3.0, 6.0)
 _BANDWIDTH = 0.55
 
 #: Reach of the local mean and deviation by which cues are evened, in pixels, and the deviation that is mere noise.
-_EVENING, _NOISE = 8.0, 0.02
+_EVENING = 8.0
+_NOISE = 0.02
 
 #: What tells one period of a pattern from the next is blurred so much, in pixels at the rough size, and evened so far.
-_BROAD_BLUR, _BROAD_EVENING = 2.0, 40.0
+_BROAD_BLUR = 2.0
+_BROAD_EVENING = 40.0
 
 #: Which cue is the tone, and how much it says of a place beside colors and edges that fit as well.
-_TONE, _TONE_WORTH = 3, 0.1
+_TONE = 3
+_TONE_WORTH = 0.1
 
 #: A block's peak is believed from so many deviations of its correlation surface on, or from so much correlation (a
 #: regular pattern has many peaks, which make for a large deviation); a cue, if so many of its blocks are.
-_CLEAR_PEAK, _CLEAR_CORRELATION, _CLEAR_PART = 4.5, 0.3, 0.2
+_CLEAR_PEAK = 4.5
+_CLEAR_CORRELATION = 0.3
+_CLEAR_PART = 0.2
 
 #: Sides of blocks as parts of the longer side. Large ones are for surfaces with hardly any detail.
-_SMALL_BLOCKS, _LARGE_BLOCKS = 1 / 7, 1 / 4
+_SMALL_BLOCKS = 1 / 7
+_LARGE_BLOCKS = 1 / 4
 
 #: Blocks agree when they miss by less than this, in pixels at the rough size; and what part should.
-_NEAR, AGREEING = 1.5, 0.4
+_NEAR = 1.5
+AGREEING = 0.4
 
 
 @dataclass(frozen=True)

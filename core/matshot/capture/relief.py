@@ -19,7 +19,8 @@ _FLAT = 1e-3
 #: Directions in which horizons are sought.
 _DIRECTIONS = 16
 #: How far, in parts of the longer side, and by what factor each distance is larger than the one before.
-_REACH, _STRIDE = 1 / 16, 1.25
+_REACH = 1 / 16
+_STRIDE = 1.25
 
 
 @dataclass(frozen=True)

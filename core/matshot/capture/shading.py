@@ -38,7 +38,8 @@ _UNEVEN = 0.1
 #: Pixels from which is learnt.
 _LEARNT_FROM = 45000
 #: Ridge of the slopes' coefficients and of the others', in pixels.
-_SLOPE_RIDGE, _RIDGE = 20.0, 1.0
+_SLOPE_RIDGE = 20.0
+_RIDGE = 1.0
 #: Side of the squares in which pixels are left out for validation, in pixels.
 _FOLD = 32
 #: Unexplained slope over explained, as deviations; from materials with known normals.
@@ -53,7 +54,8 @@ _DETAIL = 1.5
 _FLOOR = 0.01
 #: Deviation in pixels of the blur of shade, and bands of detail of it that are relief, each twice as wide as the one
 #: before; logarithm of shade that is not exceeded.
-_LEAST_SHADE, _SHADE_BANDS = 1.0, 4
+_LEAST_SHADE = 1.0
+_SHADE_BANDS = 4
 _SHADE_LIMIT = np.float32(0.5)
 
 

@@ -24,7 +24,8 @@ _BANDS = 4
 #: Quantiles by which histograms are matched.
 _QUANTILES = np.linspace(0, 1, 65)
 #: Range in which a band's contrast is changed.
-_LEAST_GAIN, _MOST_GAIN = 0.5, 2.0
+_LEAST_GAIN = 0.5
+_MOST_GAIN = 2.0
 
 
 def with_pyramid_statistics(

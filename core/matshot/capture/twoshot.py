@@ -42,7 +42,8 @@ Mask = NDArray[np.bool_]
 
 #: Roughness of the mean highlight from which on, and at which altogether, a surface is as bright as the room shows it;
 #: and how bright a room that is exposed for may show one.
-_BRIGHT_AS_SHOWN, _USUAL = ((0.4, 0.6), (0.0, 1.0)), (0.02, 0.8)
+_BRIGHT_AS_SHOWN = ((0.4, 0.6), (0.0, 1.0))
+_USUAL = (0.02, 0.8)
 
 
 @dataclass(frozen=True)

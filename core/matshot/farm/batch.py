@@ -33,7 +33,8 @@ from .units import Library, Unit, listed, slice_of
 #: Name of what tells of a batch, beside its results.
 SUMMARY = "matshot-batch"
 #: Threads that read and hash inputs, and units that they are ahead of the work.
-_READERS, _AHEAD = 4, 32
+_READERS = 4
+_AHEAD = 32
 #: Seconds between looks at the workers.
 _PACE = 0.2
 #: Free bytes below which a failure is taken for that of a full disk.

@@ -18,7 +18,9 @@ from ..shading.sheet import fitted_picture, labeled_row, sheet
 from ..shading.thumbnail import write_picture
 
 #: Side of a picture, pictures in a row, and rows on a sheet.
-SIDE, _COLUMNS, _ROWS = 160, 8, 10
+SIDE = 160
+_COLUMNS = 8
+_ROWS = 10
 #: Pictures of one batch at most; of more, as many are chosen evenly.
 MOST = 10 * _COLUMNS * _ROWS
 #: Letters that fit below a picture.

@@ -18,7 +18,8 @@ from .map_network import MapNetwork
 from .resampling import REACH, enlarge_kernel
 
 #: Side of a coded patch, and of the part of it whose detail is predicted, in low-resolution pixels.
-PATCH, CORE = 5, 3
+PATCH = 5
+CORE = 3
 
 #: Contrast of a patch of 8-bit values below which it is rounding noise, and not to be written large.
 FLOOR = 0.01
