@@ -394,4 +394,4 @@ def test_cancelling_stops_and_writes_nothing(verb: str, cut: matshot.Material, t
 def test_notes_are_logged(bricks: matshot.Material, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="matshot"):
         matshot.tile(bricks.maps["basecolor"])
-    assert "repeats already" in caplog.text
+    assert "tileable already" in caplog.text
