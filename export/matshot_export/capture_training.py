@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +148,18 @@ class CaptureTask:
     def __init__(self, recipe: CaptureRecipe, data: Path, device: torch.device) -> None:
         self.recipe, self.device, self.half = recipe, device, supports_bfloat16(device)
         self.network: nn.Module = CaptureNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.library = MaterialLibrary(data / "materials" / "train")
-        self.source = CaptureSource(self.library, recipe.batch, recipe.side, recipe.seed)
+        self.folder = data / "materials" / "train"
         self.watched = validation_photographs(MaterialLibrary(data / "materials" / "val"))
+
+    @cached_property
+    def library(self) -> MaterialLibrary:
+        """The materials; reading them takes a minute, which measuring alone can do without."""
+        return MaterialLibrary(self.folder)
+
+    @cached_property
+    def source(self) -> CaptureSource:
+        """The photographs."""
+        return CaptureSource(self.library, self.recipe.batch, self.recipe.side, self.recipe.seed)
 
     @property
     def rng(self) -> np.random.Generator:

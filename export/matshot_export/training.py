@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +39,7 @@ class MapTask:
         kind = recipe.kind
         self.half = supports_bfloat16(device)
         self.network: nn.Module = recipe.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.source = PatchSource(
-            find_maps(data, "train", kind),
-            kind,
-            recipe.patch,
-            recipe.batch,
-            Shrink(recipe.scale),
-            Degradation(**recipe.degradation) if recipe.degradation else None,
-            recipe.seed,
-            leaves=recipe.leaves,
-            patterns=recipe.patterns,
-        )
+        self.paths = find_maps(data, "train", kind)
         self.watched = validation_pairs(find_maps(data, "val", kind), kind, recipe.scale)
         self.metric = angular_error if kind == "normal" else peak_signal_to_noise
         self.adversary = _Adversary(recipe, device) if recipe.loss.get("adversarial") else None
@@ -60,6 +51,22 @@ class MapTask:
         if self.adversary is not None:
             learned["adversarial"] = self.adversary.generator_loss
         self.weighted = WeightedLoss(recipe.loss, learned)
+
+    @cached_property
+    def source(self) -> PatchSource:
+        """The patches; reading all images takes a minute, which measuring alone can do without."""
+        recipe = self.recipe
+        return PatchSource(
+            self.paths,
+            recipe.kind,
+            recipe.patch,
+            recipe.batch,
+            Shrink(recipe.scale),
+            Degradation(**recipe.degradation) if recipe.degradation else None,
+            recipe.seed,
+            leaves=recipe.leaves,
+            patterns=recipe.patterns,
+        )
 
     @property
     def rng(self) -> np.random.Generator:
