@@ -33,6 +33,8 @@ _FLASH_LEVEL = (99.0, 0.98)
 _AMBIENT_LEVEL = (99.5, 0.9)
 #: Rows that are made at a time from a band.
 _CHUNK = 256
+#: Mirrored pixels around a photograph, as many as training leaves unjudged at the edge of a crop.
+_SURROUNDINGS = 16
 
 
 def predicted_surface(
@@ -76,14 +78,17 @@ def predicted_surface(
     models = installed_models()
     local, whole = (network(models.require("capture", method), device, threads) for method in ("maps", "context"))
     operator = _Told(local, whole(rows.made_small()))
+    # The network was not trained on what it sees of a photograph's edge, so it gets mirrored surroundings.
+    down, across = (0 if axis in wrap else min(_SURROUNDINGS, side) for axis, side in zip("yx", rows.size, strict=True))
+    mirrored = _MirroredRows(rows, down, across)
     side = tile or largest_tile(
-        [Chain([operator], rows.height, rows.width, rows.channels)], memory_budget(memory), resident_bytes()
+        [Chain([operator], mirrored.height, mirrored.width, rows.channels)], memory_budget(memory), resident_bytes()
     )
-    tiled = TiledRows(rows, operator, wrap, side, progress, keep=1)
+    tiled = TiledRows(mirrored, operator, wrap, side, progress, keep=1)
     out = np.empty((rows.height, rows.width, tiled.channels), dtype=np.float32)
     for start in range(0, rows.height, _CHUNK):
         stop = min(start + _CHUNK, rows.height)
-        out[start:stop] = tiled.read(start, stop)
+        out[start:stop] = tiled.read(start + down, stop + down)[:, across : across + rows.width]
     slopes = out[..., 3:5]
     length = np.sqrt(1 + np.square(slopes).sum(axis=2, keepdims=True))
     normal = np.concatenate([slopes, np.ones_like(length)], axis=2) / length
@@ -117,6 +122,10 @@ class _PhotographRows:
     def width(self) -> int:
         return self.camera.width
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.height, self.width
+
     def read(self, start: int, stop: int) -> Pixels:
         out = np.zeros((stop - start, self.width, self.channels), dtype=np.float32)
         if self.flash is not None:
@@ -143,6 +152,32 @@ class _PhotographRows:
             for i in range(self.channels)
         ]
         return np.stack(planes)[np.newaxis].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _MirroredRows:
+    """Rows with their own mirror image around them: ``down`` rows above and below, ``across`` columns at both sides."""
+
+    rows: _PhotographRows
+    down: int
+    across: int
+
+    channels = _PhotographRows.channels
+
+    @property
+    def height(self) -> int:
+        return self.rows.height + 2 * self.down
+
+    @property
+    def width(self) -> int:
+        return self.rows.width + 2 * self.across
+
+    def read(self, start: int, stop: int) -> Pixels:
+        place = np.arange(start, stop) - self.down
+        place = np.where(place < 0, -1 - place, np.minimum(place, 2 * self.rows.height - 1 - place))
+        first = int(place.min())
+        inside = self.rows.read(first, int(place.max()) + 1)[place - first]
+        return np.pad(inside, ((0, 0), (self.across, self.across), (0, 0)), mode="symmetric")
 
 
 class _Told:

@@ -12,6 +12,7 @@ import typer
 
 from matshot_host.tools import Input, Parameter
 
+from ..errors import MatshotError
 from ..tools.registry import ToolEntry
 
 #: Exit code of a command that failed.
@@ -38,6 +39,8 @@ def tool_command(entry: ToolEntry) -> Callable[..., None]:
         for one in table.inputs:
             value = values[_argument(one)]
             inputs += value if one.several else [value]
+        if "" in inputs:
+            raise MatshotError("The input is empty. Give a file or a folder.")
         texts = {parameter.name: _typed(parameter, values[parameter.name]) for parameter in table.parameters}
         parameters = table.check(texts)
         from ..tools.store import deliver

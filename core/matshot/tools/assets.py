@@ -111,6 +111,7 @@ def targets(
     name: str = "",
     endings: Sequence[str] = ("",),
     suffix: str = "",
+    inputs: Sequence[Path] = (),
 ) -> list[Path]:
     """Files or folders that outputs go to, one for each ending, checked before the work.
 
@@ -121,9 +122,11 @@ def targets(
         name: of material folders.
         endings: of names; a single empty one takes the output as it is.
         suffix: of images in a folder; empty for the source's, or PNG where that cannot be written.
+        inputs: everything that was read, whose files are not written over.
 
     Raises:
-        MatshotError: when the output cannot be written, is the source itself, or one file is asked to hold several.
+        MatshotError: when the output cannot be written, is an input or one of its maps, or one file is to hold
+            several.
     """
     source = Path(source)
     if not image:
@@ -149,6 +152,11 @@ def targets(
         found = [output / f"{source.stem}{ending}{own}" for ending in endings]
     if any(target.exists() and source.exists() and target.samefile(source) for target in found):
         raise MatshotError(f"{source.name} would overwrite itself; choose another output.")
+    folders = [one for one in (source, *inputs) if one.is_dir()]
+    for target in found:
+        # Of an input's folder only the picture of the material may be replaced.
+        if target.exists() and target.name != PREVIEW and any(target.parent.samefile(one) for one in folders):
+            raise MatshotError(f"{target} belongs to an input and stays as it is; choose another output.")
     check_folder(found[0].parent)
     return found
 

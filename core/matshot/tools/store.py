@@ -140,8 +140,11 @@ def deliver(
             reporter.pictured(write_texture(texture, octaves / f"{work.source.stem}_octave_{shown:03d}.png"))
             shown += 1
 
-    work = entry.work([Path(one) for one in inputs], parameters)
-    places = targets(work.source, output, image=work.image, name=work.name, endings=work.endings, suffix=work.suffix)
+    paths = [Path(one) for one in inputs]
+    work = entry.work(paths, parameters)
+    places = targets(
+        work.source, output, image=work.image, name=work.name, endings=work.endings, suffix=work.suffix, inputs=paths
+    )
     began = time.monotonic()
     for material, place in zip(work.materials(reporter.progress, on_texture), places, strict=True):
         replaced = place.is_file()

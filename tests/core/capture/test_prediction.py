@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matshot.capture.prediction import predicted_surface
+from matshot.capture.prediction import _MirroredRows, _PhotographRows, predicted_surface
 from matshot.errors import MatshotError
 from matshot.image.color import linear_from_srgb
 from matshot.shading.procedural import brick_wall, wall_photographs
@@ -40,6 +40,15 @@ def test_maps_are_valid_for_whatever_there_is(pair: tuple[np.ndarray, np.ndarray
 def test_exposure_does_not_matter(pair: tuple[np.ndarray, np.ndarray]) -> None:
     bright, dark = (predicted_surface(pair[0] * np.float32(x), None, CAMERA, device="cpu") for x in (1.0, 0.25))
     np.testing.assert_allclose(stacked(bright), stacked(dark), atol=2e-3)
+
+
+def test_the_network_sees_a_photograph_mirrored_beyond_its_edges(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    rows = _PhotographRows(pair[0].astype(np.float32), None, CAMERA)
+    mirrored = _MirroredRows(rows, 16, 8)
+    assert (mirrored.height, mirrored.width) == (192, 176)
+    wanted = np.pad(rows.read(0, 160), ((16, 16), (8, 8), (0, 0)), mode="symmetric")
+    for start, stop in ((0, 192), (0, 5), (10, 40), (170, 192)):
+        np.testing.assert_array_equal(mirrored.read(start, stop), wanted[start:stop])
 
 
 def test_tiles_do_not_show() -> None:

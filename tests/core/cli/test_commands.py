@@ -56,6 +56,7 @@ def test_every_failure_is_one_sentence(image: Path, tmp_path: Path) -> None:
     blocked.write_text("")
     for arguments in (
         ("upscale", tmp_path / "missing.png", "-o", tmp_path / "o.png"),
+        ("upscale", "", "-o", tmp_path / "o.png"),
         ("upscale", image, "-o", blocked / "o.png"),
         ("upscale", image, "-o", tmp_path / "o.png", "--look", "nice"),
         ("upscale", image, "-o", tmp_path / "o.png", "--memory", "lots"),

@@ -115,6 +115,16 @@ def test_nothing_overwrites_its_source(picture, wall, tmp_path):
         targets(tmp_path / "wall", tmp_path / "wall", image=False)
 
 
+def test_no_map_of_an_input_is_overwritten(wall, tmp_path):
+    folder = save_material(wall, tmp_path / "wall")
+    other = save_material(wall, tmp_path / "other")
+    for place in (folder, other):
+        with pytest.raises(MatshotError, match="belongs to an input and stays as it is"):
+            targets(folder, place / "basecolor.png", image=True, inputs=[folder, other])
+    (folder / PREVIEW).write_bytes(b"")
+    assert targets(folder, folder / PREVIEW, image=True, inputs=[folder]) == [folder / PREVIEW]
+
+
 def test_a_file_is_no_folder(picture):
     with pytest.raises(MatshotError, match="is a file"):
         check_folder(picture / "below")
