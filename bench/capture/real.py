@@ -70,7 +70,6 @@ def captures(data: Path, *, refine: bool, size: int) -> dict[str, tuple[Path, Ca
     if flash.exists():
         found["towel from one"] = (flash, lambda: oneshot(flash, one))
         found["towel from two"] = (flash, lambda: twoshot(flash, ambient, TwoShotOptions(full=True, size=size)))
-        found["towel from two, tile"] = (flash, lambda: twoshot(flash, ambient, TwoShotOptions(size=size)))
     return found
 
 
