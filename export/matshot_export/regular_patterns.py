@@ -68,12 +68,15 @@ def _bricks(u: _Plane, v: _Plane, rng: np.random.Generator) -> _Plane:
 
 
 def _hexagons(u: _Plane, v: _Plane, rng: np.random.Generator) -> _Plane:
-    """The nearest of two staggered lattices of centers; the joint is where both are about as near."""
+    """Cells around the centers of two staggered lattices; joints are where two centers are about as near."""
     v = v / np.sqrt(3)
-    first = (u - np.round(u)) ** 2 + 3 * (v - np.round(v)) ** 2
-    second = (u - 0.5 - np.round(u - 0.5)) ** 2 + 3 * (v - 0.5 - np.round(v - 0.5)) ** 2
+    beside, staggered = u - np.round(u), u - 0.5 - np.round(u - 0.5)
+    first = beside**2 + 3 * (v - np.round(v)) ** 2
+    second = staggered**2 + 3 * (v - 0.5 - np.round(v - 0.5)) ** 2
     cells = np.where(first < second, _cell(u + 0.5, v + 0.5), _cell(u, v) + 500)
-    return np.where(np.abs(first - second) < rng.uniform(0.04, 0.15), 0, cells)
+    width = rng.uniform(0.02, 0.08)
+    same_row = np.where(first < second, np.abs(beside), np.abs(staggered)) > 0.5 - width
+    return np.where((np.abs(first - second) < 2 * width) | same_row, 0, cells)
 
 
 def _checks(u: _Plane, v: _Plane, rng: np.random.Generator) -> _Plane:
