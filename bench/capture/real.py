@@ -155,7 +155,8 @@ def measure(chosen: argparse.Namespace) -> report.Section:
             rows.append(row_of_all(name, path, material, found))
     if rows:
         images.write_image(chosen.out / "all.png", sheet(rows, "Real photographs"))
-    command = report.command(NAME, chosen) + (f" --size {chosen.size}" if chosen.size else "")
+    command = report.command(NAME, chosen)
+    command += (f" --size {chosen.size}" if chosen.size else "") + (f" --only {chosen.only}" if chosen.only else "")
     text = f"{MEANING}\n\n{table(figures)}\n\n{report.conditions(command)}"
     return report.Section(NAME, "Photo to material: what of the lamp is left in real photographs", text)
 
