@@ -55,9 +55,6 @@ AREAS: dict[str, tuple[str, ...]] = {
     "benchmarks": ("bench/**/*.py", "BENCHMARKS.md"),
 }
 
-#: Areas that do not pass yet. Remove an area as soon as it does; never add one.
-NOT_YET: set[str] = set()
-
 #: Words that are right in one file: British spellings that a file has to recognize.
 EXCEPTIONS = {"core/matshot/material/map_names.py": ("basecolour", "colour")}
 
@@ -239,10 +236,7 @@ def _is_exception(finding: str) -> bool:
     return any(f" {word} ==>" in finding for word in EXCEPTIONS.get(name, ()))
 
 
-@pytest.mark.parametrize(
-    "area",
-    [pytest.param(area, marks=pytest.mark.xfail(reason="not yet") if area in NOT_YET else ()) for area in AREAS],
-)
+@pytest.mark.parametrize("area", AREAS)
 def test_texts_are_in_one_voice(area: str) -> None:
     found = findings(area)
     assert not found, "\n".join(found)
@@ -258,7 +252,6 @@ def test_every_module_is_in_an_area() -> None:
     assert not sorted(modules - covered)
 
 
-@pytest.mark.xfail(condition="tools" in NOT_YET, reason="not yet")
 def test_help_of_every_command_is_in_one_voice() -> None:
     import typer.main
     from typer.testing import CliRunner

@@ -23,7 +23,7 @@ from ..files import atomic_file, free_path, os_reason, remove
 MARKER = "matshot-service.json"
 #: File of the database.
 DATABASE = "service.db"
-#: Tables by which a folder of a service without a marker is known, as versions before 0.2 left it.
+#: Tables by which a service folder from before the marker is known.
 _TABLES = {"assets", "jobs", "log", "starts"}
 #: Folder of pictures for browsers, in that of an asset or a job.
 PICTURES = ".shown"

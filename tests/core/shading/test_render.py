@@ -1,6 +1,6 @@
 """The renderer against formulas, and what must hold for any picture.
 
-Beside another renderer it stands in tests/bench/test_render_mitsuba.py.
+Beside another renderer it stands in tests/bench/shading/test_mitsuba.py.
 """
 
 from __future__ import annotations
