@@ -28,6 +28,9 @@ GENERATED = 512
 #: Colors that a generated image takes its own from.
 COLORS = 8192
 
+#: An image of a size, in these colors.
+_Generator = Callable[[int, np.ndarray, np.random.Generator], np.ndarray]
+
 #: Images that are looked at together when their promise is measured.
 _PROBES = 32
 
@@ -67,7 +70,7 @@ class ImageBytes:
     """Images of many sizes, one after the other in one tensor of bytes on a device.
 
     Args:
-        images: ``uint8 H x W x C`` each, with the same C; the list is emptied, so that nothing is held twice.
+        images: ``uint8 H x W x C`` each, with the same C of 1 or 3; the list is emptied, so that nothing is held twice.
         device: that holds them.
     """
 
@@ -77,10 +80,16 @@ class ImageBytes:
         self.widths = np.array([shape[1] for shape in shapes], dtype=np.int64)
         areas = self.heights * self.widths
         self.starts = np.cumsum(areas) - areas
-        self.pixels = torch.empty(int(areas.sum()), shapes[0][2], dtype=torch.uint8, device=device)
+        self.channels = shapes[0][2]
+        # Three bytes and an empty one are gathered as one word, six times as fast as three bytes are.
+        width = 1 if self.channels == 1 else 4
+        self.pixels = torch.zeros(int(areas.sum()), width, dtype=torch.uint8, device=device)
+        self._words = self.pixels.view(torch.uint8 if width == 1 else torch.int32)[:, 0]
+        self._index = torch.int32 if len(self.pixels) < 2**31 else torch.int64
         for start in self.starts[::-1]:
             image = images.pop()
-            self.pixels[start : start + image.shape[0] * image.shape[1]] = image.reshape(-1, image.shape[2]).to(device)
+            area = image.shape[0] * image.shape[1]
+            self.pixels[start : start + area, : self.channels] = image.reshape(area, -1).to(device)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -89,7 +98,7 @@ class ImageBytes:
         """One image, ``uint8 H x W x C``."""
         height, width = int(self.heights[number]), int(self.widths[number])
         start = int(self.starts[number])
-        return self.pixels[start : start + height * width].view(height, width, -1)
+        return self.pixels[start : start + height * width, : self.channels].view(height, width, -1)
 
     def crops(self, which: np.ndarray, places: np.ndarray, size: int, turns: np.ndarray) -> torch.Tensor:
         """Square crops, turned.
@@ -114,12 +123,12 @@ class ImageBytes:
         first = self.starts[which] + (places[:, 0] + corner_row) * across + places[:, 1] + corner_column
         first = np.where(mirror, first + last * right, first)
         right = np.where(mirror, -right, right)
-        walk = torch.from_numpy(np.stack([first, down, right])).to(self.pixels.device)
-        steps = torch.arange(size, device=self.pixels.device)
+        walk = torch.from_numpy(np.stack([first, down, right])).to(self.pixels.device, self._index)
+        steps = torch.arange(size, device=self.pixels.device, dtype=self._index)
         rows = walk[0, :, None] + walk[1, :, None] * steps
         index = rows[:, :, None] + (walk[2, :, None] * steps)[:, None, :]
-        found = self.pixels.index_select(0, index.view(-1))
-        return found.view(len(which), size, size, -1).permute(0, 3, 1, 2)
+        found = self._words.index_select(0, index.view(-1)).view(torch.uint8)
+        return found.view(len(which), size, size, -1)[..., : self.channels].permute(0, 3, 1, 2)
 
 
 def turned_vectors(vectors: torch.Tensor, turns: np.ndarray) -> torch.Tensor:
@@ -271,21 +280,20 @@ def _loaded(paths: Sequence[Path], kind: str) -> Iterator[np.ndarray]:
 
 
 def _generated(
-    generators: Sequence[Callable[[int, np.ndarray, np.random.Generator], np.ndarray]],
-    images: Sequence[torch.Tensor],
-    rng: np.random.Generator,
+    generators: Sequence[_Generator], images: Sequence[torch.Tensor], rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
     """Images in the colors of others, at twice their size, drawn by as many processes as torch uses threads."""
-    inputs = []
+    inputs: list[tuple[_Generator, np.ndarray, np.random.Generator]] = []
     for generator, own in zip(generators, rng.spawn(len(generators)), strict=True):
-        colors = images[own.integers(len(images))].reshape(-1, 3)
+        colors = images[int(own.integers(len(images)))].reshape(-1, 3)
         chosen = torch.from_numpy(own.integers(len(colors), size=COLORS)).to(colors.device)
-        inputs.append((generator, 2 * GENERATED, colors[chosen].cpu().numpy(), own))
+        inputs.append((generator, colors[chosen].cpu().numpy(), own))
+    size = 2 * GENERATED
     if not inputs or torch.get_num_threads() == 1:
-        for generator, *given in inputs:
-            yield generator(*given)
+        for generator, palette, own in inputs:
+            yield generator(size, palette, own)
         return
     # Forks of a process that uses a GPU would fail.
     with ProcessPoolExecutor(torch.get_num_threads(), multiprocessing.get_context("spawn")) as pool:
-        for drawn in [pool.submit(*given) for given in inputs]:
+        for drawn in [pool.submit(generator, size, palette, own) for generator, palette, own in inputs]:
             yield drawn.result()

@@ -14,7 +14,7 @@ from torch import nn
 from .checkpoints import open_run
 from .data import find_maps, validation_pairs
 from .degradations import Degradation
-from .loop import Schedule, begin_from, best_device, descend, start_name, supports_bfloat16, write_picture
+from .loop import Schedule, begin_from, best_device, compiled, descend, start_name, supports_bfloat16, write_picture
 from .losses import LUMA, Loss, WeightedLoss
 from .patches import PatchSource, Shrink
 from .recipes import Recipe
@@ -40,6 +40,7 @@ class MapTask:
         kind = recipe.kind
         self.half = supports_bfloat16(device)
         self.network: nn.Module = recipe.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward = compiled(self.network) if device.type == "cuda" else self.network
         self.paths = find_maps(data, "train", kind)
         self.watched = validation_pairs(find_maps(data, "val", kind), kind, recipe.scale)
         self.metric = angular_error if kind == "normal" else peak_signal_to_noise
@@ -75,13 +76,13 @@ class MapTask:
         """Of the patches."""
         return self.source.rng
 
-    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, float], int]:
+    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, torch.Tensor], int]:
         """Of the next batch of patches."""
         if self.recipe.late_patch and done >= LATE:
             self.source.resize(self.recipe.late_patch)
         low, high = next(self.source)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
-            result = self.network(low.contiguous(memory_format=torch.channels_last))
+            result = self.forward(low.contiguous(memory_format=torch.channels_last))
         if self.adversary is not None:
             self.adversary.learn(result.detach().float(), high, self.recipe.rate * (1 - done))
         return *self.weighted(result.float(), high), low.shape[0] * low.shape[2] * low.shape[3]
