@@ -24,6 +24,19 @@ app = typer.Typer(name="matshot-export", no_args_is_help=True, add_completion=Fa
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of training runs.")]
 
 
+def _unpacked(context: typer.Context, data: Path) -> Path:
+    """The data folder, or a temporary one with what the packs in it hold, until the command ends."""
+    from .packs import training_folder
+
+    return context.with_resource(training_folder(data))
+
+
+Data = Annotated[
+    Path,
+    typer.Option("--data", help="Folder with materials/ and photos/, or with their packs.", callback=_unpacked),
+]
+
+
 def main() -> NoReturn:
     """Run the command line; what can be foreseen is one sentence and exit code 1."""
     try:
@@ -37,7 +50,7 @@ def main() -> NoReturn:
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")],
-    data: Annotated[Path, typer.Option(help="Folder with materials/ and photos/.")],
+    data: Data,
     runs: Runs = Path("runs"),
     steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
     minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
@@ -76,8 +89,21 @@ def train(
 
 
 @app.command()
-def train_all(
+def pack(
     data: Annotated[Path, typer.Option(help="Folder with materials/ and photos/.")],
+    out: Annotated[Path, typer.Option(help="Folder that the packs go into.")],
+    megabytes: Annotated[float, typer.Option(help="Largest size of a pack in MiB.")] = 59.0,
+) -> None:
+    """Write the training data into a few files, losslessly; every --data option reads them."""
+    from .packs import write_packs
+
+    for path in write_packs(data, out, megabytes):
+        typer.echo(f"Wrote {path} ({path.stat().st_size / 2**20:.1f} MiB)")
+
+
+@app.command()
+def train_all(
+    data: Data,
     runs: Runs = Path("runs"),
     queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: what is shipped.")] = QUEUE,
     only: Annotated[str, typer.Option(help="Names of networks, separated by commas. Default: all.")] = "",
@@ -118,7 +144,7 @@ def status(
 
 @app.command()
 def export_better(
-    data: Annotated[Path, typer.Option(help="Folder with materials/.")],
+    data: Data,
     runs: Runs = Path("runs"),
     queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: what is shipped.")] = QUEUE,
     only: Annotated[str, typer.Option(help="Names of networks, separated by commas. Default: all.")] = "",
@@ -166,7 +192,7 @@ def onnx(
 
 @app.command()
 def train_capture(
-    data: Annotated[Path, typer.Option(help="Folder with materials/.")],
+    data: Data,
     runs: Runs = Path("runs"),
     steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
     minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
@@ -207,7 +233,7 @@ def onnx_capture(
 
 @app.command()
 def train_descriptor(
-    data: Annotated[Path, typer.Option(help="Folder with materials/ and photos/.")],
+    data: Data,
     runs: Runs = Path("runs"),
     steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
     minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
@@ -250,7 +276,7 @@ def onnx_texture(
 @app.command()
 def measure(
     name: Annotated[str, typer.Argument(help="A model's name.")],
-    data: Annotated[Path, typer.Option(help="Folder with materials/.")],
+    data: Data,
     models: Annotated[Path, typer.Option(help="Folder of models.")] = SHIPPED,
 ) -> None:
     """Measure a model on held-out textures and write the figures into its card."""
