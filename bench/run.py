@@ -21,6 +21,7 @@ from bench.super_resolution import color as upscale_color
 from bench.super_resolution import exactness as upscale_exactness
 from bench.super_resolution import normals as upscale_normals
 from bench.super_resolution import progression
+from bench.super_resolution import watched as upscale_watched
 from bench.super_resolution import x2 as upscale_x2
 from bench.synthesis import bad_input as synthesis_bad_input
 from bench.synthesis import multiply as synthesis_multiply
@@ -35,7 +36,7 @@ def main() -> None:
     synthesis_multiply.add_options(parser)
     service_load.add_options(parser)
     options = parser.parse_args()
-    upscaling = (upscale_color, progression, upscale_x2, upscale_normals, upscale_exactness)
+    upscaling = (upscale_color, progression, upscale_x2, upscale_normals, upscale_watched, upscale_exactness)
     capture = (render_mitsuba, capture_oneshot, capture_twoshot, capture_bad_input)
     synthesis = (synthesis_multiply, synthesis_scaling, synthesis_tile, synthesis_bad_input, texture_descriptor)
     service = (host_worker, service_load, service_faults, farm_scaling)

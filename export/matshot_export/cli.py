@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: The queue that comes with the package.
 QUEUE = Path(__file__).parent / "queue.toml"
 
+#: The one for a GPU.
+GPU = Path(__file__).parent / "gpu.toml"
+
 app = typer.Typer(name="matshot-export", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of training runs.")]
@@ -110,7 +113,10 @@ def train_all(
     minutes: Annotated[
         float, typer.Option(help="End this call after so many minutes; rerun to resume. Default: 0, no limit.")
     ] = 0.0,
-    models: Annotated[Path, typer.Option(help="Folder that weights start from and better ones go into.")] = SHIPPED,
+    models: Annotated[Path, typer.Option(help="Folder of models that weights start from.")] = SHIPPED,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that better models go into. Default: that of --models.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice. 1 is best on a busy machine.")] = 0,
 ) -> None:
@@ -122,10 +128,44 @@ def train_all(
     if threads:
         torch.set_num_threads(threads)
     cards = run_queue(
-        _turns(queue, only), data, runs, models=models, minutes=minutes or None, device=device, report=typer.echo
+        _turns(queue, only),
+        data,
+        runs,
+        models=models,
+        out=out,
+        minutes=minutes or None,
+        device=device,
+        report=typer.echo,
     )
     for card in cards:
-        typer.echo(f"Wrote {models / card.file}")
+        typer.echo(f"Wrote {card.path()}")
+
+
+@app.command()
+def chain(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder that runs/ and models/ go into.")],
+    queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: for a GPU, half an hour first.")] = GPU,
+    minutes: Annotated[float, typer.Option(help="Length of a call.")] = 9.0,
+    calls: Annotated[int, typer.Option(help="End after so many calls; 0 exports alone. Default: -1, no limit.")] = -1,
+    models: Annotated[Path, typer.Option(help="Folder of models that weights start from.")] = SHIPPED,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Train on a rented machine, in calls of a few minutes that resume; exit code 3 while budgets are left."""
+    from .chain import train_in_calls
+
+    finished = train_in_calls(
+        queue,
+        data,
+        out,
+        minutes=minutes,
+        calls=None if calls < 0 else calls,
+        models=models,
+        device=device,
+        report=typer.echo,
+    )
+    if not finished:
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -155,7 +195,7 @@ def export_better(
 
     for turn in _turns(queue, only):
         for card in exported(turn, data, runs, models=models, report=typer.echo):
-            typer.echo(f"Wrote {models / card.file}")
+            typer.echo(f"Wrote {card.path()}")
 
 
 @app.command()
