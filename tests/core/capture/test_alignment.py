@@ -159,6 +159,16 @@ def test_without_exif_no_more_is_taken_than_is_there(part):
     assert any("EXIF" in note for note in pair.notes)
 
 
+def test_without_exif_a_quotient_that_rises_outwards_proves_no_room_light():
+    _, room = lights()
+    height, width = room.shape[:2]
+    column, row = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+    brighter = room * (0.8 + 0.1 * (column**2 + row**2) + 0.3 * column)[..., None].astype(np.float32)
+    pair = aligned(taken(0.8 * brighter, "flash.jpg"), taken(0.8 * room, "ambient.jpg", 2), QUIET)
+    assert pair.ratio == 0
+    np.testing.assert_array_equal(pair.flash_only, pair.flash)
+
+
 def test_one_photograph_twice_is_refused():
     flash, _ = photographs()
     with pytest.raises(MatshotError, match="the same photograph"):
