@@ -12,7 +12,7 @@ import torch
 from scipy.fft import dctn, idctn
 
 #: Luminance and chrominance tables of the JPEG standard (ITU-T T.81, annex K.1).
-_LUMA = np.array(
+LUMA = np.array(
     [
         [16, 11, 10, 16, 24, 40, 51, 61],
         [12, 12, 14, 19, 26, 58, 60, 55],
@@ -24,11 +24,11 @@ _LUMA = np.array(
         [72, 92, 95, 98, 112, 100, 103, 99],
     ]
 )
-_CHROMA = np.full((8, 8), 99)
-_CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+CHROMA = np.full((8, 8), 99)
+CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
-_TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-_FROM_YCC = np.linalg.inv(_TO_YCC)
+TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+FROM_YCC = np.linalg.inv(TO_YCC)
 
 
 def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
@@ -42,11 +42,11 @@ def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
         ``H x W x 3`` in [0, 1].
     """
     factor = 50 / quality if quality < 50 else 2 - quality / 50
-    ycc = (pixels * 255) @ _TO_YCC.T
+    ycc = (pixels * 255) @ TO_YCC.T
     ycc[..., 0] -= 128
     out = np.empty_like(ycc)
-    out[..., 0] = _quantised_blocks(ycc[..., 0], np.clip(np.floor(_LUMA * factor + 0.5), 1, 255))
-    table = np.clip(np.floor(_CHROMA * factor + 0.5), 1, 255)
+    out[..., 0] = _quantised_blocks(ycc[..., 0], np.clip(np.floor(LUMA * factor + 0.5), 1, 255))
+    table = np.clip(np.floor(CHROMA * factor + 0.5), 1, 255)
     height, width = ycc.shape[:2]
     for channel in (1, 2):
         half = ycc[..., channel].reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
@@ -54,7 +54,7 @@ def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
         half = _quantised_blocks(np.pad(half, pad, mode="edge"), table)[: height // 2, : width // 2]
         out[..., channel] = half.repeat(2, axis=0).repeat(2, axis=1)
     out[..., 0] += 128
-    return np.clip(out @ _FROM_YCC.T / 255, 0, 1)
+    return np.clip(out @ FROM_YCC.T / 255, 0, 1)
 
 
 def _quantised_blocks(plane: np.ndarray, table: np.ndarray) -> np.ndarray:

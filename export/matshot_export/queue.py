@@ -172,7 +172,8 @@ def train_all(
         }
         if turn.name == "capture":
             # The budget in hours ends the schedule.
-            train_capture(CaptureRecipe(steps=1 << 40), data, runs / turn.name, **shared)
+            recipe_of_all = CaptureRecipe(steps=1 << 40, rate=turn.rate or CaptureRecipe.rate)
+            train_capture(recipe_of_all, data, runs / turn.name, **shared)
         else:
             recipe = recipes.load(turn.name)
             train(replace(recipe, rate=turn.rate or recipe.rate), data, runs / turn.name, steps=1 << 40, **shared)
