@@ -220,7 +220,7 @@ class CaptureSource:
     """
 
     def __init__(
-        self, library: MaterialLibrary, batch: int, side: int, seed: int, pool: int = 40, fresh: float = 0.4
+        self, library: MaterialLibrary, batch: int, side: int, seed: int, pool: int = 40, fresh: float = 0.25
     ) -> None:
         self.library, self.batch, self.side = library, batch, side
         self.rng, self.fresh = np.random.default_rng(seed), fresh

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from .photography import Flash, Photograph, at_exposure, linear_from_srgb, srgb
-from .rendering import Maps, under_point_light
+from .rendering import Maps
 
 #: What is added before logarithms are taken, in medians of the photograph.
 _FLOOR = 0.02

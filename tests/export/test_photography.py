@@ -30,7 +30,7 @@ def test_the_lamp_stands_beside_the_lens_and_falls_off() -> None:
     flash = Flash.drawn(200, np.random.default_rng(0), torch.device("cpu"))
     beside = (flash.light - flash.camera)[:, :2].norm(dim=1) / flash.camera[:, 2:].squeeze()[:, None, None]
     assert 1 / 65 < beside.min() < beside.max() < 3 / 19
-    assert 0 <= flash.falloff.min()
+    assert flash.falloff.min() >= 0
     assert 4 < flash.falloff.median() < flash.falloff.max() < 15
 
 
