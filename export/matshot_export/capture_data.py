@@ -1,8 +1,8 @@
 """Training photographs of materials, rendered without end.
 
-Each is what a phone would have made of a square of a material: laid at some scale and orientation, perhaps mixed with
-another, retinted, reworn or varnished, lit by a flash beside the lens and by a sky. The network gets them as the tools
-hand them over: of a flash photograph what is left without its lamp.
+Each is what a phone would have made of a square of a material, measured or generated: laid at some scale and
+orientation, perhaps mixed with another, retinted, reworn or varnished, lit by a flash beside the lens and by a sky. The
+network gets them as the tools hand them over: of a flash photograph what is left without its lamp.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from matshot.errors import MatshotError
 from matshot.image.reader import read_texture
 
 from .flattening import evenly_exposed, flattened
+from .heights import openness
 from .networks.capture import CONTEXT_SIDE
 from .photography import Flash, ambient_radiance, taken
+from .procedural import FAMILIES, ProceduralMaterial, procedural_material
 from .rendering import Maps, plane_positions, unit
 
 #: Side of a rendered photograph.
@@ -38,9 +40,8 @@ _GLOSS = (0.08, 0.35)
 #: Materials of a scanner whose roughness is nearly a function of color, and those of them that may be metal.
 _COLOR_LAW = "PH_"
 _UNLABELED_METAL = ("PH_rusty_metal_05", "PH_blue_metal_plate", "PH_corrugated_iron", "PH_rusty_painted_metal")
-#: Deviations of the Gaussians by which height is compared with its surroundings, in pixels, and how dark that makes.
-_CAVITIES = (2, 4, 8, 16)
-_CAVITY_DEPTH = 0.8
+#: Share of surfaces that are generated.
+_PROCEDURAL = 0.3
 #: Photographs that are rendered at a time.
 _TOGETHER = 4
 
@@ -166,30 +167,11 @@ def _stored(folder: Path) -> torch.Tensor:
     return torch.cat([*planes, (open_sky[0] * 255).round().byte()])
 
 
-def openness(slopes: torch.Tensor) -> torch.Tensor:
-    """What of the sky the points of a tileable surface see, about: what is lower than its surroundings sees less.
-
-    Args:
-        slopes: ``(N, 2, H, W)``, n_x / n_z and n_y / n_z.
-
-    Returns:
-        ``(N, 1, H, W)`` in [0, 1].
-    """
-    height, width = slopes.shape[2:]
-    across = torch.fft.rfftfreq(width, device=slopes.device)[None] * (2 * math.pi)
-    down = torch.fft.fftfreq(height, device=slopes.device)[:, None] * (2 * math.pi)
-    squared = across.square() + down.square()
-    squared[0, 0] = 1
-    # The height whose slopes come closest (Frankot and Chellappa 1988); slopes fall where normals lean to.
-    spectra = torch.fft.rfft2(slopes)
-    spectrum = 1j * (across * spectra[:, :1] - down * spectra[:, 1:]) / squared
-    spectrum[..., 0, 0] = 0
-    dark = torch.zeros_like(slopes[:, :1])
-    for deviation in _CAVITIES:
-        # Height above the mean of its surroundings.
-        over = torch.fft.irfft2(spectrum * (1 - torch.exp(-squared * (deviation**2 / 2))), s=(height, width))
-        dark = dark + (-over / deviation).clamp(min=0)
-    return torch.exp(-_CAVITY_DEPTH * dark)
+def planes_of(material: ProceduralMaterial) -> torch.Tensor:
+    """A generated material as the planes of a :class:`MaterialLibrary`, but in [0, 1]."""
+    maps = material.maps
+    planes = [encoded(maps.base_color[0]), maps.normal[0] * 0.5 + 0.5, maps.roughness[0], maps.metallic[0]]
+    return torch.cat([*planes, material.ao[None]]).clamp(0, 1)
 
 
 def linear(encoded: torch.Tensor) -> torch.Tensor:
@@ -308,8 +290,12 @@ class CaptureSource:
         it is known where they are metal.
         """
         rng = self.rng
-        number = int(rng.integers(len(self.library)))
-        stored, name = self.library.planes[number], self.library.names[number]
+        if rng.random() < _PROCEDURAL:
+            name = str(rng.choice(list(FAMILIES)))
+            stored = planes_of(procedural_material(name, PHOTOGRAPH, rng, self.device))
+        else:
+            number = int(rng.integers(len(self.library)))
+            stored, name = self.library.planes[number], self.library.names[number]
         height, width = stored.shape[1:]
         if rng.random() < 0.5:
             side = min(height, width)
@@ -318,7 +304,8 @@ class CaptureSource:
         top, left = int(rng.integers(height)), int(rng.integers(width))
         rows = torch.arange(top, top + side, device=stored.device) % height
         columns = torch.arange(left, left + side, device=stored.device) % width
-        planes = stored[:, rows][:, :, columns].float()[None] / 255
+        planes = stored[:, rows][:, :, columns][None]
+        planes = planes / 255 if stored.dtype == torch.uint8 else planes
         planes = F.interpolate(planes, size=(PHOTOGRAPH, PHOTOGRAPH), mode="bilinear", antialias=side > PHOTOGRAPH)[0]
         if name.startswith(_COLOR_LAW):
             # What this scanner took for rough is mostly what is bright; so it is as often rougher where it is not.
