@@ -78,7 +78,7 @@ def surfaces(planes: torch.Tensor) -> Maps:
     return Maps(linear(planes[:, :3]), unit_normals(planes[:, 3:5]), planes[:, 5:6], planes[:, 6:7])
 
 
-def capture_loss(planes: torch.Tensor, batch: Batch, lights: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+def capture_loss(planes: torch.Tensor, batch: Batch, lights: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Loss of predicted maps.
 
     Args:
@@ -125,7 +125,7 @@ def capture_loss(planes: torch.Tensor, batch: Batch, lights: torch.Tensor) -> tu
     terms["lit"] = lit / lights.shape[1]
     weights = {"color": 2.0, "normal": 0.5, "roughness": 0.7, "metallic": 0.3, "lit": 2.0}
     total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
-    return total, {name: float(value.detach()) for name, value in terms.items()}
+    return total, {name: value.detach() for name, value in terms.items()}
 
 
 def _brightness(wanted: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
@@ -194,7 +194,7 @@ class CaptureTask:
         """Of the photographs."""
         return self.source.rng
 
-    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, float], int]:
+    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, torch.Tensor], int]:
         """Of the next batch of crops."""
         batch = next(self.source)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):

@@ -7,14 +7,13 @@ surfaces are coated; tone curves are not sRGB's; channels clip one by one; there
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .degradations import CHROMA, FROM_YCC, LUMA, TO_YCC
+from .degradations import jpeg
 from .rendering import Maps, camera_distance, under_point_light, under_sky, unit
 
 #: Share of photographs that have a coated surface.
@@ -22,12 +21,6 @@ _COATED = 0.15
 #: Variance of noise for each unit of light, and without light.
 _SHOT = 2e-4
 _READ = 4e-6
-_DCT = torch.tensor(
-    [
-        [math.cos((2 * x + 1) * u * math.pi / 16) * (0.125 if u == 0 else 0.25) ** 0.5 for x in range(8)]
-        for u in range(8)
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -179,36 +172,14 @@ def taken(
     amount = drawn(rng.uniform(-0.5, 0.6, count) * (rng.random(count) < 0.7))
     soft = F.avg_pool2d(F.pad(stored, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     stored = (stored + amount * (stored - soft)).clamp(0, 1)
-    return Photograph(jpeg_stored(stored, rng.choice([82.0, 88.0, 92.0, 95.0, 98.0], count)), clipped)
+    quality = torch.from_numpy(rng.choice([82, 88, 92, 95, 98], count)).to(device)
+    return Photograph((jpeg(stored, quality) * 255).round() / 255, clipped)
 
 
 def at_exposure(radiance: torch.Tensor, quantile: float, level: float) -> torch.Tensor:
     """Light whose brightest channel has a given quantile at a given level."""
     brightest = radiance.amax(1)[:, ::4, ::4].flatten(1)
     return radiance * (level / torch.quantile(brightest, quantile, dim=1).clamp(min=1e-6)).view(-1, 1, 1, 1)
-
-
-def jpeg_stored(pixels: torch.Tensor, quality: np.ndarray) -> torch.Tensor:
-    """What JPEG without subsampling leaves of images.
-
-    Args:
-        pixels: ``(N, 3, H, W)`` in [0, 1], sides multiples of 8.
-        quality: of each, 50 to 100.
-    """
-    count, _, height, width = pixels.shape
-    to = pixels.new_tensor(TO_YCC)
-    factor = pixels.new_tensor(2 - quality / 50).view(-1, 1, 1, 1)
-    tables = pixels.new_tensor(np.stack([LUMA, CHROMA, CHROMA])).view(1, 3, 64, 1)
-    tables = (tables * factor + 0.5).floor().clamp(1, 255)
-    basis = torch.einsum("ux,vy->uvxy", _DCT, _DCT).reshape(64, 64).to(pixels)
-    shift = pixels.new_tensor([128.0, 0.0, 0.0]).view(1, 3, 1, 1)
-    planes = (torch.einsum("ij,njhw->nihw", to, pixels) * 255).round() - shift
-    blocks = F.unfold(planes, 8, stride=8).view(count, 3, 64, -1)
-    coefficients = basis @ blocks
-    blocks = basis.T @ ((coefficients / tables).round() * tables)
-    planes = F.fold(blocks.flatten(1, 2), (height, width), 8, stride=8) + shift
-    back = pixels.new_tensor(FROM_YCC)
-    return ((torch.einsum("ij,njhw->nihw", back, planes) / 255).clamp(0, 1) * 255).round() / 255
 
 
 def srgb(linear: torch.Tensor) -> torch.Tensor:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from matshot_export.capture_data import unit_normals
 from matshot_export.flattening import flattened
-from matshot_export.photography import Flash, Photograph, jpeg_stored, linear_from_srgb, srgb, taken
+from matshot_export.photography import Flash, Photograph, linear_from_srgb, srgb, taken
 from matshot_export.rendering import Maps, plane_positions
 
 SIDE = 128
@@ -45,17 +44,6 @@ def test_a_coat_is_seen_in_the_highlight_and_in_the_truth() -> None:
     before, after = (one.radiance(maps, positions) for one in (plain, coated))
     assert after.max() > 2 * before.max()
     assert coated.coated(maps).roughness.mean() == pytest.approx(0.1)
-
-
-def test_jpeg_is_that_of_the_library() -> None:
-    rng = np.random.default_rng(0)
-    pixels = cv2.GaussianBlur(rng.uniform(0, 255, (64, 64, 3)).astype(np.uint8), (0, 0), 1.5)
-    options = [cv2.IMWRITE_JPEG_QUALITY, 85, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    _, data = cv2.imencode(".jpg", pixels[..., ::-1], options)
-    wanted = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32)
-    given = jpeg_stored(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255, np.array([85.0]))
-    off = given[0].permute(1, 2, 0).numpy() * 255 - wanted
-    assert np.abs(off).mean() < 0.25 * np.abs(pixels - wanted).mean()
 
 
 def test_a_photograph_is_as_bright_as_cameras_make_it_and_says_where_it_is_clipped() -> None:

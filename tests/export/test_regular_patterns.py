@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from matshot_export import regular_patterns
-from matshot_export.data import PatchSource, Shrink
+from matshot_export.patches import PatchSource, Shrink
 from matshot_export.regular_patterns import regular_pattern
 
 COLORS = np.random.default_rng(0).integers(0, 256, (500, 3)).astype(np.uint8)
@@ -60,7 +60,7 @@ def test_patterns_join_the_training_images(tmp_path):
     assert source.counts == {
         "materials": 1, "of Poly Haven": 1, "photographs": 0, "dead leaves": 1, "regular patterns": 2
     }  # fmt: skip
-    assert [image.shape[0] for image in source.images[-3:]] == [512] * 3
+    assert source.images.heights[-3:].tolist() == [512] * 3
     low, high = next(source)
     assert low.shape == (4, 3, 16, 16)
     # Larger patches come from the images that are large enough.

@@ -143,7 +143,8 @@ def test_blending_two_runs(tmp_path: Path) -> None:
 
 
 def test_images_without_promise_are_drawn_less(data: Path) -> None:
-    from matshot_export.data import PatchSource, Shrink, find_maps
+    from matshot_export.data import find_maps
+    from matshot_export.patches import PatchSource, Shrink
 
     source = PatchSource(find_maps(data, "train", "color"), "color", 16, 2, Shrink(2))
     chances = promising(recipe().build(), source, 1.0, 0.5)
