@@ -26,8 +26,6 @@ from .photography import Flash, ambient_radiance, taken
 from .procedural import FAMILIES, ProceduralMaterial, procedural_material
 from .rendering import Maps, plane_positions, unit
 
-#: Side of a rendered photograph.
-PHOTOGRAPH = 640
 #: What the network is given, and how often: a flash photograph without its lamp, as lit from the lens or as evenly lit;
 #: an ambient photograph; the first and an ambient one.
 KINDS = {"flash": 0.38, "even": 0.25, "ambient": 0.15, "pair": 0.22}
@@ -199,16 +197,25 @@ class CaptureSource:
         seed: of every choice.
         pool: photographs that are held.
         fresh: new photographs for a batch, on average.
+        photograph: side of a photograph, a multiple of ``CONTEXT_SIDE``.
     """
 
     def __init__(
-        self, library: MaterialLibrary, batch: int, side: int, seed: int, pool: int = 40, fresh: float = 0.25
+        self,
+        library: MaterialLibrary,
+        batch: int,
+        side: int,
+        seed: int,
+        *,
+        pool: int = 40,
+        fresh: float = 0.25,
+        photograph: int = 640,
     ) -> None:
-        self.library, self.batch, self.side = library, batch, side
+        self.library, self.batch, self.side, self.photograph = library, batch, side, photograph
         self.rng, self.fresh = np.random.default_rng(seed), fresh
         self.device = library.planes[0].device
         self._noise = torch.Generator(self.device).manual_seed(seed)
-        self._positions = plane_positions(PHOTOGRAPH, PHOTOGRAPH).to(self.device)
+        self._positions = plane_positions(photograph, photograph).to(self.device)
         self._pool: deque[Scenes] = deque(maxlen=pool)
 
     def __iter__(self) -> CaptureSource:
@@ -241,11 +248,11 @@ class CaptureSource:
         scene = self._pool[self.rng.integers(len(self._pool))]
         kind = str(self.rng.choice(list(KINDS), p=list(KINDS.values())))
         planes = scene.planes(kind)
-        row, column = self.rng.integers(0, (PHOTOGRAPH - self.side) // 16 + 1, 2) * 16
+        row, column = self.rng.integers(0, (self.photograph - self.side) // 16 + 1, 2) * 16
         rows, columns = slice(row, row + self.side), slice(column, column + self.side)
         return Batch(
             planes[..., rows, columns],
-            F.avg_pool2d(planes, PHOTOGRAPH // CONTEXT_SIDE),
+            F.avg_pool2d(planes, self.photograph // CONTEXT_SIDE),
             scene.surfaces.maps.cut(rows, columns),
             self._positions[..., rows, columns],
             scene.seen(kind)[..., rows, columns],
@@ -257,7 +264,7 @@ class CaptureSource:
         planes, labeled = self._laid()
         if rng.random() < 0.25:
             other, other_labeled = self._laid()
-            planes = torch.lerp(planes, other, _patches(rng).to(self.device))
+            planes = torch.lerp(planes, other, _patches(self.photograph, rng).to(self.device))
             labeled = labeled and other_labeled
         color, normal, roughness, metallic = planes[:3], planes[3:6] * 2 - 1, planes[6:7], planes[7:8]
         base = linear(color)
@@ -286,13 +293,13 @@ class CaptureSource:
         return Surfaces(maps, planes[8:9][None] ** strength, known)
 
     def _laid(self) -> tuple[torch.Tensor, bool]:
-        """Planes of one material in [0, 1] as they lie in the photograph, ``(9, PHOTOGRAPH, PHOTOGRAPH)``, and whether
+        """Planes of one material in [0, 1] as they lie in the photograph, ``(9, side, side)``, and whether
         it is known where they are metal.
         """
         rng = self.rng
         if rng.random() < _PROCEDURAL:
             name = str(rng.choice(list(FAMILIES)))
-            stored = planes_of(procedural_material(name, PHOTOGRAPH, rng, self.device))
+            stored = planes_of(procedural_material(name, self.photograph, rng, self.device))
         else:
             number = int(rng.integers(len(self.library)))
             stored, name = self.library.planes[number], self.library.names[number]
@@ -300,13 +307,15 @@ class CaptureSource:
         if rng.random() < 0.5:
             side = min(height, width)
         else:
-            side = round(PHOTOGRAPH * math.exp(rng.uniform(math.log(0.45), math.log(2.0))))
+            side = round(self.photograph * math.exp(rng.uniform(math.log(0.45), math.log(2.0))))
         top, left = int(rng.integers(height)), int(rng.integers(width))
         rows = torch.arange(top, top + side, device=stored.device) % height
         columns = torch.arange(left, left + side, device=stored.device) % width
         planes = stored[:, rows][:, :, columns][None]
         planes = planes / 255 if stored.dtype == torch.uint8 else planes
-        planes = F.interpolate(planes, size=(PHOTOGRAPH, PHOTOGRAPH), mode="bilinear", antialias=side > PHOTOGRAPH)[0]
+        planes = F.interpolate(
+            planes, size=(self.photograph, self.photograph), mode="bilinear", antialias=side > self.photograph
+        )[0]
         if name.startswith(_COLOR_LAW):
             # What this scanner took for rough is mostly what is bright; so it is as often rougher where it is not.
             mean = planes[6].mean()
@@ -353,7 +362,11 @@ def _single(scenes: Scenes, index: int) -> Scenes:
     surfaces = scenes.surfaces
     maps = Maps(*(own(getattr(surfaces.maps, f.name)) for f in fields(Maps)))
     return Scenes(
-        *(own(getattr(scenes, name)) for name in ("flash", "even", "ambient", "tangents", "known")),
+        own(scenes.flash),
+        own(scenes.even),
+        own(scenes.ambient),
+        own(scenes.tangents),
+        own(scenes.known),
         Surfaces(maps, own(surfaces.openness), own(surfaces.labeled)),
     )
 
@@ -365,8 +378,8 @@ def _shifted(planes: torch.Tensor, down: float, across: float) -> torch.Tensor:
     return planes
 
 
-def _patches(rng: np.random.Generator) -> torch.Tensor:
-    """A mask of soft patches, ``(1, PHOTOGRAPH, PHOTOGRAPH)`` in [0, 1]."""
+def _patches(side: int, rng: np.random.Generator) -> torch.Tensor:
+    """A mask of soft patches, ``(1, side, side)`` in [0, 1]."""
     coarse = torch.from_numpy(rng.standard_normal((1, 1, *rng.integers(4, 14, 2)))).float()
-    field = F.interpolate(coarse, size=(PHOTOGRAPH, PHOTOGRAPH), mode="bicubic")[0]
+    field = F.interpolate(coarse, size=(side, side), mode="bicubic")[0]
     return torch.sigmoid(field * float(rng.uniform(3, 30)))

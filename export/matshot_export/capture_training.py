@@ -35,6 +35,8 @@ from .rendering import Maps, plane_positions, under_point_light
 
 #: What is added to angles before they are compared, in radians: of a surface that is all but flat a ratio says nothing.
 _LEAST_ANGLE = 0.02
+#: Largest side of the photographs that figures are measured on.
+_WATCHED_SIDE = 512
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class CaptureRecipe:
     Attributes:
         steps: of the schedule; the rate falls linearly to nothing.
         batch: crops a step, of ``side`` pixels.
+        photograph: side of the photographs that crops are of, a multiple of 128.
         rate: Muon's.
         border: pixels at a crop's edge that are not judged, since their surroundings are not seen.
     """
@@ -51,6 +54,7 @@ class CaptureRecipe:
     steps: int = 40000
     batch: int = 8
     side: int = 192
+    photograph: int = 640
     rate: float = 0.005
     warmup: int = 100
     average: float = 0.998
@@ -78,7 +82,9 @@ def surfaces(planes: torch.Tensor) -> Maps:
     return Maps(linear(planes[:, :3]), unit_normals(planes[:, 3:5]), planes[:, 5:6], planes[:, 6:7])
 
 
-def capture_loss(planes: torch.Tensor, batch: Batch, lights: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def capture_loss(
+    planes: torch.Tensor, batch: Batch, lights: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Loss of predicted maps.
 
     Args:
@@ -177,7 +183,8 @@ class CaptureTask:
         self.recipe, self.device, self.half = recipe, device, supports_bfloat16(device)
         self.network: nn.Module = CaptureNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.folder = data / "materials" / "train"
-        self.watched = validation_photographs(MaterialLibrary(data / "materials" / "val"))
+        library = MaterialLibrary(data / "materials" / "val")
+        self.watched = validation_photographs(library, min(recipe.photograph, _WATCHED_SIDE))
 
     @cached_property
     def library(self) -> MaterialLibrary:
@@ -187,7 +194,8 @@ class CaptureTask:
     @cached_property
     def source(self) -> CaptureSource:
         """The photographs."""
-        return CaptureSource(self.library, self.recipe.batch, self.recipe.side, self.recipe.seed)
+        recipe = self.recipe
+        return CaptureSource(self.library, recipe.batch, recipe.side, recipe.seed, photograph=recipe.photograph)
 
     @property
     def rng(self) -> np.random.Generator:
@@ -265,12 +273,12 @@ def _last(planes: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def validation_photographs(library: MaterialLibrary) -> dict[str, list[tuple[torch.Tensor, Maps]]]:
+def validation_photographs(library: MaterialLibrary, side: int) -> dict[str, list[tuple[torch.Tensor, Maps]]]:
     """Of every material one photograph of each kind, always the same."""
     made: dict[str, list[tuple[torch.Tensor, Maps]]] = {kind: [] for kind in KINDS}
-    positions = plane_positions(512, 512)
+    positions = plane_positions(side, side)
     for number, stored in enumerate(library.planes):
-        planes = nn.functional.interpolate(stored[None].float() / 255, size=(512, 512), mode="area")
+        planes = nn.functional.interpolate(stored[None].float() / 255, size=(side, side), mode="area")
         maps = Maps(
             linear(planes[:, :3]),
             nn.functional.normalize(planes[:, 3:6] * 2 - 1, dim=1),

@@ -66,7 +66,7 @@ def test_maps_of_another_size_are_brought_to_the_colors(data: Path, tmp_path: Pa
 
 def test_batches_are_the_same_for_a_seed_and_unit_where_they_must(data: Path) -> None:
     library = MaterialLibrary(data / "materials" / "train")
-    first, second = (next(CaptureSource(library, batch=2, side=64, seed=5)) for _ in range(2))
+    first, second = (next(CaptureSource(library, batch=2, side=64, seed=5, photograph=256)) for _ in range(2))
     assert torch.equal(first.photographs, second.photographs)
     assert first.photographs.shape == (2, INPUT_PLANES, 64, 64)
     assert first.whole.shape == (2, INPUT_PLANES, CONTEXT_SIDE, CONTEXT_SIDE)
@@ -85,7 +85,7 @@ def test_roughness_of_a_scanner_that_takes_bright_for_rough_is_no_law_of_color(
     color, roughness = library.planes[0][:3].float().mean(0), library.planes[0][6].float()
     own = np.sign(np.corrcoef(color.flatten(), roughness.flatten())[0, 1])
     monkeypatch.setattr(capture_data, "_PROCEDURAL", 0.0)
-    source = CaptureSource(library, 1, 64, seed=0)
+    source = CaptureSource(library, 1, 64, seed=0, photograph=256)
     signs = set()
     for _ in range(8):
         planes, labeled = source._laid()
@@ -148,7 +148,7 @@ def test_the_context_takes_any_size() -> None:
 
 
 def test_the_loss_is_least_for_the_truth(data: Path) -> None:
-    batch = next(CaptureSource(MaterialLibrary(data / "materials" / "train"), batch=2, side=64, seed=1))
+    batch = next(CaptureSource(MaterialLibrary(data / "materials" / "train"), batch=2, side=64, seed=1, photograph=256))
     truth = batch.truth
     slopes = truth.normal[:, :2] / truth.normal[:, 2:]
     right = torch.cat([encoded(truth.base_color), slopes, truth.roughness, truth.metallic], dim=1)
@@ -160,7 +160,7 @@ def test_the_loss_is_least_for_the_truth(data: Path) -> None:
 
 
 def test_metal_that_nobody_labeled_and_what_is_burnt_teach_nothing(data: Path) -> None:
-    batch = next(CaptureSource(MaterialLibrary(data / "materials" / "train"), batch=2, side=64, seed=1))
+    batch = next(CaptureSource(MaterialLibrary(data / "materials" / "train"), batch=2, side=64, seed=1, photograph=256))
     truth = batch.truth
     slopes = truth.normal[:, :2] / truth.normal[:, 2:]
     right = torch.cat([encoded(truth.base_color), slopes, truth.roughness, truth.metallic], dim=1)
@@ -182,7 +182,7 @@ def test_metal_that_nobody_labeled_and_what_is_burnt_teach_nothing(data: Path) -
 
 
 def test_errors_are_those_of_the_trivial_answer_for_a_flat_one(data: Path) -> None:
-    batch = next(CaptureSource(MaterialLibrary(data / "materials" / "train"), batch=1, side=64, seed=1))
+    batch = next(CaptureSource(MaterialLibrary(data / "materials" / "train"), batch=1, side=64, seed=1, photograph=256))
     truth = batch.truth
     flat = torch.cat(
         [encoded(truth.base_color) * 0.5, torch.zeros(1, 2, 64, 64), truth.roughness + 0.1, truth.metallic], dim=1
@@ -194,7 +194,7 @@ def test_errors_are_those_of_the_trivial_answer_for_a_flat_one(data: Path) -> No
 
 
 def test_training_resumes_and_its_result_is_exported(data: Path, tmp_path: Path) -> None:
-    recipe = CaptureRecipe(steps=1, batch=1, side=64, log_every=1)
+    recipe = CaptureRecipe(steps=1, batch=1, side=64, photograph=256, log_every=1)
     lines: list[str] = []
     train_capture(recipe, data, tmp_path / "run", device="cpu", report=lines.append)
     weights = train_capture(
