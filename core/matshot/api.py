@@ -54,6 +54,7 @@ ImageFormat = Literal["same", "png", "jpg", "tif", "exr", "tga", "bmp", "webp", 
 MapFormat = Literal["same", "png", "tif", "exr", "tga", "jpg"]
 DepthChoice = Literal["same", "uint8", "uint16", "half", "float"]
 Light = Literal["flash", "even"]
+Area = Literal["photograph", "tile", "auto"]
 Metal = Literal["auto", "on", "off"]
 Engine = Literal["auto", "patch", "neural"]
 Axes = Literal["x", "y", "xy"]
@@ -205,6 +206,7 @@ def oneshot(
     /,
     *,
     light: Light = "flash",
+    area: Area = "photograph",
     refine: bool = False,
     seamless: Wrap = "none",
     wrap: WrapChoice = "auto",
@@ -226,6 +228,8 @@ def oneshot(
     Args:
         photograph: an image file, or a texture that was read from one, whose EXIF counts as well.
         light: how it was lit: ``flash`` at the lens, or ``even``, which also suits textures without other maps.
+        area: ``photograph`` for maps of all of it, ``tile`` for a seamless tile of a surface that looks alike all over,
+            ``auto`` for a tile where it does.
         refine: whether the lit maps are made to match the photograph's texture, which takes a minute longer.
         seamless: axes on which to make the maps tileable.
         wrap: axes on which an evenly lit texture tiles already; ``auto`` measures it.
@@ -244,8 +248,9 @@ def oneshot(
 
     Returns:
         A material with ``basecolor``, ``normal``, ``roughness``, ``metallic``, ``height``, ``ao`` and others, pixel for
-        pixel on the photograph unless it was made seamless. ``parameters`` holds the options, the field of view, and
-        ``notes`` for the user.
+        pixel on the photograph unless it was made seamless. ``parameters`` holds the options, the field of view,
+        ``rectangle`` and ``span`` (what of the photograph the maps show, in pixels and in longer sides), and ``notes``
+        for the user.
 
     Raises:
         MatshotError: for a value out of range, a photograph that shows nothing usable, or an output that cannot be
@@ -264,6 +269,7 @@ def oneshot(
 
     options = OneShotOptions(
         light=light,
+        area=area,
         refine=refine,
         seamless=seamless,
         wrap=wrap,

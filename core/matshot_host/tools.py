@@ -532,6 +532,14 @@ ONESHOT = Tool(
             ("flash", "even"),
         ),
         Parameter(
+            "area",
+            str,
+            "photograph",
+            "What to map: the whole photograph, or a seamless tile of a surface that looks alike all over. "
+            "Auto: a tile where it does.",
+            ("photograph", "tile", "auto"),
+        ),
+        Parameter(
             "refine",
             bool,
             False,

@@ -176,8 +176,15 @@ def test_loopback(host: str, alone: bool) -> None:
         (".bashrc", "bashrc"),
         ("nul.png", "file_nul.png"),
         ("a\x00\n<UDIM>.png", "a_UDIM_.png"),
-        ("Mörtel ’weiß‘.tif", "Mortel wei.tif"),
-        ("x" * 300 + ".png", "x" * 80 + ".png"),
+        ("Mörtel ’weiß‘.tif", "Mörtel ’weiß‘.tif"),
+        ("Mo\u0308rtel.tif", "Mörtel.tif"),
+        ("壁紙.png", "壁紙.png"),
+        ("日本.1001.png", "日本.1001.png"),
+        ("brick\u202egnp.png", "brickgnp.png"),
+        ("a:b?.png", "a_b_.png"),
+        ("\ud800x.png", "x.png"),
+        ("x" * 300 + "_normal.png", "x" * 107 + "~" + "x" * 41 + "_normal.png"),
+        ("壁" * 300 + ".1001.png", "壁" * 35 + "~" + "壁" * 14 + ".1001.png"),
     ],
 )
 def test_safe_names(name: str, safe: str) -> None:

@@ -64,6 +64,8 @@ def captured_material(
 ) -> Material:
     """A material of what was found: seams, height and ambient occlusion, then the sliders.
 
+    Its ``parameters`` get ``span``: width and height of what the maps show, in longer sides of the photograph.
+
     Args:
         surface: as found.
         options: of the tool.
@@ -100,7 +102,11 @@ def captured_material(
         physical_size=(width, width * surface.height / surface.width) if width else None,
         height_scale=relief.height_scale_meters,
         origin=origin,
-        parameters={**parameters, "height_scale_in_widths": relief.height_scale},
+        parameters={
+            **parameters,
+            "span": [span, span * surface.height / surface.width],
+            "height_scale_in_widths": relief.height_scale,
+        },
     )
 
 

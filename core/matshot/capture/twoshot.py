@@ -196,7 +196,7 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
         )
         for flash, part in ((seen, progress.part(0.0, 0.5)), (None, progress.part(0.5, 1.0)))
     ]
-    return composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera)
+    return composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera).surface
 
 
 def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp) -> Surface:

@@ -113,6 +113,9 @@ def batch(
         Path | None, typer.Option(help="Write an Open Job Description template to this file instead of running.")
     ] = None,
     chunk: Annotated[int, typer.Option(help="Images or materials per task of the template.")] = 100,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Show the workers on a page of their own, for this machine only.")
+    ] = False,
     farm: Annotated[bool, typer.Option("--farm", help="Report progress to Open Job Description.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -127,8 +130,9 @@ def batch(
     if output is None:
         *inputs, output = target_of(inputs)
     request = Batch(
-        inputs, output, tool, parameters, look, slices(part), scheduler, workers, memory, seconds, rehash=rehash
-    )
+        inputs, output, tool, parameters, look, slices(part), scheduler, workers, memory, seconds, rehash=rehash,
+        dashboard=dashboard,
+    )  # fmt: skip
     if openjd is not None:
         tasks, paths = write_template(request, openjd, chunk)
         arguments = "".join(f" -p {name}={path}" for name, path in paths.items())
@@ -202,6 +206,9 @@ def serve(
     memory: Annotated[str | None, typer.Option(metavar="8G", help="Memory limit per job.")] = None,
     quota: Annotated[str | None, typer.Option(metavar="50G", help="Total storage quota.")] = None,
     keep_days: Annotated[float | None, typer.Option(help="Days that outputs are kept; 0 keeps them forever.")] = None,
+    dashboard: Annotated[
+        bool | None, typer.Option("--dashboard", help="Show the workers on a page of their own, for this machine only.")
+    ] = None,
 ) -> None:
     """Serve the tools until stopped."""
     chosen = {name: value for name, value in locals().items() if name != "config"}

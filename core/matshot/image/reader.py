@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -56,14 +58,62 @@ def read_texture(
     """
     path = Path(path)
     pixels, spec = _read_pixels(path)
-    depth = _depth_of(spec)
-    if not np.isfinite(pixels).all():
-        raise MatshotError(f"{path.name} contains NaN or infinite values; fix it in the program that rendered it.")
-    if encoding == "auto":
-        encoding = "srgb" if depth in ("uint8", "uint16") else "linear"
+    _check_finite(path, pixels)
+    signed = encoding == "normal" and _is_signed(spec, pixels)
+    return _texture(path, pixels, spec, encoding, colorspace, convention, wrap, signed)
+
+
+def texture_strips(
+    path: str | os.PathLike[str],
+    edges: Sequence[int],
+    *,
+    encoding: Encoding | Literal["auto"] = "auto",
+    colorspace: str = "",
+    convention: Convention = "gl",
+) -> Iterator[Texture]:
+    """The rows of an image file, strip by strip from the top, in the memory of one strip where the format allows that.
+
+    Args:
+        path: as :func:`read_texture` takes it; also the others. An EXIF orientation is not applied.
+        edges: rows at which strips begin and end: 0 first, the height last, ascending.
+        encoding: as of :func:`read_texture`.
+        colorspace: likewise.
+        convention: likewise.
+
+    Raises:
+        MatshotError: as :func:`read_texture`.
+    """
+    path = Path(path)
     signed = False
     if encoding == "normal":
-        signed = depth in ("half", "float") and bool(pixels[..., :3].min() < -1e-3)
+        signed = any(_is_signed(spec, pixels) for pixels, spec in _strips(path, edges))
+    for pixels, spec in _strips(path, edges):
+        _check_finite(path, pixels)
+        yield _texture(path, pixels, spec, encoding, colorspace, convention, "none", signed)
+
+
+def upright_texture(texture: Texture) -> Texture:
+    """A texture turned as the EXIF orientation of its file says."""
+    spec = texture.source.attributes if texture.source is not None else None
+    orientation = _UPRIGHT if spec is None else spec.get_int_attribute("Orientation", _UPRIGHT)
+    return texture if orientation == _UPRIGHT else texture.with_pixels(_upright(texture.pixels, orientation))
+
+
+def _texture(
+    path: Path,
+    pixels: Pixels,
+    spec: oiio.ImageSpec,
+    encoding: Encoding | Literal["auto"],
+    colorspace: str,
+    convention: Convention,
+    wrap: Wrap,
+    signed: bool,
+) -> Texture:
+    """Pixels as they are stored as a texture."""
+    depth = _depth_of(spec)
+    if encoding == "auto":
+        encoding = "srgb" if depth in ("uint8", "uint16") else "linear"
+    if encoding == "normal":
         pixels = decoded_normals(pixels, convention, signed)
     elif encoding != "data" and pixels.shape[2] in (2, 4) and has_associated_alpha(spec):
         pixels = _unassociated(pixels)
@@ -72,6 +122,16 @@ def read_texture(
         encoding = "linear"
     source = FileSource(path, depth, spec, colorspace, convention, signed)
     return Texture(np.ascontiguousarray(pixels), encoding, wrap, source)
+
+
+def _check_finite(path: Path, pixels: Pixels) -> None:
+    if not np.isfinite(pixels).all():
+        raise MatshotError(f"{path.name} contains NaN or infinite values; fix it in the program that rendered it.")
+
+
+def _is_signed(spec: oiio.ImageSpec, pixels: Pixels) -> bool:
+    """Whether a normal map's values are stored from -1 on."""
+    return _depth_of(spec) in ("half", "float") and bool(pixels[..., :3].min() < -1e-3)
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int, int]:
@@ -95,6 +155,8 @@ def open_image(path: Path) -> Any:
         raise MatshotError(f"{path} does not exist.")
     if path.is_dir():
         raise MatshotError(f"{path} is a folder, not an image.")
+    if not path.is_file():
+        raise MatshotError(f"{path.name} is a pipe or a device, not a file.")
     if path.suffix.lower() not in READABLE:
         raise MatshotError(f"{path.name} is not an image of a supported format ({', '.join(s[1:] for s in READABLE)}).")
     if not os.access(path, os.R_OK):
@@ -122,12 +184,49 @@ def _read_pixels(path: Path) -> tuple[Pixels, oiio.ImageSpec]:
         values = image.read_image(0, 0, first, last, oiio.FLOAT)
         message = image.geterror()
     if values is None or message:
-        raise MatshotError(f"{path.name} is damaged: it ends early, or its data is corrupt.", message)
+        raise _damaged(path, message)
     pixels = np.asarray(values, dtype=np.float32).reshape(spec.height, spec.width, last - first)
     orientation = spec.get_int_attribute("Orientation", _UPRIGHT)
     if orientation != _UPRIGHT:
         pixels = _upright(pixels, orientation)
     return pixels, spec
+
+
+def _strips(path: Path, edges: Sequence[int]) -> Iterator[tuple[Pixels, oiio.ImageSpec]]:
+    """Rows from each edge to the next, as they are stored."""
+    with contextlib.closing(open_image(path)) as image:
+        spec = image.spec()
+        _check_supported(path, spec)
+        first, last = _channels(path, spec)
+        held = np.empty((0, spec.width, last - first), np.float32)
+        top = bottom = 0
+        for begin, end in itertools.pairwise(edges):
+            while bottom < end:
+                # Tiles come in whole rows of them.
+                following = min(spec.height, bottom + spec.tile_height if spec.tile_height else end)
+                rows = _read_rows(image, spec, bottom, following, (first, last))
+                if rows is None or image.has_error:
+                    raise _damaged(path, image.geterror())
+                held = np.concatenate([held[begin - top :], rows]) if begin < bottom else rows
+                top, bottom = begin if begin < bottom else bottom, following
+            yield held[begin - top : end - top], spec
+
+
+def _read_rows(
+    image: oiio.ImageInput, spec: oiio.ImageSpec, top: int, bottom: int, channels: tuple[int, int]
+) -> Pixels | None:
+    if spec.tile_height:
+        columns, rows = (spec.x, spec.x + spec.width), (top + spec.y, bottom + spec.y)
+        values = image.read_tiles(0, 0, *columns, *rows, spec.z, spec.z + 1, *channels, oiio.FLOAT)
+    else:
+        values = image.read_scanlines(0, 0, top + spec.y, bottom + spec.y, 0, *channels, oiio.FLOAT)
+    if values is None:
+        return None
+    return np.asarray(values, dtype=np.float32).reshape(bottom - top, spec.width, channels[1] - channels[0])
+
+
+def _damaged(path: Path, message: str) -> MatshotError:
+    return MatshotError(f"{path.name} is damaged: it ends early, or its data is corrupt.", message)
 
 
 def _check_supported(path: Path, spec: oiio.ImageSpec) -> None:

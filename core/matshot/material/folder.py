@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -135,9 +135,17 @@ def load_material(folder: str | os.PathLike[str] | MaterialFolder, *, wrap: Wrap
             f"{folder} is not a material folder: it needs {DESCRIPTION}, or at least two maps of one material and no "
             "other pictures."
         )
+    axes: Wrap = wrap if wrap is not None else found.description.get("wrap", "none")
+    return material_of(found, {entry.kind: read_map(entry, axes) for entry in found.entries})
+
+
+def material_of(found: MaterialFolder, maps: Mapping[MapKind, Texture]) -> Material:
+    """The material of a folder whose maps are read already.
+
+    Raises:
+        MatshotError: for maps of different sizes.
+    """
     described = found.description
-    axes: Wrap = wrap if wrap is not None else described.get("wrap", "none")
-    maps = {entry.kind: _read_map(entry, axes) for entry in found.entries}
     size = described.get("physical_size")
     return Material(
         maps,
@@ -306,14 +314,24 @@ def _described(folder: Path) -> MaterialFolder:
     return MaterialFolder(folder, description.get("name") or folder.resolve().name, tuple(entries), description)
 
 
-def _read_map(entry: MapEntry, wrap: Wrap) -> Texture:
+def read_map(entry: MapEntry, wrap: Wrap, reader: Callable[..., Texture] = read_texture) -> Texture:
+    """One map of a folder; those of one number per pixel come with one channel.
+
+    Args:
+        entry: of the map.
+        wrap: axes on which it repeats.
+        reader: reads the file, as :func:`~matshot.image.reader.read_texture`.
+
+    Raises:
+        MatshotError: for a file that cannot be read.
+    """
     encoding: Encoding | Literal["auto"] = entry.encoding
     colorspace = ""
     if encoding == "srgb":
         plain: dict[str, Encoding] = {"srgb": "srgb", "linear": "linear"}
         encoding = plain.get(entry.colorspace, "auto")
         colorspace = "" if entry.colorspace in plain else entry.colorspace
-    texture = read_texture(entry.path, encoding=encoding, colorspace=colorspace, convention=entry.convention, wrap=wrap)
+    texture = reader(entry.path, encoding=encoding, colorspace=colorspace, convention=entry.convention, wrap=wrap)
     return _scalar(texture) if entry.kind in SCALARS else texture
 
 

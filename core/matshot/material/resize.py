@@ -25,11 +25,12 @@ def downsampled_material(material: Material, longest: int) -> Material:
         return material
     scale = longest / max(material.width, material.height)
     size = max(1, round(material.width * scale)), max(1, round(material.height * scale))
-    maps: dict[MapKind, Texture] = {kind: _averaged(texture, size) for kind, texture in material.maps.items()}
+    maps: dict[MapKind, Texture] = {kind: averaged(texture, size) for kind, texture in material.maps.items()}
     return material.with_maps({**maps, **_averaged_directions(material, size)})
 
 
-def _averaged(texture: Texture, size: tuple[int, int]) -> Texture:
+def averaged(texture: Texture, size: tuple[int, int]) -> Texture:
+    """A texture of a smaller size, (width, height) in pixels; colors are averaged as light, and by their alpha."""
     if texture.encoding in ("srgb", "linear"):
         return texture.with_pixels(_averaged_light(texture, size))
     small = _mean(texture.pixels, size)

@@ -68,6 +68,12 @@ class Assets:
         if shutil.disk_usage(self._data.path).free < self._settings.spare + length:
             raise Refusal(507, "The service's disk is nearly full. Delete jobs or assets.")
 
+    def _room(self) -> int:
+        """Bytes that can be stored."""
+        room = shutil.disk_usage(self._data.path).free - self._settings.spare
+        quota = self._settings.quota
+        return max(0, min(room, quota - self._store.bytes()) if quota else room)
+
     def add(self, upload: Upload, digest: str = "") -> tuple[AssetRecord, bool]:
         """Make an asset of a complete upload; also whether it is new.
 
@@ -91,7 +97,8 @@ class Assets:
         found = self._inspector.image(file, name)
         if found["suffix"] != ".zip":
             return self._add_image(upload, name, found)
-        self._inspector.unpack(file, folder, {"files": self._settings.files, "unpacked": self._settings.unpacked})
+        bounds = {"files": self._settings.files, "unpacked": self._settings.unpacked, "room": self._room()}
+        self._inspector.unpack(file, folder, bounds)
         return self._add_material(folder, name)
 
     def _add_image(self, upload: Upload, name: str, found: Mapping[str, Any]) -> tuple[AssetRecord, bool]:

@@ -108,7 +108,15 @@ class Jobs:
                 raise Refusal(422, f"{needed.title} needs a material folder, but {asset.name} is an image.")
         if not table.works_on_files and any(one.kind or one.normal for one in inputs):
             raise Refusal(422, f"Inputs of {table.title} take no kind and no normal convention.")
-        pixels = tool.pixels({**table.defaults, **parameters}, [asset.width * asset.height for asset in assets])
+        areas = [sum(one["width"] * one["height"] for one in asset.files if one["map"] or asset.kind == "image")
+                 for asset in assets]  # fmt: skip
+        if table.works_on_files:
+            pixels = tool.pixels({**table.defaults, **parameters}, areas)
+        else:
+            # Every map of the first input has its counterpart in each result.
+            single = [asset.width * asset.height for asset in assets]
+            maps = -(-areas[0] // max(1, single[0])) if table.result != "picture" else 1
+            pixels = maps * tool.pixels({**table.defaults, **parameters}, single)
         if pixels > self._settings.result_pixels:
             raise Refusal(
                 422,

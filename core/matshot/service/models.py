@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, fi
 
 from matshot_host.tools import tool
 
+from .naming import LONGEST_NAME
 from .schema import MOST_INPUTS, request_schema
 from .store import AssetRecord, JobRecord
 
@@ -74,7 +75,7 @@ class NamedInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     asset: str = Field(pattern="^[0-9a-f]{64}$")
-    name: str = Field("", max_length=200, description="File name; results are named after it.")
+    name: str = Field("", max_length=LONGEST_NAME, description="File name; results are named after it.")
     kind: Literal["", "color", "normal", "data"] = Field("", description="For upscale: what the map holds.")
     normal: Literal["", "gl", "dx"] = Field("", description="For upscale: green channel of a normal map.")
 

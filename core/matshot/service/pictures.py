@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ from .inspector import Inspector
 from .jobs import Jobs
 from .refusal import Refusal
 
+#: Failures that are remembered, so that a file that cannot be drawn is tried once.
+_REMEMBERED = 1000
+#: Statuses of failures that are of the file, not of the moment.
+_LASTING = (400, 413, 415)
 #: Longest side of a preview, in pixels.
 PREVIEW_SIDE = 512
 #: Bounds of the longest side that a client may ask for.
@@ -33,6 +39,8 @@ class Pictures:
 
     def __init__(self, data: DataFolder, assets: Assets, jobs: Jobs, inspector: Inspector) -> None:
         self._data, self._assets, self._jobs, self._inspector = data, assets, jobs, inspector
+        self._failures: collections.OrderedDict[Path, Refusal] = collections.OrderedDict()
+        self._lock = threading.Lock()
 
     def asset_preview(self, identifier: str) -> Path:
         """A picture of an asset.
@@ -104,13 +112,28 @@ class Pictures:
     def _drawn(self, source: Path, map_name: str, side: int, folder: Path, name: str) -> Path:
         target = folder / f"{name}-{side}.png"
         if not target.is_file():
+            with self._lock:
+                failure = self._failures.get(target)
+            if failure is not None:
+                raise Refusal(*failure.parts)
             self._assets.check_room()
             try:
                 folder.mkdir(exist_ok=True)
             except FileNotFoundError as error:
                 raise Refusal(404, "It has just been deleted.") from error
-            self._inspector.picture(source, map_name, side, target)
+            try:
+                self._inspector.picture(source, map_name, side, target)
+            except Refusal as refusal:
+                self._remember(target, refusal)
+                raise
         return target
+
+    def _remember(self, target: Path, refusal: Refusal) -> None:
+        if refusal.status in _LASTING:
+            with self._lock:
+                self._failures[target] = refusal
+                if len(self._failures) > _REMEMBERED:
+                    self._failures.popitem(last=False)
 
 
 def _check_is_image(facts: Mapping[str, Any]) -> None:

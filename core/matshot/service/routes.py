@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from . import models
 from .events import Event
 from .metrics import CONTENT_TYPE
 from .models import AssetView, Failure, Health, JobList, JobView, ResultList, State, ToolList
+from .naming import LONGEST_NAME
 from .pictures import LEAST_SIDE, MOST_SIDE
 from .refusal import Refusal
 from .schema import tool_schema
@@ -44,8 +46,11 @@ _ACCEPTED = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", "
 _PIECE = 1 << 20
 #: Seconds without a byte after which an upload is given up.
 _SILENCE = 60.0
-#: Uploads inspected and pictures drawn at once; further ones wait without a thread.
+#: Bytes per second below which it is given up as well.
+_SLOWEST = 4096
+#: Uploads inspected, and pictures drawn, at once; further ones wait without a thread.
 _INSPECTIONS = 4
+_DRAWINGS = 2
 
 _log = logging.getLogger("matshot.service")
 
@@ -113,11 +118,11 @@ def make_app(service: Service) -> Guard:
         generate_unique_id_function=_operation,
     )
     guard = Guard(app, service.settings, service.metrics)
-    inspections = anyio.CapacityLimiter(_INSPECTIONS)
+    inspections, drawings = anyio.CapacityLimiter(_INSPECTIONS), anyio.CapacityLimiter(_DRAWINGS)
     app.include_router(_about(service, guard))
-    app.include_router(_assets(service, inspections))
+    app.include_router(_assets(service, inspections, drawings))
     app.include_router(_jobs(service))
-    app.include_router(_results(service, inspections))
+    app.include_router(_results(service, drawings))
     _add_page(app, guard)
     _add_failures(app)
     return guard
@@ -175,7 +180,7 @@ def _about(service: Service, guard: Guard) -> APIRouter:
     return router
 
 
-def _assets(service: Service, inspections: anyio.CapacityLimiter) -> APIRouter:
+def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyio.CapacityLimiter) -> APIRouter:
     router = APIRouter(prefix="/v1/assets", tags=["assets"])
     binary = {"type": "string", "format": "binary"}
     form = {"type": "object", "properties": {"file": {"type": "array", "items": binary}}, "required": ["file"]}
@@ -197,7 +202,7 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter) -> APIRouter:
     async def upload(
         request: Request,
         response: Response,
-        name: Annotated[str, Query(max_length=1000, description="Name of the file or the material.")] = "",
+        name: Annotated[str, Query(max_length=LONGEST_NAME, description="Name of the file or the material.")] = "",
         sha256: Annotated[str, Query(pattern="^([0-9a-fA-F]{64})?$", description="Expected SHA-256 of the file.")] = "",
     ) -> AssetView:
         """Upload an image, a zip of a material's folder, or the files of a material."""
@@ -227,13 +232,13 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter) -> APIRouter:
     @router.get("/{identifier}/preview", responses={**_file_answer("image/png"), **_failures(404, 507)})
     async def asset_preview(identifier: str) -> FileResponse:
         """A picture of at most 512 pixels per side."""
-        return _shown(await _in_turn(inspections, service.pictures.asset_preview, identifier))
+        return _shown(await _in_turn(drawings, service.pictures.asset_preview, identifier))
 
     @router.get("/{identifier}/files/{number}", responses={**_file_answer(*_FILES), **_failures(404, 415, 507)})
     async def asset_file(identifier: str, number: int, side: Side = None) -> FileResponse:
         """A file as it was uploaded, or a picture of it."""
         if side is not None:
-            return _shown(await _in_turn(inspections, service.pictures.asset_file, identifier, number, side))
+            return _shown(await _in_turn(drawings, service.pictures.asset_file, identifier, number, side))
         path, facts = await run_in_threadpool(service.assets.file, identifier, number)
         return _sent(path, facts["name"])
 
@@ -331,7 +336,7 @@ def _jobs(service: Service) -> APIRouter:
     return router
 
 
-def _results(service: Service, inspections: anyio.CapacityLimiter) -> APIRouter:
+def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs/{identifier}", tags=["results"])
 
     @router.get("/results", responses=_failures(404, 409))
@@ -370,7 +375,7 @@ def _results(service: Service, inspections: anyio.CapacityLimiter) -> APIRouter:
     async def result_file(identifier: str, number: int, place: int, side: Side = None) -> FileResponse:
         """A file as it was written, or a picture of it."""
         if side is not None:
-            return _shown(await _in_turn(inspections, service.pictures.result_file, identifier, number, place, side))
+            return _shown(await _in_turn(drawings, service.pictures.result_file, identifier, number, place, side))
         path, facts = await run_in_threadpool(service.jobs.result_file, identifier, number, place)
         return _sent(path, facts["name"])
 
@@ -380,13 +385,17 @@ def _results(service: Service, inspections: anyio.CapacityLimiter) -> APIRouter:
 async def _receive(request: Request, upload: Upload) -> None:
     """Write a body as it arrives."""
     pieces: list[bytes] = []
-    gathered = 0
+    gathered = taken = 0
     stream = request.stream()
+    began = time.monotonic()
     try:
         while True:
-            async with asyncio.timeout(_SILENCE):
+            # In all, not only from piece to piece: a byte a minute would hold the connection for ever.
+            left = began + _SILENCE + taken / _SLOWEST - time.monotonic()
+            async with asyncio.timeout(min(_SILENCE, max(0.0, left))):
                 piece = await anext(stream, None)
             if piece is not None:
+                taken += len(piece)
                 pieces.append(piece)
                 gathered += len(piece)
             if gathered >= _PIECE or (piece is None and gathered):
@@ -401,9 +410,9 @@ async def _receive(request: Request, upload: Upload) -> None:
     await run_in_threadpool(upload.finish)
 
 
-async def _in_turn(inspections: anyio.CapacityLimiter, work: Callable[..., _Result], *arguments: Any) -> _Result:
+async def _in_turn(limiter: anyio.CapacityLimiter, work: Callable[..., _Result], *arguments: Any) -> _Result:
     """Run work that waits for the inspector, in one of the few threads for it."""
-    return await anyio.to_thread.run_sync(lambda: work(*arguments), limiter=inspections)
+    return await anyio.to_thread.run_sync(lambda: work(*arguments), limiter=limiter)
 
 
 def _packed(service: Service, identifier: str, number: int, prefix: str) -> list[tuple[str, Path]]:

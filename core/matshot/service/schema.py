@@ -6,6 +6,8 @@ from typing import Any
 
 from matshot_host.tools import LONGEST_TEXT, TOOLS, Parameter, Tool
 
+from .naming import LONGEST_NAME
+
 _TYPES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 #: Inputs of one job, for a tool that takes several.
 MOST_INPUTS = 64
@@ -63,7 +65,7 @@ def request_schema() -> dict[str, Any]:
 def _request(tool: Tool) -> dict[str, Any]:
     several = any(one.several for one in tool.inputs)
     identifier = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-    named: dict[str, Any] = {"asset": identifier, "name": {"type": "string", "maxLength": LONGEST_TEXT}}
+    named: dict[str, Any] = {"asset": identifier, "name": {"type": "string", "maxLength": LONGEST_NAME}}
     if tool.works_on_files:
         named["kind"] = {"type": "string", "enum": ["", "color", "normal", "data"]}
         named["normal"] = {"type": "string", "enum": ["", "gl", "dx"]}

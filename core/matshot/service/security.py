@@ -7,6 +7,7 @@ another page.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import time
@@ -28,6 +29,8 @@ _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 COOKIE = "matshot_token"
 #: Bytes of a body that is not an upload.
 _MOST_BYTES = 1 << 20
+#: Seconds that such a body may take.
+_BODY = 20.0
 #: Address of uploads.
 _UPLOADS = "/v1/assets"
 #: Addresses that need no token; the page asks for it and has no secrets.
@@ -78,11 +81,19 @@ class Guard:
                 message["headers"] = _with_headers(message.get("headers", ()), api)
             await send(message)
 
-        taken = 0
+        taken, whole = 0, False
 
         async def receive_bounded() -> _Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, whole
+            if path == _UPLOADS or whole:
+                message = await receive()
+            else:
+                try:
+                    async with asyncio.timeout(max(0.0, began + _BODY - time.monotonic())):
+                        message = await receive()
+                except TimeoutError as error:
+                    raise Refusal(408, "The request timed out.") from error
+            whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > _MOST_BYTES and path != _UPLOADS:
                 raise Refusal(413, "The request is too large.")

@@ -37,13 +37,14 @@ class Settings:
         unpacked: bytes of a material when its zip is unpacked.
         files: of one material.
         pixels: of one image that is uploaded.
-        result_pixels: that one job may make.
+        result_pixels: that one job may make, of all maps of all its results.
         queue: jobs that wait or run.
         seconds: that one job may run; 0 for no bound.
         memory: that the process of one job may hold; 0 for its even share of the machine.
         quota: bytes of all assets and results; 0 for no bound.
         spare: bytes of the disk that are left free.
         keep_days: after which jobs that have ended, and assets that nothing used, are removed; 0 keeps them.
+        dashboard: whether the workers of this machine are shown on a page of their own, for this machine alone.
     """
 
     host: str = "127.0.0.1"
@@ -57,13 +58,14 @@ class Settings:
     unpacked: int = 2 * 2**30
     files: int = 64
     pixels: int = 100_000_000
-    result_pixels: int = 400_000_000
+    result_pixels: int = 800_000_000
     queue: int = 1000
     seconds: float = 3600.0
     memory: int = 0
     quota: int = 50 * 2**30
     spare: int = 256 * 2**20
     keep_days: float = 14.0
+    dashboard: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot work or is not safe."""
@@ -146,6 +148,8 @@ def _typed(name: str, wanted: Any, value: Any) -> Any:
         return bytes_from_text(value)
     if wanted in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
         return wanted(value)
+    if wanted is bool and isinstance(value, bool):
+        return value
     if name == "hosts" and isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
         return tuple(one.lower() for one in value)
     raise MatshotError(f"{_title(name)} cannot be {value!r}.")

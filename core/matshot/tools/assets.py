@@ -74,16 +74,23 @@ def with_measured_wrap(material: Material) -> Material:
 def _read(path: Path, wrap: Wrap | None, kind: str, normal: Convention | Literal["auto"], colorspace: str) -> Asset:
     if path.is_dir():
         return Asset(load_material(path, wrap=wrap), False)
+    encoding, convention = image_encoding(path, kind, normal)
+    known_space = colorspace if encoding == "auto" else ""
+    texture = read_texture(path, encoding=encoding, colorspace=known_space, convention=convention, wrap=wrap or "none")
+    return Asset(image_material(texture, path.stem, str(path)), True)
+
+
+def image_encoding(
+    path: Path, kind: str = "auto", normal: Convention | Literal["auto"] = "auto"
+) -> tuple[Encoding | Literal["auto"], Convention]:
+    """What the pixels of a single image are, and the convention of its green channel; arguments as of `read_asset`."""
     guess = guess_map(path)
     encoding: Encoding | Literal["auto"] = "auto"
     if kind in ("normal", "data"):
         encoding = "normal" if kind == "normal" else "data"
     elif kind == "auto" and guess is not None and guess.sure and guess.encoding != "srgb":
         encoding = guess.encoding
-    convention: Convention = normal if normal != "auto" else (guess.convention if guess else "gl")
-    known_space = colorspace if encoding == "auto" else ""
-    texture = read_texture(path, encoding=encoding, colorspace=known_space, convention=convention, wrap=wrap or "none")
-    return Asset(image_material(texture, path.stem, str(path)), True)
+    return encoding, normal if normal != "auto" else (guess.convention if guess else "gl")
 
 
 def image_material(texture: Texture, name: str = "texture", origin: str = "") -> Material:

@@ -120,7 +120,7 @@ def test_slopes_are_as_strong_in_the_middle_and_roughness_has_no_trend() -> None
     normal = np.concatenate([slopes, np.ones((SIZE, SIZE, 1))], axis=2)
     normal /= np.linalg.norm(normal, axis=2, keepdims=True)
     guess = Surface.of(flat.color, normal.astype(np.float32), 0.3 + 0.5 * distance[..., np.newaxis], 0.7)
-    found = composed_surface(guess, guess, flat, lamp, CAMERA)
+    found = composed_surface(guess, guess, flat, lamp, CAMERA).surface
     steep = np.hypot(found.normal[..., 0], found.normal[..., 1]) / found.normal[..., 2]
     assert 0.7 < steep[distance < 0.15].mean() / steep[(distance > 0.25) & (distance < 0.45)].mean() < 1.5
     assert np.ptp(ring_means(found.roughness[..., 0])) < 0.05
