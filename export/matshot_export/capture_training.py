@@ -31,6 +31,7 @@ from .capture_data import (
 from .data import material_counts
 from .loop import Schedule, begin_from, best_device, descend, start_name, supports_bfloat16, write_picture
 from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
+from .procedural import FAMILIES
 from .rendering import Maps, plane_positions, under_point_light
 
 #: What is added to angles before they are compared, in radians: of a surface that is all but flat a ratio says nothing.
@@ -263,7 +264,8 @@ def train_capture(
     schedule = Schedule(
         recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes
     )
-    facts = {"recipe": "capture", "images": material_counts(task.library.names), "start": start_name(start)}
+    images = {**material_counts(task.library.names), "families": len(FAMILIES)}
+    facts = {"recipe": "capture", "images": images, "start": start_name(start)}
     descend(task, schedule, out, facts=facts, resume=resume, report=report)
     return out / "weights.pt"
 
