@@ -49,7 +49,7 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         "trained_by": "the Matshot project",
         "losses": "base color L1, normals, roughness and metallic L1 and squares, pictures under a light L1",
         "seed": CaptureRecipe.seed,
-        **run_facts(run),
+        **run_facts(run, "flash_normal", "error of normals, of flat's"),
     }
     quality = measured_quality(run)
     x = noise(INPUT_PLANES, CONTEXT_SIDE, CONTEXT_SIDE // 2)
