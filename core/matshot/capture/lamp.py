@@ -62,6 +62,8 @@ _LEAST_FALLOFF = -4.0
 _FAR = 0.25
 _TILTED = 0.12
 _UNEVEN = 0.5
+#: Deviation of brightness up to which a surface is alike all over for certain.
+_ALIKE = 0.35
 #: Step of finite differences, and longest step of a fit in deviations.
 _STEP = 1e-5
 _LONGEST = 3.0
@@ -229,6 +231,11 @@ def fitted_lamp(photograph: Pixels, saturated: Mask, camera: Camera) -> Lamp:
         metal_evidence=float(evidence),
         residual=problems[int(metal)].noise_left(theta)[0],
     )
+
+
+def is_alike(lamp: Lamp) -> bool:
+    """Whether a photograph shows one surface that is alike all over."""
+    return lamp.residual <= _ALIKE
 
 
 def lamp_notes(lamp: Lamp) -> list[str]:

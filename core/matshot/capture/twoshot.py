@@ -25,7 +25,7 @@ from ..progress import Listener, Progress
 from ..shading.render import Camera, PointLight
 from ..shading.surface import Surface
 from .alignment import aligned
-from .composition import as_lit_from_the_lens, composed_surface, evened, filled
+from .composition import as_lit_from, composed_surface, evened, filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
 from .flattening import flattened
@@ -182,12 +182,13 @@ _MEASURED = ("network", "matching", "statistics", "priors")
 def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -> Surface:
     """What the network sees in the pair, with base color and what is alike all over from the flash photograph."""
     flat = evened(filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp)))
-    seen = as_lit_from_the_lens(flat, shots.lamp, shots.camera)
+    seen = as_lit_from(shots.lamp.position, flat, shots.lamp, shots.camera)
     guesses = [
         predicted_surface(
             flash,
             shots.ambient,
             shots.camera,
+            light=shots.lamp.position,
             memory=options.memory,
             device=options.device,
             threads=options.threads,
@@ -195,7 +196,7 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
         )
         for flash, part in ((seen, progress.part(0.0, 0.5)), (None, progress.part(0.5, 1.0)))
     ]
-    return composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera)
+    return composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera).surface
 
 
 def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp) -> Surface:
