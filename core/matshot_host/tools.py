@@ -463,6 +463,38 @@ UPSCALE = Tool(
     "same",
 )
 
+#: Adjustments of a captured surface, at capture and after.
+_SLIDERS: Tuple[Parameter, ...] = (
+    Parameter(
+        "roughness",
+        float,
+        0.0,
+        "Shift of the roughness: negative is smoother, positive is rougher.",
+        low=-1.0,
+        high=1.0,
+        title="Roughness Shift",
+    ),
+    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0, title="Normal Strength"),
+    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0, title="Height Strength"),
+    Parameter(
+        "metal", str, "auto", "Whether the surface is metal. Auto: as detected for each pixel.", ("auto", "on", "off")
+    ),
+)
+
+#: Real width in meters.
+_WIDTH = Parameter(
+    "width",
+    float,
+    0.0,
+    "Real width of what the longer side of the photograph shows, in meters. Default: unknown.",
+    advanced=True,
+    low=0.0,
+    high=1000.0,
+    title="Real Width",
+    unit="m",
+    placeholder="Unknown",
+)
+
 #: About the photographs, and adjustments of the maps; both capture tools take them.
 _CAPTURE: Tuple[Parameter, ...] = (
     Parameter(
@@ -488,32 +520,8 @@ _CAPTURE: Tuple[Parameter, ...] = (
         gap=(0, 64),
         placeholder="Auto",
     ),
-    Parameter(
-        "width",
-        float,
-        0.0,
-        "Real width of what the longer side of the photograph shows, in meters. Default: unknown.",
-        advanced=True,
-        low=0.0,
-        high=1000.0,
-        title="Real Width",
-        unit="m",
-        placeholder="Unknown",
-    ),
-    Parameter(
-        "roughness",
-        float,
-        0.0,
-        "Shift of the roughness: negative is smoother, positive is rougher.",
-        low=-1.0,
-        high=1.0,
-        title="Roughness Shift",
-    ),
-    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0, title="Normal Strength"),
-    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0, title="Height Strength"),
-    Parameter(
-        "metal", str, "auto", "Whether the surface is metal. Auto: as detected for each pixel.", ("auto", "on", "off")
-    ),
+    _WIDTH,
+    *_SLIDERS,
     *_ENGINE,
 )
 
@@ -760,7 +768,23 @@ CONVERT = Tool(
     "material",
 )
 
-TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, MULTIPLY, TILE, STYLE, CONVERT, PREVIEW)
+ADJUST = Tool(
+    "adjust",
+    "Adjust",
+    "Set roughness, relief, metal and real width of a captured material again.",
+    (
+        *_SLIDERS,
+        _WIDTH._replace(
+            help="Real width of the material, in meters; the height follows. Default: unchanged.",
+            advanced=False,
+            placeholder="Unchanged",
+        ),
+    ),
+    (Input("dir", "Material", "A material folder.", "material"),),
+    "material",
+)
+
+TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, ADJUST, MULTIPLY, TILE, STYLE, CONVERT, PREVIEW)
 
 
 def tool(name: str) -> Tool:

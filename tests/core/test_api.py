@@ -172,6 +172,7 @@ def test_values_are_checked_by_the_tool_table(bricks: matshot.Material) -> None:
         ("multiply", {"size": (2, 2)}),
         ("tile", {"axes": "z"}),
         ("style", {"strength": 2.0}),
+        ("adjust", {"roughness": 2.0}),
         ("convert", {"size": -1}),
         ("preview", {"view": "inside"}),
     ):
@@ -324,6 +325,7 @@ def test_arguments_of_other_types_are_type_errors(bricks: matshot.Material, tmp_
         lambda: matshot.upscale(wrong),
         lambda: matshot.oneshot(wrong),
         lambda: matshot.preview(wrong),
+        lambda: matshot.adjust(bricks.maps["basecolor"]),  # type: ignore[arg-type]
         lambda: matshot.convert(bricks.maps["basecolor"]),  # type: ignore[arg-type]
     ]
     for one in calls:
@@ -368,6 +370,7 @@ def all_calls(cut: matshot.Material) -> dict[str, Callable[..., Any]]:
         **{verb: lambda verb=verb, **more: call(verb, cut, **more) for verb in QUICK},
         "oneshot": lambda **more: matshot.oneshot(flash, **more),
         "twoshot": lambda **more: matshot.twoshot(flash, ambient, **more),
+        "adjust": lambda **more: matshot.adjust(cut, **more),
         "convert": lambda **more: matshot.convert(cut, **more),
         "preview": lambda **more: matshot.preview(cut, size=128, **more),
     }

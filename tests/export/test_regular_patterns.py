@@ -31,6 +31,29 @@ def test_the_same_seed_gives_the_same_pattern():
     assert (first != other).any()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_no_joint_is_narrower_than_texture_files_have(monkeypatch, seed):
+    monkeypatch.setattr(regular_patterns, "_PATTERNS", (regular_patterns._stripes,))
+    monkeypatch.setattr(regular_patterns, "PERIODS", (5.0, 5.0))
+
+    class Straight:
+        """Draws no turn."""
+
+        def __init__(self):
+            self.rng = np.random.default_rng(seed)
+
+        def random(self, size=None):
+            return 0.3 if size is None else self.rng.random(size)
+
+        def __getattr__(self, name):
+            return getattr(self.rng, name)
+
+    row = regular_pattern(100, COLORS, Straight())[0].astype(int)
+    edges = np.flatnonzero(np.abs(np.diff(row, axis=0)).sum(axis=1))
+    # The drawing is twice as large; a joint of 2.4 pixels covers two or three.
+    assert np.diff(edges).min() >= 2
+
+
 def test_a_straight_pattern_repeats(monkeypatch):
     monkeypatch.setattr(regular_patterns, "_PATTERNS", (regular_patterns._checks,))
 

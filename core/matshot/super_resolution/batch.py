@@ -206,7 +206,9 @@ def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], out
         return
     first = next(iter(ready.values()))
     maps = {kind: {**said[kind], "file": made.target.name, **made.stored} for kind, made in ready.items()}
-    replace_record({**material.description, "size": [first.width, first.height], "maps": maps}, output)
+    # Raw maps are not enlarged.
+    kept = {name: value for name, value in material.description.items() if name != "raw"}
+    replace_record({**kept, "size": [first.width, first.height], "maps": maps}, output)
 
 
 def _copy_record(record: Path, output: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from matshot.capture.adjustments import AdjustOptions
 from matshot.capture.oneshot import OneShotOptions
 from matshot.capture.twoshot import TwoShotOptions
 from matshot.cli.commands import app
@@ -40,6 +41,7 @@ OPTIONS: dict[str, tuple[type[ToolOptions], ...]] = {
     "multiply": (MultiplyOptions,),
     "tile": (TileOptions,),
     "style": (StyleOptions,),
+    "adjust": (AdjustOptions,),
     "convert": (ConvertOptions,),
     "preview": (),
 }
