@@ -40,7 +40,7 @@ class MapTask:
         kind = recipe.kind
         self.half = supports_bfloat16(device)
         self.network: nn.Module = recipe.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.forward = compiled(self.network) if device.type == "cuda" else self.network
+        self.forward = compiled(self.network, device)
         self.paths = find_maps(data, "train", kind)
         self.watched = validation_pairs(find_maps(data, "val", kind), kind, recipe.scale)
         self.metric = angular_error if kind == "normal" else peak_signal_to_noise
