@@ -140,7 +140,7 @@ def train(
     task = MapTask(recipe, data, best_device(device))
     if start is not None:
         report(f"{begin_from(task.network, start)} layers start from {start}")
-    if recipe.focus:
+    if recipe.focus or recipe.octave != 1:
         task.source.chances = promising(task.network, task.source, recipe.focus, recipe.octave)
     schedule = Schedule(
         steps or recipe.steps,
