@@ -89,6 +89,7 @@ class _ActiveRun:
     key: str
     request: ToolRequest
     on_event: Callable[[RunEvent], None]
+    priority: int = 0
     name: str = ""
     future: Future[None] | None = None
     worker: str = ""
@@ -169,18 +170,21 @@ class Engine:
     ) -> None:
         self.close()
 
-    def submit(self, key: str, request: ToolRequest, on_event: Callable[[RunEvent], None]) -> None:
+    def submit(
+        self, key: str, request: ToolRequest, on_event: Callable[[RunEvent], None], *, priority: int = 0
+    ) -> None:
         """Start a run; returns at once.
 
         Args:
             key: by which it can be cancelled; free again when the run has ended.
             request: what to do. Results lie in a folder of their own inside its folder.
             on_event: called from the engine's thread, in order, last with ``done``, ``failed`` or ``cancelled``.
+            priority: runs of a higher one start first; among equals, the first that came.
 
         Raises:
             ValueError: when a run of that key has not ended yet, or the engine is closed.
         """
-        run = _ActiveRun(key, request, on_event)
+        run = _ActiveRun(key, request, on_event, priority)
         with self._lock:
             if key in self._keys or self._closed.is_set():
                 raise ValueError(f"{key} cannot be submitted: it runs already, or the engine is closed")
@@ -276,7 +280,10 @@ class Engine:
                 _log.exception("the farm")
 
     def _take_submit(self, run: _ActiveRun) -> None:
-        self._waiting.append(run)
+        place = len(self._waiting)
+        while place and self._waiting[place - 1].priority < run.priority:
+            place -= 1
+        self._waiting.insert(place, run)
 
     def _take_cancel(self, key: str) -> None:
         run = self._keys.get(key)
