@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, fi
 
 from matshot_host.tools import tool
 
-from .naming import LONGEST_NAME
+from ..material.map_names import guess_map
+from .naming import LONGEST_NAME, plain_name
 from .refusal import CODES
 from .schema import LONGEST_PRESET, MOST_INPUTS, PRESET, REQUEST, STEP
 from .store import AssetRecord, JobRecord, Preset, now
@@ -328,6 +329,28 @@ class TokenRequest(BaseModel):
     token: str = Field(max_length=1000)
 
 
+class MapNamesRequest(BaseModel):
+    """Names of files."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    names: list[Annotated[str, Field(max_length=LONGEST_NAME)]] = Field(max_length=256)
+
+
+class MapName(BaseModel):
+    """What the name of a file says."""
+
+    name: str
+    map: str = Field(description="Map of a material that it is, or empty.")
+    base: str = Field(description="What the names of all maps of the material have in common.")
+
+
+class MapNames(BaseModel):
+    """What names of files say, in the order of the request."""
+
+    names: list[MapName]
+
+
 class Health(BaseModel):
     """That the service works."""
 
@@ -347,6 +370,13 @@ class JobProgress(BaseModel):
 def instant(seconds: float) -> str:
     """A time as ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def map_name(name: str) -> MapName:
+    """What the name of a file says."""
+    shown = plain_name(name)
+    guess = guess_map(shown) if shown else None
+    return MapName(name=shown, map=guess.kind if guess else "", base=guess.base if guess else "")
 
 
 def asset_view(asset: AssetRecord, kept_until: float | None) -> AssetView:

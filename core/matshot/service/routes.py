@@ -224,12 +224,17 @@ def _about(service: Service, guard: Guard) -> APIRouter:
             tools=[models.ToolView(**tool_schema(tool)) for tool in TOOLS],
         )
 
+    @router.post("/v1/map-names", responses=_failures())
+    def map_names(names_request: models.MapNamesRequest) -> models.MapNames:
+        """Which maps of which materials files are, by their names; for clients that gather loose files."""
+        return models.MapNames(names=[models.map_name(name) for name in names_request.names])
+
     @router.post("/v1/session", status_code=204, responses=_failures())
     def open_session(given: models.TokenRequest, request: Request) -> Response:
         """Exchange the token for a cookie; for browsers."""
         if guard.account([given.token]) is None:
             raise Refusal(401, "The token is wrong.")
-        return _with_cookie(Response(status_code=204), given.token, request)
+        return _with_cookie(Response(status_code=204), given.token if guard.needs_token else "", request)
 
     @router.delete("/v1/session", status_code=204, responses=_failures())
     def close_session() -> Response:
@@ -516,7 +521,7 @@ def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
     @router.get(
         "/results.zip",
         response_class=StreamingResponse,
-        responses={**_file_answer("application/zip"), **_failures(404, 409)},
+        responses={**_file_answer("application/zip", "application/octet-stream"), **_failures(404, 409)},
     )
     def results_zip(identifier: str, caller: Caller) -> StreamingResponse:
         """A zip of all results."""
@@ -644,7 +649,7 @@ def _add_page(app: FastAPI, guard: Guard) -> None:
             if guard.account([token]) is None:
                 raise Refusal(401, "The token is wrong.")
             # Relative, so that a proxy may have the service under another path.
-            return _with_cookie(RedirectResponse("./", 303), token, request)
+            return _with_cookie(RedirectResponse("./", 303), token if guard.needs_token else "", request)
         if "/index.html" not in files:
             return PlainTextResponse(
                 "Matshot's service is running, but its page was not built. In the folder page/ of the sources run: "

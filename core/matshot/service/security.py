@@ -121,6 +121,11 @@ class Guard:
                     "matshot_request_seconds", "Seconds that requests took.", time.monotonic() - began, route=route
                 )
 
+    @property
+    def needs_token(self) -> bool:
+        """Whether the service has any token."""
+        return bool(self._accounts)
+
     def account(self, given: list[str]) -> Account | None:
         """Whose one of these tokens is; None for nobody's."""
         if not self._accounts:
