@@ -149,13 +149,19 @@ def read_photograph(
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """The picture ``H x W`` or ``H x W x C`` at ``size`` (columns, rows): by areas if that is smaller, else bicubic."""
+    """The picture ``H x W`` or ``H x W x C`` at ``size`` (columns, rows).
+
+    Smaller by areas, else bicubic, within the range of its values.
+    """
     import cv2
 
     if size == (pixels.shape[1], pixels.shape[0]):
         return pixels
-    smaller = size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC))
+    if size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]:
+        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    # Bicubic weights are negative too: beside a highlight light would be less than none.
+    larger = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)
+    return np.clip(larger, pixels.min(), pixels.max())
 
 
 def _light(texture: Texture) -> tuple[Pixels, NDArray[np.bool_]]:
