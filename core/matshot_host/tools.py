@@ -349,7 +349,7 @@ class Tool(NamedTuple):
             if not equals:
                 raise MatshotError(f"Setting {quoted(setting)} has no value. Write NAME=VALUE, such as scale=2.")
             values[name] = self.parameter(name).parse(text)
-        return self.check(values, {name: name for name in values})
+        return self.check(values, {name: f"--set {name}" for name in values})
 
 
 #: Where networks run.
