@@ -26,11 +26,11 @@ _RAW = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", 
 CAMERA_SUFFIXES = (*_HEIF, *_RAW)
 
 _HEIF_MISSING = (
-    "{name} is a HEIC photograph. Install what reads it with: pip install 'matshot[photos]', or export it as JPEG "
+    "{name} is a HEIC photograph. Install what reads it: pip install 'matshot[photos]', or export it as JPEG "
     "(iPhone: Settings > Camera > Formats > Most Compatible)."
 )
 _RAW_MISSING = (
-    "{name} is a raw photograph. Install what reads it with: pip install 'matshot[photos]', or export it as a TIFF."
+    "{name} is a raw photograph. Install what reads it: pip install 'matshot[photos]', or export it as a TIFF."
 )
 #: EXIF tag of the orientation, and that of a picture that is stored as it is seen.
 _ORIENTATION, _UPRIGHT = 0x0112, 1

@@ -121,7 +121,7 @@ def test_what_is_wrong_is_one_sentence_with_label_and_value(table: Tool, paramet
         ("multiply", "tileable", "yes", "Tileable must be on or off, got 'yes'."),
         ("oneshot", "fov", 3, "Field of View must be 0 or 5 to 150°, got 3."),
         ("oneshot", "size", 63, "Size must be 0 or 64 to 8192 px, got 63."),
-        ("twoshot", "tile", [1], "--set tile must be 2 whole numbers, got [1]."),
+        ("twoshot", "tile", [1], "Tile Center must be 2 whole numbers, got [1]."),
         ("tile", "band", 0, "Band must be 0.001 to 0.5 or 8 to 4096, got 0."),
     ],
 )
