@@ -325,6 +325,28 @@ def measure(
     measure_model(name, data, models, report=typer.echo)
 
 
+@app.command()
+def speed(
+    name: Annotated[str, typer.Argument(help="A recipe's name, or capture.")],
+    data: Data,
+    steps: Annotated[int, typer.Option(help="Steps that are measured.")] = 10,
+    batch: Annotated[int, typer.Option(help="Patches a step. Default: 0, the recipe's.")] = 0,
+    patch: Annotated[int, typer.Option(help="Side of a patch. Default: 0, the recipe's.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
+) -> None:
+    """Measure how long a training step takes: data, forward, backward, update."""
+    import torch
+
+    from .loop import best_device
+    from .speed import step_time
+
+    if threads:
+        torch.set_num_threads(threads)
+    found = step_time(name, data, best_device(device), steps=steps, batch=batch, patch=patch)
+    typer.echo(f"{name}: {found.line()}")
+
+
 @app.command(name="list")
 def list_recipes() -> None:
     """List the recipes."""

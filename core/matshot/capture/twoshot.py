@@ -27,7 +27,7 @@ from ..shading.brdf import SMOOTHEST
 from ..shading.render import Camera, PointLight
 from ..shading.surface import Surface
 from .alignment import aligned
-from .composition import as_lit_from_the_lens, composed_surface, evened, filled
+from .composition import as_lit_from, composed_surface, evened, filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
 from .flattening import flattened
@@ -191,12 +191,13 @@ _MEASURED = ("network", "matching", "statistics", "priors")
 def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -> Surface:
     """What the network sees in the pair, with base color and what is alike all over from the flash photograph."""
     flat = evened(filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp)))
-    seen = as_lit_from_the_lens(flat, shots.lamp, shots.camera)
+    seen = as_lit_from(shots.lamp.position, flat, shots.lamp, shots.camera)
     guesses = [
         predicted_surface(
             flash,
             shots.ambient,
             shots.camera,
+            light=shots.lamp.position,
             memory=options.memory,
             device=options.device,
             threads=options.threads,
