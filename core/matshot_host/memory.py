@@ -20,7 +20,7 @@ _LONGEST_NAME = 60
 
 
 class ToolMemory:
-    """Values of tools, in a file of the user's Matshot folder; it is read anew each time, since hosts run in parallel.
+    """Values of tools, in a file of the user's Matshot folder; it is read on every access, since hosts run in parallel.
 
     Args:
         host: name of the host, such as ``maya``.

@@ -68,6 +68,7 @@ class MapTask:
             recipe.seed,
             leaves=recipe.leaves,
             patterns=recipe.patterns,
+            surfaces=recipe.surfaces,
             device=self.device,
         )
 
@@ -78,7 +79,7 @@ class MapTask:
 
     def loss(self, done: float) -> tuple[torch.Tensor, dict[str, torch.Tensor], int]:
         """Of the next batch of patches."""
-        if self.recipe.late_patch and done >= LATE:
+        if done >= LATE and self.recipe.late_patch > self.recipe.patch:
             self.source.resize(self.recipe.late_patch)
         low, high = next(self.source)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):

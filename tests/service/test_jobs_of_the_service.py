@@ -96,7 +96,7 @@ def test_a_failure_is_a_sentence_without_places(running: Running) -> None:
         ("upscale", 1, {"scale": "4"}, "Unknown scale '4'"),
         ("upscale", 1, {"zoom": 4}, "Unknown Upscale parameter 'zoom'"),
         ("upscale", 1, {"threads": 10**400}, "digits"),
-        ("upscale", 1, {"tile": -1}, "must be 0 to 16384 px, got -1"),
+        ("upscale", 1, {"tile": -1}, "must be 0 or 16 to 16384 px, got -1"),
         ("upscale", 1, {"colorspace": "x" * 300}, "at most 200 characters"),
         ("twoshot", 1, {}, "needs"),
         ("tile", 2, {}, "needs"),

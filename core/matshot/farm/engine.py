@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import re
 import threading
 import time
 import uuid
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from matshot_host.tools import tool
 
 from .. import __version__
-from ..errors import MatshotError
+from ..errors import MatshotError, quoted
 from .local_cluster import local_cluster
 from .worker_task import PACE, WorkerOrder, close_stations, order_mapping, run_order
 
@@ -136,6 +137,8 @@ class Engine:
 
         if workers < 0 or seconds < 0 or attempts < 1:
             raise MatshotError("Workers and seconds are 0 (automatic) or more, attempts 1 or more.")
+        if scheduler and not re.fullmatch(r"[a-z]+://\S+|\S+:[0-9]+", scheduler):
+            raise MatshotError(f"Scheduler must be an address such as tcp://farm:8786, got {quoted(scheduler)}.")
         self._memory = bytes_from_text(memory) if memory else 0
         self._seconds, self._attempts, self._patience = seconds, attempts, patience
         self._scheduler = scheduler

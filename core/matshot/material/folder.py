@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,17 +16,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from matshot_host.description import DESCRIPTION, PREVIEW, check_files, described_maps, read_description
+from matshot_host.description import DESCRIPTION, PREVIEW, RAW_MAPS, check_files, described_maps, read_description
 
 from ..errors import MatshotError
-from ..files import move_files, staging_folder
-from ..image.formats import READABLE, WRITABLE
+from ..files import move_files, os_reason, staging_folder
+from ..image.formats import READABLE, WRITABLE, stored_depth
 from ..image.reader import read_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.writer import write_texture
 from .map_names import BREAK, STORAGE, MapGuess, guess_map
+from .raw import raw_maps, write_raw
 from .record import RECORD, description_of, with_convention, write_record
-from .types import MAP_KINDS, SCALARS, MapKind, Material, map_encoding, map_kind, map_stem
+from .types import MAP_KINDS, SCALARS, MapKind, Material, RawMaps, map_encoding, map_kind, map_stem
 
 #: Maps that are stored with 16 bits: 8 bits of height are terraces, and those of a normal map show in reflections.
 _SIXTEEN_BIT = ("height", "normal")
@@ -146,7 +148,7 @@ def material_of(found: MaterialFolder, maps: Mapping[MapKind, Texture]) -> Mater
         MatshotError: for maps of different sizes.
     """
     described = found.description
-    size = described.get("physical_size")
+    size, raw = described.get("physical_size"), described.get("raw")
     return Material(
         maps,
         name=found.name,
@@ -154,6 +156,7 @@ def material_of(found: MaterialFolder, maps: Mapping[MapKind, Texture]) -> Mater
         height_scale=described.get("height_scale"),
         origin=described.get("origin", "") or str(found.path),
         parameters=described.get("parameters", {}),
+        raw=RawMaps(tuple(raw["maps"]), {}, found.path / RAW_MAPS, raw.get("height_scale")) if raw else None,
     )
 
 
@@ -164,10 +167,12 @@ def save_material(
     suffix: str | None = ".png",
     depth: Depth | None = None,
     convention: Convention = "gl",
+    original: Material | None = None,
 ) -> Path:
     """Write a material folder: its maps under Matshot's names, ``material.mtlx`` and ``material.json``.
 
-    Everything is staged first and then moved in, the description last; when something fails, the folder's previous
+    Raw maps that differ from those of the folder go into ``raw_maps.zip``, for the sliders of ``adjust``. Everything is
+    staged first and then moved in, the description last; when something fails, the folder's previous
     contents are still there and still consistent.
 
     Args:
@@ -176,6 +181,7 @@ def save_material(
         suffix: format of the maps; None for that of each map's source, and PNG without one.
         depth: bits of all maps; else each map keeps those of its source, and new maps get 8, heights and normals 16.
         convention: of the normal map: ``gl`` (+Y up) or ``dx`` (+Y down).
+        original: material that was read, of which the files of maps that are still the same are copied.
 
     Raises:
         MatshotError: if a map does not fit the format, the folder cannot be written, or it has a file of that name
@@ -194,15 +200,42 @@ def save_material(
         )
     folder = Path(folder)
     files = {kind: map_stem(kind, convention) + (suffix or _own_suffix(map_)) for kind, map_ in material.maps.items()}
-    check_unclaimed([*files.values(), *RECORD], folder)
+    raw = raw_maps(material)
+    names = [*files.values(), *([RAW_MAPS] if raw is not None else []), *RECORD]
+    check_unclaimed(names, folder)
     with staging_folder(folder) as aside:
+        depths: dict[MapKind, Depth] = {}
         for kind, texture in material.maps.items():
             stored = with_convention(texture, convention) if kind == "normal" else texture
             fallback: Depth = "uint16" if kind in _SIXTEEN_BIT else "uint8"
-            write_texture(stored, aside / files[kind], depth=depth or (None if texture.source else fallback))
-        write_record(description_of(material, files, convention, depth), aside, folder)
-        move_files((*files.values(), *RECORD), aside, folder)
+            depths[kind] = depth or (texture.source.depth if texture.source else fallback)
+            same = original is not None and kind in original.maps and original.maps[kind].pixels is texture.pixels
+            if same and _is_stored_alike(texture, aside / files[kind], depths[kind], convention):
+                _copy_map(texture, aside / files[kind])
+            else:
+                write_texture(stored, aside / files[kind], depth=depths[kind])
+        if raw is not None:
+            held = {kind: (file, stored_depth(Path(file), depths[kind])) for kind, file in files.items()}
+            write_raw(raw, material, held, aside / RAW_MAPS)
+        write_record(description_of(replace(material, raw=raw), files, convention, depth), aside, folder)
+        move_files(names, aside, folder)
     return folder
+
+
+def _is_stored_alike(texture: Texture, target: Path, depth: Depth, convention: Convention) -> bool:
+    """Whether a map's file is what would be written."""
+    source = texture.source
+    if source is None or not source.path.is_file() or source.path.suffix.lower() != target.suffix.lower():
+        return False
+    return source.depth == depth and (texture.encoding != "normal" or source.convention == convention)
+
+
+def _copy_map(texture: Texture, target: Path) -> None:
+    assert texture.source is not None
+    try:
+        shutil.copyfile(texture.source.path, target)
+    except OSError as error:
+        raise MatshotError(f"{texture.source.path} could not be copied: {os_reason(error)}.", repr(error)) from error
 
 
 def check_unclaimed(names: Iterable[str], folder: Path) -> None:
@@ -218,17 +251,19 @@ def check_unclaimed(names: Iterable[str], folder: Path) -> None:
     present = [name for name in names if os.path.lexists(folder / name)]
     described = _maps_by_matshot(folder) if present else None
     for name in present:
-        if described is None or (name not in described and name not in (*RECORD, PREVIEW)):
+        if described is None or name not in (*described, *RECORD, PREVIEW):
             raise MatshotError(
                 f"{folder / name} exists and was not written by Matshot; choose another folder, or move the file away."
             )
 
 
 def _maps_by_matshot(folder: Path) -> set[str] | None:
-    """Names of the maps of a material that Matshot wrote into a folder; None where it wrote none."""
+    """Names of the maps of a material that Matshot wrote into a folder, raw ones too; None where it wrote none."""
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        return {str(one["file"]) for one in description["maps"].values()} if "matshot" in description else None
+        raw = [RAW_MAPS] if description.get("raw") else []
+        named = {str(one["file"]) for one in description["maps"].values()}
+        return named.union(raw) if "matshot" in description else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 

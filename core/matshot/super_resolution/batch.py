@@ -127,6 +127,8 @@ def planned(inputs: Sequence[Path], output: Path, options: UpscaleOptions, files
         elif _existing(path) and path.is_dir():
             inside = list(_folder_tasks(path, output, options, files))
             if not inside:
+                if output.is_dir() and output.samefile(path):
+                    raise MatshotError(f"{path} would be written into itself; choose another output.")
                 raise MatshotError(f"The folder {path} holds no images.")
             tasks += inside
         else:
@@ -206,7 +208,9 @@ def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], out
         return
     first = next(iter(ready.values()))
     maps = {kind: {**said[kind], "file": made.target.name, **made.stored} for kind, made in ready.items()}
-    replace_record({**material.description, "size": [first.width, first.height], "maps": maps}, output)
+    # Raw maps are not enlarged.
+    kept = {name: value for name, value in material.description.items() if name != "raw"}
+    replace_record({**kept, "size": [first.width, first.height], "maps": maps}, output)
 
 
 def _copy_record(record: Path, output: Path) -> None:
