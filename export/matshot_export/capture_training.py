@@ -31,10 +31,11 @@ from .capture_data import (
 from .data import material_counts
 from .loop import Schedule, begin_from, best_device, compiled, descend, start_name, supports_bfloat16, write_picture
 from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
+from .procedural import FAMILIES
 from .rendering import Maps, plane_positions, under_point_light
 
 #: What is added to angles before they are compared, in radians: of a surface that is all but flat a ratio says nothing.
-_LEAST_ANGLE = 0.02
+_LEAST_ANGLE = 0.06
 #: Largest side of the photographs that figures are measured on.
 _WATCHED_SIDE = 512
 
@@ -129,7 +130,7 @@ def capture_loss(
         off = encoded((given * exposure).clamp(max=2)) - encoded((wanted * exposure).clamp(max=2))
         lit = lit + (labeled * mean(off.abs())).mean()
     terms["lit"] = lit / lights.shape[1]
-    weights = {"color": 2.0, "normal": 0.5, "roughness": 0.7, "metallic": 0.3, "lit": 2.0}
+    weights = {"color": 2.0, "normal": 1.5, "roughness": 0.7, "metallic": 0.3, "lit": 2.0}
     total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
     return total, {name: value.detach() for name, value in terms.items()}
 
@@ -264,7 +265,8 @@ def train_capture(
     schedule = Schedule(
         recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes
     )
-    facts = {"recipe": "capture", "images": material_counts(task.library.names), "start": start_name(start)}
+    images = {**material_counts(task.library.names), "families": len(FAMILIES)}
+    facts = {"recipe": "capture", "images": images, "start": start_name(start)}
     descend(task, schedule, out, facts=facts, resume=resume, report=report)
     return out / "weights.pt"
 

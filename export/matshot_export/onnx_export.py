@@ -32,7 +32,7 @@ OPSET = 17
 LARGE = 64
 Net = TypeVar("Net", bound=nn.Module)
 #: Sorts of generated images, by their names in a run's record.
-GENERATED_IMAGES = ("dead leaves", "regular patterns")
+GENERATED_IMAGES = ("dead leaves", "regular patterns", "regular materials")
 ENCODING = {"color": "srgb", "normal": "normal", "data": "data"}
 
 #: Points of a learning curve on a card.
@@ -64,6 +64,8 @@ def data_lines(kind: str, images: dict[str, int]) -> list[str]:
     lines = [f"{_MAPS[kind]} of {f'{count} ' if count else ''}materials ({sources}; CC0)"]
     if images.get("photographs"):
         lines.append(f"{images['photographs']} {_PHOTOGRAPHS}")
+    if images.get("families"):
+        lines.append(f"generated materials of {images['families']} families, a third of what is photographed")
     lines += [f"{images[what]} generated images of {what}" for what in GENERATED_IMAGES if images.get(what)]
     return lines
 

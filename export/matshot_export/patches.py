@@ -21,6 +21,7 @@ from .dead_leaves import dead_leaves
 from .degradations import Degradation
 from .generated import Generator, generated_image
 from .networks.resampling import REACH, shrink_matrix, shrink_taps
+from .procedural import procedural_color
 from .regular_patterns import regular_pattern
 
 #: Side of a generated image.
@@ -164,6 +165,7 @@ class PatchSource:
         seed: of every random choice.
         leaves: generated images of dead leaves that are added to color.
         patterns: generated images of sharp regular patterns that are added to color.
+        surfaces: color maps of generated regular materials that are added likewise.
         device: that images, patches and all between are on.
 
     Raises:
@@ -181,6 +183,7 @@ class PatchSource:
         seed: int = 0,
         leaves: int = 0,
         patterns: int = 0,
+        surfaces: int = 0,
         device: torch.device | None = None,
     ) -> None:
         self.kind, self.batch, self.shrink, self.degradation = kind, batch, shrink, degradation
@@ -188,7 +191,8 @@ class PatchSource:
         self.resize(patch)
         self.rng = np.random.default_rng(seed)
         need = self.high + 2 * self.margin
-        self.counts = {**image_counts(paths), "dead leaves": leaves, "regular patterns": patterns}
+        generated = {"dead leaves": leaves, "regular patterns": patterns, "regular materials": surfaces}
+        self.counts = {**image_counts(paths), **generated}
         images: list[torch.Tensor] = []
         octaves: list[int] = []
         for pixels in _loaded(paths, kind):
@@ -201,7 +205,8 @@ class PatchSource:
                 image, octave = halved(image), octave + 1
         if not images:
             raise ValueError(f"no training image is as large as the {need} pixels a patch needs")
-        for pixels in _generated([dead_leaves] * leaves + [regular_pattern] * patterns, images, self.rng):
+        kinds = [dead_leaves] * leaves + [regular_pattern] * patterns + [procedural_color] * surfaces
+        for pixels in _generated(kinds, images, self.rng):
             images.append(halved(torch.from_numpy(pixels).to(self.device)))
             octaves.append(1)
         #: How often each image was halved; generated ones count as halved once.

@@ -68,6 +68,7 @@ class MapTask:
             recipe.seed,
             leaves=recipe.leaves,
             patterns=recipe.patterns,
+            surfaces=recipe.surfaces,
             device=self.device,
         )
 

@@ -79,9 +79,10 @@ def test_patterns_join_the_training_images(tmp_path):
 
     path = tmp_path / "materials" / "train" / "PH_wall" / "basecolor.png"
     write_texture(brick_wall(256, 1)["basecolor"], path)
-    source = PatchSource([path], "color", 16, 4, Shrink(2), leaves=1, patterns=2)
+    source = PatchSource([path], "color", 16, 4, Shrink(2), leaves=1, patterns=2, surfaces=1)
     assert source.counts == {
-        "materials": 1, "of Poly Haven": 1, "photographs": 0, "dead leaves": 1, "regular patterns": 2
+        "materials": 1, "of Poly Haven": 1, "photographs": 0, "dead leaves": 1, "regular patterns": 2,
+        "regular materials": 1,
     }  # fmt: skip
     assert source.images.heights[-3:].tolist() == [512] * 3
     low, high = next(source)
