@@ -26,7 +26,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
-from matshot_host.tools import ADJUST, CONVERT, MULTIPLY, ONESHOT, PREVIEW, STYLE, TILE, TWOSHOT, UPSCALE, Tool
+from matshot_host.tools import (
+    ADJUST,
+    CONVERT,
+    MULTIPLY,
+    ONESHOT,
+    PREVIEW,
+    SIZE_FORM,
+    STYLE,
+    TILE,
+    TWOSHOT,
+    UPSCALE,
+    Tool,
+)
 
 from .errors import MatshotError
 from .image.formats import WRITABLE
@@ -95,8 +107,11 @@ def _checked_by(tool: Tool) -> Callable[[_Function], _Function]:
         @functools.wraps(function)
         def checking(*args: Any, **kwargs: Any) -> Any:
             values = {name: value for name, value in kwargs.items() if name in names}
-            if isinstance(size := values.get("size"), tuple) and len(size) == 2:
+            size = values.get("size")
+            if isinstance(size, tuple) and len(size) == 2:
                 values["size"] = "x".join(map(str, size))
+            elif isinstance(size, int) and not isinstance(size, bool) and tool.parameter("size").form is SIZE_FORM:
+                values["size"] = str(size)
             return function(*args, **{**kwargs, **tool.check(values)})
 
         return cast("_Function", checking)
@@ -440,7 +455,7 @@ def multiply(
     source: Source,
     /,
     *,
-    size: str | tuple[int, int] = "",
+    size: str | int | tuple[int, int] = "",
     seed: int = 0,
     tileable: bool = False,
     variety: float = 0.5,
@@ -461,8 +476,8 @@ def multiply(
 
     Args:
         source: an image file, a material folder, a texture or a material; at least 8 pixels per side.
-        size: width and height of the result in pixels, as ``(1024, 512)`` or ``"1024x512"``; empty for twice the
-            source's.
+        size: width and height of the result in pixels, as ``(1024, 512)`` or ``"1024x512"``; one number for both, and
+            empty for twice the source's.
         seed: the same seed always gives the same result.
         tileable: whether the result tiles on both axes.
         variety: 0 keeps large pieces of the source together, 1 mixes as much as it can.
@@ -506,7 +521,7 @@ def multiply(
     asset = _asset(source, kind=kind, normal=normal)
     place = _place(output, source, asset)
     options = MultiplyOptions(
-        size=size,
+        size=str(size) if isinstance(size, int) else size,
         seed=seed,
         tileable=tileable,
         variety=variety,

@@ -116,14 +116,20 @@ class Parameter(NamedTuple):
         """Types of the numbers of a tuple; empty for a single value."""
         return tuple(getattr(self.type, "__args__", ()))
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Any, called: str = "") -> Any:
         """The value in the parameter's type.
 
         A whole float is taken for an integer, and an integer for a float.
 
+        Args:
+            value: to check.
+            called: what errors call the parameter, such as ``--fov``; empty for its label.
+
         Raises:
             MatshotError: for a value of another type, out of range, or not among the choices.
         """
+        if called:
+            return self._replace(title=called).check(value)
         if self.choices:
             return self._choice(value)
         if self.parts:
@@ -223,7 +229,8 @@ class Parameter(NamedTuple):
             if self.form is not None:
                 kind += f" such as {self.form.example}"
             elif self.low is not None or self.high is not None:
-                kind += f" from {self._range()}"
+                spans = self._range()
+                kind += f" from {spans}" if spans[0] in "-0123456789" and " or " not in spans else f": {spans}"
         return MatshotError(f"{self.label} must be {kind}, got {quoted(value)}.")
 
 
@@ -313,7 +320,7 @@ class Tool(NamedTuple):
         """Every parameter's default, by name."""
         return {parameter.name: parameter.default for parameter in self.parameters}
 
-    def check(self, values: Mapping[str, Any]) -> Dict[str, Any]:
+    def check(self, values: Mapping[str, Any], called: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
         """The values in their parameters' types; what is left out stays left out.
 
         This is the only check of types, ranges, choices and forms: command line, worker, service, farm, dialogs and
@@ -321,11 +328,13 @@ class Tool(NamedTuple):
 
         Args:
             values: by the names of parameters.
+            called: what errors call the parameters, by name; None for their labels.
 
         Raises:
             MatshotError: for an unknown name, and for a value of another type, out of range or not among the choices.
         """
-        return {name: self.parameter(name).check(value) for name, value in values.items()}
+        words = called or {}
+        return {name: self.parameter(name).check(value, words.get(name, "")) for name, value in values.items()}
 
     def parse(self, settings: Sequence[str]) -> Dict[str, Any]:
         """Checked values from texts such as ``scale=2``; dashes in names read as underscores.
@@ -340,7 +349,7 @@ class Tool(NamedTuple):
             if not equals:
                 raise MatshotError(f"Setting {quoted(setting)} has no value. Write NAME=VALUE, such as scale=2.")
             values[name] = self.parameter(name).parse(text)
-        return self.check(values)
+        return self.check(values, {name: f"--set {name}" for name in values})
 
 
 #: Where networks run.
@@ -454,6 +463,7 @@ UPSCALE = Tool(
             advanced=True,
             low=0,
             high=16384,
+            gap=(0, 16),
             title="Tile Size",
             unit="px",
             placeholder="Auto",

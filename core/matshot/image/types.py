@@ -65,7 +65,8 @@ class Texture:
         source: the file it came from, if it came from one.
 
     Raises:
-        MatshotError: for pixels of another shape or type, or an unknown encoding or wrap.
+        MatshotError: for pixels of another shape or type, NaN or infinite ones, or an unknown encoding or wrap.
+        TypeError: for pixels that are not an array.
 
     Example:
         >>> import numpy as np
@@ -83,6 +84,8 @@ class Texture:
 
     def __post_init__(self) -> None:
         """Check the contract."""
+        if not isinstance(self.pixels, np.ndarray):
+            raise TypeError(f"Texture takes a NumPy array, got {_article(self.pixels)}.")
         if self.pixels.ndim != 3 or not 1 <= self.pixels.shape[2] <= 4 or 0 in self.pixels.shape:
             raise MatshotError(f"Texture pixels must be H x W x 1 to 4 channels, got shape {self.pixels.shape}.")
         dtype: np.dtype[Any] = self.pixels.dtype
@@ -91,6 +94,8 @@ class Texture:
             raise MatshotError(
                 f"Texture pixels must be float32, got {dtype}; convert them: pixels.astype('float32'){scale}."
             )
+        if not _is_finite(self.pixels):
+            raise MatshotError("Texture pixels contain NaN or infinite values; fix them where they come from.")
         if self.encoding not in ENCODINGS:
             raise unknown_choice("encoding", self.encoding, ENCODINGS)
         if self.wrap not in WRAPS:
@@ -126,6 +131,18 @@ class Texture:
     def with_pixels(self, pixels: Pixels) -> Texture:
         """The same texture with other pixels."""
         return replace(self, pixels=pixels)
+
+
+def _is_finite(pixels: Pixels) -> bool:
+    """Whether no pixel is NaN or infinite; the sum tells most often, and quickly."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(pixels.sum())) or bool(np.isfinite(pixels).all())
+
+
+def _article(value: object) -> str:
+    """What a value is, with an article."""
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def tiling(wrap: Wrap) -> str:

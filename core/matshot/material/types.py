@@ -81,6 +81,7 @@ class Material:
 
     Raises:
         MatshotError: unknown kind, wrong encoding or channels, sizes or wraps that differ, no map at all.
+        TypeError: for maps that are not textures.
 
     Example:
         >>> from matshot import Material
@@ -101,9 +102,13 @@ class Material:
 
     def __post_init__(self) -> None:
         """Check that the maps belong together."""
+        if not isinstance(self.maps, Mapping):
+            raise TypeError(f"Material takes a dictionary of maps, got a {type(self.maps).__name__}.")
         if not self.maps:
             raise MatshotError(f"The material {self.name} has no maps.")
         for kind, texture in self.maps.items():
+            if not isinstance(texture, Texture):
+                raise TypeError(f"The {kind} map must be a Texture, got {type(texture).__name__}.")
             _check_map(self.name, kind, texture)
         sizes = {kind: f"{texture.width} x {texture.height}" for kind, texture in self.maps.items()}
         if len(set(sizes.values())) > 1:

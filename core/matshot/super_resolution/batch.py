@@ -127,6 +127,8 @@ def planned(inputs: Sequence[Path], output: Path, options: UpscaleOptions, files
         elif _existing(path) and path.is_dir():
             inside = list(_folder_tasks(path, output, options, files))
             if not inside:
+                if output.is_dir() and output.samefile(path):
+                    raise MatshotError(f"{path} would be written into itself; choose another output.")
                 raise MatshotError(f"The folder {path} holds no images.")
             tasks += inside
         else:
