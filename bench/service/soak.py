@@ -42,7 +42,7 @@ _PICTURES, _SIDE = 24, 96
 _STEP = {"tool": "upscale", "parameters": {"scale": 2, "method": "lanczos", "wrap": "none"}}
 _CLIENTS = 3
 #: Bytes of the disk.
-_DISK = 96 << 20
+_DISK = 256 << 20
 #: Seconds between faults, and that a full disk stays full.
 _PAUSE = (4.0, 14.0)
 _FULL = 3.0
@@ -50,7 +50,7 @@ _FULL = 3.0
 _JUMP = 400 * 86400.0
 _KEEP_DAYS = 2
 #: Share of the jobs that are deleted when they are done.
-_DELETED = 0.6
+_DELETED = 0.7
 #: Seconds that everything has to end after the last fault.
 _PATIENCE = 300.0
 
@@ -95,7 +95,7 @@ class Studio:
             try:
                 with self._served.new_client() as client:
                     answer = client.request(method, path, **options)
-                if answer.status_code not in (429, 503, 507):
+                if answer.status_code not in (429, 503, 507) or self.ending.is_set():
                     return answer
                 self._tally.count(f"answered with {answer.status_code}")
             except httpx.HTTPError:
@@ -124,8 +124,9 @@ class Studio:
                 self._tally.count(f"jobs refused with {asked.status_code}")
             with self._tally.lock:
                 self._tally.jobs.update(zip(jobs, picture.expected, strict=False))
+            delete = rng.random() < _DELETED
             for job in jobs:
-                self._follow(job, delete=len(jobs) == 1 and rng.random() < _DELETED)
+                self._follow(job, delete=delete)
 
     def _follow(self, job: str, *, delete: bool) -> None:
         while not self.ending.is_set():
