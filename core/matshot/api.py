@@ -739,18 +739,11 @@ def _read_folder(folder: PathLike, normal: NormalConvention, colorspace: str) ->
     """A material folder, read in the convention and color space that are given instead of those that it states."""
     from .material.folder import find_material, load_material
 
-    found = find_material(folder)
-    if found is None:
-        return load_material(folder)
-    entries = [
-        replace(
-            entry,
-            convention=entry.convention if normal == "auto" else normal,
-            colorspace=colorspace or entry.colorspace,
-        )
-        for entry in found.entries
-    ]
-    return load_material(replace(found, entries=tuple(entries)))
+    found = find_material(folder, nested=True)
+    if found is None or not colorspace:
+        return load_material(folder if found is None else found, normal=normal)
+    entries = tuple(replace(entry, colorspace=colorspace) for entry in found.entries)
+    return load_material(replace(found, entries=entries), normal=normal)
 
 
 def _image_material(texture: Texture) -> Material:
