@@ -586,6 +586,7 @@ def convert(
     /,
     *,
     normal: Convention = "gl",
+    source_normal: NormalConvention = "auto",
     pack: Packing = "none",
     size: int = 0,
     format: MapFormat = "same",
@@ -600,6 +601,7 @@ def convert(
     Args:
         material: a material folder or a material.
         normal: green channel of the normal map's file: ``gl`` is +Y up (Blender, Maya), ``dx`` is +Y down (Unreal).
+        source_normal: green channel of the normal map in a material folder; ``auto`` goes by its name, or is measured.
         pack: ``orm`` packs ambient occlusion, roughness and metallic into one map; ``none`` unpacks them.
         size: longer side at most, in pixels; 0 keeps it.
         format: of the maps' files.
@@ -624,12 +626,14 @@ def convert(
     from .tools.convert import convert as converted
 
     _require_output(CONVERT, output, normal=normal, format=format, depth=depth)
-    options = ConvertOptions(normal=normal, pack=pack, size=size, format=format, depth=depth)
+    options = ConvertOptions(
+        normal=normal, source_normal=source_normal, pack=pack, size=size, format=format, depth=depth
+    )
     whole = Progress(progress)
     whole(0.0, "reading")
     if isinstance(material, Texture):
         raise TypeError("convert takes a material folder or a Material, got a Texture.")
-    asset = _asset(material)
+    asset = _asset(material, normal=source_normal)
     if asset.image:
         raise MatshotError(f"{material} is an image; convert takes a material folder.")
     place = _place(output, material, asset)

@@ -381,7 +381,7 @@ _KIND = Parameter(
     "kind",
     str,
     "auto",
-    "What an image holds. Auto: from its file name (brick_n.png is a normal map), else from its pixels.",
+    "What an image holds. Auto: from its file name (brick_n.png is a normal map) or its pixels.",
     ("auto", "color", "normal", "data"),
     title="Map Type",
 )
@@ -389,7 +389,7 @@ _NORMAL = Parameter(
     "normal",
     str,
     "auto",
-    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name, else "
+    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name, or "
     "measured.",
     ("auto", "gl", "dx"),
     title="Normal Convention",
@@ -720,7 +720,7 @@ CONVERT = Tool(
             "source_normal",
             str,
             "auto",
-            "Green channel of the normal map that is read. Auto: from its name, else measured.",
+            "Green channel of the normal map that is read. Auto: from its name, or measured.",
             ("auto", "gl", "dx"),
             True,
             title="Normal Convention of the Source",

@@ -103,7 +103,8 @@ class Reporter:
         """Show how many files were written."""
         done, failed = len(result.done), len(result.failed)
         if self._json:
-            self._emit("summary", done=done, failed=failed, left_out=list(result.left_out))
+            named = {"left_out": list(result.left_out)} if result.left_out else {}
+            self._emit("summary", done=done, failed=failed, **named)
         elif not self._quiet:
             self._print_notes(result.left_out)
             if done + failed > 1:

@@ -35,7 +35,7 @@ def straight_color(pixels: Pixels) -> Pixels:
 
 
 def has_hidden_colors(texture: Texture) -> bool:
-    """Whether colors under an alpha of 0 vary, as in maps whose alpha is no transparency but smoothness, say."""
+    """Whether colors under an alpha of 0 vary, as in maps whose alpha holds smoothness, say, and not transparency."""
     if texture.alpha is None:
         return False
     hidden = texture.alpha[..., 0] <= 0
@@ -43,7 +43,7 @@ def has_hidden_colors(texture: Texture) -> bool:
 
 
 def continues_under_alpha(texture: Texture) -> bool:
-    """Whether color goes on under an alpha of 0 as it is beside it: alpha is not what hides it.
+    """Whether color under an alpha of 0 continues that beside it, so that alpha is not what hides it.
 
     A cut-out has a step at its edge, from leaf to background; color with smoothness in alpha has none.
     """

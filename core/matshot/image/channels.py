@@ -63,7 +63,7 @@ def chosen_channels(spec: oiio.ImageSpec, layered: bool) -> ChannelChoice | None
             return _choice(names, [one for one in rgb if one is not None], _found(layers[layer], _ALPHA))
     for layer in sorted(layers, key=_importance):
         gray = _found(layers[layer], _GRAY)
-        if gray is not None and not {"ry", "by"} & layers[layer].keys():
+        if gray is not None and layers[layer].keys() <= _GRAY | _ALPHA:
             return _choice(names, [gray], _found(layers[layer], _ALPHA))
     if len(names) > 4:
         return None

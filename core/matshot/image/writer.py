@@ -127,7 +127,7 @@ class TextureWriter:
         like: a texture with the result's encoding and channels, whose source gives depth and metadata.
         depth: bits instead of the source's.
         scale: how many times as large as its source the result is, so that windows of an EXR grow with it; 0 for a
-            result that is no enlargement.
+            result of another kind.
 
     Attributes:
         notes: sentences about what the file does not hold as the texture has it; complete once it is closed.

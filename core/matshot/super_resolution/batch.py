@@ -171,7 +171,7 @@ def _apart(tasks: list[FileTask]) -> list[FileTask]:
             other = target.with_name(f"{target.stem}_{task.source.suffix[1:].lower()}{target.suffix}")
             if task is first:
                 continue
-            if other in taken:
+            if other in taken or task.source.suffix == first.source.suffix:
                 raise MatshotError(f"{first.source} and {task.source} would both become {target}.")
             taken.add(other)
             note = f"named {other.name}, for {first.source.name} becomes {target.name}"

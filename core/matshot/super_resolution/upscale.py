@@ -362,19 +362,33 @@ class _Assembled:
         return self._with_means(light, self._planes[index].pixels, start, bright)
 
     def _with_means(self, rows: Pixels, source: Pixels, start: int, where: NDArray[np.bool_] | None = None) -> Pixels:
-        """Rows from ``start`` scaled so that their means over the pixels of the input are those of ``source``."""
+        """Rows from ``start`` whose means over the pixels of the input are those of ``source``.
+
+        What is too bright is scaled down, what is too dark drawn toward the brightest pixel nearby, so nothing becomes
+        brighter than that.
+        """
+        from scipy.ndimage import maximum_filter
+
         scale = self._scale
         if start % scale or len(rows) % scale:
             return rows
         top, count = start // scale, len(rows) // scale
         wanted = source[top : top + count]
+        above = max(0, top - 1)
+        nearby = maximum_filter(source[above : top + count + 1], size=(3, 3, 1), mode="nearest")
+        highest = nearby[top - above : top - above + count]
         blocks = rows.reshape(count, scale, wanted.shape[1], scale, rows.shape[2])
         means = blocks.mean(axis=(1, 3))
-        known = means > 1e-6
+        dark = wanted > means
+        room = np.maximum(highest - means, 1e-6)
+        drawn = np.where(dark, ((wanted - means) / room).clip(0, 1), 0)
+        factor = np.where(dark | (means < 1e-6), 1, wanted / np.maximum(means, 1e-6))
         if where is not None:
-            known &= where[top : top + count, :, np.newaxis]
-        factor = np.where(known, wanted / np.where(known, means, 1), 1)
-        return np.asarray((blocks * factor[:, np.newaxis, :, np.newaxis]).reshape(rows.shape), dtype=np.float32)
+            elsewhere = ~where[top : top + count, :, np.newaxis]
+            drawn[np.broadcast_to(elsewhere, drawn.shape)], factor[np.broadcast_to(elsewhere, drawn.shape)] = 0, 1
+        drawn, factor, highest = (one[:, np.newaxis, :, np.newaxis] for one in (drawn, factor, highest))
+        result = np.where(drawn > 0, blocks + drawn * (highest - blocks), blocks * factor)
+        return np.asarray(result.reshape(rows.shape), dtype=np.float32)
 
 
 def _bright_places(texture: Texture) -> NDArray[np.bool_] | None:
