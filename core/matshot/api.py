@@ -861,6 +861,9 @@ def _finished(
         depth: bits per sample of files; None for those of the sources.
         convention: of a material's normal map.
     """
+    from .material.types import with_notes
+
+    material = with_notes(material, asset.material.parameters.get("notes", ()), first=True)
     if not asset.image:
         return _finished_material(material, place, progress, suffix or None, depth, convention)
     _log_notes(material)
