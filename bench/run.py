@@ -11,6 +11,7 @@ from bench import report
 from bench.capture import bad_input as capture_bad_input
 from bench.capture import oneshot as capture_oneshot
 from bench.capture import photographs as capture_photographs
+from bench.capture import relighting as capture_relighting
 from bench.capture import twoshot as capture_twoshot
 from bench.farm import scaling as farm_scaling
 from bench.hosts import worker as host_worker
@@ -21,6 +22,7 @@ from bench.super_resolution import color as upscale_color
 from bench.super_resolution import exactness as upscale_exactness
 from bench.super_resolution import normals as upscale_normals
 from bench.super_resolution import progression
+from bench.super_resolution import watched as upscale_watched
 from bench.super_resolution import x2 as upscale_x2
 from bench.synthesis import bad_input as synthesis_bad_input
 from bench.synthesis import multiply as synthesis_multiply
@@ -35,8 +37,8 @@ def main() -> None:
     synthesis_multiply.add_options(parser)
     service_load.add_options(parser)
     options = parser.parse_args()
-    upscaling = (upscale_color, progression, upscale_x2, upscale_normals, upscale_exactness)
-    capture = (render_mitsuba, capture_oneshot, capture_twoshot, capture_bad_input)
+    upscaling = (upscale_color, progression, upscale_x2, upscale_normals, upscale_watched, upscale_exactness)
+    capture = (render_mitsuba, capture_oneshot, capture_twoshot, capture_relighting, capture_bad_input)
     synthesis = (synthesis_multiply, synthesis_scaling, synthesis_tile, synthesis_bad_input, texture_descriptor)
     service = (host_worker, service_load, service_faults, farm_scaling)
     for benchmark in (*upscaling, *capture, *synthesis, *service):

@@ -42,7 +42,7 @@ from matshot.shading.render import Camera
 
 NAME = "capture.twoshot"
 TOOL = "Matshot"
-BARS = Bars(normals=0.6, roughness=0.12, base_color=0.035, novel=0.045)
+BARS = Bars(normals=0.60, roughness=0.10, base_color=0.030, novel=0.050)
 
 #: Options of the rows that take the tool apart.
 _WITHOUT: dict[str, dict[str, Any]] = {

@@ -55,7 +55,7 @@ class DaskCluster:
         self._start(
             "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--scheduler-file", str(noted)
         )
-        until(noted.exists)
+        until(lambda: noted.exists() and noted.stat().st_size > 0)
         self.address = json.loads(noted.read_text())["address"]
 
     def start_worker(self, name: str, *more: str) -> None:

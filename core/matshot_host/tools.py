@@ -118,14 +118,20 @@ class Parameter(NamedTuple):
         """Types of the numbers of a tuple; empty for a single value."""
         return tuple(getattr(self.type, "__args__", ()))
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Any, called: str = "") -> Any:
         """The value in the parameter's type.
 
         A whole float is taken for an integer, and an integer for a float.
 
+        Args:
+            value: to check.
+            called: what errors call the parameter, such as ``--fov``; empty for its label.
+
         Raises:
             MatshotError: for a value of another type, out of range, or not among the choices.
         """
+        if called:
+            return self._replace(title=called).check(value)
         if self.choices:
             return self._choice(value)
         if self.parts:
@@ -225,7 +231,8 @@ class Parameter(NamedTuple):
             if self.form is not None:
                 kind += f" such as {self.form.example}"
             elif self.low is not None or self.high is not None:
-                kind += f" from {self._range()}"
+                spans = self._range()
+                kind += f" from {spans}" if spans[0] in "-0123456789" and " or " not in spans else f": {spans}"
         return MatshotError(f"{self.label} must be {kind}, got {quoted(value)}.")
 
 
@@ -315,7 +322,7 @@ class Tool(NamedTuple):
         """Every parameter's default, by name."""
         return {parameter.name: parameter.default for parameter in self.parameters}
 
-    def check(self, values: Mapping[str, Any]) -> Dict[str, Any]:
+    def check(self, values: Mapping[str, Any], called: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
         """The values in their parameters' types; what is left out stays left out.
 
         This is the only check of types, ranges, choices and forms: command line, worker, service, farm, dialogs and
@@ -323,11 +330,13 @@ class Tool(NamedTuple):
 
         Args:
             values: by the names of parameters.
+            called: what errors call the parameters, by name; None for their labels.
 
         Raises:
             MatshotError: for an unknown name, and for a value of another type, out of range or not among the choices.
         """
-        return {name: self.parameter(name).check(value) for name, value in values.items()}
+        words = called or {}
+        return {name: self.parameter(name).check(value, words.get(name, "")) for name, value in values.items()}
 
     def parse(self, settings: Sequence[str]) -> Dict[str, Any]:
         """Checked values from texts such as ``scale=2``; dashes in names read as underscores.
@@ -342,7 +351,7 @@ class Tool(NamedTuple):
             if not equals:
                 raise MatshotError(f"Setting {quoted(setting)} has no value. Write NAME=VALUE, such as scale=2.")
             values[name] = self.parameter(name).parse(text)
-        return self.check(values)
+        return self.check(values, {name: f"--set {name}" for name in values})
 
 
 #: Where networks run.
@@ -458,6 +467,7 @@ UPSCALE = Tool(
             advanced=True,
             low=0,
             high=16384,
+            gap=(0, 16),
             title="Tile Size",
             unit="px",
             placeholder="Auto",
@@ -465,6 +475,38 @@ UPSCALE = Tool(
     ),
     (Input("in", "Textures", "Images, material folders, or name.<UDIM>.exr.", "asset", True, True),),
     "same",
+)
+
+#: Adjustments of a captured surface, at capture and after.
+_SLIDERS: Tuple[Parameter, ...] = (
+    Parameter(
+        "roughness",
+        float,
+        0.0,
+        "Shift of the roughness: negative is smoother, positive is rougher.",
+        low=-1.0,
+        high=1.0,
+        title="Roughness Shift",
+    ),
+    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0, title="Normal Strength"),
+    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0, title="Height Strength"),
+    Parameter(
+        "metal", str, "auto", "Whether the surface is metal. Auto: as detected for each pixel.", ("auto", "on", "off")
+    ),
+)
+
+#: Real width in meters.
+_WIDTH = Parameter(
+    "width",
+    float,
+    0.0,
+    "Real width of what the longer side of the photograph shows, in meters. Default: unknown.",
+    advanced=True,
+    low=0.0,
+    high=1000.0,
+    title="Real Width",
+    unit="m",
+    placeholder="Unknown",
 )
 
 #: About the photographs, and adjustments of the maps; both capture tools take them.
@@ -492,32 +534,8 @@ _CAPTURE: Tuple[Parameter, ...] = (
         gap=(0, 64),
         placeholder="Auto",
     ),
-    Parameter(
-        "width",
-        float,
-        0.0,
-        "Real width of what the longer side of the photograph shows, in meters. Default: unknown.",
-        advanced=True,
-        low=0.0,
-        high=1000.0,
-        title="Real Width",
-        unit="m",
-        placeholder="Unknown",
-    ),
-    Parameter(
-        "roughness",
-        float,
-        0.0,
-        "Shift of the roughness: negative is smoother, positive is rougher.",
-        low=-1.0,
-        high=1.0,
-        title="Roughness Shift",
-    ),
-    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0, title="Normal Strength"),
-    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0, title="Height Strength"),
-    Parameter(
-        "metal", str, "auto", "Whether the surface is metal. Auto: as detected for each pixel.", ("auto", "on", "off")
-    ),
+    _WIDTH,
+    *_SLIDERS,
     *_ENGINE,
 )
 
@@ -534,6 +552,14 @@ ONESHOT = Tool(
             "flash",
             "How the photograph was lit: by the camera's flash, or evenly. even also suits textures.",
             ("flash", "even"),
+        ),
+        Parameter(
+            "area",
+            str,
+            "photograph",
+            "What to map: the whole photograph, or a seamless tile of a surface that looks alike all over. "
+            "Auto: a tile where it does.",
+            ("photograph", "tile", "auto"),
         ),
         Parameter(
             "refine",
@@ -765,7 +791,23 @@ CONVERT = Tool(
     "material",
 )
 
-TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, MULTIPLY, TILE, STYLE, CONVERT, PREVIEW)
+ADJUST = Tool(
+    "adjust",
+    "Adjust",
+    "Set roughness, relief, metal and real width of a captured material again.",
+    (
+        *_SLIDERS,
+        _WIDTH._replace(
+            help="Real width of the material, in meters; the height follows. Default: unchanged.",
+            advanced=False,
+            placeholder="Unchanged",
+        ),
+    ),
+    (Input("dir", "Material", "A material folder.", "material"),),
+    "material",
+)
+
+TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, ADJUST, MULTIPLY, TILE, STYLE, CONVERT, PREVIEW)
 
 
 def tool(name: str) -> Tool:

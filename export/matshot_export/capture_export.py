@@ -47,9 +47,10 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         "data": data_lines("capture", run_record(run).get("images", {})),
         "command": "matshot-export train-capture --data DIR",
         "trained_by": "the Matshot project",
-        "losses": "base color L1, normals, roughness and metallic L1 and squares, pictures under a light L1",
+        "losses": "base color L1, logarithm of the normals' error in parts of flat ones', roughness and metallic L1 "
+        "and squares, pictures under a light L1",
         "seed": CaptureRecipe.seed,
-        **run_facts(run),
+        **run_facts(run, "flash_normal", "error of normals, of flat's"),
     }
     quality = measured_quality(run)
     x = noise(INPUT_PLANES, CONTEXT_SIDE, CONTEXT_SIDE // 2)

@@ -19,9 +19,25 @@ if TYPE_CHECKING:
 #: The queue that comes with the package.
 QUEUE = Path(__file__).parent / "queue.toml"
 
+#: The one for a GPU.
+GPU = Path(__file__).parent / "gpu.toml"
+
 app = typer.Typer(name="matshot-export", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of training runs.")]
+
+
+def _unpacked(context: typer.Context, data: Path) -> Path:
+    """The data folder, or a temporary one with what the packs in it hold, until the command ends."""
+    from .packs import training_folder
+
+    return context.with_resource(training_folder(data))
+
+
+Data = Annotated[
+    Path,
+    typer.Option("--data", help="Folder with materials/ and photos/, or with their packs.", callback=_unpacked),
+]
 
 
 def main() -> NoReturn:
@@ -37,7 +53,7 @@ def main() -> NoReturn:
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")],
-    data: Annotated[Path, typer.Option(help="Folder with materials/ and photos/.")],
+    data: Data,
     runs: Runs = Path("runs"),
     steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
     minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
@@ -76,15 +92,31 @@ def train(
 
 
 @app.command()
-def train_all(
+def pack(
     data: Annotated[Path, typer.Option(help="Folder with materials/ and photos/.")],
+    out: Annotated[Path, typer.Option(help="Folder that the packs go into.")],
+    megabytes: Annotated[float, typer.Option(help="Largest size of a pack in MiB.")] = 59.0,
+) -> None:
+    """Write the training data into a few files, losslessly; every --data option reads them."""
+    from .packs import write_packs
+
+    for path in write_packs(data, out, megabytes):
+        typer.echo(f"Wrote {path} ({path.stat().st_size / 2**20:.1f} MiB)")
+
+
+@app.command()
+def train_all(
+    data: Data,
     runs: Runs = Path("runs"),
     queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: what is shipped.")] = QUEUE,
     only: Annotated[str, typer.Option(help="Names of networks, separated by commas. Default: all.")] = "",
     minutes: Annotated[
         float, typer.Option(help="End this call after so many minutes; rerun to resume. Default: 0, no limit.")
     ] = 0.0,
-    models: Annotated[Path, typer.Option(help="Folder that weights start from and better ones go into.")] = SHIPPED,
+    models: Annotated[Path, typer.Option(help="Folder of models that weights start from.")] = SHIPPED,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that better models go into. Default: that of --models.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice. 1 is best on a busy machine.")] = 0,
 ) -> None:
@@ -96,10 +128,44 @@ def train_all(
     if threads:
         torch.set_num_threads(threads)
     cards = run_queue(
-        _turns(queue, only), data, runs, models=models, minutes=minutes or None, device=device, report=typer.echo
+        _turns(queue, only),
+        data,
+        runs,
+        models=models,
+        out=out,
+        minutes=minutes or None,
+        device=device,
+        report=typer.echo,
     )
     for card in cards:
-        typer.echo(f"Wrote {models / card.file}")
+        typer.echo(f"Wrote {card.path()}")
+
+
+@app.command()
+def chain(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder that runs/ and models/ go into.")],
+    queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: for a GPU, half an hour first.")] = GPU,
+    minutes: Annotated[float, typer.Option(help="Length of a call.")] = 9.0,
+    calls: Annotated[int, typer.Option(help="End after so many calls; 0 exports alone. Default: -1, no limit.")] = -1,
+    models: Annotated[Path, typer.Option(help="Folder of models that weights start from.")] = SHIPPED,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Train on a rented machine, in calls of a few minutes that resume; exit code 3 while budgets are left."""
+    from .chain import train_in_calls
+
+    finished = train_in_calls(
+        queue,
+        data,
+        out,
+        minutes=minutes,
+        calls=None if calls < 0 else calls,
+        models=models,
+        device=device,
+        report=typer.echo,
+    )
+    if not finished:
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -118,7 +184,7 @@ def status(
 
 @app.command()
 def export_better(
-    data: Annotated[Path, typer.Option(help="Folder with materials/.")],
+    data: Data,
     runs: Runs = Path("runs"),
     queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: what is shipped.")] = QUEUE,
     only: Annotated[str, typer.Option(help="Names of networks, separated by commas. Default: all.")] = "",
@@ -129,7 +195,7 @@ def export_better(
 
     for turn in _turns(queue, only):
         for card in exported(turn, data, runs, models=models, report=typer.echo):
-            typer.echo(f"Wrote {models / card.file}")
+            typer.echo(f"Wrote {card.path()}")
 
 
 @app.command()
@@ -166,7 +232,7 @@ def onnx(
 
 @app.command()
 def train_capture(
-    data: Annotated[Path, typer.Option(help="Folder with materials/.")],
+    data: Data,
     runs: Runs = Path("runs"),
     steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
     minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
@@ -207,7 +273,7 @@ def onnx_capture(
 
 @app.command()
 def train_descriptor(
-    data: Annotated[Path, typer.Option(help="Folder with materials/ and photos/.")],
+    data: Data,
     runs: Runs = Path("runs"),
     steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
     minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
@@ -250,13 +316,35 @@ def onnx_texture(
 @app.command()
 def measure(
     name: Annotated[str, typer.Argument(help="A model's name.")],
-    data: Annotated[Path, typer.Option(help="Folder with materials/.")],
+    data: Data,
     models: Annotated[Path, typer.Option(help="Folder of models.")] = SHIPPED,
 ) -> None:
     """Measure a model on held-out textures and write the figures into its card."""
     from .measuring import measure_model
 
     measure_model(name, data, models, report=typer.echo)
+
+
+@app.command()
+def speed(
+    name: Annotated[str, typer.Argument(help="A recipe's name, or capture.")],
+    data: Data,
+    steps: Annotated[int, typer.Option(help="Steps that are measured.")] = 10,
+    batch: Annotated[int, typer.Option(help="Patches a step. Default: 0, the recipe's.")] = 0,
+    patch: Annotated[int, typer.Option(help="Side of a patch. Default: 0, the recipe's.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
+) -> None:
+    """Measure how long a training step takes: data, forward, backward, update."""
+    import torch
+
+    from .loop import best_device
+    from .speed import step_time
+
+    if threads:
+        torch.set_num_threads(threads)
+    found = step_time(name, data, best_device(device), steps=steps, batch=batch, patch=patch)
+    typer.echo(f"{name}: {found.line()}")
 
 
 @app.command(name="list")

@@ -1,7 +1,4 @@
-"""What game textures have been through: block compression and JPEG.
-
-Both work on arrays in memory, so training needs no image library and no temporary files.
-"""
+"""What game textures have been through: block compression and JPEG, on whole batches and on the device they are on."""
 
 from __future__ import annotations
 
@@ -9,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.fft import dctn, idctn
+import torch.nn.functional as F
 
 #: Luminance and chrominance tables of the JPEG standard (ITU-T T.81, annex K.1).
-_LUMA = np.array(
+_LUMA = torch.tensor(
     [
         [16, 11, 10, 16, 24, 40, 51, 61],
         [12, 12, 14, 19, 26, 58, 60, 55],
@@ -24,69 +21,85 @@ _LUMA = np.array(
         [72, 92, 95, 98, 112, 100, 103, 99],
     ]
 )
-_CHROMA = np.full((8, 8), 99)
-_CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+_CHROMA = torch.full((8, 8), 99)
+_CHROMA[:4, :4] = torch.tensor([[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]])
 
-_TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-_FROM_YCC = np.linalg.inv(_TO_YCC)
+_TO_YCC = torch.tensor(
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], dtype=torch.float64
+)
+_FROM_YCC = torch.linalg.inv(_TO_YCC)
+
+#: Orthonormal cosines of eight samples: rows are frequencies.
+_COSINES = torch.cos(torch.pi / 8 * torch.outer(torch.arange(8), torch.arange(8) + 0.5).double()) / 2
+_COSINES[0] /= 2**0.5
+
+#: Steps of the 5:6:5 bits of a color.
+_STEPS = torch.tensor([31.0, 63.0, 31.0])
+#: Where the four colors of a block lie between its ends.
+_BETWEEN = torch.tensor([0.0, 1 / 3, 2 / 3, 1.0])
 
 
-def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
-    """What JPEG with 4:2:0 chroma leaves of an image.
+def jpeg(pixels: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
+    """What JPEG with 4:2:0 chroma leaves of images.
 
     Args:
-        pixels: ``H x W x 3`` in [0, 1], sides multiples of 8.
-        quality: 1 to 100, as in libjpeg.
+        pixels: ``(N, 3, H, W)`` in [0, 1], sides multiples of 8.
+        quality: ``(N,)``, 1 to 100, as in libjpeg.
 
     Returns:
-        ``H x W x 3`` in [0, 1].
+        ``(N, 3, H, W)`` in [0, 1].
     """
-    factor = 50 / quality if quality < 50 else 2 - quality / 50
-    ycc = (pixels * 255) @ _TO_YCC.T
-    ycc[..., 0] -= 128
-    out = np.empty_like(ycc)
-    out[..., 0] = _quantised_blocks(ycc[..., 0], np.clip(np.floor(_LUMA * factor + 0.5), 1, 255))
-    table = np.clip(np.floor(_CHROMA * factor + 0.5), 1, 255)
-    height, width = ycc.shape[:2]
-    for channel in (1, 2):
-        half = ycc[..., channel].reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
-        pad = [(0, -half.shape[0] % 8), (0, -half.shape[1] % 8)]
-        half = _quantised_blocks(np.pad(half, pad, mode="edge"), table)[: height // 2, : width // 2]
-        out[..., channel] = half.repeat(2, axis=0).repeat(2, axis=1)
-    out[..., 0] += 128
-    return np.clip(out @ _FROM_YCC.T / 255, 0, 1)
+    quality = quality.to(pixels)
+    factor = torch.where(quality < 50, 50 / quality, 2 - quality / 50)[:, None, None]
+    luma, chroma = ((table.to(pixels) * factor + 0.5).floor().clamp(1, 255) for table in (_LUMA, _CHROMA))
+    ycc = torch.einsum("kc,nchw->nkhw", _TO_YCC.to(pixels), pixels * 255)
+    brightness = _quantized(ycc[:, :1] - 128, luma) + 128
+    half = F.avg_pool2d(ycc[:, 1:], 2)
+    height, width = half.shape[2:]
+    half = _quantized(F.pad(half, (0, -width % 8, 0, -height % 8), mode="replicate"), chroma)[..., :height, :width]
+    ycc = torch.cat([brightness, F.interpolate(half, scale_factor=2, mode="nearest")], dim=1)
+    return torch.einsum("kc,nchw->nkhw", _FROM_YCC.to(pixels), ycc).div_(255).clamp_(0, 1)
 
 
-def _quantised_blocks(plane: np.ndarray, table: np.ndarray) -> np.ndarray:
-    height, width = plane.shape
-    blocks = plane.reshape(height // 8, 8, width // 8, 8).transpose(0, 2, 1, 3)
-    coefficients = dctn(blocks, axes=(2, 3), norm="ortho")
-    blocks = idctn(np.round(coefficients / table) * table, axes=(2, 3), norm="ortho")
-    return blocks.transpose(0, 2, 1, 3).reshape(height, width)
+def _quantized(planes: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    """Planes ``(N, C, H, W)`` whose 8 x 8 blocks have cosines in steps of their image's table, ``(N, 8, 8)``."""
+    n, channels, height, width = planes.shape
+    cosines = _COSINES.to(planes)
+    steps = table[:, None, None, None]
+    blocks = planes.reshape(n, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
+    coefficients = cosines @ blocks @ cosines.T
+    blocks = cosines.T @ ((coefficients / steps).round() * steps) @ cosines
+    return blocks.transpose(3, 4).reshape(n, channels, height, width)
 
 
-def block_compressed(pixels: np.ndarray) -> np.ndarray:
-    """What BC1 (the color half of BC3) leaves of an image: four colors on a line for every 4x4 block.
+def block_compressed(pixels: torch.Tensor) -> torch.Tensor:
+    """What BC1 (the color half of BC3) leaves of images: four colors on a line for every 4x4 block.
 
     End points lie at the extremes of the block's principal axis, in 5:6:5 bits, as real-time encoders place them.
 
     Args:
-        pixels: ``H x W x 3`` in [0, 1], sides multiples of 4.
+        pixels: ``(N, 3, H, W)`` in [0, 1], sides multiples of 4.
+
+    Returns:
+        ``(N, 3, H, W)`` in [0, 1].
     """
-    height, width, _ = pixels.shape
-    blocks = pixels.reshape(height // 4, 4, width // 4, 4, 3).transpose(0, 2, 1, 3, 4).reshape(-1, 16, 3)
-    center = blocks.mean(axis=1, keepdims=True)
+    n, _, height, width = pixels.shape
+    blocks = pixels.reshape(n, 3, height // 4, 4, width // 4, 4).permute(0, 2, 4, 3, 5, 1).reshape(-1, 16, 3)
+    center = blocks.mean(dim=1, keepdim=True)
     offset = blocks - center
-    axis = np.linalg.eigh(np.einsum("bpi,bpj->bij", offset, offset))[1][:, :, -1]
-    along = np.einsum("bpi,bi->bp", offset, axis)
-    grid = np.array([31.0, 63.0, 31.0])
-    ends = [center[:, 0] + axis * along.max(axis=1)[:, None], center[:, 0] + axis * along.min(axis=1)[:, None]]
-    first, second = (np.round(np.clip(end, 0, 1) * grid) / grid for end in ends)
-    weights = np.array([0.0, 1 / 3, 2 / 3, 1.0])
-    palette = first[:, None] * (1 - weights[:, None]) + second[:, None] * weights[:, None]
-    nearest = ((blocks[:, :, None] - palette[:, None]) ** 2).sum(-1).argmin(-1)
-    coded = np.take_along_axis(palette, nearest[..., None], axis=1)
-    return coded.reshape(height // 4, width // 4, 4, 4, 3).transpose(0, 2, 1, 3, 4).reshape(height, width, 3)
+    axis = torch.linalg.eigh(offset.transpose(1, 2) @ offset).eigenvectors[:, :, -1:]
+    along = offset @ axis
+    steps = _STEPS.to(pixels)
+    first, second = (
+        ((center[:, 0] + axis[:, :, 0] * extreme).clamp(0, 1) * steps).round() / steps
+        for extreme in (along.amax(dim=1), along.amin(dim=1))
+    )
+    between = _BETWEEN.to(pixels)[:, None]
+    palette = first[:, None] * (1 - between) + second[:, None] * between
+    nearest = (blocks[:, :, None] - palette[:, None]).square().sum(-1).argmin(-1)
+    coded = palette.gather(1, nearest[..., None].expand(-1, -1, 3))
+    coded = coded.reshape(n, height // 4, width // 4, 4, 4, 3).permute(0, 5, 1, 3, 2, 4)
+    return coded.reshape(n, 3, height, width)
 
 
 @dataclass(frozen=True)
@@ -105,10 +118,15 @@ class Degradation:
 
     def __call__(self, low: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """``(N, 3, h, w)`` in [0, 1] to the same; sides multiples of 8."""
-        out = low.permute(0, 2, 3, 1).double().numpy().copy()
-        for index, chance in enumerate(rng.random(len(out))):
-            if chance < self.jpeg:
-                out[index] = jpeg(out[index], int(rng.integers(self.quality[0], self.quality[1] + 1)))
-            elif chance < self.jpeg + self.blocks:
-                out[index] = block_compressed(out[index])
-        return torch.from_numpy(out).float().permute(0, 3, 1, 2)
+        chance = rng.random(len(low))
+        quality = rng.integers(self.quality[0], self.quality[1] + 1, len(low))
+        out = low.clone()
+        photographic = np.flatnonzero(chance < self.jpeg)
+        if len(photographic):
+            chosen = torch.from_numpy(photographic).to(low.device)
+            out[chosen] = jpeg(low[chosen], torch.from_numpy(quality[photographic]).to(low.device))
+        blocky = np.flatnonzero((chance >= self.jpeg) & (chance < self.jpeg + self.blocks))
+        if len(blocky):
+            chosen = torch.from_numpy(blocky).to(low.device)
+            out[chosen] = block_compressed(low[chosen])
+        return out

@@ -21,10 +21,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from .checkpoints import open_run, save_checkpoint
-from .data import find_maps, halved, image_counts, load_map, turned
+from .data import find_maps, image_counts, load_map
 from .loop import best_device, supports_bfloat16
 from .networks.descriptor import TextureDescriptor, gram, relative_distances
 from .optimizer import Muon
+from .patches import halved
 from .perceptual import PerceptualDistance
 
 #: Crops that come from the same place of the same image: two neighbors, and the first of them altered twice.
@@ -191,7 +192,7 @@ def families(paths: list[Path], count: int, side: int, rng: np.random.Generator)
         image = load_map(path, "color")
         while min(image.shape[:2]) >= 1.5 * side:
             octaves.append(image)
-            image = halved(image)
+            image = halved(torch.from_numpy(image)).numpy()
     order = [rng.permutation(len(octaves)) for _ in range(-(-count // len(octaves)))]
     crops: list[np.ndarray] = []
     for number in np.concatenate(order)[:count]:
@@ -200,7 +201,8 @@ def families(paths: list[Path], count: int, side: int, rng: np.random.Generator)
         for _ in range(2):
             top, left = (int(rng.integers(size - side + 1)) for size in image.shape[:2])
             crop = image[top : top + side, left : left + side].transpose(2, 0, 1)
-            pair.append(turned(crop, int(rng.integers(4)), bool(rng.integers(2)), vectors=False))
+            crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))
+            pair.append(np.ascontiguousarray(crop[..., :: int(rng.choice([1, -1]))]))
         crops += [*pair, altered(pair[0], rng), altered(pair[0], rng)]
     return torch.from_numpy(np.stack(crops))
 

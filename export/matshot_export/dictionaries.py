@@ -21,9 +21,10 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoints import open_run, save_checkpoint
-from .data import PatchSource, Shrink, find_maps, validation_pairs
+from .data import find_maps, validation_pairs
 from .loop import Progress
 from .networks.sparse_coding import CORE, FLOOR, SparseCoding
+from .patches import PatchSource, Shrink
 from .recipes import Recipe
 from .training import measure, peak_signal_to_noise
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,9 @@ from .optimizer import Muon
 
 #: Seconds of training that a kill loses at most, up to one step and one measurement.
 CHECKPOINT_SECONDS = 240.0
+
+#: Steps after which it is looked whether the loss is still a number.
+FINITE_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,10 @@ class Task(Protocol):
     def rng(self) -> np.random.Generator:
         """Of the training data."""
 
-    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, float], int]:
+    def loss(self, done: float) -> tuple[torch.Tensor, Mapping[str, float | torch.Tensor], int]:
         """Loss of the next batch, its terms for the log, and input pixels seen.
+
+        Terms may stay on the device: nothing waits for them but a line of the log.
 
         Args:
             done: share of the schedule that is over.
@@ -109,9 +114,9 @@ class Average:
         """Follow the network; faster at first, so that the start is forgotten."""
         self.updates += 1
         decay = min(self.decay, self.updates / (self.updates + 10))
-        for key, value in network.state_dict().items():
-            if value.is_floating_point():
-                self.weights[key].lerp_(value, 1 - decay)
+        state = network.state_dict()
+        moving = [key for key, value in state.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self.weights[key] for key in moving], [state[key] for key in moving], 1 - decay)
 
 
 def descend(
@@ -139,12 +144,12 @@ def descend(
         FloatingPointError: when the loss stops being a number.
     """
     open_run(out, resume=resume)
+    device = next(task.network.parameters()).device
     optimizer = Muon(task.network.parameters(), lr=schedule.rate)
     average = Average(task.network, schedule.average)
     progress = Progress()
     checkpoint = out / "checkpoint.pt"
     if resume and checkpoint.exists():
-        device = next(task.network.parameters()).device
         saved = torch.load(checkpoint, map_location=device, weights_only=False)
         task.network.load_state_dict(saved["network"])
         optimizer.load_state_dict(saved["optimizer"])
@@ -156,10 +161,14 @@ def descend(
         report(f"resumed at step {progress.step}")
     log = Log(out / "log.csv", append=progress.step > 0)
     started = kept = time.monotonic()
-    clock = training_clock(next(task.network.parameters()).device)
+    clock = training_clock(device)
     began = clock() - progress.seconds
 
+    finite = torch.ones((), dtype=torch.bool, device=device)
+
     def save() -> None:
+        if not finite:
+            raise FloatingPointError(f"The loss stopped being a number by step {progress.step}.")
         state = {
             "network": task.network.state_dict(),
             "optimizer": optimizer.state_dict(),
@@ -172,7 +181,8 @@ def descend(
         }
         save_checkpoint(state, checkpoint)
         save_checkpoint(average.weights, out / "weights.pt")
-        record = {**vars(progress), **(facts or {}), "threads": torch.get_num_threads()}
+        place = {"threads": torch.get_num_threads(), "device": device_name(device)}
+        record = {**vars(progress), **(facts or {}), **place}
         (out / "run.json").write_text(json.dumps(record))
 
     def done() -> float:
@@ -186,8 +196,8 @@ def descend(
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate * min(1.0, (progress.step + 1) / schedule.warmup) * (1 - fraction)
         value, terms, pixels = task.loss(fraction)
-        if not torch.isfinite(value):
-            raise FloatingPointError(f"the loss became {value.item()} at step {progress.step}")
+        # A device that works ahead is not waited for at every step: what is not finite is found before it is saved.
+        finite &= torch.isfinite(value.detach())
         optimizer.zero_grad(set_to_none=True)
         value.backward()
         optimizer.step()
@@ -196,10 +206,14 @@ def descend(
         progress.pixels += pixels
         progress.seconds = clock() - began
         progress.done = min(1.0, done())
-        if progress.step % schedule.log_every == 0 or progress.done >= 1:
+        measuring = progress.step % schedule.log_every == 0 or progress.done >= 1
+        if (measuring or progress.step % FINITE_EVERY == 0) and not finite:
+            break
+        if measuring:
             figures = task.figures(average.weights, out / f"step-{progress.step:06d}.png")
             progress.measured.append({"step": progress.step, **figures})
-            row = {"step": progress.step, "seconds": round(progress.seconds), "loss": value.item(), **terms, **figures}
+            shown = {"loss": float(value.detach()), **{name: float(term) for name, term in terms.items()}, **figures}
+            row = {"step": progress.step, "seconds": round(progress.seconds), **shown}
             log.write(row)
             report(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
             save()
@@ -273,11 +287,26 @@ def best_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def device_name(device: torch.device) -> str:
+    """What a card says that a network was trained on."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
 def supports_bfloat16(device: torch.device) -> bool:
     """Whether half the bits mean about twice the speed here, and not an emulation."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def compiled(network: nn.Module, device: torch.device) -> Callable[..., torch.Tensor]:
+    """The network to compute with while it learns: on a GPU as fused kernels that share its weights."""
+    if device.type != "cuda":
+        return network
+    # Without a compiler on the machine it works as before, a little slower, and torch says so.
+    torch._dynamo.config.suppress_errors = True
+    result: Callable[..., torch.Tensor] = torch.compile(network)
+    return result
 
 
 def write_picture(path: Path, planes: torch.Tensor) -> None:

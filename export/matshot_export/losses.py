@@ -95,12 +95,12 @@ class WeightedLoss:
             raise ValueError(f"unknown loss {unknown[0]!r}; there are {', '.join(sorted(known))}")
         self.terms = [(name, weight, known[name]) for name, weight in weights.items() if weight]
 
-    def __call__(self, result: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """The weighted sum, and each term unweighted for the log."""
+    def __call__(self, result: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The weighted sum, and each term unweighted for the log; nothing waits for the device."""
         total = result.new_zeros(())
         parts = {}
         for name, weight, loss in self.terms:
             value = loss(result, truth)
-            parts[name] = float(value.detach())
+            parts[name] = value.detach()
             total = total + weight * value
         return total, parts

@@ -39,6 +39,8 @@ class Turn:
         name: of the recipe and the model; ``capture`` for the capture network.
         hours: of training.
         rate: Muon's, instead of the recipe's, where trained weights are only to be improved; 0 keeps that.
+        batch: patches or crops a step, instead of the recipe's; 0 keeps those.
+        patch: their side in pixels of the input, likewise.
         start: network whose newest weights it starts from; empty for its own shipped ones.
         figure: that is watched, by its name in the run's log.
         lower_is_better: whether smaller figures are better; normals' are angles, and always so.
@@ -51,6 +53,8 @@ class Turn:
     name: str
     hours: float
     rate: float = 0.0
+    batch: int = 0
+    patch: int = 0
     start: str = ""
     figure: str = "value"
     lower_is_better: bool = False
@@ -63,6 +67,18 @@ class Turn:
         """1 where larger figures are better, else -1."""
         smaller = self.lower_is_better or (self.name != "capture" and recipes.load(self.name).kind == "normal")
         return -1 if smaller else 1
+
+    def recipe(self) -> recipes.Recipe:
+        """The network's recipe with what the turn changes; not for the capture network."""
+        own = recipes.load(self.name)
+        batch, patch = self.batch or own.batch, self.patch or own.patch
+        return replace(own, rate=self.rate or own.rate, batch=batch, patch=patch)
+
+    def capture_recipe(self) -> CaptureRecipe:
+        """The same for the capture network."""
+        own = CaptureRecipe()
+        batch, side = self.batch or own.batch, self.patch or own.side
+        return replace(own, rate=self.rate or own.rate, batch=batch, side=side)
 
 
 @dataclass(frozen=True)
@@ -126,6 +142,7 @@ def train_all(
     runs: Path,
     *,
     models: Path = SHIPPED,
+    out: Path | None = None,
     minutes: float | None = None,
     device: str = "auto",
     report: Callable[[str], None] = print,
@@ -136,7 +153,8 @@ def train_all(
         turns: the queue.
         data: folder as :mod:`matshot_export.data` describes.
         runs: folder of runs; receives ``status.md`` besides.
-        models: folder of models, that start weights are read from and better ones written to.
+        models: folder of models that start weights are read from.
+        out: folder that better ones are written to; ``models`` by default.
         minutes: after which the call ends, to be called again.
         device: ``auto``, ``cpu`` or ``cuda``.
         report: receives one line at a time.
@@ -172,13 +190,12 @@ def train_all(
         }
         if turn.name == "capture":
             # The budget in hours ends the schedule.
-            train_capture(CaptureRecipe(steps=1 << 40), data, runs / turn.name, **shared)
+            train_capture(replace(turn.capture_recipe(), steps=1 << 40), data, runs / turn.name, **shared)
         else:
-            recipe = recipes.load(turn.name)
-            train(replace(recipe, rate=turn.rate or recipe.rate), data, runs / turn.name, steps=1 << 40, **shared)
+            train(turn.recipe(), data, runs / turn.name, steps=1 << 40, **shared)
         write_status(turns, runs)
         if run_record(runs / turn.name).get("done", 0) >= 1 and turn.figure_decides:
-            cards += export_better(turn, data, runs, models=models, report=report)
+            cards += export_better(turn, data, runs, models=out or models, report=report)
     return cards
 
 

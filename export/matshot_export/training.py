@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from .checkpoints import open_run
-from .data import PatchSource, Shrink, find_maps, validation_pairs
+from .data import find_maps, validation_pairs
 from .degradations import Degradation
-from .loop import Schedule, begin_from, best_device, descend, start_name, supports_bfloat16, write_picture
+from .loop import Schedule, begin_from, best_device, compiled, descend, start_name, supports_bfloat16, write_picture
 from .losses import LUMA, Loss, WeightedLoss
+from .patches import PatchSource, Shrink
 from .recipes import Recipe
 
 #: Share of a schedule from which on patches have the recipe's ``late_patch``.
@@ -39,6 +40,7 @@ class MapTask:
         kind = recipe.kind
         self.half = supports_bfloat16(device)
         self.network: nn.Module = recipe.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward = compiled(self.network, device)
         self.paths = find_maps(data, "train", kind)
         self.watched = validation_pairs(find_maps(data, "val", kind), kind, recipe.scale)
         self.metric = angular_error if kind == "normal" else peak_signal_to_noise
@@ -66,6 +68,8 @@ class MapTask:
             recipe.seed,
             leaves=recipe.leaves,
             patterns=recipe.patterns,
+            surfaces=recipe.surfaces,
+            device=self.device,
         )
 
     @property
@@ -73,13 +77,13 @@ class MapTask:
         """Of the patches."""
         return self.source.rng
 
-    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, float], int]:
+    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, torch.Tensor], int]:
         """Of the next batch of patches."""
-        if self.recipe.late_patch and done >= LATE:
+        if done >= LATE and self.recipe.late_patch > self.recipe.patch:
             self.source.resize(self.recipe.late_patch)
-        low, high = (t.to(self.device) for t in next(self.source))
+        low, high = next(self.source)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
-            result = self.network(low.contiguous(memory_format=torch.channels_last))
+            result = self.forward(low.contiguous(memory_format=torch.channels_last))
         if self.adversary is not None:
             self.adversary.learn(result.detach().float(), high, self.recipe.rate * (1 - done))
         return *self.weighted(result.float(), high), low.shape[0] * low.shape[2] * low.shape[3]
@@ -137,7 +141,7 @@ def train(
     task = MapTask(recipe, data, best_device(device))
     if start is not None:
         report(f"{begin_from(task.network, start)} layers start from {start}")
-    if recipe.focus:
+    if recipe.focus or recipe.octave != 1:
         task.source.chances = promising(task.network, task.source, recipe.focus, recipe.octave)
     schedule = Schedule(
         steps or recipe.steps,
@@ -165,12 +169,12 @@ def promising(network: nn.Module, source: PatchSource, focus: float, octave: flo
         focus: exponent of the gain in dB; 0 would draw all alike.
         octave: factor for every time that an image was halved, so that most of what is seen is as sharp as files are.
     """
-    device = next(network.parameters()).device
-    gains = []
+    gains: list[float] = []
     for low, high in source.probes():
         plain = nn.functional.interpolate(low, scale_factor=source.shrink.scale, mode="bicubic")
-        gain = peak_signal_to_noise(network(low.to(device)).cpu(), high) - peak_signal_to_noise(plain, high)
-        gains.append(min(max(gain, 0.0), 6.0) + 0.2)
+        for result, simple, truth in zip(network(low), plain, high, strict=True):
+            gain = peak_signal_to_noise(result[None], truth[None]) - peak_signal_to_noise(simple[None], truth[None])
+            gains.append(min(max(gain, 0.0), 6.0) + 0.2)
     chances = np.asarray(gains) ** focus * octave ** np.asarray(source.octaves)
     return np.asarray(chances / chances.sum())
 

@@ -33,6 +33,22 @@ def test_magnitude_of_the_gradient_does_not_matter():
     torch.testing.assert_close(orthogonalized(matrix), orthogonalized(1000 * matrix), rtol=1e-3, atol=1e-3)
 
 
+def test_the_iteration_on_gram_matrices_is_the_one_on_matrices():
+    """Newton-Schulz as Jordan et al. write it, on a stack of matrices, one of them of low rank."""
+    matrices = torch.randn(3, 12, 50)
+    matrices[1, 6:] = matrices[1, :6]
+    a, b, c = 3.4445, -4.7750, 2.0315
+    for wide in (matrices, matrices.mT):
+        for matrix, found in zip(wide, orthogonalized(wide), strict=True):
+            x = matrix.double() / matrix.norm()
+            x = x.T if wide.shape[1] > wide.shape[2] else x
+            for _ in range(5):
+                gram = x @ x.T
+                x = a * x + (b * gram + c * gram @ gram) @ x
+            expected = x.T if wide.shape[1] > wide.shape[2] else x
+            torch.testing.assert_close(found.double(), expected, atol=2e-4, rtol=1e-3)
+
+
 def task():
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 2, 3, padding=1))
     x = torch.randn(4, 3, 8, 8)

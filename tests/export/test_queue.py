@@ -11,7 +11,7 @@ from matshot.inference.cards import Registry, read_card
 from matshot.shading.procedural import brick_wall
 from matshot_export import queue as queues
 from matshot_export import recipes
-from matshot_export.cli import QUEUE, app
+from matshot_export.cli import GPU, QUEUE, app
 from matshot_export.onnx_export import export, run_record
 from matshot_export.queue import Turn, export_better, read_queue, standing, train_all, write_status
 from matshot_export.shipped import is_shipped, shipped_weights
@@ -47,6 +47,8 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / f"{name}.toml").write_text(RECIPE.format(kind=kind, planes=planes))
     monkeypatch.setattr(recipes, "FOLDER", tmp_path)
     monkeypatch.setattr(queues, "lower_priority", lambda: None)
+    # Two processes; test_training measures it.
+    monkeypatch.setattr("matshot_export.onnx_export.measured_bytes_per_pixel", lambda card: 64)
     return tmp_path
 
 
@@ -54,11 +56,23 @@ def silent(_):
     pass
 
 
-def test_every_turn_of_the_shipped_queue_has_a_recipe_and_a_model():
-    turns = read_queue(QUEUE)
-    assert {turn.name for turn in turns} >= {"fidelity_x4", "normal_x4", "data_x4", "capture", "srcae_x4"}
-    assert all(is_shipped(turn.name) for turn in turns)
+@pytest.mark.parametrize("queue", [QUEUE, GPU])
+def test_every_turn_of_the_shipped_queues_has_a_recipe_and_a_start(queue):
+    turns = read_queue(queue)
+    assert {turn.name for turn in turns} >= {"fidelity_x4", "normal_x4", "data_x4", "capture", "srcae_x4", "detail_x2"}
+    assert all(is_shipped(turn.name) or is_shipped(turn.start) for turn in turns)
     assert {turn.name: turn.sign for turn in turns}["normal_x4"] == -1
+    # Peers are measured on the maps that a network is measured on.
+    peers = {turn.name for turn in turns if turn.peer}
+    assert peers == {"fidelity_x4", "fidelity_x2", "normal_x4", "data_x4", "srcae_x4"}
+
+
+def test_a_turn_changes_its_recipe():
+    own = recipes.load("fidelity_x4")
+    changed = Turn("fidelity_x4", 1.0, rate=0.001, batch=256, patch=64).recipe()
+    assert (changed.rate, changed.batch, changed.patch) == (0.001, 256, 64)
+    assert Turn("fidelity_x4", 1.0).recipe() == own
+    assert Turn("capture", 1.0, batch=48).capture_recipe().batch == 48
 
 
 def test_odd_queues_are_refused(tmp_path, folder):

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from matshot_export.data import PatchSource, Shrink
 from matshot_export.dictionaries import learn_dictionaries, train_dictionaries
 from matshot_export.networks.sparse_coding import FLOOR, SparseCoding
+from matshot_export.patches import PatchSource, Shrink
 from matshot_export.recipes import Recipe
 
 

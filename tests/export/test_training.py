@@ -58,6 +58,11 @@ def test_from_images_to_a_model(data: Path, tmp_path: Path, kind: str) -> None:
     export(recipe(kind), weights, models, run=run)
     card = read_card(models / "tiny.toml")
     assert card.training["steps"] == 6
+    assert card.training["machine"].endswith(", CPU")
+    assert card.training["input_pixels"] == 6 * 2 * 16 * 16
+    assert card.training["curve_steps"] == [3, 6]
+    assert card.training["curve"] == pytest.approx([float(row["value"]) for row in rows], abs=1e-4)
+    assert card.training["curve_of"]
     assert card.bytes_per_pixel >= 64
     measured = measure_model("tiny", data, models, silent)
     assert any(key.endswith("of_bicubic") for key in measured.quality)
@@ -143,7 +148,8 @@ def test_blending_two_runs(tmp_path: Path) -> None:
 
 
 def test_images_without_promise_are_drawn_less(data: Path) -> None:
-    from matshot_export.data import PatchSource, Shrink, find_maps
+    from matshot_export.data import find_maps
+    from matshot_export.patches import PatchSource, Shrink
 
     source = PatchSource(find_maps(data, "train", "color"), "color", 16, 2, Shrink(2))
     chances = promising(recipe().build(), source, 1.0, 0.5)

@@ -288,11 +288,11 @@ def test_a_material_is_converted_and_images_left_out(done: Do, library: Path, tm
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        (["scale=3"], "Unknown scale 3. Choose from: 2, 4, 8"),
-        (["scale=two"], "Unknown scale 'two'"),
+        (["scale=3"], "Unknown --set scale 3. Choose from: 2, 4, 8"),
+        (["scale=two"], "Unknown --set scale 'two'"),
         (["size=3"], "Unknown Upscale parameter 'size'"),
         (["scale"], "has no value"),
-        (["threads=-1"], "CPU Threads must be 0 to 1024, got -1"),
+        (["threads=-1"], "--set threads must be 0 to 1024, got -1"),
     ],
 )
 def test_parameters_are_refused_once(settings: list[str], sentence: str) -> None:
@@ -421,3 +421,52 @@ def test_a_broken_link_is_not_written_over(done: Do, tmp_path: Path) -> None:
         pytest.skip("links need rights here")
     assert "not of this batch" in done(library, output).failed["a.png"]
     assert (output / "a.png").is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names here")
+def test_a_pipe_in_a_library_is_one_failed_file(done: Do, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    picture(library / "a.png")
+    os.mkfifo(library / "pipe.png")
+    outcome = done(library, tmp_path / "out")
+    assert outcome.done == ["a.png"]
+    assert "pipe" in outcome.failed["pipe.png"]
+
+
+HUNG = """
+import sys, threading
+from matshot.farm import batch, reading
+real = batch.stamped
+def stamped(files, *rest, **more):
+    if any("dead" in name for name in files):
+        threading.Event().wait()  # as a disk that does not answer
+    return real(files, *rest, **more)
+batch.stamped = stamped
+reading._PATIENCE = float(sys.argv.pop(1))
+from matshot.cli.commands import main
+main()
+"""
+
+
+def test_a_disk_that_does_not_answer_fails_its_files_alone(tmp_path: Path) -> None:
+    for name in ("dead1.png", "dead2.png", "dead3.png", "dead4.png", "dead5.png", "well.png"):
+        picture(tmp_path / "library" / name)
+    words = [sys.executable, "-c", HUNG, "0.5", *command(tmp_path / "library", "-o", tmp_path / "out")[3:]]
+    words += ["--set", "method=bicubic", "--workers", "1", "--json"]
+    said = subprocess.run(words, capture_output=True, text=True, timeout=100)
+    events = [json.loads(line) for line in said.stdout.splitlines()]
+    assert (said.returncode, events[-1]["done"], events[-1]["failed"]) == (1, 1, 5)
+    assert any("could not be read within" in event.get("error", "") for event in events)
+
+
+def test_a_batch_that_waits_for_a_disk_can_be_ended(tmp_path: Path) -> None:
+    picture(tmp_path / "library" / "dead.png")
+    words = [sys.executable, "-c", HUNG, "1000", *command(tmp_path / "library", "-o", tmp_path / "out")[3:]]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        until(lambda: (tmp_path / "out" / MEMORY).is_dir(), 60)
+        time.sleep(0.5)
+        process.terminate()
+        try:
+            assert process.wait(20) == 130
+        finally:
+            process.kill()

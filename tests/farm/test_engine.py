@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 import psutil
 import pytest
@@ -220,10 +222,41 @@ def test_closing_cancels_and_leaves_no_process(large: Path, tmp_path: Path) -> N
         engine.submit("late", long_run(large, tmp_path / "late"), Heard())
 
 
-def test_a_cluster_of_this_machine_is_reached_from_nowhere_else(engine: Engine) -> None:
-    open_ones = [one.laddr.ip for one in psutil.Process().net_connections() if one.status == psutil.CONN_LISTEN]
-    assert set(open_ones) <= {"127.0.0.1"}
-    assert not engine.dashboard or engine.dashboard.startswith("http://127.0.0.1:")
+def ports() -> set[tuple[str, int]]:
+    """Addresses at which this process listens."""
+    every = psutil.Process().net_connections()
+    return {(one.laddr.ip, one.laddr.port) for one in every if one.status == psutil.CONN_LISTEN}
+
+
+def test_a_cluster_of_this_machine_is_not_reached_at_all() -> None:
+    before = ports()
+    with Engine(workers=1) as alone:
+        assert ports() <= before
+        assert alone.dashboard == ""
+
+
+def test_a_dashboard_is_for_this_machine_alone() -> None:
+    pytest.importorskip("bokeh")
+    before = ports()
+    with Engine(workers=1, dashboard=True) as shown:
+        assert {host for host, _ in ports() - before} == {"127.0.0.1"}
+        own = urlsplit(shown.dashboard)
+        assert asked(own, "/status") == 200
+        assert asked(own, "/status", Host="evil.example") == 403
+        assert asked(own, "/status", Host=f"evil.example:{own.port}") == 403
+        assert asked(own, "/status", Origin="http://evil.example") == 403
+        socket = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        socket |= {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Origin": "http://evil.example"}
+        assert asked(own, "/status/ws", **socket) == 403
+
+
+def asked(page: SplitResult, path: str, **headers: str) -> int:
+    """Status of an answer."""
+    connection = http.client.HTTPConnection(str(page.hostname), page.port, timeout=20)
+    connection.request("GET", path, headers=headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
 
 
 def test_a_key_is_one_run_at_a_time(engine: Engine, wall: Path, tmp_path: Path) -> None:

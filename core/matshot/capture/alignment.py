@@ -57,6 +57,9 @@ _BENT_TONES = 1.5
 #: Ambient light counts if it is proven to be more than this part of the flash photograph.
 _LEAST_AMBIENT = 0.05
 
+#: How even the room's light is: it may change by this part of its mean from the middle of the picture to its corners.
+_UNEVEN = 0.05
+
 #: Sides of photographs nearer to a square than this say nothing about which way up they are.
 _SQUARE = 1.05
 
@@ -318,7 +321,11 @@ def _ambient_ratio(flash: Photograph, ambient: Photograph, light: _Light) -> tup
 
 
 def _proven_ratio(light: _Light) -> float:
-    """The intercept of ``ratio = intercept + b falloff``, less two standard errors; robust by Cauchy's weights."""
+    """The intercept of ``ratio = intercept + b falloff``, less what it may be off; robust by Cauchy's weights.
+
+    It may be off by two standard errors, and by what an uneven room does: through a narrow lens the flash hardly falls
+    off either, and its line is drawn out far. A line that rises outwards is no flash's, and proves nothing.
+    """
     weights = np.ones(len(light.ratio))
     basis = np.stack([np.ones(len(light.ratio)), light.falloff], axis=1)
     for _ in range(20):
@@ -327,4 +334,7 @@ def _proven_ratio(light: _Light) -> float:
         error = light.ratio - basis @ line
         spread = 1.4826 * float(np.median(np.abs(error))) + 1e-9
         weights = 1 / (1 + np.square(error / (2 * spread)))
-    return float(np.clip(line[0] - 2 * spread * math.sqrt(normal[0, 0]), 0, light.ratio.min()))
+    if line[1] <= 0:
+        return 0.0
+    uneven = _UNEVEN * float(light.ratio.mean()) / max(float(np.ptp(light.falloff)), 1e-6)
+    return float(np.clip(line[0] - 2 * spread * math.sqrt(normal[0, 0]) - uneven, 0, light.ratio.min()))

@@ -9,7 +9,7 @@ around the highlight, and roughness has no trend over them.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import cv2
@@ -19,12 +19,13 @@ from scipy.special import expit, logit
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..material.planes import normals_of_slopes, slopes
 from ..progress import Progress
-from ..shading.render import Camera
+from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
-from ..synthesis.patches import inpainted_planes
+from ..synthesis.patches import enlarged_transfer, inpainting_transfer
 from .fitting import Scale, expected_response
 from .flattening import Flattened, ring_gain, rings_of
 from .lamp import Lamp, Shading
+from .seen_relief import seen_relief
 from .shading import Response, integrable_slopes
 from .tiles import Mask
 
@@ -33,6 +34,8 @@ _FILLED_SIDE = 640
 _COMPARED_SIDE = 640
 #: Longer side of the part around a hole from which it is filled, in longer sides of the hole.
 _AROUND = 3.0
+#: Pixels between a hole and the texture beside it that is its first guess.
+_BESIDE = 16
 #: Range of roughness, and deviation of its logarithm of odds from place to place at most.
 _SMOOTHEST = 0.08
 _ROUGHEST = 0.95
@@ -45,6 +48,12 @@ _USUAL_ROUGHNESS = 0.5
 _RELIEF_SHARE = ((0.25, 0.6), (0.1, 0.5))
 #: Variance of a surface's slopes over that of the slopes that are found.
 _UNSEEN_RELIEF = 2.0
+#: Range of the highlight's share from which on it makes spots.
+_LEAST_HIGHLIGHT = 0.2
+#: Longer side at which the response to slopes is computed.
+_RESPONSE_SIDE = 320
+#: What the lamp's fit may leave of the cells' brightness for a surface to be alike all over, and when it is not at all.
+_ALIKE = ((0.35, 0.5), (1.0, 0.0))
 #: Deviations in pixels between which slopes are compared with the photograph's detail.
 _FINE = 1.0
 _COARSE = 12.0
@@ -86,24 +95,39 @@ def filled(flat: Flattened, *, threads: int = 1, progress: Progress | None = Non
     columns = slice(max(0, across[0] - margin), min(width, across[-1] + margin + 1))
     planes = srgb_from_linear(flat.color[rows, columns])
     hole = flat.hole[rows, columns]
-    # What the picture would be without texture is the first guess.
-    known = ~hole
-    planes[hole] = planes[known].mean(axis=0) if known.any() else planes.mean(axis=(0, 1))
+    planes[hole] = _guessed(planes, hole)
     shrink = min(1.0, _FILLED_SIDE / max(hole.shape))
+    size = (round(hole.shape[1] * shrink), round(hole.shape[0] * shrink))
+    small = np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), np.float32)
+    small_hole = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    transfer = inpainting_transfer(small, small_hole, even_use=True, threads=threads, progress=progress)
     if shrink < 1:
-        size = (round(hole.shape[1] * shrink), round(hole.shape[0] * shrink))
-        small = np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), np.float32)
-        small_hole = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-        result = inpainted_planes(small, small_hole, threads=threads, progress=progress)
-        result = np.asarray(cv2.resize(result, hole.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
-    else:
-        result = inpainted_planes(planes, hole, threads=threads, progress=progress)
+        # What goes where is decided in small; what comes is as fine as the photograph.
+        transfer = enlarged_transfer(transfer, hole.shape, hole.shape)
+    result = transfer.apply(planes)
     color = flat.color.copy()
     # A soft border: what is next to a hole is a little burnt, too.
     soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), max(1.0, max(height, width) / 600))
     share = np.where(hole, 1, np.clip(2 * soft, 0, 1))[..., np.newaxis]
     color[rows, columns] += (linear_from_srgb(result.clip(0, 1)) - color[rows, columns]) * share
     return replace(flat, color=color)
+
+
+def _guessed(planes: Pixels, hole: Mask) -> Pixels:
+    """What to fill a hole with at first, ``N x C``: the texture beside it, else the mean."""
+    height, width = hole.shape
+    rows, columns = np.nonzero(hole)
+    guess = np.broadcast_to(planes[~hole].mean(axis=0) if not hole.all() else planes.mean(axis=(0, 1)), (len(rows), 3))
+    high, wide = int(np.ptp(rows)) + _BESIDE, int(np.ptp(columns)) + _BESIDE
+    empty: Mask = np.ones(len(rows), dtype=bool)
+    for down, right in ((0, wide), (0, -wide), (high, 0), (-high, 0)):
+        there = (rows + down, columns + right)
+        inside = (there[0] >= 0) & (there[0] < height) & (there[1] >= 0) & (there[1] < width) & empty
+        beside = (there[0].clip(0, height - 1), there[1].clip(0, width - 1))
+        inside &= ~hole[beside]
+        guess = np.where(inside[:, np.newaxis], planes[beside], guess)
+        empty &= ~inside
+    return np.asarray(guess, dtype=np.float32)
 
 
 def evened(flat: Flattened) -> Flattened:
@@ -130,16 +154,36 @@ def evened(flat: Flattened) -> Flattened:
     return replace(flat, color=np.asarray(flat.color * np.exp(-off * near), dtype=np.float32).clip(0, 1))
 
 
-def as_lit_from_the_lens(flat: Flattened, lamp: Lamp, camera: Camera) -> Pixels:
-    """The photograph as a flash at the lens would have taken it, without fall-off and tilt, ``H x W x 3``."""
-    ideal = replace(lamp, position=camera.position, falloff=0.0, tilt=(0.0, 0.0), anisotropy=(0.0, 0.0))
+def as_lit_from(place: Vector, flat: Flattened, lamp: Lamp, camera: Camera) -> Pixels:
+    """The photograph as a flash elsewhere would have taken it, without fall-off and tilt, ``H x W x 3``.
+
+    Args:
+        place: of that flash: the lamp's own, so that detail is lit as it shows, or the lens's.
+        flat: of the photograph, its hole filled.
+        lamp: of the photograph.
+        camera: likewise.
+    """
+    ideal = replace(lamp, position=place, falloff=0.0, tilt=(0.0, 0.0), anisotropy=(0.0, 0.0))
     shading: Shading = ideal.shading(camera)
     return np.asarray(shading.light * (flat.color / np.asarray(lamp.base_color, np.float32)), dtype=np.float32)
 
 
+@dataclass(frozen=True)
+class Composed:
+    """A surface, and where its relief is known best.
+
+    Attributes:
+        surface: as :func:`composed_surface` describes it.
+        visibility: ``H x W``, [0, 1], see :class:`~matshot.capture.seen_relief.SeenRelief`.
+    """
+
+    surface: Surface
+    visibility: Pixels
+
+
 def composed_surface(
     predicted: Surface, evenly_predicted: Surface, flat: Flattened, lamp: Lamp, camera: Camera
-) -> Surface:
+) -> Composed:
     """The surface whose mean is the lamp's, whose base color the flattened photograph's, and that varies as predicted.
 
     Of a flash photograph the network sees slopes towards the lamp, and their sign; of an even one how a texture lies,
@@ -156,19 +200,46 @@ def composed_surface(
     ring, sector = rings_of(flat.distance, camera, known)
     steepness: Pixels = np.zeros((camera.height, camera.width, 2), np.float32)
     odds: Pixels = np.zeros((camera.height, camera.width), np.float32)
-    for guess in (predicted, evenly_predicted):
+    # Of a highlight the network makes a spot of gloss.
+    mirrored = _mirrored(lamp, camera)
+    for guess, share in ((predicted, (1 - mirrored) / 2), (evenly_predicted, (1 + mirrored) / 2)):
         seen = slopes(guess.normal)
         gain = ring_gain(np.hypot(seen[..., 0], seen[..., 1]), ring, sector, known, flat.distance)
         steepness = np.asarray(steepness + seen * gain[..., np.newaxis] / 2, dtype=np.float32)
-        odds = np.asarray(odds + logit(guess.roughness[..., 0].clip(0.02, 0.98)) / 2, dtype=np.float32)
+        odds = np.asarray(odds + logit(guess.roughness[..., 0].clip(0.02, 0.98)) * share, dtype=np.float32)
     # Half the way to a height field's slopes: all of it would blur what is finest.
     steepness = np.asarray((steepness + integrable_slopes(steepness)) / 2, dtype=np.float32)
-    steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)))
-    return Surface.of(
-        flat.color,
-        normals_of_slopes(steepness.astype(np.float32)),
-        _roughness(odds, steepness, flat, lamp),
-        lamp.metallic,
+    steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
+    # On a surface that is not alike all over, windows have nothing in common.
+    alike = np.float32(np.interp(lamp.residual, *_ALIKE))
+    relief = seen_relief(steepness, flat, _response(lamp, camera), camera) if alike > 0 else None
+    visibility: Pixels = np.ones(flat.hole.shape, np.float32)
+    if relief is not None:
+        steepness, visibility = steepness + alike * (relief.slopes - steepness), relief.visibility
+    surface = Surface.of(
+        flat.color, normals_of_slopes(steepness), _roughness(odds, steepness, flat, lamp), lamp.metallic
+    )
+    return Composed(surface, visibility)
+
+
+def _mirrored(lamp: Lamp, camera: Camera) -> Pixels:
+    """How far the highlight lies over pixels, ``H x W``: 0 where it does least, 1 where it does most."""
+    shading = lamp.shading(camera)
+    share = shading.highlight.mean(axis=2) / np.maximum(shading.light.mean(axis=2), np.float32(1e-9))
+    least, most = float(np.quantile(share[::4, ::4], 0.3)), float(share.max())
+    return np.asarray(((share - least) / max(most - least, _LEAST_HIGHLIGHT)).clip(0, 1), dtype=np.float32)
+
+
+def _response(lamp: Lamp, camera: Camera) -> Response:
+    """Of a level surface of the mean reflectance; it is smooth, so a smaller picture has all of it."""
+    shrink = min(1.0, _RESPONSE_SIDE / max(camera.width, camera.height))
+    eye = Camera(max(2, round(camera.width * shrink)), max(2, round(camera.height * shrink)), camera.fov)
+    scale = Scale(1.0, lamp.metallic, np.asarray(lamp.base_color, np.float32), lamp.roughness)
+    small = expected_response(scale, eye, lamp.light)
+    size = (camera.width, camera.height)
+    planes = (small.along_x, small.along_y, small.glare)
+    return Response(
+        *(np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_LINEAR), np.float32) for each in planes)
     )
 
 
@@ -187,8 +258,7 @@ def slope_strength(steepness: Pixels, flat: Flattened, lamp: Lamp, camera: Camer
     )
     known = cv2.resize(flat.hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) == 0
     seen = _detail(np.asarray(cv2.resize(flat.tone, size, interpolation=cv2.INTER_AREA), np.float32))
-    scale = Scale(1.0, lamp.metallic, np.asarray(lamp.base_color, np.float32), lamp.roughness)
-    response = expected_response(scale, eye, lamp.light)
+    response = _response(lamp, eye)
     expected = _detail(response.along_x * small[..., 0] + response.along_y * small[..., 1])
     slanted = known & (distance > np.quantile(distance, 0.4))
     a, b = expected[slanted].astype(np.float64), seen[slanted].astype(np.float64)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels, linear_from_srgb
 from ..shading.render import Camera
-from .lamp import Lamp
+from .lamp import Lamp, Shading
 from .tiles import Mask
 
 #: Cells along the longer side, and points at which a correction is known, for each cell.
@@ -53,6 +53,12 @@ _BURNT_CHANNELS = 2
 _DENSE = 0.5
 #: How far sharpening and JPEG spread what a clipped pixel lost, in longer sides.
 _SPREAD = 1 / 160
+#: Part of the clearest diffuse share, a quantile, below which a pattern is too faint, most of the photograph where it
+#: is, and the clearest share of a surface that has one at all.
+_DILUTED = 0.25
+_CLEAREST = 0.98
+_MOST_DILUTED = 0.12
+_LEAST_DIFFUSE = 0.1
 #: Range of base color.
 _DARKEST = 0.001
 _BRIGHTEST = 1.0
@@ -64,15 +70,18 @@ class Flattened:
 
     Attributes:
         color: ``H x W x 3``, base color, scene-linear.
-        hole: ``H x W``, where nothing is known of it, since the photograph is over-exposed.
+        hole: ``H x W``, where nothing is known of it, since the photograph is over-exposed, or hardly anything, since
+            the highlight dilutes it.
         distance: ``H x W``, to the middle of the highlight, in longer sides, less where the highlight is longer.
         tone: ``H x W``, logarithm of the photograph's brightness over the lamp's, with the contrast that it has there.
+        burnt: ``H x W``, where the photograph is over-exposed.
     """
 
     color: Pixels
     hole: Mask
     distance: Pixels
     tone: Pixels
+    burnt: Mask
 
 
 def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -> Flattened:
@@ -92,7 +101,8 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
     left = np.log((np.maximum(photograph, 0) + floor) / (model + floor))
     left = _with_clipped_channels(left, clipped)
     distance = highlight_distance(camera, lamp)
-    hole = _hole(clipped)
+    burnt = _hole(clipped)
+    hole = burnt | _diluted(shading)
     known = ~hole
     left -= _unexplained(left, known, camera, distance)
     tone = left.mean(axis=2)
@@ -100,7 +110,9 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
     mean = np.asarray(lamp.base_color, np.float32)
     color = np.exp(left)
     usual = color[~hole].mean(axis=0) if (~hole).any() else np.ones(3)
-    return Flattened((color * (mean / usual)).clip(_DARKEST, _BRIGHTEST).astype(np.float32), hole, distance, tone)
+    return Flattened(
+        (color * (mean / usual)).clip(_DARKEST, _BRIGHTEST).astype(np.float32), hole, distance, tone, burnt
+    )
 
 
 def highlight_distance(camera: Camera, lamp: Lamp) -> Pixels:
@@ -127,6 +139,14 @@ def _hole(clipped: NDArray[np.bool_]) -> Mask:
     # Sharpening and JPEG spread what is lost; islands in it are no better known.
     closed = cv2.morphologyEx((dense & (burnt > 0)).astype(np.uint8), cv2.MORPH_CLOSE, disc, iterations=2)
     return np.asarray(cv2.dilate(closed, disc) > 0)
+
+
+def _diluted(shading: Shading) -> Mask:
+    """Where so much of the light is mirrored that little is seen of the base color's pattern."""
+    share = shading.diffuse.mean(axis=2) / np.maximum(shading.light.mean(axis=2), np.float32(1e-9))
+    usual = float(np.quantile(share[::4, ::4], _CLEAREST))
+    limit = min(_DILUTED * usual, float(np.quantile(share[::4, ::4], _MOST_DILUTED)))
+    return np.asarray(share < limit) if usual > _LEAST_DIFFUSE else np.zeros(share.shape, dtype=bool)
 
 
 def _with_clipped_channels(left: Pixels, clipped: NDArray[np.bool_]) -> Pixels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -19,14 +19,15 @@ from ..material.types import Material
 from ..progress import Listener, Progress
 from ..shading.render import Camera
 from ..shading.surface import Surface
-from .composition import as_lit_from_the_lens, composed_surface, evened, filled
+from .composition import as_lit_from, composed_surface, evened, filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .flattening import flattened
-from .lamp import fitted_lamp, lamp_notes
+from .lamp import fitted_lamp, is_alike, lamp_notes
 from .photograph import Photograph, photograph_file, read_photograph
 from .photometric import fitted_exposure
 from .prediction import predicted_surface
 from .refinement import refined
+from .tiles import Tile, clearest_tile
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class OneShotOptions(CaptureOptions):
 
     Attributes:
         light: ``flash`` at the lens, or ``even``, which also suits textures.
+        area: ``photograph`` for maps of all of it, ``tile`` for a seamless tile of a surface that is alike all over,
+            ``auto`` for a tile where it is.
         refine: whether the maps are made to match the photograph's texture statistics, by optimization.
         wrap: axes on which an evenly lit texture repeats already; ``auto`` measures it.
     """
@@ -42,6 +45,7 @@ class OneShotOptions(CaptureOptions):
     table: ClassVar = ONESHOT
 
     light: Literal["flash", "even"] = "flash"
+    area: Literal["photograph", "tile", "auto"] = "photograph"
     refine: bool = False
     wrap: Wrap | Literal["auto"] = "auto"
 
@@ -50,6 +54,10 @@ class OneShotOptions(CaptureOptions):
         super().__post_init__()
         if self.refine and self.light != "flash":
             raise MatshotError("Only a flash photograph can be refined. Turn off Refine, or set Light to flash.")
+        if self.area == "tile" and self.light != "flash":
+            raise MatshotError(
+                "Only a flash photograph becomes a tile. Set Area to photograph and Seamless to xy, or Light to flash."
+            )
 
 
 def oneshot(
@@ -66,9 +74,10 @@ def oneshot(
         progress: told ``(fraction, stage)``; may raise ``Cancelled``.
 
     Returns:
-        Maps on the photograph's grid, unless they were made seamless. ``parameters`` holds the options, the field of
-        view, ``exposure`` (intensity of a flash at the lens with which the lit maps come closest to the photograph),
-        and what the user should be told, ``notes``.
+        Maps on the photograph's grid, unless they were made seamless, or of a tile. ``parameters`` holds the options,
+        the field of view, ``rectangle`` (column, row, width and height in the photograph of what the maps are of),
+        ``exposure`` (intensity of a flash at the lens with which the lit maps come closest to the photograph), and what
+        the user should be told, ``notes``.
 
     Raises:
         MatshotError: for a photograph that nothing can be made of.
@@ -89,13 +98,14 @@ def oneshot(
         flat = flattened(taken.pixels, taken.saturated, camera, lamp)
         threads = chosen.threads or usable_threads()
         flat = evened(filled(flat, threads=threads, progress=whole.part(0.05, 0.2, "filling what is over-exposed")))
-        seen = as_lit_from_the_lens(flat, lamp, camera)
+        seen = as_lit_from(lamp.position, flat, lamp, camera)
 
     def predicted(flash: Pixels | None, even: Pixels | None, part: Progress) -> Surface:
         return predicted_surface(
             flash,
             even,
             camera,
+            light=lamp.position if lamp else None,
             wrap=wrap,
             memory=chosen.memory,
             device=chosen.device,
@@ -105,10 +115,10 @@ def oneshot(
 
     part = whole.part(0.2, 0.3 if chosen.refine else 0.6, "predicting")
     surface = predicted(seen if lit else None, None if lit else seen, part)
-    if chosen.refine:
+    if chosen.refine and lamp is not None and flat is not None:
         surface = refined(
             surface,
-            seen,
+            as_lit_from(camera.position, flat, lamp, camera),
             np.ones(seen.shape[:2], dtype=bool),
             camera,
             device=chosen.device,
@@ -116,20 +126,27 @@ def oneshot(
             progress=whole.part(0.3, 0.7, "refining"),
         )
     parameters = {**asdict(chosen), "tool": "oneshot", "fov": taken.fov, "fov_source": taken.fov_source}
+    tile, shown = Tile(0, 0, height, width), chosen
+    notes = list(taken.notes)
     if lamp is not None and flat is not None:
         evenly = predicted(None, flat.color, whole.part(0.7, 0.85, "predicting"))
-        surface = composed_surface(surface, evenly, flat, lamp, camera)
+        composed = composed_surface(surface, evenly, flat, lamp, camera)
+        surface = composed.surface
         parameters["exposure"] = fitted_exposure(surface, camera, taken.pixels, ~taken.saturated)
         parameters["lamp"] = asdict(lamp)
-    parameters["rectangle"] = [0, 0, width, height]
-    parameters["notes"] = [*taken.notes, *(lamp_notes(lamp) if lamp is not None else ())]
+        notes += lamp_notes(lamp)
+        if chosen.area == "tile" or (chosen.area == "auto" and is_alike(lamp)):
+            tile, shown = clearest_tile(flat.color, flat.hole, composed.visibility), replace(chosen, seamless="xy")
+            surface = surface.cut(tile.rows, tile.columns)
+    parameters["rectangle"] = [tile.column, tile.row, tile.width, tile.height]
+    parameters["notes"] = notes
     return captured_material(
         surface,
-        chosen,
+        shown,
         wrap=wrap,
         name=photograph_file(photograph).stem,
         origin=photograph_file(photograph).name,
-        span=width / max(width, height),
+        span=tile.width / max(width, height),
         parameters=parameters,
         progress=whole.part(0.85, 1.0, "finishing"),
     )

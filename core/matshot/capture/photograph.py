@@ -17,6 +17,7 @@ from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.reader import read_texture
 from ..image.rec709 import rec709_texture
 from ..image.types import Texture
+from .camera_files import CAMERA_SUFFIXES, camera_texture
 
 FovSource = Literal["given", "exif", "assumed"]
 
@@ -92,6 +93,11 @@ def photograph_file(photograph: str | os.PathLike[str] | Texture) -> Path:
     return Path(photograph)
 
 
+def photograph_texture(path: Path) -> Texture:
+    """A photograph as :func:`~matshot.image.reader.read_texture` or, by its suffix, ``camera_texture`` reads it."""
+    return camera_texture(path) if path.suffix.lower() in CAMERA_SUFFIXES else read_texture(path)
+
+
 def read_photograph(
     photograph: str | os.PathLike[str] | Texture, fov: float | None = None, largest: int = 2048
 ) -> Photograph:
@@ -102,7 +108,7 @@ def read_photograph(
     three channels, and alpha is dropped.
 
     Args:
-        photograph: a file that :func:`~matshot.image.reader.read_texture` reads, or what it read.
+        photograph: a file that :func:`photograph_texture` reads, or what it read.
         fov: field of view in degrees across the longer side; without it from EXIF, else 60.
         largest: longer side, in pixels, to which a larger photograph is shrunk, in linear light and by areas.
 
@@ -119,7 +125,8 @@ def read_photograph(
         raise MatshotError(
             f"A photograph has at least {_LEAST_SIDE} pixels per side, so it cannot be shrunk to {largest}."
         )
-    texture = rec709_texture(photograph if isinstance(photograph, Texture) else read_texture(photograph))
+    texture = photograph if isinstance(photograph, Texture) else photograph_texture(Path(photograph))
+    texture = rec709_texture(texture)
     if texture.encoding not in ("srgb", "linear"):
         raise MatshotError(f"A photograph is srgb or linear, and {name} is {texture.encoding}.")
     if min(texture.width, texture.height) < _LEAST_SIDE:
@@ -156,13 +163,19 @@ def read_photograph(
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """The picture ``H x W`` or ``H x W x C`` at ``size`` (columns, rows): by areas if that is smaller, else bicubic."""
+    """The picture ``H x W`` or ``H x W x C`` at ``size`` (columns, rows).
+
+    Smaller by areas, else bicubic, within the range of its values.
+    """
     import cv2
 
     if size == (pixels.shape[1], pixels.shape[0]):
         return pixels
-    smaller = size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC))
+    if size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]:
+        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    # Bicubic weights are negative too: beside a highlight light would be less than none.
+    larger = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)
+    return np.clip(larger, pixels.min(), pixels.max())
 
 
 def _light(texture: Texture) -> tuple[Pixels, NDArray[np.bool_]]:

@@ -29,6 +29,20 @@ _MASTER_SHARE = 0.4
 _BEST_DISTANCE = 0.15
 #: What is added to linear values before their logarithm is taken.
 _FLOOR = 0.01
+#: Shares of the photograph's shorter side that a tile of one photograph may take, and most pixels of its side.
+_SHARES = (0.8, 0.7, 0.6, 0.5)
+_MOST_PIXELS = 1170
+#: What a tile's worth loses by each part that is unknown, by each deviation that it is atypical, and by being half as
+#: large, in parts of the clearest relief.
+_UNKNOWN_COST = 8.0
+_ATYPICAL_COST = 0.2
+_HALF_COST = 0.6
+#: Times the ninth decile of fine contrast from which something stands out, what a share of such pixels costs, and all.
+_STANDING_OUT = 4.0
+_SPECK_COST = 200.0
+_MOST_SPECKS = 1.0
+#: Quantile of visibility that is as good as the best.
+_CLEAR = 0.9
 
 
 @dataclass(frozen=True)
@@ -132,6 +146,46 @@ def master_tile(flash: Pixels, ambient: Pixels, mask: Mask, camera: Camera, lamp
         for place in places
     ]
     return places[int(np.argmin(atypical + 20 * (1 - usable) + blurred + 40 * np.square(off)))]
+
+
+def clearest_tile(color: Pixels, hole: Mask, visibility: Pixels) -> Tile:
+    """The large square of a photograph in which a surface's relief is seen best.
+
+    Args:
+        color: ``H x W x 3``, base color, linear.
+        hole: ``H x W``, where nothing is known of it.
+        visibility: ``H x W``, [0, 1], of the relief.
+    """
+    height, width = hole.shape
+    sides = sorted({min(_MOST_PIXELS, round(share * min(height, width))) for share in _SHARES})
+    specks = _specks(color)
+    clear = max(float(np.quantile(visibility[::4, ::4], _CLEAR)), 1e-6)
+    best: tuple[float, Tile] | None = None
+    for side in sides:
+        places = [
+            Tile(row, column, side, side)
+            for row in _steps(height - side, side // 8)
+            for column in _steps(width - side, side // 8)
+        ]
+        statistics = _texture_statistics(color, places)
+        off = np.abs((statistics - np.median(statistics, axis=0)) / (statistics.std(axis=0) + 1e-3)).mean(axis=1)
+        worth = np.minimum(_means(visibility, places) / clear, 1) - _ATYPICAL_COST * off
+        worth -= _UNKNOWN_COST * _means(hole.astype(np.float32), places) + _HALF_COST * np.log2(sides[-1] / side)
+        worth -= np.minimum(_SPECK_COST * _means(specks, places) * side / sides[0], _MOST_SPECKS)
+        chosen = int(np.argmax(worth))
+        if best is None or worth[chosen] > best[0]:
+            best = float(worth[chosen]), places[chosen]
+    assert best is not None  # a photograph has places for all of its sides
+    return best[1]
+
+
+def _specks(color: Pixels) -> Pixels:
+    """Where something lies that stands out far from the texture, ``H x W``: 1 there, 0 elsewhere."""
+    log = np.log(np.maximum(color, 0) + np.float32(_FLOOR)).mean(axis=2)
+    deviation = max(log.shape) / 300
+    seen = cv2.GaussianBlur(log, (0, 0), deviation) - cv2.GaussianBlur(log, (0, 0), 4 * deviation)
+    usual = float(np.quantile(np.abs(seen[::3, ::3]), 0.9))
+    return np.asarray(np.abs(seen) > _STANDING_OUT * usual, dtype=np.float32)
 
 
 def _steps(last: int, step: int) -> list[int]:

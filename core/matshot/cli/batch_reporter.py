@@ -44,7 +44,8 @@ class BatchReporter(Reporter):
         if self._json:
             self._emit("cluster", dashboard=dashboard, workers=workers)
         elif not self._quiet and dashboard:
-            self._console.print(f"{workers} workers. Dashboard: {dashboard}", highlight=False)
+            count = "1 worker" if workers == 1 else f"{workers} workers"
+            self._console.print(f"{count}. Dashboard: {dashboard}", highlight=False)
 
     def unit(self, state: str, key: str, facts: Mapping[str, Any]) -> None:
         """Show that a unit is done, failed, or is tried again."""

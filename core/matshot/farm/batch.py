@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import json
 import os
 import queue
@@ -11,7 +10,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,12 +26,12 @@ from .contact_sheet import Shown, Thumbnails, write_sheets
 from .engine import Engine, RunEvent
 from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped
 from .placement import bring, check_places, placed, remove_stale, stage, still_there
+from .reading import Examination, Readers
 from .units import Library, Unit, listed, slice_of
 
 #: Name of what tells of a batch, beside its results.
 SUMMARY = "matshot-batch"
-#: Threads that read and hash inputs, and units that they are ahead of the work.
-_READERS = 4
+#: Units whose inputs are read ahead of the work.
 _AHEAD = 32
 #: Seconds between looks at the workers.
 _PACE = 0.2
@@ -59,6 +57,7 @@ class Batch:
         memory: likewise.
         seconds: likewise.
         rehash: whether to read inputs whose time stamps say that they are unchanged.
+        dashboard: as :class:`~matshot.farm.engine.Engine` takes it.
     """
 
     inputs: Sequence[Path]
@@ -72,6 +71,7 @@ class Batch:
     memory: str = ""
     seconds: float = 0.0
     rehash: bool = False
+    dashboard: bool = False
 
 
 @dataclass
@@ -238,20 +238,23 @@ class _Work:
 
     def _all(self, stack: ExitStack) -> None:
         units = iter(enumerate(self._library.units))
-        ahead: collections.deque[tuple[int, Unit, Future[dict[str, Stamp] | None]]] = collections.deque()
-        pool = stack.enter_context(ThreadPoolExecutor(_READERS, "matshot reader"))
-        stack.callback(lambda: pool.shutdown(wait=False, cancel_futures=True))
+        ahead: list[Examination] = []
+        readers = Readers(self._examined)
+        stack.callback(readers.close)
         while True:
             while len(ahead) < _AHEAD and (following := next(units, None)) is not None:
-                ahead.append((*following, pool.submit(self._examined, following[1])))
+                ahead.append(readers.examine(*following))
             if not ahead and not self._doing:
                 return
             moved = False
-            while ahead and ahead[0][2].done() and len(self._doing) < self._window():
-                self._begin(*ahead.popleft(), stack)
+            for one in [one for one in ahead if one.ended() or readers.gave_up(one)]:
+                if len(self._doing) >= self._window():
+                    break
+                ahead.remove(one)
+                self._begin(one, stack)
                 moved = True
             # Where nothing else can be done, there is time to wait.
-            wait = 0.0 if moved else 0.02 if ahead and not ahead[0][2].done() else _PACE
+            wait = 0.0 if moved else 0.02 if ahead and not ahead[0].ended() else _PACE
             with suppress(queue.Empty):
                 self._take(*self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait())
 
@@ -270,11 +273,12 @@ class _Work:
         done = entry.get("state") == "done" and entry.get("work") == self._work and same_contents(known, stamps)
         return None if done and still_there(entry["outputs"], self._batch.output) else stamps
 
-    def _begin(self, number: int, unit: Unit, examined: Future[dict[str, Stamp] | None], stack: ExitStack) -> None:
+    def _begin(self, examination: Examination, stack: ExitStack) -> None:
+        unit, number = examination.unit, examination.number
         try:
             if unit.error:
                 raise MatshotError(unit.error)
-            stamps = examined.result()
+            stamps = examination.stamps()
             if stamps is None:
                 self._result.skipped.append(unit.key)
                 self._listener.unit("skipped", unit.key, {})
@@ -289,7 +293,13 @@ class _Work:
             self._listener.progress(0.0, "starting workers")
             batch = self._batch
             self._engine = stack.enter_context(
-                Engine(scheduler=batch.scheduler, workers=batch.workers, memory=batch.memory, seconds=batch.seconds)
+                Engine(
+                    scheduler=batch.scheduler,
+                    workers=batch.workers,
+                    memory=batch.memory,
+                    seconds=batch.seconds,
+                    dashboard=batch.dashboard,
+                )
             )
             self._listener.cluster(self._engine.dashboard, len(self._engine.workers))
         self._doing[unit.key] = _Doing(unit, number, folder, stamps, time.monotonic())

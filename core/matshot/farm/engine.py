@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import re
 import threading
 import time
 import uuid
@@ -22,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 from matshot_host.tools import tool
 
 from .. import __version__
-from ..errors import MatshotError
+from ..errors import MatshotError, quoted
+from .local_cluster import local_cluster
 from .worker_task import PACE, WorkerOrder, close_stations, order_mapping, run_order
 
 if TYPE_CHECKING:
@@ -49,10 +51,6 @@ _MESSAGES = 50
 _SHORT = 1.0
 #: Share of the newest run in the mean duration.
 _NEWEST = 0.3
-#: Address of the dashboard of this machine's cluster: loopback, any port.
-_LOOPBACK = "127.0.0.1:0"
-#: Extension of Dask that remembers every run for as long as the scheduler lives.
-_GROWING_EXTENSION = "spans"
 #: Seconds without any worker after which runs report that they wait for one.
 _NO_WORKER = 5.0
 
@@ -92,6 +90,7 @@ class _ActiveRun:
     key: str
     request: ToolRequest
     on_event: Callable[[RunEvent], None]
+    priority: int = 0
     name: str = ""
     future: Future[None] | None = None
     worker: str = ""
@@ -113,6 +112,7 @@ class Engine:
         seconds: that one run may take; 0 for no limit.
         attempts: how often a run is tried whose process is killed or whose Dask worker dies.
         patience: seconds that runs wait for a scheduler that was lost.
+        dashboard: whether this machine's cluster shows what it does on a page of its own.
 
     Attributes:
         dashboard: address of a page that shows the cluster, or empty.
@@ -130,12 +130,15 @@ class Engine:
         seconds: float = 0.0,
         attempts: int = 2,
         patience: float = 60.0,
+        dashboard: bool = False,
     ) -> None:
         _check_installed()
         from ..inference.memory import bytes_from_text
 
         if workers < 0 or seconds < 0 or attempts < 1:
             raise MatshotError("Workers and seconds are 0 (automatic) or more, attempts 1 or more.")
+        if scheduler and not re.fullmatch(r"[a-z]+://\S+|\S+:[0-9]+", scheduler):
+            raise MatshotError(f"Scheduler must be an address such as tcp://farm:8786, got {quoted(scheduler)}.")
         self._memory = bytes_from_text(memory) if memory else 0
         self._seconds, self._attempts, self._patience = seconds, attempts, patience
         self._scheduler = scheduler
@@ -154,7 +157,7 @@ class Engine:
         self._own: list[str] = []
         self._cluster: LocalCluster | None = None
         if not scheduler:
-            self._cluster = self._local(workers, attempts)
+            self._cluster = self._local(workers, attempts, dashboard)
         self._client: Client = self._connected(_ANSWER)
         self._client.subscribe_topic(self._topic, self._receive)
         self.dashboard = _dashboard(self._client, self._cluster)
@@ -170,18 +173,21 @@ class Engine:
     ) -> None:
         self.close()
 
-    def submit(self, key: str, request: ToolRequest, on_event: Callable[[RunEvent], None]) -> None:
+    def submit(
+        self, key: str, request: ToolRequest, on_event: Callable[[RunEvent], None], *, priority: int = 0
+    ) -> None:
         """Start a run; returns at once.
 
         Args:
             key: by which it can be cancelled; free again when the run has ended.
             request: what to do. Results lie in a folder of their own inside its folder.
             on_event: called from the engine's thread, in order, last with ``done``, ``failed`` or ``cancelled``.
+            priority: runs of a higher one start first; among equals, the first that came.
 
         Raises:
             ValueError: when a run of that key has not ended yet, or the engine is closed.
         """
-        run = _ActiveRun(key, request, on_event)
+        run = _ActiveRun(key, request, on_event, priority)
         with self._lock:
             if key in self._keys or self._closed.is_set():
                 raise ValueError(f"{key} cannot be submitted: it runs already, or the engine is closed")
@@ -214,10 +220,8 @@ class Engine:
                 self._cluster.close(timeout=5)
             close_stations(self._own)
 
-    def _local(self, workers: int, attempts: int) -> LocalCluster:
-        """A cluster inside this process: nobody else can reach it, and only the processes beside it can crash."""
-        import dask
-        from distributed import LocalCluster, Worker, scheduler, worker
+    def _local(self, workers: int, attempts: int, dashboard: bool) -> LocalCluster:
+        """A cluster inside this process, with this machine's share for each run."""
         from distributed.system import MEMORY_LIMIT
 
         from ..inference.gpu import nvidia_gpus
@@ -227,44 +231,7 @@ class Engine:
         self._threads = max(1, usable_threads() // count)
         self._gpus = len(nvidia_gpus())
         self._memory = self._memory or int(MEMORY_LIMIT) // count
-        settings = {
-            # The engine itself counts how often a run took its worker with it.
-            "distributed.scheduler.allowed-failures": attempts + 1,
-            # What Dask keeps of the past, and how often it profiles itself, is for clusters that need debugging.
-            "distributed.worker.profile.enabled": False,
-            "distributed.admin.low-level-log-length": 100,
-            "distributed.admin.system-monitor.log-length": 120,
-            "distributed.admin.tick.interval": "500ms",
-        }
-
-        class Inside(Worker):
-            """A worker whose pages are for this machine alone; Dask opens them to every address."""
-
-            def start_http_server(
-                self, routes: Any, dashboard_address: Any, default_port: Any = 0, ssl_options: Any = None
-            ) -> None:
-                super().start_http_server(routes, dashboard_address or _LOOPBACK, default_port, ssl_options)  # type: ignore[no-untyped-call]
-
-        scheduling, working = (
-            {name: one for name, one in module.DEFAULT_EXTENSIONS.items() if name != _GROWING_EXTENSION}
-            for module in (scheduler, worker)
-        )
-        try:
-            with dask.config.set(settings):
-                cluster = LocalCluster(
-                    n_workers=count,
-                    threads_per_worker=1,
-                    processes=False,
-                    memory_limit=0,  # would be that of this process
-                    dashboard_address=_LOOPBACK,
-                    worker_class=Inside,
-                    silence_logs=logging.CRITICAL,
-                    resources={"GPU": 1} if self._gpus else None,
-                    scheduler_kwargs={"extensions": scheduling},
-                    extensions=working,
-                )
-        except (OSError, RuntimeError, TimeoutError) as error:
-            raise MatshotError("The workers of this machine could not be started.", repr(error)) from error
+        cluster = local_cluster(count, attempts, gpu=bool(self._gpus), dashboard=dashboard)
         self._own = [one.address for one in cluster.workers.values()]
         return cluster
 
@@ -316,7 +283,10 @@ class Engine:
                 _log.exception("the farm")
 
     def _take_submit(self, run: _ActiveRun) -> None:
-        self._waiting.append(run)
+        place = len(self._waiting)
+        while place and self._waiting[place - 1].priority < run.priority:
+            place -= 1
+        self._waiting.insert(place, run)
 
     def _take_cancel(self, key: str) -> None:
         run = self._keys.get(key)
@@ -568,7 +538,8 @@ def _dashboard(client: Client, own: LocalCluster | None) -> str:
     if not find_spec("bokeh"):
         return ""
     if own is not None and own.scheduler is not None:
-        return f"http://127.0.0.1:{own.scheduler.services['dashboard'].port}/status"
+        page = own.scheduler.services.get("dashboard")
+        return f"http://127.0.0.1:{page.port}/status" if page is not None else ""
     return str(client.dashboard_link or "")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -122,12 +123,14 @@ def stamp(file: Path) -> Stamp:
     """Size and time stamp of a file, without its contents.
 
     Raises:
-        MatshotError: when it is gone.
+        MatshotError: when it is gone, and for a pipe, which would never end.
     """
     try:
         found = file.stat()
     except OSError as error:
         raise MatshotError(f"{file} cannot be read: {os_reason(error)}.") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise MatshotError(f"{file} is a pipe or a device, not a file.")
     return [found.st_size, found.st_mtime_ns, ""]
 
 

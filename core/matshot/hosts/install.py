@@ -195,6 +195,11 @@ def install(
     known = known_host(host)
     place = plugin_folder(host, version, into)
     targets = [place / known.folder, *(place / name for name in known.beside)]
+    if _is_store_python(sys.base_prefix):
+        raise MatshotError(
+            "This Python is from the Microsoft Store, which hides its files from other programs, so no plug-in would "
+            "find it. Install Python from python.org, then Matshot in that Python."
+        )
     installation = _current_record()
     for path in targets:
         if os.path.lexists(path) and not _is_ours(host, path):
@@ -242,6 +247,28 @@ def uninstall(host: str, version: str = "", into: Path | None = None) -> list[st
         sentences.append(f"{path} was changed and was kept." if path in changed else _removed(host, path))
         installation["installed"][host].remove(str(path))
         _write_record(installation)
+        if host == "maya" and path.name == known.folder and path not in changed:
+            sentences += _remove_shelves(path.parent.parent)
+    return sentences
+
+
+def _remove_shelves(place: Path) -> list[str]:
+    """Remove the shelf that Maya saved with its preferences, unless it has buttons that are not Matshot's.
+
+    Args:
+        place: folder of one version of Maya, or of all.
+    """
+    sentences = []
+    for shelf in [*place.glob("prefs/shelves/shelf_Matshot.mel"), *place.glob("*/prefs/shelves/shelf_Matshot.mel")]:
+        text = shelf.read_text(encoding="utf-8", errors="replace")
+        if text.count("shelfButton\n") > text.count('-command "import matshot_maya'):
+            sentences.append(f"{shelf} has other buttons and was kept.")
+            continue
+        try:
+            shelf.unlink()
+            sentences.append(f"{shelf} was removed.")
+        except OSError as error:
+            sentences.append(f"{shelf} could not be removed: {os_reason(error)}.")
     return sentences
 
 
@@ -257,6 +284,11 @@ def installed_plugins() -> list[InstalledPlugin]:
             exists = os.path.lexists(path) and _is_ours(host, path)
             found.append(InstalledPlugin(host, path, exists, _version(host, path) if exists else ""))
     return found
+
+
+def _is_store_python(prefix: str) -> bool:
+    """Whether a Python was installed from the Microsoft Store, which redirects what it writes to the user's folders."""
+    return "windowsapps" in prefix.lower().replace("\\", "/").split("/")
 
 
 def _source(host: str) -> Path:

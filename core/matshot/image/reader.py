@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -23,6 +25,9 @@ from .types import AlphaKind, Convention, Depth, Encoding, FileSource, Texture, 
 
 #: EXIF orientation of pictures that are stored as they are seen.
 _UPRIGHT = 1
+
+#: What 1 stands for in integers that are read as they count.
+_COUNTS = {"uint": 2.0**32 - 1, "uint32": 2.0**32 - 1, "int": 2.0**31 - 1, "int32": 2.0**31 - 1}
 
 #: Pictures of a file that are counted; an animation may have thousands.
 _MOST_PARTS = 100
@@ -72,10 +77,59 @@ def read_texture(
     """
     path = Path(path)
     stored = _read_pixels(path)
+    _check_finite(path, stored.pixels)
+    signed = encoding == "normal" and _is_signed(stored.spec, stored.pixels)
+    return _texture(path, stored, encoding, colorspace, convention, wrap, signed)
+
+
+def texture_strips(
+    path: str | os.PathLike[str],
+    edges: Sequence[int],
+    *,
+    encoding: Encoding | Literal["auto"] = "auto",
+    colorspace: str = "",
+    convention: Convention = "gl",
+) -> Iterator[Texture]:
+    """The rows of an image file, strip by strip from the top, in the memory of one strip where the format allows that.
+
+    Args:
+        path: as :func:`read_texture` takes it; also the others. An EXIF orientation is not applied.
+        edges: rows at which strips begin and end: 0 first, the height last, ascending.
+        encoding: as of :func:`read_texture`.
+        colorspace: likewise.
+        convention: likewise.
+
+    Raises:
+        MatshotError: as :func:`read_texture`.
+    """
+    path = Path(path)
+    signed = False
+    if encoding == "normal":
+        signed = any(_is_signed(stored.spec, stored.pixels) for stored in _strips(path, edges))
+    for stored in _strips(path, edges):
+        _check_finite(path, stored.pixels)
+        yield _texture(path, stored, encoding, colorspace, convention, "none", signed)
+
+
+def upright_texture(texture: Texture) -> Texture:
+    """A texture turned as the EXIF orientation of its file says."""
+    spec = texture.source.attributes if texture.source is not None else None
+    orientation = _UPRIGHT if spec is None else spec.get_int_attribute("Orientation", _UPRIGHT)
+    return texture if orientation == _UPRIGHT else texture.with_pixels(_upright(texture.pixels, orientation))
+
+
+def _texture(
+    path: Path,
+    stored: _Stored,
+    encoding: Encoding | Literal["auto"],
+    colorspace: str,
+    convention: Convention,
+    wrap: Wrap,
+    signed: bool,
+) -> Texture:
+    """Pixels as they are stored as a texture."""
     pixels, spec, notes = stored.pixels, stored.spec, list(stored.notes)
     depth = _depth_of(spec)
-    if not np.isfinite(pixels).all():
-        raise MatshotError(f"{path.name} contains NaN or infinite values; fix it in the program that rendered it.")
     png = png_colors(path) if stored.format == "png" else PngColors()
     if encoding == "auto":
         integer = depth in ("uint8", "uint16")
@@ -84,9 +138,7 @@ def read_texture(
             encoding = "data"
             listed = ", ".join(stored.choice.names) or "samples"
             notes.append(f"{path.name}: {listed} are numbers, not color; they are kept as they are.")
-    signed = False
     if encoding == "normal":
-        signed = depth in ("half", "float") and bool(pixels[..., :3].min() < -1e-3)
         pixels, complete = complete_normals(pixels, signed)
         notes += [f"{path.name}: {complete}"] if complete else []
         pixels = decoded_normals(pixels, convention, signed)
@@ -116,6 +168,16 @@ def read_texture(
     return Texture(np.ascontiguousarray(pixels), encoding, wrap, source)
 
 
+def _check_finite(path: Path, pixels: Pixels) -> None:
+    if not np.isfinite(pixels).all():
+        raise MatshotError(f"{path.name} contains NaN or infinite values; fix it in the program that rendered it.")
+
+
+def _is_signed(spec: oiio.ImageSpec, pixels: Pixels) -> bool:
+    """Whether a normal map's values are stored from -1 on."""
+    return _depth_of(spec) in ("half", "float") and bool(pixels[..., :3].min() < -1e-3)
+
+
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int, int]:
     """``(width, height, channels)`` of what :func:`read_texture` reads, from the header alone.
 
@@ -139,7 +201,7 @@ def open_image(path: Path) -> Any:
     if path.is_dir():
         raise MatshotError(f"{path} is a folder, not an image.")
     if not path.is_file():
-        raise MatshotError(f"{path.name} is a pipe, socket or device, not an image.")
+        raise MatshotError(f"{path.name} is a pipe or a device, not a file.")
     if path.suffix.lower() not in READABLE:
         raise MatshotError(f"{path.name} is not an image of a supported format ({', '.join(s[1:] for s in READABLE)}).")
     if not os.access(path, os.R_OK):
@@ -194,23 +256,32 @@ def _read_pixels(path: Path) -> _Stored:
         message = image.geterror()
         format_name = str(image.format_name())
     if values is None or message:
-        raise MatshotError(f"{path.name} is damaged: it ends early, or its data is corrupt.", message)
+        raise _damaged(path, message)
     pixels = np.asarray(values, dtype=np.float32).reshape(spec.height, spec.width, last - first)
-    pixels = pixels[..., [index - first for index in choice.indices]]
+    stored = _stored(path, pixels, spec, format_name, choice, notes)
+    if format_name == "bmp" and choice.alpha and not stored.pixels[..., -1].any():
+        # Most programs leave the fourth byte at 0, which is not transparent there.
+        opaque = replace(choice, indices=choice.indices[:-1], alpha=False)
+        stored = replace(stored, pixels=stored.pixels[..., :-1], alpha="data", choice=opaque)
+    orientation = spec.get_int_attribute("Orientation", _UPRIGHT)
+    if orientation != _UPRIGHT:
+        stored = replace(stored, pixels=_upright(stored.pixels, orientation))
+    return replace(stored, pixels=np.ascontiguousarray(stored.pixels))
+
+
+def _stored(
+    path: Path, pixels: Pixels, spec: oiio.ImageSpec, format_name: str, choice: ChannelChoice, notes: tuple[str, ...]
+) -> _Stored:
+    """What a file holds, from its channels between the first and the last that is read."""
+    pixels = pixels[..., [index - min(choice.indices) for index in choice.indices]]
     alpha: AlphaKind = "straight" if choice.alpha else "data"
     if choice.alpha and is_associated(spec, format_name):
         alpha = "associated"
-    if format_name == "bmp" and choice.alpha and not pixels[..., -1].any():
-        # Most programs leave the fourth byte at 0, which is not transparent there.
-        pixels, alpha, choice = pixels[..., :-1], "data", replace(choice, indices=choice.indices[:-1], alpha=False)
-    counts = {"uint": 2.0**32 - 1, "uint32": 2.0**32 - 1, "int": 2.0**31 - 1, "int32": 2.0**31 - 1}
-    if str(spec.format) in counts:
-        pixels = pixels * np.float32(counts[str(spec.format)])
+    most = _COUNTS.get(str(spec.format))
+    if most is not None:
+        pixels = pixels * np.float32(most)
         notes += (f"{path.name}: 32-bit integers are read as floats, as they count.",)
-    orientation = spec.get_int_attribute("Orientation", _UPRIGHT)
-    if orientation != _UPRIGHT:
-        pixels = _upright(pixels, orientation)
-    return _Stored(np.ascontiguousarray(pixels), spec, format_name, choice, alpha, notes)
+    return _Stored(pixels, spec, format_name, choice, alpha, notes)
 
 
 def _main_part(path: Path, image: Any) -> tuple[oiio.ImageSpec, ChannelChoice, tuple[str, ...]]:
@@ -246,6 +317,45 @@ def _other_parts(specs: list[oiio.ImageSpec], part: int, layered: bool) -> str:
     names = [spec.get_string_attribute("oiio:subimagename") or f"part {i + 1}" for i, spec in enumerate(specs)]
     others = ", ".join(name for i, name in enumerate(names) if i != part)
     return f"only the part {names[part]} of {len(specs)} parts is read; left out: {others}."
+
+
+def _strips(path: Path, edges: Sequence[int]) -> Iterator[_Stored]:
+    """Rows from each edge to the next, as they are stored."""
+    with contextlib.closing(open_image(path)) as image:
+        spec, choice, notes = _main_part(path, image)
+        _check_supported(path, spec)
+        part = image.current_subimage()
+    with contextlib.closing(open_image(path)) as image:
+        first, last = min(choice.indices), max(choice.indices) + 1
+        held = np.empty((0, spec.width, last - first), np.float32)
+        top = bottom = 0
+        for begin, end in itertools.pairwise(edges):
+            while bottom < end:
+                # Tiles come in whole rows of them.
+                following = min(spec.height, bottom + spec.tile_height if spec.tile_height else end)
+                rows = _read_rows(image, spec, part, bottom, following, (first, last))
+                if rows is None or image.has_error:
+                    raise _damaged(path, image.geterror())
+                held = np.concatenate([held[begin - top :], rows]) if begin < bottom else rows
+                top, bottom = begin if begin < bottom else bottom, following
+            yield _stored(path, held[begin - top : end - top], spec, str(image.format_name()), choice, notes)
+
+
+def _read_rows(
+    image: oiio.ImageInput, spec: oiio.ImageSpec, part: int, top: int, bottom: int, channels: tuple[int, int]
+) -> Pixels | None:
+    if spec.tile_height:
+        columns, rows = (spec.x, spec.x + spec.width), (top + spec.y, bottom + spec.y)
+        values = image.read_tiles(part, 0, *columns, *rows, spec.z, spec.z + 1, *channels, oiio.FLOAT)
+    else:
+        values = image.read_scanlines(part, 0, top + spec.y, bottom + spec.y, 0, *channels, oiio.FLOAT)
+    if values is None:
+        return None
+    return np.asarray(values, dtype=np.float32).reshape(bottom - top, spec.width, channels[1] - channels[0])
+
+
+def _damaged(path: Path, message: str) -> MatshotError:
+    return MatshotError(f"{path.name} is damaged: it ends early, or its data is corrupt.", message)
 
 
 def _check_supported(path: Path, spec: oiio.ImageSpec) -> None:

@@ -32,5 +32,5 @@ def rec709_texture(texture: Texture) -> Texture:
             attributes.erase_attribute(name)
     space = "sRGB" if texture.encoding == "srgb" else "linear Rec. 709"
     note = f"{source.path.name}: colors are converted from {source.profile.name} to {space}."
-    plain = replace(source, profile=None, attributes=attributes, notes=(*source.notes, note))
+    plain = replace(source, profile=None, attributes=attributes, derived=True, notes=(*source.notes, note))
     return replace(texture, pixels=np.ascontiguousarray(pixels), source=plain)

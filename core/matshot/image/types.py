@@ -51,6 +51,7 @@ class FileSource:
         channels: names of the channels where they are not Y, A or R, G, B, A.
         profile: what the colors mean where that is neither sRGB in integers nor linear Rec. 709 in floats.
         signed_integers: whether samples are integers with a sign, in [-1, 1] here.
+        derived: whether the pixels are not all that the file holds, or other colors, so that a copy of it is no map.
         notes: sentences about what was left out or changed when the file was read.
     """
 
@@ -64,6 +65,7 @@ class FileSource:
     channels: tuple[str, ...] = ()
     profile: ColorProfile | None = None
     signed_integers: bool = False
+    derived: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -80,7 +82,8 @@ class Texture:
         source: the file it came from, if it came from one.
 
     Raises:
-        MatshotError: for pixels of another shape or type, or an unknown encoding or wrap.
+        MatshotError: for pixels of another shape or type, NaN or infinite ones, or an unknown encoding or wrap.
+        TypeError: for pixels that are not an array.
 
     Example:
         >>> import numpy as np
@@ -98,6 +101,8 @@ class Texture:
 
     def __post_init__(self) -> None:
         """Check the contract."""
+        if not isinstance(self.pixels, np.ndarray):
+            raise TypeError(f"Texture takes a NumPy array, got {_article(self.pixels)}.")
         if self.pixels.ndim != 3 or not 1 <= self.pixels.shape[2] <= 4 or 0 in self.pixels.shape:
             raise MatshotError(f"Texture pixels must be H x W x 1 to 4 channels, got shape {self.pixels.shape}.")
         dtype: np.dtype[Any] = self.pixels.dtype
@@ -106,6 +111,8 @@ class Texture:
             raise MatshotError(
                 f"Texture pixels must be float32, got {dtype}; convert them: pixels.astype('float32'){scale}."
             )
+        if not _is_finite(self.pixels):
+            raise MatshotError("Texture pixels contain NaN or infinite values; fix them where they come from.")
         if self.encoding not in ENCODINGS:
             raise unknown_choice("encoding", self.encoding, ENCODINGS)
         if self.wrap not in WRAPS:
@@ -146,6 +153,18 @@ class Texture:
     def notes(self) -> tuple[str, ...]:
         """Sentences about what was left out or changed when its file was read."""
         return self.source.notes if self.source else ()
+
+
+def _is_finite(pixels: Pixels) -> bool:
+    """Whether no pixel is NaN or infinite; the sum tells most often, and quickly."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(pixels.sum())) or bool(np.isfinite(pixels).all())
+
+
+def _article(value: object) -> str:
+    """What a value is, with an article."""
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def tiling(wrap: Wrap) -> str:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from matshot_host.description import DESCRIPTION, PREVIEW, check_files, described_maps, read_description
+from matshot_host.description import DESCRIPTION, PREVIEW, RAW_MAPS, check_files, described_maps, read_description
 from matshot_host.map_names import map_words
 
 from ..errors import MatshotError
-from ..files import move_files, staging_folder
+from ..files import move_files, os_reason, staging_folder
 from ..image.color import Pixels
 from ..image.formats import READABLE, UNREAD, WRITABLE, stored_depth
 from ..image.normals import measured_convention
@@ -28,9 +29,10 @@ from ..image.rec709 import rec709_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.writer import storage_notes, write_texture
 from .map_names import MapGuess, guess_map
+from .raw import raw_maps, write_raw
 from .record import RECORD, description_of, with_convention, write_record
 from .resize import resized_map
-from .types import MAP_KINDS, SCALARS, MapKind, Material, map_encoding, map_kind, map_stem
+from .types import MAP_KINDS, SCALARS, MapKind, Material, RawMaps, map_encoding, map_kind, map_stem
 
 #: Maps that are stored with 16 bits: 8 bits of height are terraces, and those of a normal map show in reflections.
 _SIXTEEN_BIT = ("height", "normal")
@@ -168,27 +170,39 @@ def load_material(
     found = folder if isinstance(folder, MaterialFolder) else find_material(folder, nested=True)
     if found is None:
         raise _no_material(Path(str(folder)))
-    described = found.description
-    axes: Wrap = wrap if wrap is not None else described.get("wrap", "none")
-    notes: list[str] = [] if described.get("maps") else found.explanation()
-    maps: dict[MapKind, Texture] = {}
-    for entry in found.entries:
-        if normal != "auto" and entry.kind == "normal":
-            entry = replace(entry, convention=normal, stated=True)
-        maps.update(_read_maps(entry, axes, maps, notes))
+    axes: Wrap = wrap if wrap is not None else found.description.get("wrap", "none")
+    notes: list[str] = [] if found.description.get("maps") else found.explanation()
+    maps = read_maps(found, axes, notes, normal=normal)
     maps = _of_one_size(found.name, maps, size, notes)
     normal_entry = next((entry for entry in found.entries if entry.kind == "normal"), None)
     if normal_entry is not None:
         maps["normal"] = _with_convention_found(normal_entry, maps, axes, normal, notes)
-    physical = described.get("physical_size")
+    return material_of(found, maps, notes)
+
+
+def material_of(found: MaterialFolder, maps: Mapping[MapKind, Texture], notes: Iterable[str] = ()) -> Material:
+    """The material of a folder whose maps are read already.
+
+    Args:
+        found: the folder.
+        maps: of it.
+        notes: on how they were read, for the user; those of an earlier tool are not repeated.
+
+    Raises:
+        MatshotError: for maps of different sizes.
+    """
+    described = found.description
+    physical, raw = described.get("physical_size"), described.get("raw")
     parameters = {key: value for key, value in described.get("parameters", {}).items() if key != "notes"}
+    said = list(dict.fromkeys(notes))
     return Material(
         {kind: maps[kind] for kind in sorted(maps, key=MAP_KINDS.index)} if not described.get("maps") else maps,
         name=found.name,
         physical_size=(float(physical[0]), float(physical[1])) if physical else None,
         height_scale=described.get("height_scale"),
         origin=described.get("origin", "") or str(found.path),
-        parameters={**parameters, "notes": list(dict.fromkeys(notes))} if notes else parameters,
+        parameters={**parameters, "notes": said} if said else parameters,
+        raw=RawMaps(tuple(raw["maps"]), {}, found.path / RAW_MAPS, raw.get("height_scale")) if raw else None,
     )
 
 
@@ -212,18 +226,48 @@ def _no_material(folder: Path) -> MatshotError:
     )
 
 
-def _read_maps(
-    entry: MapEntry, wrap: Wrap, taken: Mapping[MapKind, Texture], notes: list[str]
+def read_maps(
+    found: MaterialFolder,
+    wrap: Wrap,
+    notes: list[str],
+    reader: Callable[..., Texture] = read_texture,
+    *,
+    normal: Convention | Literal["auto"] = "auto",
 ) -> dict[MapKind, Texture]:
-    """The map of a file, or those that it packs; what is left out goes to the notes."""
-    if not entry.packing:
-        texture = _read_map(entry, wrap, notes)
+    """Every map of a folder as it is in its file, packed ones of other orders than ``orm`` apart.
+
+    Args:
+        found: the folder.
+        wrap: axes on which they repeat.
+        notes: gets sentences about what was left out or changed.
+        reader: reads a file, as :func:`~matshot.image.reader.read_texture`.
+        normal: convention of the normal map's file, if it is given.
+
+    Raises:
+        MatshotError: for a file that cannot be read.
+    """
+    maps: dict[MapKind, Texture] = {}
+    for entry in found.entries:
+        if normal != "auto" and entry.kind == "normal":
+            entry = replace(entry, convention=normal, stated=True)
+        if entry.packing:
+            maps.update(_unpacked_maps(entry, reader(entry.path, encoding="data", wrap=wrap), maps, notes))
+            continue
+        texture = _read_map(entry, wrap, notes, reader)
         if entry.kind == "orm" and texture.pixels.shape[2] == 4:
             notes.append(f"{entry.path.name}: the fourth channel is left out.")
             texture = texture.with_pixels(np.ascontiguousarray(texture.pixels[..., :3]))
-        return {entry.kind: texture}
-    packed = read_texture(entry.path, encoding="data", wrap=wrap)
+        maps[entry.kind] = texture
+    return maps
+
+
+def _unpacked_maps(
+    entry: MapEntry, packed: Texture, taken: Mapping[MapKind, Texture], notes: list[str]
+) -> dict[MapKind, Texture]:
+    """The maps that a file packs; what is left out goes to the notes."""
     notes += packed.notes
+    assert packed.source is not None
+    packed = replace(packed, source=replace(packed.source, derived=True))
     maps: dict[MapKind, Texture] = {}
     for index, kind in enumerate(entry.packing):
         if kind is None or kind in taken:
@@ -320,10 +364,12 @@ def save_material(
     suffix: str | None = ".png",
     depth: Depth | None = None,
     convention: Convention = "gl",
+    original: Material | None = None,
 ) -> Path:
     """Write a material folder: its maps under Matshot's names, ``material.mtlx`` and ``material.json``.
 
-    Everything is staged first and then moved in, the description last; when something fails, the folder's previous
+    Raw maps that differ from those of the folder go into ``raw_maps.zip``, for the sliders of ``adjust``. Everything is
+    staged first and then moved in, the description last; when something fails, the folder's previous
     contents are still there and still consistent.
 
     Args:
@@ -332,6 +378,7 @@ def save_material(
         suffix: format of the maps; None for that of each map's source, and PNG without one.
         depth: bits of all maps; else each map keeps those of its source, and new maps get 8, heights and normals 16.
         convention: of the normal map: ``gl`` (+Y up) or ``dx`` (+Y down).
+        original: material that was read, of which the files of maps that are still the same are copied.
 
     Raises:
         MatshotError: if a map does not fit the format, the folder cannot be written, or it has a file of that name
@@ -350,14 +397,25 @@ def save_material(
         )
     folder = Path(folder)
     files = {kind: map_stem(kind, convention) + (suffix or _own_suffix(map_)) for kind, map_ in material.maps.items()}
-    check_unclaimed([*files.values(), *RECORD], folder)
+    raw = raw_maps(material)
+    names = [*files.values(), *([RAW_MAPS] if raw is not None else []), *RECORD]
+    check_unclaimed(names, folder)
     with staging_folder(folder) as aside:
+        depths: dict[MapKind, Depth] = {}
         for kind, texture in material.maps.items():
             stored = with_convention(texture, convention) if kind == "normal" else texture
             fallback: Depth = "uint16" if kind in _SIXTEEN_BIT else "uint8"
-            write_texture(stored, aside / files[kind], depth=depth or (None if texture.source else fallback))
-        write_record(description_of(material, files, convention, depth), aside, folder)
-        move_files((*files.values(), *RECORD), aside, folder)
+            depths[kind] = depth or (texture.source.depth if texture.source else fallback)
+            same = original is not None and kind in original.maps and original.maps[kind].pixels is texture.pixels
+            if same and _is_stored_alike(texture, aside / files[kind], depths[kind], convention):
+                _copy_map(texture, aside / files[kind])
+            else:
+                write_texture(stored, aside / files[kind], depth=depths[kind])
+        if raw is not None:
+            held = {kind: (file, stored_depth(Path(file), depths[kind])) for kind, file in files.items()}
+            write_raw(raw, material, held, aside / RAW_MAPS)
+        write_record(description_of(replace(material, raw=raw), files, convention, depth), aside, folder)
+        move_files(names, aside, folder)
     return folder
 
 
@@ -374,6 +432,24 @@ def material_storage_notes(
     return tuple(notes)
 
 
+def _is_stored_alike(texture: Texture, target: Path, depth: Depth, convention: Convention) -> bool:
+    """Whether a map's file is what would be written."""
+    source = texture.source
+    if source is None or source.derived or not source.path.is_file():
+        return False
+    if source.path.suffix.lower() != target.suffix.lower():
+        return False
+    return source.depth == depth and (texture.encoding != "normal" or source.convention == convention)
+
+
+def _copy_map(texture: Texture, target: Path) -> None:
+    assert texture.source is not None
+    try:
+        shutil.copyfile(texture.source.path, target)
+    except OSError as error:
+        raise MatshotError(f"{texture.source.path} could not be copied: {os_reason(error)}.", repr(error)) from error
+
+
 def check_unclaimed(names: Iterable[str], folder: Path) -> None:
     """Check that files of a material may be written: their names are free, or Matshot wrote what has them.
 
@@ -387,17 +463,19 @@ def check_unclaimed(names: Iterable[str], folder: Path) -> None:
     present = [name for name in names if os.path.lexists(folder / name)]
     described = _maps_by_matshot(folder) if present else None
     for name in present:
-        if described is None or (name not in described and name not in (*RECORD, PREVIEW)):
+        if described is None or name not in (*described, *RECORD, PREVIEW):
             raise MatshotError(
                 f"{folder / name} exists and was not written by Matshot; choose another folder, or move the file away."
             )
 
 
 def _maps_by_matshot(folder: Path) -> set[str] | None:
-    """Names of the maps of a material that Matshot wrote into a folder; None where it wrote none."""
+    """Names of the maps of a material that Matshot wrote into a folder, raw ones too; None where it wrote none."""
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        return {str(one["file"]) for one in description["maps"].values()} if "matshot" in description else None
+        raw = [RAW_MAPS] if description.get("raw") else []
+        named = {str(one["file"]) for one in description["maps"].values()}
+        return named.union(raw) if "matshot" in description else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
@@ -530,14 +608,15 @@ def _described(folder: Path) -> MaterialFolder:
     return MaterialFolder(folder, description.get("name") or folder.resolve().name, tuple(entries), description)
 
 
-def _read_map(entry: MapEntry, wrap: Wrap, notes: list[str]) -> Texture:
+def _read_map(entry: MapEntry, wrap: Wrap, notes: list[str], reader: Callable[..., Texture] = read_texture) -> Texture:
+    """One map of a folder; those of one number per pixel come with one channel."""
     encoding: Encoding | Literal["auto"] = entry.encoding
     colorspace = ""
     if encoding == "srgb":
         plain: dict[str, Encoding] = {"srgb": "srgb", "linear": "linear"}
         encoding = plain.get(entry.colorspace, "auto")
         colorspace = "" if entry.colorspace in plain else entry.colorspace
-    texture = read_texture(entry.path, encoding=encoding, colorspace=colorspace, convention=entry.convention, wrap=wrap)
+    texture = reader(entry.path, encoding=encoding, colorspace=colorspace, convention=entry.convention, wrap=wrap)
     if entry.encoding == "srgb":
         if texture.encoding == "data":
             raise MatshotError(f"{entry.path.name} is named as {entry.kind}, but holds numbers and no color.")

@@ -57,7 +57,16 @@ def description_of(
         "origin": material.origin,
         "parameters": dict(material.parameters),
         "maps": maps,
+        **_raw_of(material),
     }
+
+
+def _raw_of(material: Material) -> dict[str, Any]:
+    raw = material.raw
+    if raw is None:
+        return {}
+    scale = None if raw.height_scale is None else float(raw.height_scale)
+    return {"raw": {"maps": list(raw.kinds), "height_scale": scale}}
 
 
 def storage_of(texture: Texture, path: Path, depth: Depth) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def downsampled_material(material: Material, longest: int) -> Material:
         return material
     scale = longest / max(material.width, material.height)
     size = max(1, round(material.width * scale)), max(1, round(material.height * scale))
-    maps: dict[MapKind, Texture] = {kind: _averaged(texture, size) for kind, texture in material.maps.items()}
+    maps: dict[MapKind, Texture] = {kind: averaged(texture, size) for kind, texture in material.maps.items()}
     return material.with_maps({**maps, **_averaged_directions(material, size)})
 
 
@@ -38,7 +38,7 @@ def resized_map(texture: Texture, size: tuple[int, int]) -> Texture:
     if size == (texture.width, texture.height):
         return texture
     if size[0] <= texture.width and size[1] <= texture.height:
-        return _averaged(texture, size)
+        return averaged(texture, size)
     values = linear_from_srgb(texture.color) if texture.encoding == "srgb" else texture.pixels
     if texture.encoding == "srgb" and texture.alpha is not None:
         values = np.concatenate([values, texture.alpha], axis=2)
@@ -53,7 +53,8 @@ def resized_map(texture: Texture, size: tuple[int, int]) -> Texture:
     return texture.with_pixels(np.ascontiguousarray(large, dtype=np.float32))
 
 
-def _averaged(texture: Texture, size: tuple[int, int]) -> Texture:
+def averaged(texture: Texture, size: tuple[int, int]) -> Texture:
+    """A texture of a smaller size, (width, height) in pixels; colors are averaged as light, and by their alpha."""
     if texture.encoding in ("srgb", "linear"):
         return texture.with_pixels(_averaged_light(texture, size))
     small = _mean(texture.pixels, size)

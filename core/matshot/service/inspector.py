@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 #: Seconds that one inspection may take.
 _PATIENCE = 60.0
-#: Bytes that the process may hold, beside those of the pixels.
-_MEMORY = 2 * 2**30
-#: Bytes for each pixel that an image may have.
-_PIXEL = 40
+#: Processes that look into uploads; one more draws pictures, which no upload waits for.
+_COUNT = 2
+#: Bytes of address space that all processes may take together, each an equal share; half of it is code.
+_MEMORY = 6 * 2**30
+#: Bytes more for each pixel that an image may have, for the one that draws: some formats can only be decoded whole.
+_PIXEL = 8
 
 #: First bytes of the formats that are read, and the suffix that each gets; TGA has none.
 _BEGINNINGS = (
@@ -54,6 +56,7 @@ _BEGINNINGS = (
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
 #: Entries of a zip that are skipped: what macOS adds, and hidden files.
 _FOREIGN = ("__MACOSX/", ".")
+_LARGE = "The unpacked zip is larger than this service accepts."
 #: Bytes that are copied at a time.
 _CHUNK = 1 << 20
 #: Entries of a zip, whether they are maps or not.
@@ -65,15 +68,17 @@ class Inspector:
 
     Args:
         pixels: of the largest image.
-        count: of processes, each of which inspects one file at a time.
     """
 
-    def __init__(self, pixels: int, count: int = 2) -> None:
-        self._idle: queue.LifoQueue[_Process] = queue.LifoQueue()
+    def __init__(self, pixels: int) -> None:
         self._pixels = pixels
-        for _ in range(count):
-            self._idle.put(_Process(_MEMORY + _PIXEL * pixels))
-        self._all = list(self._idle.queue)
+        share = _MEMORY // (_COUNT + 1)
+        self._idle: queue.LifoQueue[_Process] = queue.LifoQueue()
+        for _ in range(_COUNT):
+            self._idle.put(_Process(share))
+        self._painting = threading.Lock()
+        self._painter = _Process(share + _PIXEL * pixels)
+        self._all = [*self._idle.queue, self._painter]
 
     def unpack(self, file: Path, into: Path, bounds: Mapping[str, int]) -> None:
         """Unpack the zip of a material folder.
@@ -81,7 +86,8 @@ class Inspector:
         Args:
             file: the zip.
             into: an empty folder.
-            bounds: ``files`` and ``unpacked`` of :class:`~matshot.service.settings.Settings`.
+            bounds: ``files`` and ``unpacked`` of :class:`~matshot.service.settings.Settings`, and ``room``, the bytes
+                that can be stored.
 
         Raises:
             Refusal: for a zip that is damaged, too large, or would write elsewhere.
@@ -114,7 +120,10 @@ class Inspector:
         Raises:
             Refusal: for what cannot be read or written.
         """
-        self._ask("picture", source=str(source), map_name=map_name, side=side, target=str(target))
+        arguments = {"source": str(source), "map_name": map_name, "side": side, "target": str(target)}
+        with self._painting:
+            if not target.is_file():  # another thread may just have had it drawn
+                self._painter.ask("picture", arguments)
 
     def close(self) -> None:
         """End the processes."""
@@ -177,12 +186,18 @@ class _Process:
                     pipe.close()
 
 
-def _unpack(file: str, into: str, files: int, unpacked: int) -> None:
+def _unpack(file: str, into: str, files: int, unpacked: int, room: int) -> None:
     """See :meth:`Inspector.unpack`."""
     folder, left, taken = Path(into), unpacked, set[str]()
     try:
         with zipfile.ZipFile(file) as archive:
-            for entry, name in _members(archive):
+            members = _members(archive)
+            stated = sum(entry.file_size for entry, _ in members)
+            if stated > unpacked:
+                raise Refusal(413, _LARGE)
+            if stated > room:
+                raise Refusal(507, "The service's disk has no room for the unpacked zip. Delete jobs or assets.")
+            for entry, name in members:
                 if len(taken) == files:
                     raise Refusal(413, f"The zip holds more than {files} files of a material.")
                 if name.casefold() in taken:
@@ -204,12 +219,12 @@ def _copied(source: Any, target: BinaryIO, most: int) -> int:
     while chunk := source.read(_CHUNK):
         count += len(chunk)
         if count > most:
-            raise Refusal(413, "The unpacked zip is larger than this service accepts.")
+            raise Refusal(413, _LARGE)
         target.write(chunk)
     return count
 
 
-def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+def _members(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
     """Entries that belong to a material, with names that are safe in any folder."""
     entries = archive.infolist()
     if len(entries) > _MOST_ENTRIES:
@@ -225,7 +240,7 @@ def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
             wanted.append((entry, path))
     if len({path.parent for _, path in wanted}) > 1:
         raise Refusal(415, "The zip holds several folders. Send one material at a time.")
-    return iter([(entry, safe_name(path.name)) for entry, path in wanted])
+    return [(entry, safe_name(path.name)) for entry, path in wanted]
 
 
 def _belongs(name: str) -> bool:
@@ -335,23 +350,20 @@ def _picture(source: str, map_name: str, side: int, target: str) -> None:
 
 
 def _shown(source: Path, map_name: str, side: int) -> Texture:
-    from ..image.reader import read_texture
     from ..material.folder import find_material
-    from ..material.resize import downsampled_material
+    from ..material.small import read_small_texture, small_material
     from ..shading.thumbnail import thumbnail
-    from ..tools.assets import image_material, read_asset
+    from ..tools.assets import image_encoding
 
     if source.is_dir():
-        material = read_asset(source).material
-        return thumbnail(material, side)
+        found = find_material(source)
+        if found is None:
+            raise MatshotError("It is not a material folder.")
+        return thumbnail(small_material(found, side), side)
     folder = find_material(source.parent) if map_name else None
     entry = next((one for one in folder.entries if one.path.name == source.name), None) if folder else None
-    if entry is None:
-        texture = next(iter(read_asset(source).material.maps.values()))
-    else:
-        texture = read_texture(source, encoding=entry.encoding, convention=entry.convention)
-    small = next(iter(downsampled_material(image_material(texture), side).maps.values()))
-    return _plain(small)
+    encoding, convention = (entry.encoding, entry.convention) if entry else image_encoding(source)
+    return _plain(read_small_texture(source, side, encoding=encoding, convention=convention))
 
 
 def _plain(texture: Texture) -> Texture:

@@ -42,6 +42,7 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
             "The service needs more packages. Run: pip install 'matshot[service]'", str(error)
         ) from error
     from ..farm.engine import Engine
+    from .connection import BoundedConnection
     from .routes import make_app
     from .service import Service
 
@@ -50,7 +51,11 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
     with (
         listening,
         Engine(
-            scheduler=settings.scheduler, workers=settings.workers, memory=memory, seconds=settings.seconds
+            scheduler=settings.scheduler,
+            workers=settings.workers,
+            memory=memory,
+            seconds=settings.seconds,
+            dashboard=settings.dashboard,
         ) as engine,
     ):
         service = Service(settings, engine)
@@ -64,6 +69,7 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
 
         config = uvicorn.Config(
             make_app(service),
+            http=BoundedConnection,
             access_log=False,
             log_level="warning",
             server_header=False,

@@ -147,6 +147,8 @@ def planned(
         elif _existing(path) and path.is_dir():
             inside = list(_folder_tasks(path, output, options, files, left_out))
             if not inside:
+                if output.is_dir() and output.samefile(path):
+                    raise MatshotError(f"{path} would be written into itself; choose another output.")
                 named = f" Not read: {'; '.join(left_out[:5])}." if left_out else ""
                 raise MatshotError(f"The folder {path} holds no images that are read.{named}")
             tasks += inside
@@ -263,7 +265,9 @@ def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], out
         return
     first = next(iter(ready.values()))
     maps = {kind: {**said[kind], "file": made.target.name, **made.stored} for kind, made in ready.items()}
-    replace_record({**material.description, "size": [first.width, first.height], "maps": maps}, output)
+    # Raw maps are not enlarged.
+    kept = {name: value for name, value in material.description.items() if name != "raw"}
+    replace_record({**kept, "size": [first.width, first.height], "maps": maps}, output)
 
 
 def _copy_record(record: Path, output: Path) -> None:

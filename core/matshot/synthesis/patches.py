@@ -205,10 +205,50 @@ def inpainted_planes(
         MatshotError: if a side is shorter than a patch, or too little lies outside the hole.
         Cancelled: when the listener raises it.
     """
+    if not hole.any():
+        _check_size(planes.shape[1], planes.shape[0], "picture")
+        return planes
+    transfer = inpainting_transfer(
+        planes, hole, weights=weights, wrap=wrap, seed=seed, threads=threads, progress=progress
+    )
+    result = planes.copy()
+    result[hole] = transfer.apply(planes)[hole]
+    return result
+
+
+def inpainting_transfer(
+    planes: Pixels,
+    hole: NDArray[np.bool_],
+    *,
+    weights: Sequence[float] | None = None,
+    wrap: Wrap = "none",
+    seed: int = 0,
+    even_use: bool = False,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Transfer:
+    """Where the pixels of a hole come from when it is inpainted from the rest; its contents are the first guess.
+
+    Args:
+        planes: ``H x W x C``, at least 8 pixels per side.
+        hole: ``H x W``; some patch of 8 x 8 pixels has to lie outside.
+        weights: what a squared difference of each plane counts; all 1 if not given.
+        wrap: axes on which the result repeats.
+        seed: of all choices.
+        even_use: whether patches that are in use often become dearer. A small hole is best filled by what fits best; in
+            a large one that would be what is smooth.
+        threads: that compare patches.
+        progress: called after every round.
+
+    Returns:
+        A transfer from the planes to themselves, each patch outside the hole from its own place.
+
+    Raises:
+        MatshotError: if a side is shorter than a patch, or too little lies outside the hole.
+        Cancelled: when the listener raises it.
+    """
     height, width, channels = planes.shape
     _check_size(width, height, "picture")
-    if not hole.any():
-        return planes
     rng = np.random.default_rng(seed)
     guide = _projected(planes, *_principal_planes(planes, weights if weights is not None else [1.0] * channels))
     # In an octave where the hole is no wider than half a patch, what surrounds it decides all of it.
@@ -239,15 +279,14 @@ def inpainted_planes(
         for turn in rounds:
             # The present contents are the first guess.
             target = fixed if transfer is None and turn == 0 else repaired
-            current = improved_matches(current, target, source, penalty, rng, threads=threads, active=touched)
+            dear = penalty + use_penalty(current) if even_use else penalty
+            current = improved_matches(current, target, source, dear, rng, threads=threads, active=touched)
         transfer = current
     if transfer is None:
         raise MatshotError(
             "Too little of the texture is outside the part to inpaint; use a narrower band or a larger texture."
         )
-    result = planes.copy()
-    result[hole] = transfer.apply(planes)[hole]
-    return result
+    return transfer
 
 
 def _check_size(width: int, height: int, what: str) -> None:

@@ -16,6 +16,7 @@ from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..image.writer import write_texture
 from ..material.folder import check_unclaimed, load_material, save_material
+from ..material.map_names import guess_map
 from ..material.planes import planes_of
 from ..material.recognition import recognized
 from ..material.types import MapKind, Material, with_notes
@@ -84,6 +85,14 @@ def _read(
     return Asset(with_notes(image_material(texture, path.stem, str(path)), found.notes), True)
 
 
+def image_encoding(path: Path) -> tuple[Encoding | Literal["auto"], Convention]:
+    """What the pixels of a single image are by its name, and the convention of its green channel."""
+    guess = guess_map(path)
+    if guess is None or not guess.sure or guess.encoding == "srgb":
+        return "auto", "gl"
+    return guess.encoding, guess.convention
+
+
 def image_material(texture: Texture, name: str = "texture", origin: str = "") -> Material:
     """A material whose only map is an image: its base color, its normal map, or numbers of any meaning."""
     kinds: dict[Encoding, MapKind] = {"normal": "normal", "data": _ANY_DATA}
@@ -110,6 +119,7 @@ def targets(
     endings: Sequence[str] = ("",),
     suffix: str = "",
     inputs: Sequence[Path] = (),
+    in_place: bool = False,
 ) -> list[Path]:
     """Files or folders that outputs go to, one for each ending, checked before the work.
 
@@ -121,6 +131,7 @@ def targets(
         endings: of names; a single empty one takes the output as it is.
         suffix: of images in a folder; empty for the source's, or PNG where that cannot be written.
         inputs: everything that was read, whose files are not written over.
+        in_place: whether a folder may be written over itself.
 
     Raises:
         MatshotError: when the output cannot be written, is an input or one of its maps, or one file is to hold
@@ -131,7 +142,7 @@ def targets(
         found = [output / f"{name}{ending}" if ending else output for ending in endings]
         for folder in found:
             check_folder(folder)
-            if folder.exists() and source.exists() and folder.samefile(source):
+            if not in_place and folder.exists() and source.exists() and folder.samefile(source):
                 raise MatshotError(f"{source.name} would overwrite itself; choose another output.")
         return found
     ending_of_file = output.suffix.lower()
@@ -179,6 +190,7 @@ def delivered(
     suffix: str | None = ".png",
     depth: Depth | None = None,
     convention: Convention = "gl",
+    original: Material | None = None,
 ) -> Path:
     """Write a material's folder and, if it can be lit, ``preview.png`` in it.
 
@@ -188,6 +200,7 @@ def delivered(
         suffix: as :func:`~matshot.material.folder.save_material` takes it.
         depth: likewise.
         convention: likewise.
+        original: likewise.
 
     Raises:
         MatshotError: when it cannot be written; the folder is then as it was, but for the picture.
@@ -196,7 +209,7 @@ def delivered(
 
     if "basecolor" in material.maps:
         check_unclaimed([PREVIEW], folder)
-    save_material(material, folder, suffix=suffix, depth=depth, convention=convention)
+    save_material(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
     if "basecolor" in material.maps:
         write_texture(preview(material), folder / PREVIEW)
     return folder

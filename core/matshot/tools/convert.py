@@ -14,6 +14,7 @@ from matshot_host.tools import CONVERT
 
 from ..image.types import Convention, Depth, Texture
 from ..material.folder import load_material
+from ..material.raw import raw_maps
 from ..material.resize import downsampled_material
 from ..material.types import MapKind, Material, pack_orm
 from ..options import ToolOptions
@@ -76,18 +77,31 @@ def convert(material: Material, options: ConvertOptions | None = None, *, progre
     made = downsampled_material(material, chosen.size) if chosen.size else material
     part(0.6, "packing")
     made = _packed(made.unpacked()) if chosen.pack == "orm" else made.unpacked()
+    same_size = (made.width, made.height) == (material.width, material.height)
     part(1.0)
-    return replace(made, parameters={**made.parameters, "converted": asdict(chosen)})
+    return replace(
+        made,
+        parameters={**made.parameters, "converted": asdict(chosen)},
+        raw=raw_maps(material) if same_size else None,
+    )
 
 
-def save_converted(material: Material, folder: Path, options: ConvertOptions | None = None) -> Path:
+def save_converted(
+    material: Material, folder: Path, options: ConvertOptions | None = None, original: Material | None = None
+) -> Path:
     """Write what :func:`convert` made, in the convention, format and depth that the options name.
+
+    Args:
+        material: to write.
+        folder: target.
+        options: see :class:`ConvertOptions`.
+        original: as :func:`~matshot.material.folder.save_material` takes it.
 
     Raises:
         MatshotError: when a map does not fit the format or the folder cannot be written.
     """
     suffix, depth, convention = stored_form(options or ConvertOptions())
-    return delivered(material, folder, suffix=suffix, depth=depth, convention=convention)
+    return delivered(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
 
 
 def stored_form(options: ConvertOptions) -> tuple[str | None, Depth | None, Convention]:

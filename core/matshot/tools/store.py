@@ -147,8 +147,9 @@ def deliver(
     paths = [Path(one) for one in inputs]
     work = entry.work(paths, parameters)
     places = targets(
-        work.source, output, image=work.image, name=work.name, endings=work.endings, suffix=work.suffix, inputs=paths
-    )
+        work.source, output, image=work.image, name=work.name, endings=work.endings, suffix=work.suffix, inputs=paths,
+        in_place=work.in_place,
+    )  # fmt: skip
     began = time.monotonic()
     for material, place in zip(work.materials(reporter.progress, on_texture), places, strict=True):
         replaced = place.is_file()
@@ -175,7 +176,7 @@ def _write(work: ToolWork, material: Material, target: Path) -> Path:
     """Write one output: an image, or a material folder with a preview."""
     if work.image or work.form is None:
         return write_asset(material, target, image=work.image)
-    return save_converted(material, target, work.form)
+    return save_converted(material, target, work.form, work.original)
 
 
 def _suffix(work: ToolWork) -> str:

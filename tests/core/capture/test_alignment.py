@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from matshot.capture.alignment import aligned
+from matshot.capture.alignment import _Light, _proven_ratio, aligned
 from matshot.capture.photograph import Photograph
 from matshot.errors import Cancelled, MatshotError
 from matshot.image.color import linear_from_srgb
@@ -107,6 +107,7 @@ def test_what_only_one_photograph_shows_is_not_usable():
     assert pair.mask[120:200, 120:200].all()
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("scale", [0.7, 1.5])
 def test_sizes_may_differ(scale):
     flash, ambient = photographs()
@@ -157,6 +158,15 @@ def test_without_exif_no_more_is_taken_than_is_there(part):
     if part > 0.5:
         assert pair.ratio > 0.5 * part
     assert any("EXIF" in note for note in pair.notes)
+
+
+@pytest.mark.parametrize(("slope", "narrowest"), [(-0.8, 0.9), (0.1, 0.9), (-0.3, 0.5)])
+def test_without_exif_a_quotient_that_no_flash_makes_proves_no_room_light(slope, narrowest):
+    # What rises outwards is no flash's; and in a narrow picture an uneven room does as much as a flash.
+    falloff = np.linspace(narrowest, 1, 64)
+    ratio = 1 + slope * (falloff - 1) + np.random.default_rng(0).normal(0, 0.01, 64)
+    light = _Light(ratio, falloff, change=0.1, slope=0.0, correlation=0.0)
+    assert _proven_ratio(light) < 0.45
 
 
 def test_one_photograph_twice_is_refused():

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from matshot.capture.composition import as_lit_from_the_lens, composed_surface, evened, filled, trend_by_distance
+from matshot.capture.composition import as_lit_from, composed_surface, evened, filled, trend_by_distance
 from matshot.capture.flattening import flattened, highlight_distance
 from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.image.color import linear_from_srgb, srgb_from_linear
@@ -106,7 +106,7 @@ def test_a_channel_that_ends_alone_is_told_by_the_others() -> None:
 def test_the_photograph_comes_back_as_lit_from_the_lens() -> None:
     light, saturated = photographed(stained(0.5), 0.9)
     lamp = fitted_lamp(light, saturated, CAMERA)
-    again = as_lit_from_the_lens(flattened(light, saturated, CAMERA, lamp), lamp, CAMERA).mean(axis=2)
+    again = as_lit_from(CAMERA.position, flattened(light, saturated, CAMERA, lamp), lamp, CAMERA).mean(axis=2)
     assert again[:, ::-1].mean(axis=0) == pytest.approx(again.mean(axis=0), rel=0.15)
 
 
@@ -120,7 +120,7 @@ def test_slopes_are_as_strong_in_the_middle_and_roughness_has_no_trend() -> None
     normal = np.concatenate([slopes, np.ones((SIZE, SIZE, 1))], axis=2)
     normal /= np.linalg.norm(normal, axis=2, keepdims=True)
     guess = Surface.of(flat.color, normal.astype(np.float32), 0.3 + 0.5 * distance[..., np.newaxis], 0.7)
-    found = composed_surface(guess, guess, flat, lamp, CAMERA)
+    found = composed_surface(guess, guess, flat, lamp, CAMERA).surface
     steep = np.hypot(found.normal[..., 0], found.normal[..., 1]) / found.normal[..., 2]
     assert 0.7 < steep[distance < 0.15].mean() / steep[(distance > 0.25) & (distance < 0.45)].mean() < 1.5
     assert np.ptp(ring_means(found.roughness[..., 0])) < 0.05

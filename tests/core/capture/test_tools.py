@@ -82,6 +82,20 @@ def test_seamless_maps_wrap_and_are_smaller(pair: tuple[Path, Path]) -> None:
     assert material.width < 320
 
 
+def test_a_surface_that_is_alike_all_over_becomes_a_seamless_tile(pair: tuple[Path, Path]) -> None:
+    material = oneshot(pair[0], OneShotOptions(area="auto", device="cpu", width=0.8))
+    assert material.wrap == "xy"
+    assert material.parameters["area"] == "auto"
+    column, row, width, height = material.parameters["rectangle"]
+    assert 0 <= column < column + width <= 320
+    assert 0 <= row < row + height <= 320
+    assert material.width <= width < 320
+    # Real size follows from the share of the photograph.
+    across, down = material.parameters["span"]
+    assert across == pytest.approx(material.width / 320)
+    assert material.physical_size == pytest.approx((0.8 * across, 0.8 * down))
+
+
 def test_sliders_move_what_they_say(pair: tuple[Path, Path]) -> None:
     plain = oneshot(pair[0], OneShotOptions(device="cpu"))
     moved = oneshot(pair[0], OneShotOptions(device="cpu", roughness=-0.5, normal=2, metal="on"))
@@ -106,6 +120,20 @@ def test_two_photographs_become_a_seamless_tile(
     assert x < 150 < x + width
     assert y < 170 < y + height
     assert {"material.json", "material.mtlx", "preview.png"} <= {path.name for path in (tmp_path / "wall").iterdir()}
+
+
+def test_a_large_tile_is_fitted_in_small_and_keeps_its_detail(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = TwoShotOptions(device="cpu", seamless="none", tile=(150, 170))
+    whole = twoshot(*pair, options)
+    monkeypatch.setattr("matshot.capture.twoshot._FITTED_SIDE", 72)
+    small = twoshot(*pair, options)
+    assert small.parameters["rectangle"] == whole.parameters["rectangle"]
+    assert (small.width, small.height) == (whole.width, whole.height)
+    for kind in ("basecolor", "normal"):
+        first, second = (np.diff(found.maps[kind].pixels[..., :2], axis=1).ravel() for found in (whole, small))
+        assert np.corrcoef(first, second)[0, 1] > 0.7
 
 
 def test_the_whole_photograph_is_explained(pair: tuple[Path, Path]) -> None:
@@ -154,6 +182,7 @@ BAD: dict[str, Callable[[Path, Path, Path], list[object]]] = {
     "fov": lambda flash, ambient, folder: ["oneshot", flash, "--fov", 400],
     "tile outside": lambda flash, ambient, folder: ["twoshot", flash, ambient, "--tile", 5000, 10],
     "metal": lambda flash, ambient, folder: ["oneshot", flash, "--metal", "perhaps"],
+    "tile even": lambda flash, ambient, folder: ["oneshot", flash, "--light", "even", "--area", "tile"],
     "refine even": lambda flash, ambient, folder: ["oneshot", flash, "--light", "even", "--refine"],
 }
 

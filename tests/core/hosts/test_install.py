@@ -290,6 +290,27 @@ def test_exactly_what_was_installed_is_removed(place):
         uninstall("maya")
 
 
+def test_the_shelf_that_maya_saved_is_removed_unless_it_has_other_buttons(tmp_path):
+    place = tmp_path / "maya" / "modules"
+    place.mkdir(parents=True)
+    install("maya", into=place)
+    ours = 'shelfButton\n -command "import matshot_maya.commands; x()"\n'
+    shelves = [tmp_path / "maya" / version / "prefs" / "shelves" / "shelf_Matshot.mel" for version in ("2025", "2026")]
+    for shelf, text in zip(shelves, (ours, ours + "shelfButton\n -command mine\n"), strict=True):
+        shelf.parent.mkdir(parents=True)
+        shelf.write_text(text)
+    sentences = uninstall("maya")
+    assert [shelf.exists() for shelf in shelves] == [False, True]
+    assert f"{shelves[1]} has other buttons and was kept." in sentences
+
+
+def test_a_python_of_the_microsoft_store_is_refused(place, monkeypatch):
+    store = "C:\\Program Files\\WindowsApps\\PythonSoftwareFoundation.Python.3.12_3.12.1_x64"
+    monkeypatch.setattr(sys, "base_prefix", store)
+    with pytest.raises(MatshotError, match="from the Microsoft Store"):
+        install("blender", into=place)
+
+
 def test_other_installations_stay(place):
     for name in ("a", "b"):
         (place / name).mkdir()

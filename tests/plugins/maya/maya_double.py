@@ -149,6 +149,10 @@ class Node:
         self.attributes = dict(attributes)
         self.values: dict[str, Any] = {}
         self.user: list[str] = []
+        #: Other transforms that a shape is an instance under.
+        self.instances: list[str] = []
+        #: Of a referenced file, or locked by the artist: nothing can be set or connected.
+        self.locked = False
 
 
 class Plug(NamedTuple):
@@ -210,11 +214,15 @@ class Maya:
         self.messages: list[str] = []
         self.dialogs: list[str] = []
         self.choices: list[list[str] | None] = []
-        self.quitting: list[Callable[[], None]] = []
+        self.jobs: dict[str, list[Callable[[], None]]] = {}
+        #: Shelves that Maya saved with its preferences, and shows when it starts again.
+        self.saved_shelves: dict[str, dict[str, dict[str, Any]]] = {}
         self.deferred: list[str] = []
         self.shelves: dict[str, dict[str, dict[str, Any]]] = {}
         self.controls: dict[str, Any] = {}
         self.window: Any = None
+        #: Interface scale of the preferences.
+        self.scale = 1.0
         self.used: set[str] = set()
         self.stub = _stub(stub_path()) if stub_path() else None
         self._thread = threading.get_ident()
@@ -264,8 +272,24 @@ class Maya:
 
     def quit(self) -> None:
         """What happens when the artist closes the program."""
-        for action in self.quitting:
+        self.happen("quitApplication")
+        self.saved_shelves = copy.deepcopy(self.shelves)
+
+    def happen(self, event: str) -> None:
+        """Run the script jobs of an event."""
+        for action in list(self.jobs.get(event, ())):
             action()
+
+    def new_scene(self) -> None:
+        """What happens when the artist chooses File > New: all nodes go, and so does undo."""
+        self.scene, self.undone = Scene(), []
+        self.create("lambert", "lambert1")
+        self.create("shadingEngine", "initialShadingGroup")
+        self.happen("NewSceneOpened")
+
+    def instance(self, shape: str, transform: str) -> None:
+        """Show a shape below another transform, too."""
+        self.scene.nodes[shape].instances.append(transform)
 
     def run_deferred(self) -> None:
         """What Maya does once it is idle."""
@@ -303,9 +327,10 @@ class Maya:
 
     def _mel(self, line: str) -> Any:
         self.check_thread("mel.eval")
-        if "$gShelfTopLevel" not in line:
+        found = re.match(r'addNewShelfTab "(\w+)"$', line)
+        if found is None or found[1] in self.shelves:
             raise RuntimeError(f"the double knows no such MEL: {line}")
-        return "MayaWindow|toolBar2|MainShelfLayout|formLayout14|ShelfLayout"
+        self.shelves[found[1]] = {}
 
     def check_thread(self, command: str) -> None:
         """Maya's commands work on its main thread only."""
@@ -414,15 +439,18 @@ def open_maya(maya: Maya) -> types.ModuleType:
             return MObject(self._node.identity)
 
     class MDagPath:
-        def __init__(self, node: Node) -> None:
-            self._node = node
+        def __init__(self, node: Node, parent: str) -> None:
+            self._node, self._parent = node, parent
 
         @classmethod
         def getAllPathsTo(cls, node: MObject) -> list[MDagPath]:
-            return [cls(node.node())]  # type: ignore[arg-type]
+            found = node.node()
+            assert found is not None
+            return [cls(found, parent) for parent in (found.parent, *found.instances)]
 
         def fullPathName(self) -> str:
-            return maya.path(self._node)
+            above = maya.path(maya.scene.nodes[self._parent]) if self._parent else ""
+            return f"{above}|{self._node.name}"
 
     class MFnDependencyNode:
         def __init__(self, node: MObject) -> None:
@@ -442,6 +470,9 @@ def open_maya(maya: Maya) -> types.ModuleType:
 class _QtUtil:
     def __init__(self, maya: Maya) -> None:
         self._maya = maya
+
+    def dpiScale(self, size: float) -> float:
+        return size * self._maya.scale
 
     def mainWindow(self) -> int:
         return _pointer(self._maya.window) if self._maya.window is not None else 0
@@ -546,7 +577,7 @@ class _Behind:
         found = self.maya.plug(plug)
         kind, attribute = found.kind, found.attribute
         self.maya.record("setAttr")
-        if attribute.output or plug in self.scene.connections:
+        if attribute.output or plug in self.scene.connections or found.node.locked:
             raise RuntimeError(f"setAttr: The attribute '{plug}' is locked or connected and cannot be modified.")
         sizes = {"color": 3, "vector": 3, "pair": 2}
         wanted = {"string": ("string",), "color": ("double3", "float3"), "vector": ("double3", "float3")}
@@ -569,7 +600,7 @@ class _Behind:
     def connectAttr(self, source: str, target: str) -> None:
         given, taken = self.maya.plug(source), self.maya.plug(target)
         self.maya.record("connectAttr")
-        if taken.attribute.output and taken.kind != "message":
+        if taken.node.locked or (taken.attribute.output and taken.kind != "message"):
             raise RuntimeError(f"connectAttr: {target} is not writable")
         if target in self.scene.connections:
             raise RuntimeError(f"connectAttr: '{target}' is already connected")
@@ -654,7 +685,7 @@ class _Behind:
         return self._node(name).kind
 
     def listConnections(
-        self, names: Any, source: bool = True, destination: bool = True, type: str = ""
+        self, names: Any, source: bool = True, destination: bool = True, type: str = "", plugs: bool = False
     ) -> list[str] | None:
         found: list[str] = []
         for name in [names] if isinstance(names, str) else names:
@@ -666,7 +697,7 @@ class _Behind:
                 if source and mine == ends[0]:
                     found.append(given.split(".")[0])
                 if destination and mine == ends[1]:
-                    found.append(target.split(".")[0])
+                    found.append(target if plugs else target.split(".")[0])
             if not dot and destination:
                 found += [group for shape, group in self.scene.members.items() if shape.split(".")[0] == node.name]
         return [name for name in found if not type or self.scene.nodes[name].kind == type] or None
@@ -734,10 +765,10 @@ class _Behind:
 
     def scriptJob(self, event: Any, protected: bool) -> int:
         name, action = event
-        if name != "quitApplication":
+        if name not in ("quitApplication", "NewSceneOpened", "SceneOpened"):
             raise RuntimeError(f"scriptJob: unknown event {name}")
-        self.maya.quitting.append(action)
-        return len(self.maya.quitting)
+        self.maya.jobs.setdefault(name, []).append(action)
+        return sum(map(len, self.maya.jobs.values()))
 
     def evalDeferred(self, script: str, lowestPriority: bool = False) -> None:
         self.maya.deferred.append(script)
@@ -785,24 +816,25 @@ class _Behind:
         exec(flags["uiScript"], {})
         return name
 
-    def shelfLayout(
-        self, name: str, exists: bool = False, query: bool = False, childArray: bool = False, parent: str = ""
-    ) -> Any:
+    def shelfLayout(self, name: str, exists: bool = False, query: bool = False, childArray: bool = False) -> Any:
         if exists:
             return name in self.maya.shelves
-        if query:
-            return [f"{name}|{button}" for button in self.maya.shelves[name]] or None
-        if name in self.maya.shelves or not parent.endswith("ShelfLayout"):
-            raise RuntimeError(f"shelfLayout: {name} {parent}")
-        self.maya.shelves[name] = {}
-        return name
+        # Made by itself, a shelf is not among those that Maya counts, names and saves.
+        assert query, "a shelf is made by addNewShelfTab"
+        return [f"{name}|{button}" for button in self.maya.shelves[name]] or None
 
-    def shelfButton(self, parent: str, sourceType: str, command: str, image: str, **flags: Any) -> str:
+    def shelfButton(self, *button: str, exists: bool = False, query: bool = False, **flags: Any) -> Any:
+        if exists or query:
+            shelf, _, name = button[0].rpartition("|")
+            return name in self.maya.shelves[shelf] if exists else self.maya.shelves[shelf][name]["command"]
+        return self._new_button(**flags)
+
+    def _new_button(self, parent: str, sourceType: str, command: str, image: str, **flags: Any) -> str:
         if sourceType not in ("mel", "python"):
             raise RuntimeError(f"shelfButton: sourceType {sourceType}")
         compile(command, "shelf", "exec")
         shelf = self.maya.shelves[parent]
-        name = f"shelfButton{len(shelf) + 1}"
+        name = f"shelfButton{max((int(one[11:]) for one in shelf), default=0) + 1}"
         shelf[name] = {"command": command, "image": image, **flags}
         return name
 

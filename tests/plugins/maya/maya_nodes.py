@@ -123,7 +123,7 @@ NODES: dict[str, dict[str, Attribute]] = {
         "computedFileTextureNamePattern": Attribute("string", "", output=True),
         "colorSpace": Attribute("string", "sRGB"),
         "uvTilingMode": Attribute("enum", 0, count=5),
-        **_bool(ignoreColorSpaceFileRules=False, alphaIsLuminance=False),
+        **_bool(ignoreColorSpaceFileRules=False, alphaIsLuminance=False, useFrameExtension=False),
         **_float(alphaGain=1.0, alphaOffset=0.0),
         **_color("colorGain", 1.0),
         **_color("colorOffset", 0.0),
@@ -147,6 +147,10 @@ NODES: dict[str, dict[str, Attribute]] = {
         **_float(displacement=0.0, scale=1.0),
         **_vector("vectorDisplacement"),
     },
+    # [docs] of Arnold, Redshift and RenderMan: nodes that read normals.
+    "aiNormalMap": {**_vector("input"), **_vector("outValue", output=True)},
+    "RedshiftBumpMap": {**_vector("input"), "inputType": Attribute("enum", 1, count=3), **_vector("out", output=True)},
+    "PxrNormalMap": {**_color("inputRGB"), **_vector("resultN", output=True)},
     # [docs] no operation, multiply, divide, power.
     "multiplyDivide": {
         "operation": Attribute("enum", 1, count=4),
@@ -165,7 +169,11 @@ NODES: dict[str, dict[str, Attribute]] = {
 #: [arnold] What its plug-in adds to Maya's own nodes.
 ARNOLD: dict[str, dict[str, Attribute]] = {
     "bump2d": _bool(aiFlipR=True, aiFlipG=True),
-    "mesh": _bool(aiOpaque=True),
+    "mesh": {
+        **_bool(aiOpaque=True),
+        "aiSubdivType": Attribute("enum", 0, count=3),
+        "aiSubdivIterations": Attribute("float", 1),
+    },
     "shadingEngine": _vector("aiSurfaceShader"),
 }
 

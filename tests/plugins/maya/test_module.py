@@ -83,6 +83,28 @@ def test_start_builds_the_shelf_once_maya_is_idle(maya):
     assert list(maya.shelves) == ["Matshot"]
 
 
+def test_a_shelf_that_the_artist_changed_or_removed_stays_so(maya):
+    run_start_file()
+    maya.run_deferred()
+    mine = {"command": "import mine", "image": "", "label": "Mine"}
+    maya.shelves["Matshot"] = {"shelfButton1": mine}
+    run_start_file()
+    maya.run_deferred()
+    assert maya.shelves["Matshot"] == {"shelfButton1": mine}
+    del maya.shelves["Matshot"]
+    run_start_file()
+    maya.run_deferred()
+    assert not maya.shelves
+    # Another version adds its buttons, beside those that are not Matshot's.
+    maya.options["matshot_shelf"] = "0.0.1"
+    maya.shelves["Matshot"] = {"shelfButton1": mine}
+    run_start_file()
+    maya.run_deferred()
+    labels = [button["label"] for button in maya.shelves["Matshot"].values()]
+    assert labels[0] == "Mine"
+    assert len(labels) == len(set(labels)) > len(TOOLS)
+
+
 def test_start_without_a_window_does_nothing(start):
     maya = start(batch=True)
     run_start_file()

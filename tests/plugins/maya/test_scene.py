@@ -54,7 +54,7 @@ def found(scene):
     return {os.path.basename(one.path): (one.kind, one.normal) for one in scene.selected_textures()}
 
 
-WALL = {"wall_color.png": ("color", "auto"), "wall_normal.png": ("normal", "auto"), "wall_rough.png": ("data", "auto")}
+WALL = {"wall_color.png": ("color", "auto"), "wall_normal.png": ("normal", "auto"), "wall_rough.png": ("auto", "auto")}
 
 
 @pytest.mark.parametrize("selection", ["wall", "wallShape", "wallMat", "wallSG", "wall.f[0:3]"])
@@ -62,6 +62,77 @@ def test_textures_are_found_from_whatever_is_selected(maya, scene, picture, sele
     wall(maya, picture)
     maya.scene.selection = [selection]
     assert found(scene) == WALL
+
+
+@pytest.mark.parametrize(
+    ("name", "space", "kind", "plug", "expected"),
+    [
+        ("a.png", "Raw", "aiNormalMap", "input", "normal"),
+        ("a.png", "Raw", "PxrNormalMap", "inputRGB", "normal"),
+        ("a.png", "Raw", "RedshiftBumpMap", "input", "normal"),
+        # Names tell more than color spaces and connections do.
+        ("brick_normal.png", "sRGB", "standardSurface", "baseColor", "auto"),
+        ("brick_normal.png", "Raw", "standardSurface", "baseColor", "auto"),
+        # A texture that reaches something else than a color may hold anything.
+        ("a.png", "sRGB", "aiNormalMap", "input", "normal"),
+        ("a.png", "sRGB", "place2dTexture", "vertexCameraOne", "auto"),
+        ("a.png", "sRGB", "standardSurface", "baseColor", "color"),
+    ],
+)
+def test_what_a_file_holds(start, picture, name, space, kind, plug, expected):
+    maya = start(arnold=True)
+    from matshot_maya import scene
+
+    user = maya.create(kind, "user1")
+    maya.scene.connections[f"{user}.{plug}"] = shown(maya, picture(name, 16), "f", space) + ".outColor"
+    maya.scene.selection = ["f"]
+    assert [one[0] for one in found(scene).values()] == [expected]
+
+
+def test_heights_in_a_redshift_bump_are_no_normals(maya, scene, picture):
+    bump = maya.create("RedshiftBumpMap", "bump1")
+    maya.scene.nodes[bump].values["inputType"] = 0
+    maya.scene.connections[bump + ".input"] = shown(maya, picture("a.png", 16), "f", "Raw") + ".outColor"
+    maya.scene.selection = ["f"]
+    assert found(scene) == {"a.png": ("data", "auto")}
+
+
+def test_sequences_are_refused(maya, scene, picture):
+    maya.scene.nodes[shown(maya, picture("a.1001.png", 16))].values["useFrameExtension"] = True
+    maya.scene.selection = ["file1"]
+    with pytest.raises(MatshotError, match="file1 is an image sequence"):
+        scene.selected_textures()
+
+
+def test_paths_in_the_project_are_relative_to_it(maya, textures, picture):
+    inside, outside = picture("project/sourceimages/matshot/a.png", 16), picture("elsewhere/a.png", 16)
+    assert maya.get(shown(maya, inside, "f") + ".fileTextureName") == str(inside)
+    for path, expected in ((inside, "sourceimages/matshot/a.png"), (outside, str(outside))):
+        node = textures.create_file_node("g", str(path), textures.create_placement("p"))
+        assert maya.get(node + ".fileTextureName") == expected
+
+
+def test_every_instance_gets_the_material(maya, scene):
+    wall, other = maya.mesh("wall"), maya.create("transform", "copy")
+    maya.instance("wallShape", other)
+    maya.scene.selection = [wall]
+    (member,) = scene.selected_members()
+    assert member.node.names() == ["|wall|wallShape", "|copy|wallShape"]
+    group = maya.create("shadingEngine", "newSG")
+    assert scene.assign(group, [member]) == 2
+    assert maya.scene.members["wallShape"] == group
+
+
+def test_shapes_that_displace_are_subdivided(start, material_folder):
+    maya = start(arnold=True)
+    from matshot_maya import results, scene
+
+    maya.scene.selection = [maya.mesh("wall"), maya.mesh("floor")]
+    maya.scene.nodes["floorShape"].values["aiSubdivType"] = 2
+    folder = str(material_folder("basecolor", "height", height_scale=0.02))
+    results.import_material(folder, "standardSurface", scene.selected_members())
+    assert (maya.get("wallShape.aiSubdivType"), maya.get("wallShape.aiSubdivIterations")) == (1, 3)
+    assert (maya.get("floorShape.aiSubdivType"), maya.get("floorShape.aiSubdivIterations")) == (2, 1)
 
 
 def test_textures_of_a_whole_group_of_meshes(maya, scene, picture):
@@ -75,7 +146,7 @@ def test_textures_of_a_whole_group_of_meshes(maya, scene, picture):
 def test_only_the_selected_file_nodes_if_those_are_selected(maya, scene, picture):
     wall(maya, picture)
     maya.scene.selection = ["roughFile"]
-    assert found(scene) == {"wall_rough.png": ("data", "auto")}
+    assert found(scene) == {"wall_rough.png": ("auto", "auto")}
     assert [one.path for one in scene.selected_files()] == [one.path for one in scene.selected_textures()]
 
 

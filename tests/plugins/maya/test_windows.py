@@ -134,10 +134,10 @@ def test_buttons_browse_for_files_and_folders(maya, commands, picture):
 
 
 def test_selected_file_node_is_the_input_and_says_what_it_holds(maya, commands, picture):
-    node = shown(maya, picture("door_r.png", 16), colorSpace="Raw")
+    node = shown(maya, picture("door.png", 16), colorSpace="Raw")
     maya.scene.selection = [node]
     dialog = opened(commands, "multiply")
-    assert [os.path.basename(path) for path in dialog.inputs[0].paths()] == ["door_r.png"]
+    assert [os.path.basename(path) for path in dialog.inputs[0].paths()] == ["door.png"]
     assert dialog.parameters["kind"].value() == "data"
     assert "1 texture" in dialog.destination.currentText()
 
@@ -204,7 +204,7 @@ def test_photograph_becomes_an_assigned_material_that_undo_takes_back(maya, comm
     assert Path(made.path).is_relative_to(Path(maya.project) / "sourceimages" / "matshot")
     (shader,) = maya.of_kind("openPBRSurface")
     assert maya.scene.members["wallShape"] == shader + "SG"
-    files = {Path(maya.get(node + ".fileTextureName")) for node in maya.of_kind("file")}
+    files = {Path(maya.project) / maya.get(node + ".fileTextureName") for node in maya.of_kind("file")}
     assert files == {Path(image.file) for image in material_graph(made.path).images()}
     assert any("finished" in message for message in maya.messages)
     from maya import cmds
@@ -245,12 +245,12 @@ def test_textures_of_the_selected_material_are_replaced_by_larger_ones(maya, com
     assert set(maya.scene.nodes) == nodes
     results = Path(maya.project) / "sourceimages" / "matshot"
     for node, space, tiling in (("colorFile", "sRGB", 0), ("roughFile", "Raw", 0), ("normalFile", "Raw", 3)):
-        path = Path(maya.get(node + ".fileTextureName"))
+        path = Path(maya.project) / maya.get(node + ".fileTextureName")
         assert path.is_relative_to(results), path
         assert path.is_file()
         assert (maya.get(node + ".colorSpace"), maya.get(node + ".uvTilingMode")) == (space, tiling)
     assert maya.get("normalFile.fileTextureName").endswith(".1001.png")
-    assert Path(maya.get("normalFile.fileTextureName").replace("1001", "1002")).is_file()
+    assert (Path(maya.project) / maya.get("normalFile.fileTextureName").replace("1001", "1002")).is_file()
     assert {result.width for result in job.results} == {32}
 
 
@@ -270,7 +270,7 @@ def test_results_wait_in_the_panel_where_the_artist_wants_to_be_asked(maya, comm
     before = maya.get(node + ".fileTextureName")
     assert before == str(picture(side=48))
     rows[0].apply.click()
-    assert maya.get(node + ".fileTextureName") == jobs[0].results[0].path
+    assert Path(maya.project) / maya.get(node + ".fileTextureName") == Path(jobs[0].results[0].path)
     assert rows[0].forget.isVisibleTo(panel)
     made = jobs[1].results[0].path
     rows[1].discard.click()
@@ -279,6 +279,71 @@ def test_results_wait_in_the_panel_where_the_artist_wants_to_be_asked(maya, comm
     rows[0].forget.click()
     assert not panel.rows
     assert os.path.exists(jobs[0].results[0].path)
+
+
+def test_results_wait_in_the_panel_when_another_scene_was_opened(maya, commands, picture):
+    maya.mesh("wall")
+    maya.scene.selection = ["wall"]
+    job = started(commands, filled(commands, "oneshot", picture(side=64), light="even"))
+    maya.new_scene()
+    assert until(lambda: job.ended)
+    until(lambda: maya.messages)
+    assert maya.messages[-1] == f"{job.title} is done and waits in the panel, since another scene is open."
+    assert not maya.of_kind("file")
+    assert commands.manager.is_pending(job)
+    commands.manager.apply(job)
+    assert "no longer exist" in maya.messages[-1]
+    assert maya.of_kind("file")
+
+
+def test_a_job_is_run_again_with_other_options(maya, commands, picture):
+    from matshot_maya.panel import JobPanel
+
+    job = started(commands, filled(commands, "tile", picture(side=48), destination="files", axes="x"))
+    panel = JobPanel(commands)
+    assert until(lambda: job.ended)
+    until(lambda: panel.rows[job.number].again.isVisibleTo(panel))
+    panel.rows[job.number].again.click()
+    dialog = commands.windows["tile"]
+    assert dialog.inputs[0].paths() == [str(picture(side=48))]
+    assert (dialog.destination.value(), dialog.parameters["axes"].value()) == ("files", "x")
+    # Remembered without Run Again, too, until they are reset.
+    dialog.reject()
+    dialog = opened(commands, "tile")
+    assert dialog.parameters["axes"].value() == "x"
+    dialog.reset()
+    assert dialog.parameters["axes"].value() == "xy"
+
+
+def test_locked_nodes_are_one_warning(maya, commands, picture):
+    node = shown(maya, picture(side=48))
+    maya.scene.selection = [node]
+    job = started(commands, filled(commands, "tile", picture(side=48)))
+    maya.scene.nodes[node].locked = True
+    assert until(lambda: job.ended)
+    until(lambda: maya.warnings)
+    assert len(maya.warnings) == 1
+    assert "could not be applied to the scene" in maya.warnings[0]
+    assert os.path.exists(job.results[0].path)
+
+
+def test_dialogs_grow_with_the_interface_scale(maya, commands, picture):
+    maya.scale = 2.0
+    dialog = filled(commands, "oneshot", picture(side=64))
+    assert dialog.minimumWidth() == 960
+    assert dialog.inputs[0].picture.pixmap().width() == 96
+
+
+def test_windows_stay_in_front_on_macos_and_have_no_help_button(maya, application):
+    from matshot_maya.qt import QtCore, QtWidgets, prepare_dialog
+
+    dialog = QtWidgets.QDialog()
+    prepare_dialog(dialog, "linux")
+    kinds = QtCore.Qt.WindowType
+    assert not dialog.windowFlags() & kinds.WindowContextHelpButtonHint
+    assert dialog.windowType() == kinds.Dialog
+    prepare_dialog(dialog, "darwin")
+    assert dialog.windowType() == kinds.Tool
 
 
 def test_loading_a_material_folder_makes_and_assigns_its_network(maya, commands, material_folder):

@@ -100,8 +100,9 @@ class Jobs:
 class Editor:
     """Unreal, as far as the manager knows it."""
 
-    def __init__(self, exported):
-        self.exported = exported
+    def __init__(self, exported, imported):
+        self.exported, self.imported = exported, imported
+        self.components, self.assigned, self.replaced = [], [], []
         self.playing, self.there, self.alerts, self.logged, self.shown = False, set(), [], [], []
         self.made, self.wrong = [], {}
 
@@ -128,11 +129,22 @@ class Editor:
         self.made.append((graph.name, base, folder))
         if "material" in self.wrong:
             raise MatshotError(self.wrong["material"])
-        return [f"{folder}/MI_{base}"]
+        return self.imported([f"{folder}/MI_{base}"], [])
 
     def import_image(self, result, origin, name, folder):
         self.made.append((origin, name, folder))
-        return [f"{folder}/{name}"]
+        return self.imported([f"{folder}/{name}"], [])
+
+    def selected_components(self):
+        return list(self.components)
+
+    def assign(self, material, components, slot):
+        self.assigned.append((material, list(components), slot))
+        return len(components)
+
+    def replace(self, old, new):
+        self.replaced.append((old, new))
+        return [f"{new} replaces {old}."]
 
     def alert(self, sentence):
         self.alerts.append(sentence)
@@ -161,7 +173,8 @@ class View:
 def parts(plugin, tmp_path):
     """Controller, fake jobs, fake editor, fake view."""
     (tmp_path / "jobs").mkdir()
-    jobs, editor, view = Jobs(tmp_path / "jobs"), Editor(plugin("inputs").ExportedFile), View()
+    editor = Editor(plugin("inputs").ExportedFile, plugin("job_manager").Imported)
+    jobs, editor, view = Jobs(tmp_path / "jobs"), editor, View()
     chosen = plugin("preferences").Preferences(device="cpu", memory="2G")
     manager = plugin("job_manager").JobManager(jobs, editor, lambda: chosen)
     manager.attach(view)

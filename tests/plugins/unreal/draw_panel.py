@@ -40,7 +40,7 @@ def opened(folder):
     fakes = loaded("fakes", HERE / "conftest.py")
     sys.path.insert(0, str(fakes.PYTHON))
     from matshot_unreal.inputs import ExportedFile, Source
-    from matshot_unreal.job_manager import JobManager
+    from matshot_unreal.job_manager import Imported, JobManager, Request
     from matshot_unreal.panel import Panel
     from matshot_unreal.preferences import Preferences
 
@@ -49,16 +49,16 @@ def opened(folder):
 
     unreal.world.project = folder
     jobs = fakes.Jobs(folder)
-    manager = JobManager(jobs, fakes.Editor(ExportedFile), Preferences)
+    manager = JobManager(jobs, fakes.Editor(ExportedFile, Imported), Preferences)
     panel = Panel(manager, lambda: None)
     panel.show()
-    first = manager.start(UPSCALE, [[Source("/Game/Walls/T_Brick_BC")]], {})
+    first = manager.start(Request(UPSCALE, [[Source("/Game/Walls/T_Brick_BC")]], {}))
     source = jobs.started[0][1][0]["path"]
     jobs.end(first, "done", [Result("image", "x.png", "", 4, 4, "xy", source, ())])
     first.fraction = 1.0
-    running = manager.start(ONESHOT, [[Source("/Game/Photos/T_Old_Wall")]], {"light": "even"})
+    running = manager.start(Request(ONESHOT, [[Source("/Game/Photos/T_Old_Wall")]], {"light": "even"}))
     running.state, running.fraction, running.stage = "running", 0.62, "reflectance"
-    manager.start(MULTIPLY, [[Source("/Game/Walls/T_Brick_BC")]], {})
+    manager.start(Request(MULTIPLY, [[Source("/Game/Walls/T_Brick_BC")]], {}))
     texture = unreal.Texture2D()
     texture._path = "/Game/Photos/T_Old_Wall"
     unreal.world.selected = [texture]

@@ -97,10 +97,48 @@ def test_it_waits_for_the_assets(unreal, plugin):
     assert unreal.world.shutdowns == {}
 
 
+@pytest.mark.parametrize(("is_editor", "command_line"), [(False, "P.uproject -game"), (True, "P -run=Cook")])
+def test_it_does_not_start_outside_of_the_editor(unreal, plugin, is_editor, command_line):
+    unreal.world.editor, unreal.world.command_line = is_editor, command_line
+    plugin("startup").begin()
+    assert unreal.world.ticks == {}
+
+
+def test_run_again_and_presets(editor, plugin, tmp_path):
+    choose(editor, "RunAgain"), choose(editor, "SavePreset")
+    assert len(editor.world.messages) == 2
+    editor.world.selected = [texture(editor, "/Game/T_A", picture(tmp_path / "a.png"))]
+    manager = plugin("commands")._plugins[0].manager
+
+    def answer(shown):
+        if "fidelity" in type(shown)._metas or "scale" in type(shown)._metas:
+            shown.set_editor_property("scale", type(shown.get_editor_property("scale")).V_2)
+            shown.set_editor_property("method", type(shown.get_editor_property("method")).V_LANCZOS)
+        else:
+            shown.set_editor_property("name", "Fast")
+        return True
+
+    editor.world.answer = answer
+    choose(editor, "Matshot_upscale"), choose(editor, "SavePreset")
+    editor.world.answer = lambda shown: True
+    editor.world.selected = [texture(editor, "/Game/T_B", picture(tmp_path / "b.png"))]
+    choose(editor, "RunAgain")
+    assert manager.last.sources[0][0].asset == "/Game/T_B"
+    assert manager.last.values["method"] == "lanczos"
+    # Used last, so shown first; and a preset shows its own.
+    choose(editor, "Matshot_upscale")
+    assert manager.last.values["scale"] == 2
+    choose(editor, "Preset_upscale_Fast")
+    assert manager.last.values["scale"] == 2
+    for _ in range(4):
+        choose(editor, "Cancel")
+    work(editor, plugin)
+
+
 def test_menus(editor, plugin):
     tools = {name for menu, name in editor.world.commands if menu == "LevelEditor.MainMenu.Tools.Matshot"}
     assert tools == {f"Matshot_{tool.name}" for tool in TOOLS if tool.result != "picture"} | {
-        *("Panel", "Cancel", "Test", "Preferences"),
+        *("Panel", "RunAgain", "SavePreset", "Cancel", "Test", "Preferences"),
     }
     context = "ContentBrowser.AssetContextMenu.Texture2D"
     labels = [editor.world.labels[menu, name][0] for menu, name in editor.world.commands if menu == context]
@@ -124,7 +162,7 @@ def test_photograph_to_material(editor, plugin, tmp_path):
     work(editor, plugin)
     assert editor.world.messages == []
     instance = editor.world.objects["/Game/Photos/MI_Old_Wall"]
-    master = editor.world.objects["/Game/Matshot/M_Matshot"]
+    master = editor.world.objects["/Game/Matshot/M_Matshot2"]
     assert instance._parent is master
     assert master._compiled
     for parameter, end in (("BaseColor", "BC"), ("Normal", "N"), ("ORM", "ORM"), ("Height", "H")):

@@ -178,7 +178,7 @@ def test_functions_of_the_module(version, double):
     _, functions = documentation(version)
     names = ["log", "log_warning", "log_error", "new_object", "get_editor_subsystem", "uclass", "uenum", "uvalue"]
     names += ["uproperty", "ufunction", "register_slate_post_tick_callback", "unregister_slate_post_tick_callback"]
-    names += ["register_python_shutdown_callback", "unregister_python_shutdown_callback"]
+    names += ["register_python_shutdown_callback", "unregister_python_shutdown_callback", "is_editor"]
     for name in names:
         assert [one[0] for one in own_arguments(getattr(double, name))] == [
             one[0] for one in arguments_of(functions[name])

@@ -1,6 +1,7 @@
 """The manager with fakes on both sides: of the jobs, and of Unreal."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,11 @@ from matshot_host.jobs import Result
 from matshot_host.tools import MULTIPLY, ONESHOT, TILE, TWOSHOT, UPSCALE, tool
 
 CONVERT = tool("convert")
+
+
+def start(manager, *request, **named):
+    """Start a job as a dialog does."""
+    return manager.start(sys.modules["matshot_unreal.job_manager"].Request(*request, **named))
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def test_needs_no_unreal():
 def test_textures_are_upscaled_each_as_what_it_is(parts, source_of):
     manager, jobs, editor, _ = parts
     sources = [[source_of("/Game/Walls/T_Brick_BC"), source_of("/Game/Walls/T_Brick_N")]]
-    job = manager.start(UPSCALE, sources, {"scale": 2, "look": "fidelity"})
+    job = start(manager, UPSCALE, sources, {"scale": 2, "look": "fidelity"})
     _, inputs, values, form = jobs.started[0]
     assert [(Path(one["path"]).name, one["kind"], one["normal"]) for one in inputs] == [
         ("T_Brick_BC.png", "color", "dx"),
@@ -66,7 +72,7 @@ def test_textures_are_upscaled_each_as_what_it_is(parts, source_of):
 
 def test_a_photograph_becomes_a_material_beside_it(parts, tmp_path, source_of):
     manager, jobs, editor, view = parts
-    job = manager.start(ONESHOT, [[source_of("/Game/Photos/T_Old_Wall")]], {"light": "even"})
+    job = start(manager, ONESHOT, [[source_of("/Game/Photos/T_Old_Wall")]], {"light": "even"})
     assert jobs.started[0][2]["light"] == "even"
     assert "kind" not in jobs.started[0][2]
     jobs.end(job, "done", [material_folder(tmp_path / "m")])
@@ -80,13 +86,13 @@ def test_a_photograph_becomes_a_material_beside_it(parts, tmp_path, source_of):
 
 def test_one_texture_tells_what_it_holds(parts, source_of):
     manager, jobs, _, _ = parts
-    manager.start(TILE, [[source_of("/Game/T_Brick_N")]], {})
+    start(manager, TILE, [[source_of("/Game/T_Brick_N")]], {})
     assert jobs.started[0][2] == {"kind": "normal", "normal": "dx"}
 
 
 def test_what_the_artist_chose_wins(parts, source_of):
     manager, jobs, _, _ = parts
-    manager.start(MULTIPLY, [[source_of("/Game/T_Brick_N")]], {"kind": "data", "device": "cuda"})
+    start(manager, MULTIPLY, [[source_of("/Game/T_Brick_N")]], {"kind": "data", "device": "cuda"})
     assert jobs.started[0][2]["kind"] == "data"
     assert jobs.started[0][2]["device"] == "cuda"
 
@@ -94,7 +100,7 @@ def test_what_the_artist_chose_wins(parts, source_of):
 def test_several_textures_are_a_material(parts, tmp_path, source_of):
     manager, jobs, editor, _ = parts
     names = ["T_Brick_BC", "T_Brick_N", "T_Brick_ORM"]
-    job = manager.start(MULTIPLY, [[source_of(f"/Game/{name}") for name in names]], {})
+    job = start(manager, MULTIPLY, [[source_of(f"/Game/{name}") for name in names]], {})
     _, inputs, values, _ = jobs.started[0]
     assert "kind" not in values
     told = json.loads((Path(inputs[0]) / "material.json").read_text())
@@ -108,10 +114,42 @@ def test_several_textures_are_a_material(parts, tmp_path, source_of):
     assert editor.made == [("Wall", "Brick_Multiply", "/Game")]
 
 
+def test_results_return_to_the_folder_of_their_source(parts, source_of):
+    """Two textures of one name in two folders are two results of one name, each beside its source."""
+    manager, jobs, editor, _ = parts
+    job = start(manager, UPSCALE, [[source_of("/Game/Walls/T_A"), source_of("/Game/Floors/T_A")]], {"scale": 2})
+    results = [image_result(f"/r{index}/T_A.png", one["path"]) for index, one in enumerate(jobs.started[0][1])]
+    jobs.end(job, "done", results)
+    manager.poll()
+    assert [made[1:] for made in editor.made] == [("T_A_x2", "/Game/Walls"), ("T_A_x2", "/Game/Floors")]
+
+
+def test_a_material_is_assigned_to_the_actors_that_were_selected(parts, tmp_path, source_of):
+    manager, jobs, editor, _ = parts
+    source = [[source_of("/Game/Photos/T_Wall")]]
+    assert start(manager, ONESHOT, source, {}, assign=True) is None
+    assert editor.alerts == ["No actor with a mesh is selected. Select one in the level, or turn off Assign."]
+    editor.components = ["cube"]
+    job = start(manager, ONESHOT, source, {}, assign=True, slot=" Body ")
+    editor.components = ["another"]
+    jobs.end(job, "done", [material_folder(tmp_path / "m")])
+    manager.poll()
+    assert editor.assigned == [("/Game/Photos/MI_Wall", ["cube"], "Body")]
+    assert "MI_Wall was assigned to 1 material slot." in manager.messages
+
+
+def test_a_texture_is_replaced_where_it_is_used(parts, source_of):
+    manager, jobs, editor, _ = parts
+    job = start(manager, UPSCALE, [[source_of("/Game/T_A")]], {"scale": 2}, replace=True)
+    jobs.end(job, "done", [image_result("/r/T_A.png", jobs.started[0][1][0]["path"])])
+    manager.poll()
+    assert editor.replaced == [("/Game/T_A", "/Game/T_A_x2")]
+
+
 def test_textures_of_unknown_maps_are_no_material(parts, source_of):
     manager, jobs, editor, _ = parts
     sources = [[source_of("/Game/T_Brick_BC"), source_of("/Game/T_Other_BC")]]
-    assert manager.start(TILE, sources, {}) is None
+    assert start(manager, TILE, sources, {}) is None
     assert "is unknown or given twice" in editor.alerts[0]
     assert jobs.listing == []
 
@@ -120,7 +158,7 @@ def test_a_material_folder_is_imported(parts, tmp_path, source_of, editor_tools)
     manager, jobs, editor, _ = parts
     folder = tmp_path / "castle"
     folder.mkdir()
-    job = manager.start(CONVERT, [[source_of(path=str(folder))]], {}, folder="/Game/Castle/")
+    job = start(manager, CONVERT, [[source_of(path=str(folder))]], {}, folder="/Game/Castle/")
     assert jobs.started[0][2] == {"normal": "dx", "pack": "orm", "format": "png"}
     assert editor_tools.menu_title(CONVERT) == "Import Material"
     assert [parameter.name for parameter in editor_tools.dialog_parameters(CONVERT)] == ["size", "depth"]
@@ -141,7 +179,7 @@ def test_a_material_folder_is_imported(parts, tmp_path, source_of, editor_tools)
 def test_missing_inputs(parts, what, sources, sentence, source_of):
     manager, jobs, editor, _ = parts
     sources = [[source_of(asset) for asset in given] for given in sources]
-    assert manager.start(what, sources, {}) is None
+    assert start(manager, what, sources, {}) is None
     assert len(editor.alerts) == 1
     assert sentence in editor.alerts[0]
     assert jobs.listing == []
@@ -149,14 +187,14 @@ def test_missing_inputs(parts, what, sources, sentence, source_of):
 
 def test_a_missing_file(parts, tmp_path, source_of):
     manager, _, editor, _ = parts
-    assert manager.start(ONESHOT, [[source_of(path=str(tmp_path / "gone.jpg"))]], {}) is None
+    assert start(manager, ONESHOT, [[source_of(path=str(tmp_path / "gone.jpg"))]], {}) is None
     assert editor.alerts == [f"{tmp_path / 'gone.jpg'} does not exist."]
 
 
 def test_a_texture_without_source(parts, source_of):
     manager, jobs, editor, _ = parts
     editor.wrong["/Game/T_A"] = "T_A has no source image."
-    assert manager.start(TILE, [[source_of("/Game/T_A")]], {}) is None
+    assert start(manager, TILE, [[source_of("/Game/T_A")]], {}) is None
     assert editor.alerts == ["T_A has no source image."]
     assert jobs.listing == []
     assert jobs.started == []
@@ -165,7 +203,7 @@ def test_a_texture_without_source(parts, source_of):
 def test_a_read_only_project(parts, source_of):
     manager, jobs, editor, _ = parts
     editor.wrong["/Game/Walls"] = "The project's folder cannot be written."
-    assert manager.start(TILE, [[source_of("/Game/Walls/T_A")]], {}) is None
+    assert start(manager, TILE, [[source_of("/Game/Walls/T_A")]], {}) is None
     assert editor.alerts == ["The project's folder cannot be written."]
     assert jobs.listing == []
 
@@ -173,11 +211,11 @@ def test_a_read_only_project(parts, source_of):
 def test_a_name_that_exists(parts, tmp_path, source_of):
     manager, jobs, editor, _ = parts
     editor.there = {"/Game/MI_Wall", "/Game/T_A_Make_Seamless"}
-    assert manager.start(ONESHOT, [[source_of("/Game/T_A")]], {}, name="Wall") is None
+    assert start(manager, ONESHOT, [[source_of("/Game/T_A")]], {}, name="Wall") is None
     assert editor.alerts == ["MI_Wall already exists in /Game. Choose another name."]
     # Names that nobody chose get a number instead.
     editor.there = {"/Game/MI_A", "/Game/T_A_2_BC"}
-    job = manager.start(ONESHOT, [[source_of("/Game/T_A")]], {})
+    job = start(manager, ONESHOT, [[source_of("/Game/T_A")]], {})
     result = material_folder(tmp_path / "m")
     jobs.end(job, "done", [result._replace(source="")])
     manager.poll()
@@ -187,7 +225,7 @@ def test_a_name_that_exists(parts, tmp_path, source_of):
 def test_two_jobs_at_once_wait_for_each_other(parts, source_of):
     manager, jobs, _, _ = parts
     for name in ("T_A", "T_B"):
-        manager.start(TILE, [[source_of(f"/Game/{name}")]], {})
+        start(manager, TILE, [[source_of(f"/Game/{name}")]], {})
     jobs.listing[0].state, jobs.listing[0].fraction, jobs.listing[0].stage = "running", 0.5, "filling"
     assert [(row.title, row.status, row.action) for row in manager.rows()] == [
         ("Make Seamless T_B", "Waiting", "Cancel"),
@@ -198,7 +236,7 @@ def test_two_jobs_at_once_wait_for_each_other(parts, source_of):
 def test_cancel_takes_the_job_that_runs(parts, source_of):
     manager, jobs, editor, _ = parts
     for name in ("T_A", "T_B"):
-        manager.start(TILE, [[source_of(f"/Game/{name}")]], {})
+        start(manager, TILE, [[source_of(f"/Game/{name}")]], {})
     jobs.listing[1].state = "running"
     assert manager.cancel()
     assert [job.state for job in jobs.listing] == ["waiting", "cancelled"]
@@ -212,7 +250,7 @@ def test_cancel_takes_the_job_that_runs(parts, source_of):
 
 def test_a_job_that_failed_is_told_once(parts, source_of):
     manager, jobs, editor, _ = parts
-    job = manager.start(TILE, [[source_of("/Game/T_A")]], {})
+    job = start(manager, TILE, [[source_of("/Game/T_A")]], {})
     jobs.end(job, "failed", error="Matshot's worker ended, and the job is lost.", cause="Traceback ...")
     manager.poll()
     manager.poll()
@@ -224,7 +262,7 @@ def test_a_job_that_failed_is_told_once(parts, source_of):
 
 def test_what_went_wrong_beside_results_is_told_together(parts, source_of):
     manager, jobs, _, _ = parts
-    job = manager.start(UPSCALE, [[source_of("/Game/T_A"), source_of("/Game/T_B")]], {})
+    job = start(manager, UPSCALE, [[source_of("/Game/T_A"), source_of("/Game/T_B")]], {})
     path = jobs.started[0][1][0]["path"]
     jobs.end(job, "done", [image_result("/r/a.png", path, notes=["T_A wraps."])], failures=["T_B is damaged."])
     manager.poll()
@@ -236,7 +274,7 @@ def test_what_went_wrong_beside_results_is_told_together(parts, source_of):
 def test_an_import_that_fails(parts, tmp_path, source_of):
     manager, jobs, editor, view = parts
     editor.wrong["material"] = "MI_A could not be saved."
-    job = manager.start(ONESHOT, [[source_of("/Game/T_A")]], {})
+    job = start(manager, ONESHOT, [[source_of("/Game/T_A")]], {})
     jobs.end(job, "done", [material_folder(tmp_path / "m")])
     manager.poll()
     assert manager.notices == ["MI_A could not be saved."]
@@ -246,7 +284,7 @@ def test_an_import_that_fails(parts, tmp_path, source_of):
 
 def test_assets_wait_until_the_game_ends(parts, source_of):
     manager, jobs, editor, _ = parts
-    job = manager.start(TILE, [[source_of("/Game/T_A")]], {})
+    job = start(manager, TILE, [[source_of("/Game/T_A")]], {})
     jobs.end(job, "done", [image_result("/r/a.png", jobs.started[0][1][0])])
     editor.playing = True
     manager.poll()
@@ -271,7 +309,7 @@ def test_the_doctor_is_told(parts):
 
 def test_notices_are_kept_until_they_are_read(parts, source_of):
     manager, jobs, editor, _ = parts
-    job = manager.start(TILE, [[source_of("/Game/T_A")]], {})
+    job = start(manager, TILE, [[source_of("/Game/T_A")]], {})
     jobs.end(job, "failed", error="T_A is damaged.")
     manager.poll()
     assert editor.alerts == []

@@ -26,6 +26,11 @@ def materials(plugin):
     return plugin("materials")
 
 
+def create(materials, graph, base, folder, displace, **options):
+    """Assets of a material."""
+    return materials.create_material(graph, base, folder, materials.MaterialOptions(displace, **options)).assets
+
+
 def plane(channels=1, encoding="data"):
     pixels = RNG.random((*SIZE, channels)).astype(np.float32)
     if encoding == "normal":
@@ -138,7 +143,7 @@ def downwards(normals):
 
 def test_every_pixel_reaches_the_surface(unreal, materials, formed):
     made, graph = formed("specular", "anisotropy", "anisotropy_angle", "opacity", "emission")
-    created = materials.create_material(graph, "Wall", "/Game/Walls", False)
+    created = create(materials, graph, "Wall", "/Game/Walls", False)
     shader = Shader(unreal, created[0])
     pixels = {kind: texture.pixels for kind, texture in made.maps.items()}
 
@@ -161,7 +166,7 @@ def test_every_pixel_reaches_the_surface(unreal, materials, formed):
 
 def test_files_on_the_disk_are_as_unreal_wants_them(unreal, materials, formed):
     made, graph = formed()
-    materials.create_material(graph, "Wall", "/Game/Walls", False)
+    create(materials, graph, "Wall", "/Game/Walls", False)
     saved = unreal.world.project / "Saved" / "Matshot"
     normals, packed = stored(saved / "T_Wall_N.png"), stored(saved / "T_Wall_ORM.png")
     assert np.abs(normals[..., 1] - (1 - made.maps["normal"].pixels[..., 1]) / 2).max() < BITS
@@ -174,7 +179,7 @@ def test_files_on_the_disk_are_as_unreal_wants_them(unreal, materials, formed):
 
 def test_parameters_of_the_graph_are_those_of_the_instance(unreal, plugin, materials, formed):
     _, graph = formed("specular")
-    created = materials.create_material(graph, "Wall", "/Game/Walls", False)
+    created = create(materials, graph, "Wall", "/Game/Walls", False)
     instance, values = created[0], created[0]._set_values
     found = {parameter: one.get_name() for parameter, one in values.items() if isinstance(one, unreal.Texture2D)}
     name = plugin("naming").texture_name
@@ -198,7 +203,7 @@ def test_parameters_of_the_graph_are_those_of_the_instance(unreal, plugin, mater
 
 
 def test_names_and_address_modes(unreal, materials, formed):
-    created = materials.create_material(formed()[1], "Wall", "/Game/Walls", False)
+    created = create(materials, formed()[1], "Wall", "/Game/Walls", False)
     names = {asset.get_name() for asset in created}
     assert names == {"MI_Wall", "T_Wall_BC", "T_Wall_N", "T_Wall_ORM", "T_Wall_H"}
     assert all(f"/Game/Walls/{name}" in unreal.world.saved for name in names)
@@ -209,7 +214,7 @@ def test_names_and_address_modes(unreal, materials, formed):
 
 def test_sliders(unreal, materials, formed):
     made, graph = formed()
-    created = materials.create_material(graph, "Wall", "/Game/Walls", False)
+    created = create(materials, graph, "Wall", "/Game/Walls", False)
     flat = Shader(unreal, created[0], NormalStrength=0.0, RoughnessStrength=3.0)
     assert np.allclose(unit(flat.surface("MP_NORMAL")), [0, 0, 1])
     assert np.abs(flat.surface("MP_ROUGHNESS") - np.clip(3 * made.maps["roughness"].pixels, 0, 1)).max() < 3 * BITS
@@ -219,7 +224,7 @@ def test_sliders(unreal, materials, formed):
 
 
 def test_tiling_multiplies_the_coordinates(unreal, materials, formed):
-    created = materials.create_material(formed()[1], "Wall", "/Game/Walls", False)
+    created = create(materials, formed()[1], "Wall", "/Game/Walls", False)
     node = next(node for node in created[0]._parent._nodes if node._values.get("parameter_name") == "Normal")
     multiply = node._joined["UVs"][0]
     plain, tiling = multiply._joined["A"][0], multiply._joined["B"][0]
@@ -230,7 +235,7 @@ def test_tiling_multiplies_the_coordinates(unreal, materials, formed):
 
 def test_displacement_is_a_switch(unreal, materials, formed):
     made, graph = formed()
-    created = materials.create_material(graph, "Wall", "/Game/Walls", True)
+    created = create(materials, graph, "Wall", "/Game/Walls", True)
     moved = Shader(unreal, created[0]).surface("MP_WORLD_POSITION_OFFSET")
     # Two centimetres for one unit of height, around the middle.
     assert np.abs(moved[..., 2:] - 2.0 * (made.maps["height"].pixels - 0.5)).max() < 3 * BITS
@@ -240,13 +245,13 @@ def test_displacement_is_a_switch(unreal, materials, formed):
 
 def test_before_5_6_nothing_moves_and_the_height_is_there(unreal, materials, formed):
     unreal.become_5_5()
-    created = materials.create_material(formed()[1], "Wall", "/Game/Walls", True)
+    created = create(materials, formed()[1], "Wall", "/Game/Walls", True)
     assert "T_Wall_H" in {asset.get_name() for asset in created}
     assert not {"Height", "UseDisplacement"} & set(created[0]._set_values)
 
 
 def test_maps_that_are_missing_are_flat(unreal, materials, formed):
-    created = materials.create_material(formed("paint")[1], "Paint", "/Game/Walls", False)
+    created = create(materials, formed("paint")[1], "Paint", "/Game/Walls", False)
     shader = Shader(unreal, created[0])
     assert np.allclose(unit(shader.surface("MP_NORMAL")), [0, 0, 1], atol=0.01)
     assert np.allclose(shader.surface("MP_ROUGHNESS"), 0.6)
@@ -258,25 +263,101 @@ def test_maps_that_are_missing_are_flat(unreal, materials, formed):
 
 
 def test_the_master_is_made_once(unreal, materials, formed):
-    graph, make = formed()[1], materials.create_material
+    graph, make = formed()[1], functools.partial(create, materials)
     first = make(graph, "A", "/Game/Walls", False)
     count = len(unreal.world.objects)
     second = make(graph, "B", "/Game/Walls", False)
     assert first[0]._parent is second[0]._parent
-    assert first[0]._parent.get_path_name() == "/Game/Matshot/M_Matshot.M_Matshot"
+    assert first[0]._parent.get_path_name() == "/Game/Matshot/M_Matshot2.M_Matshot2"
     assert first[0]._parent._compiled
     assert len(unreal.world.objects) == count + 5
 
 
 def test_cut_outs_have_a_master_of_their_own(unreal, materials, formed):
-    created = materials.create_material(formed("opacity")[1], "Wall", "/Game/Walls", False)
+    created = create(materials, formed("opacity")[1], "Wall", "/Game/Walls", False)
     master = created[0]._parent
-    assert master.get_name() == "M_Matshot_Masked"
+    assert master.get_name() == "M_Matshot2_Masked"
     assert master.get_editor_property("blend_mode") is unreal.BlendMode.BLEND_MASKED
 
 
+def test_opacity_may_be_blended(unreal, materials, formed):
+    master = create(materials, formed("opacity")[1], "Glass", "/Game/Walls", False, translucent=True)[0]._parent
+    assert master.get_name() == "M_Matshot2_Translucent"
+    assert master.get_editor_property("blend_mode") is unreal.BlendMode.BLEND_TRANSLUCENT
+    assert unreal.MaterialProperty.MP_OPACITY in master._inputs
+
+
+def test_virtual_textures_have_samplers_of_their_own(unreal, materials, formed):
+    created = create(materials, formed("specular")[1], "Wall", "/Game/Walls", False, virtual=True)
+    assert created[0]._parent.get_name() == "M_Matshot2_VT"
+    assert all(texture.get_editor_property("virtual_texture_streaming") for texture in created[1:])
+    unreal.world.console["r.VirtualTextures"] = False
+    plain = materials.create_material(formed()[1], "B", "/Game/Walls", materials.MaterialOptions(virtual=True))
+    assert plain.assets[0]._parent.get_name() == "M_Matshot2"
+    assert "Virtual textures are disabled" in plain.notes[0]
+
+
+def own_master(unreal, materials, graph):
+    """A master material of the project, with names of its own and without height."""
+    master = create(materials, graph, "A", "/Game/Walls", False)[0]._parent
+    del unreal.world.objects["/Game/Matshot/M_Matshot2"]
+    master._path = "/Game/Master/M_Base"
+    unreal.world.objects[master._path] = master
+    for node in master._nodes:
+        name = node._values.get("parameter_name")
+        if name in ("BaseColor", "Height"):
+            node._values["parameter_name"] = {"BaseColor": "Albedo", "Height": "Puddles"}[name]
+    return master
+
+
+def test_the_master_of_the_project_by_a_map_of_its_parameters(unreal, materials, formed):
+    master = own_master(unreal, materials, formed()[1])
+    options = materials.MaterialOptions(master="/Game/Master/M_Base", names={"BaseColor": "Albedo"})
+    created = materials.create_material(formed()[1], "B", "/Game/Walls", options)
+    assert created.assets[0]._parent is master
+    assert created.assets[0]._set_values["Albedo"].get_name() == "T_B_BC"
+    assert created.notes == ["M_Base has no parameter Height, so these maps and values are unused."]
+    with pytest.raises(MatshotError, match="does not exist or is not a material"):
+        materials.create_material(formed()[1], "C", "/Game/Walls", options._replace(master="/Game/Nothing"))
+
+
+def test_something_else_in_the_place_of_the_master(unreal, materials, formed):
+    unreal.world.objects["/Game/Matshot/M_Matshot2"] = unreal.Texture2D()
+    with pytest.raises(MatshotError, match="M_Matshot2 is not a material"):
+        create(materials, formed()[1], "A", "/Game/Walls", False)
+
+
+def test_slots_of_actors(unreal, materials, formed):
+    instance = create(materials, formed()[1], "A", "/Game/Walls", False)[0]
+    cube, gone = unreal.MeshComponent(["Body", "Trim"]), unreal.MeshComponent(["Body"])
+    gone._dead = True
+    assert materials.assign(instance, [cube, gone], "") == 2
+    other = create(materials, formed()[1], "B", "/Game/Walls", False)[0]
+    assert materials.assign(other, [cube], "body") == 1
+    assert cube._slots == {"Body": other, "Trim": instance}
+    assert materials.assign(other, [cube], "Roof") == 0
+
+
+def test_a_texture_is_replaced_in_instances_and_other_users_are_named(unreal, materials, formed):
+    graph = formed()[1]
+    first, second = (create(materials, graph, name, "/Game/Walls", False)[0] for name in "AB")
+    old = first._set_values["BaseColor"]
+    second._set_values["BaseColor"] = old
+    master = first._parent
+    next(node for node in master._nodes if node._values.get("parameter_name") == "BaseColor")._values["texture"] = old
+    new = create(materials, graph, "C", "/Game/Walls", False)[1]
+    unreal.world.source_control, unreal.world.locked = True, {"/Game/Walls/MI_B"}
+    notes = materials.replace_texture(old._path, new)
+    assert first._set_values["BaseColor"] is new
+    assert second._set_values["BaseColor"] is old
+    assert unreal.world.checked_out == ["/Game/Walls/MI_A"]
+    assert notes[0] == "T_C_BC replaces T_A_BC in MI_A."
+    assert "M_Matshot2" in notes[1]
+    assert "MI_B (MI_B could not be checked out, so it was not changed.)" in notes[1]
+
+
 def test_a_master_that_somebody_changed(unreal, materials, formed):
-    graph, make = formed()[1], materials.create_material
+    graph, make = formed()[1], functools.partial(create, materials)
     master = make(graph, "A", "/Game/Walls", False)[0]._parent
     master._nodes = [node for node in master._nodes if node._values.get("parameter_name") != "ORM"]
     before = set(unreal.world.objects)
@@ -288,7 +369,7 @@ def test_a_master_that_somebody_changed(unreal, materials, formed):
 def test_a_graph_that_cannot_be_connected_leaves_no_master(unreal, materials, formed, monkeypatch):
     monkeypatch.setattr(unreal.MaterialExpressionStaticSwitchParameter, "inputs", ("On", "Off"))
     with pytest.raises(MatshotError, match="did not connect two nodes of the master material"):
-        materials.create_material(formed()[1], "A", "/Game/Walls", False)
+        create(materials, formed()[1], "A", "/Game/Walls", False)
     assert not any(isinstance(one, unreal.Material) for one in unreal.world.objects.values())
     assert "/Game/Walls/MI_A" not in unreal.world.objects
 
@@ -296,7 +377,7 @@ def test_a_graph_that_cannot_be_connected_leaves_no_master(unreal, materials, fo
 def test_an_instance_that_cannot_be_saved_takes_its_textures_along(unreal, materials, formed, monkeypatch):
     (unreal.world.project / "Content" / "Walls" / "MI_A.uasset").mkdir(parents=True)
     with pytest.raises(MatshotError, match="Cannot save MI_A"):
-        materials.create_material(formed()[1], "A", "/Game/Walls", False)
+        create(materials, formed()[1], "A", "/Game/Walls", False)
     assert not any(path.startswith("/Game/Walls") for path in unreal.world.objects)
 
 
@@ -304,11 +385,11 @@ def test_materials_in_another_form_are_refused(materials, formed, tmp_path):
     save_material(material(), tmp_path / "separate")
     graph = material_graph(str(tmp_path / "separate"))
     with pytest.raises(MatshotError, match="must be packed"):
-        materials.create_material(graph, "A", "/Game/Walls", False)
+        create(materials, graph, "A", "/Game/Walls", False)
     tiles = formed()[1]
     nodes = [node._replace(file="/x/b.<UDIM>.png") if node.name == "basecolor" else node for node in tiles.nodes]
     with pytest.raises(MatshotError, match="has UDIM tiles"):
-        materials.create_material(tiles._replace(nodes=tuple(nodes)), "A", "/Game/Walls", False)
+        create(materials, tiles._replace(nodes=tuple(nodes)), "A", "/Game/Walls", False)
 
 
 def test_flat_textures(plugin):

@@ -22,8 +22,8 @@ def test_every_tool_has_its_defaults(options, plugin):
     for tool in editor_tools.editor_tools():
         shown = options.ToolOptions(tool)
         assert shown.values == {parameter.name: parameter.default for parameter in editor_tools.dialog_parameters(tool)}
-        assert shown.name == ""
-        assert shown.folder == ""
+        (request,) = shown.requests
+        assert (request.name, request.folder, request.assign, request.replace) == ("", "", False, False)
 
 
 def test_classes_are_made_once(options):
@@ -68,6 +68,18 @@ def test_selection_fills_inputs_in_their_order(options, unreal):
     assert paths == [["/Game/T_A"], ["/Game/T_B"]]
     paths = [[source.asset for source in given] for given in options.ToolOptions(STYLE, [first, second, third]).sources]
     assert paths == [["/Game/T_A"], ["/Game/T_B", "/Game/T_C"]]
+
+
+def test_several_photographs_are_a_job_each(options, unreal):
+    shown = options.ToolOptions(ONESHOT, [texture(unreal, f"/Game/T_{name}") for name in "AB"])
+    shown.object.set_editor_property("asset_name", "Wall")
+    shown.object.set_editor_property("assign", True)
+    found = [(request.sources[0][0].asset, request.name, request.assign) for request in shown.requests]
+    assert found == [("/Game/T_A", "Wall_1", True), ("/Game/T_B", "Wall_2", True)]
+
+
+def test_remembered_values_are_shown(options):
+    assert options.ToolOptions(UPSCALE, (), {"scale": 2}).values["scale"] == 2
 
 
 def test_files_stand_in_for_textures(options, unreal):

@@ -44,6 +44,7 @@ def node(name, encoding="data", channels=1, wrap="xy"):
         (node("normal", "data", 3), "TC_NORMALMAP", False, "TEXTUREGROUP_WORLD_NORMAL_MAP", "SAMPLERTYPE_NORMAL"),
         (node("orm", "data", 3), "TC_MASKS", False, "TEXTUREGROUP_WORLD_SPECULAR", "SAMPLERTYPE_MASKS"),
         (node("height"), "TC_GRAYSCALE", False, "TEXTUREGROUP_WORLD_SPECULAR", "SAMPLERTYPE_LINEAR_GRAYSCALE"),
+        (node("opacity"), "TC_ALPHA", False, "TEXTUREGROUP_WORLD_SPECULAR", "SAMPLERTYPE_ALPHA"),
     ],
 )
 def test_settings_of_maps(unreal, textures, tmp_path, image, compression, srgb, group, sampler):
@@ -188,6 +189,65 @@ def test_udim_tiles(unreal, textures, tmp_path):
     made.get_editor_property("asset_import_data")._files = ["a.1001.png", "a.1002.png"]
     with pytest.raises(MatshotError, match="has 2 UDIM tiles"):
         textures.export_texture(made, str(tmp_path), False)
+
+
+@pytest.mark.parametrize("size", [(8, 12), (8, 16)])
+def test_textures_of_any_size_have_mipmaps(unreal, textures, tmp_path, size):
+    pixels = np.zeros((*size, 1), np.float32)
+    file = write_texture(Texture(pixels, "data"), tmp_path / "height.png", depth="uint8")
+    settings = textures.map_settings(node("height"), "dx")
+    (created,) = textures.import_textures([textures.Import(str(file), "T_H", settings)], "/Game")
+    assert created._has_mips()
+    assert textures.size_notes(created) == []
+    # One that was derived from a texture with mipmaps has them, too; a sprite without any stays as it is.
+    model = texture(unreal, "/Game/T_Model", image_file(tmp_path / "model.png"))
+    assert textures.settings_like(model, "none")["power_of_two_mode"].__repr__().endswith("STRETCH_TO_POWER_OF_TWO")
+    sprite = texture(
+        unreal, "/Game/T_Sprite", write_texture(Texture(np.zeros((9, 8, 1), np.float32)), tmp_path / "s.png")
+    )
+    (larger,) = textures.import_textures(
+        [textures.Import(str(file), "T_S", textures.settings_like(sprite, "none"))], "/Game"
+    )
+    assert larger.get_editor_property("power_of_two_mode") is unreal.TexturePowerOfTwoSetting.NONE
+
+
+def test_a_derived_texture_is_adjusted_streamed_and_limited_like_its_source(unreal, textures, tmp_path):
+    kept = {
+        "virtual_texture_streaming": True,
+        "never_stream": True,
+        "adjust_brightness": 0.5,
+        "adjust_hue": 30.0,
+        "adjust_max_alpha": 0.7,
+        "max_texture_size": 4,
+        "lod_bias": 1,
+        "compression_no_alpha": True,
+        "do_scale_mips_for_alpha_coverage": True,
+    }
+    model = texture(unreal, "/Game/T_Model", image_file(tmp_path / "model.png"), **kept)
+    wanted = textures.Import(str(tmp_path / "model.png"), "T_New", textures.settings_like(model, "none"))
+    (created,) = textures.import_textures([wanted], "/Game")
+    assert {name: created.get_editor_property(name) for name in kept} == kept
+    assert textures.size_notes(created) == [
+        "T_New is shown with 4 px, the Maximum Texture Size of its source. Raise it in the texture's settings."
+    ]
+
+
+def test_photographs_in_formats_that_the_worker_cannot_read(unreal, textures, tmp_path):
+    made = texture(unreal, "/Game/T_Photo", image_file(tmp_path / "pixels.png"))
+    (tmp_path / "photo.psd").write_bytes(b"layers")
+    made.get_editor_property("asset_import_data")._files = [str(tmp_path / "photo.psd")]
+    assert textures.export_texture(made, str(tmp_path), True).path == str(tmp_path / "T_Photo.png")
+
+
+def test_light_maps_are_no_textures_to_work_on(unreal, plugin, tmp_path):
+    light = unreal.LightMapTexture2D()
+    light._path, light._source = "/Game/L", str(image_file(tmp_path / "l.png"))
+    unreal.world.objects["/Game/L"] = light
+    unreal.world.selected = [light]
+    editor = plugin("editor")
+    assert editor.selected_textures() == []
+    with pytest.raises(MatshotError, match="L does not exist or is not a texture"):
+        editor.UnrealEditor(plugin("preferences").Preferences).export("/Game/L", str(tmp_path), False)
 
 
 def test_the_file_of_an_asset_of_the_same_name_elsewhere_stays(unreal, textures, tmp_path):

@@ -13,6 +13,7 @@ import copy
 import inspect
 import re
 import shutil
+import struct
 import threading
 import weakref
 from pathlib import Path
@@ -28,6 +29,13 @@ class World:
         self.objects = {}  # path of an asset -> asset
         self.saved = set()  # names of assets that were saved
         self.selected = []
+        self.actors = []  # selected in the level
+        self.source_control = False
+        self.locked = set()  # assets that somebody else has checked out
+        self.checked_out = []
+        self.editor = True  # False under -game
+        self.command_line = "Project.uproject"
+        self.icons = {}
         self.messages = []
         self.log = []
         self.answer = lambda shown: True  # what an artist does in a dialog of details
@@ -40,7 +48,8 @@ class World:
         self.playing = False
         self.frame = 0  # GFrameCounter, which frames inside of dialogs leave alone
         self.depth = 0  # of frames in frames
-        self.console = {f"Interchange.FeatureFlags.Import.{kind}": True for kind in ("PNG", "EXR", "JPG")}
+        self.console = {"r.VirtualTextures": True}
+        self.console |= {f"Interchange.FeatureFlags.Import.{kind}": True for kind in ("PNG", "EXR", "JPG")}
         self.suppressed = []  # dialogs that nobody saw, since the editor was unattended
         self.auto_virtual = False  # large imports become virtual textures
         self.default_root = ""  # class of the root that new widgets have
@@ -318,20 +327,23 @@ class AppReturnType(EnumBase):
 
 
 class BlendMode(EnumBase):
-    values = ("BLEND_OPAQUE", "BLEND_MASKED")
+    values = ("BLEND_OPAQUE", "BLEND_MASKED", "BLEND_TRANSLUCENT")
 
 
 class MaterialProperty(EnumBase):
     values = (
         *("MP_EMISSIVE_COLOR", "MP_OPACITY_MASK", "MP_BASE_COLOR", "MP_METALLIC", "MP_SPECULAR", "MP_ROUGHNESS"),
-        *("MP_ANISOTROPY", "MP_NORMAL", "MP_TANGENT", "MP_WORLD_POSITION_OFFSET", "MP_AMBIENT_OCCLUSION"),
+        *("MP_OPACITY", "MP_ANISOTROPY", "MP_NORMAL", "MP_TANGENT", "MP_WORLD_POSITION_OFFSET", "MP_AMBIENT_OCCLUSION"),
     )
 
 
 class MaterialSamplerType(EnumBase):
     values = (
         *("SAMPLERTYPE_COLOR", "SAMPLERTYPE_GRAYSCALE", "SAMPLERTYPE_NORMAL", "SAMPLERTYPE_MASKS"),
-        *("SAMPLERTYPE_LINEAR_COLOR", "SAMPLERTYPE_LINEAR_GRAYSCALE"),
+        *("SAMPLERTYPE_ALPHA", "SAMPLERTYPE_LINEAR_COLOR", "SAMPLERTYPE_LINEAR_GRAYSCALE"),
+        *("SAMPLERTYPE_VIRTUAL_COLOR", "SAMPLERTYPE_VIRTUAL_GRAYSCALE", "SAMPLERTYPE_VIRTUAL_ALPHA"),
+        *("SAMPLERTYPE_VIRTUAL_NORMAL", "SAMPLERTYPE_VIRTUAL_MASKS", "SAMPLERTYPE_VIRTUAL_LINEAR_COLOR"),
+        "SAMPLERTYPE_VIRTUAL_LINEAR_GRAYSCALE",
     )
 
 
@@ -362,7 +374,7 @@ class TextureAddress(EnumBase):
 class TextureCompressionSettings(EnumBase):
     values = (
         *("TC_DEFAULT", "TC_NORMALMAP", "TC_MASKS", "TC_GRAYSCALE", "TC_HDR", "TC_HDR_COMPRESSED", "TC_HALF_FLOAT"),
-        *("TC_SINGLE_FLOAT", "TC_HDR_F32"),
+        *("TC_SINGLE_FLOAT", "TC_HDR_F32", "TC_ALPHA"),
     )
 
 
@@ -376,6 +388,10 @@ class TextureGroup(EnumBase):
 
 class TextureMipGenSettings(EnumBase):
     values = ("TMGS_FROM_TEXTURE_GROUP", "TMGS_NO_MIPMAPS")
+
+
+class TexturePowerOfTwoSetting(EnumBase):
+    values = ("NONE", "PAD_TO_POWER_OF_TWO", "STRETCH_TO_POWER_OF_TWO", "STRETCH_TO_SQUARE_POWER_OF_TWO")
 
 
 class TextureSourceEncoding(EnumBase):
@@ -407,6 +423,10 @@ class Vector2D(StructBase):
 
 class IntPoint(StructBase):
     attributes = {"x": "int", "y": "int"}
+
+
+class Vector4(StructBase):
+    attributes = {"x": "float", "y": "float", "z": "float", "w": "float"}
 
 
 class LinearColor(StructBase):
@@ -457,6 +477,9 @@ class ToolMenuEntry(StructBase):
     def set_tool_tip(self, tool_tip: "Text"):
         object.__setattr__(self, "_told", tool_tip)
 
+    def set_icon(self, style_set_name: "Name", style_name: "Name" = "None", small_style_name: "Name" = "None"):
+        object.__setattr__(self, "_icon", (style_set_name, style_name))
+
     def set_string_command(self, type: "ToolMenuStringCommandType", custom_type: "Name", string: "str"):
         object.__setattr__(self, "_command", string)
 
@@ -479,7 +502,12 @@ class Texture2D(Texture):
         **{"flip_green_channel": "bool", "address_x": "TextureAddress", "address_y": "TextureAddress"},
         **{"filter": "TextureFilter", "mip_gen_settings": "TextureMipGenSettings"},
         **{"virtual_texture_streaming": "bool", "source_color_settings": "TextureSourceColorSettings"},
-        **{"asset_import_data": "AssetImportData"},
+        **{"asset_import_data": "AssetImportData", "power_of_two_mode": "TexturePowerOfTwoSetting"},
+        **{"max_texture_size": "int32", "lod_bias": "int32", "never_stream": "bool", "compression_no_alpha": "bool"},
+        **{"do_scale_mips_for_alpha_coverage": "bool", "alpha_coverage_thresholds": "Vector4"},
+        **{"adjust_brightness": "float", "adjust_brightness_curve": "float", "adjust_vibrance": "float"},
+        **{"adjust_saturation": "float", "adjust_rgb_curve": "float", "adjust_hue": "float"},
+        **{"adjust_min_alpha": "float", "adjust_max_alpha": "float"},
     }
 
     def __init__(self):
@@ -496,19 +524,46 @@ class Texture2D(Texture):
         ):
             self._values["srgb"] = False
 
+    def blueprint_get_size_x(self):
+        return self._size()[0]
+
+    def blueprint_get_size_y(self):
+        return self._size()[1]
+
+    def _size(self):
+        """Size of the source in pixels, as its PNG states it."""
+        png = self._source and Path(self._source).suffix == ".png"
+        return struct.unpack(">II", Path(self._source).read_bytes()[16:24]) if png else (8, 8)
+
+    def _has_mips(self):
+        """Whether Unreal builds mipmaps, without which a texture shimmers and is never streamed."""
+        modes = TexturePowerOfTwoSetting
+        powers = all(size & (size - 1) == 0 for size in self._size())
+        return powers or self._values["power_of_two_mode"] is not modes.NONE
+
     def _sampler(self):
         """How Unreal wants this texture to be sampled."""
+        plain = self._plain_sampler()
+        if not self._values["virtual_texture_streaming"]:
+            return plain
+        return getattr(MaterialSamplerType, plain._name.replace("SAMPLERTYPE_", "SAMPLERTYPE_VIRTUAL_"))
+
+    def _plain_sampler(self):
         compression, srgb = self._values["compression_settings"], self._values["srgb"]
-        if self._values["virtual_texture_streaming"]:
-            return None
         if compression is TextureCompressionSettings.TC_NORMALMAP:
             return MaterialSamplerType.SAMPLERTYPE_NORMAL
         if compression is TextureCompressionSettings.TC_MASKS:
             return MaterialSamplerType.SAMPLERTYPE_MASKS
+        if compression is TextureCompressionSettings.TC_ALPHA:
+            return MaterialSamplerType.SAMPLERTYPE_ALPHA
         if compression is TextureCompressionSettings.TC_GRAYSCALE:
             gray, linear = MaterialSamplerType.SAMPLERTYPE_GRAYSCALE, MaterialSamplerType.SAMPLERTYPE_LINEAR_GRAYSCALE
             return gray if srgb else linear
         return MaterialSamplerType.SAMPLERTYPE_COLOR if srgb else MaterialSamplerType.SAMPLERTYPE_LINEAR_COLOR
+
+
+class LightMapTexture2D(Texture2D):
+    pass
 
 
 class Factory(Object):
@@ -640,6 +695,73 @@ class EditorAssetSubsystem(EditorSubsystem):
     def delete_loaded_asset(self, asset_to_delete: "Object"):
         return world.objects.pop(asset_to_delete._path, None) is not None
 
+    def set_dirty_flag(self, object: "Object", dirty_state: "bool"):
+        object._dirty = dirty_state
+        return True
+
+    def checkout_loaded_asset(self, asset_to_checkout: "Object"):
+        if asset_to_checkout._path in world.locked:
+            return False
+        world.checked_out.append(asset_to_checkout._path)
+        return True
+
+    def find_package_referencers_for_asset(self, asset_path: "str", load_assets_to_confirm: "bool" = False):
+        texture = world.objects[asset_path]
+        return [
+            path
+            for path, one in world.objects.items()
+            if texture in getattr(one, "_set_values", {}).values()
+            or any(node._values.get("texture") is texture for node in getattr(one, "_nodes", ()))
+        ]
+
+
+class SourceControl(Object):
+    @classmethod
+    def is_enabled(cls):
+        return world.source_control
+
+
+class ActorComponent(Object):
+    pass
+
+
+class SceneComponent(ActorComponent):
+    pass
+
+
+class PrimitiveComponent(SceneComponent):
+    def __init__(self, slots=()):
+        super().__init__()
+        self._slots = dict.fromkeys(slots)
+
+    def get_num_materials(self):
+        return len(self._slots)
+
+    def get_material_slot_names(self):
+        return list(self._slots)
+
+    def set_material(self, element_index: "int", material: "MaterialInterface"):
+        assert world.open_transactions, "an actor is changed outside of a transaction"
+        self._slots[list(self._slots)[element_index]] = material
+
+
+class MeshComponent(PrimitiveComponent):
+    pass
+
+
+class Actor(Object):
+    def __init__(self, *components):
+        super().__init__()
+        self._components = components
+
+    def get_components_by_class(self, component_class: "Class" = ActorComponent):
+        return [one for one in self._components if isinstance(one, component_class)]
+
+
+class EditorActorSubsystem(EditorSubsystem):
+    def get_selected_level_actors(self):
+        return list(world.actors)
+
 
 class EditorAssetLibrary(Object):
     @classmethod
@@ -685,6 +807,10 @@ class SystemLibrary(Object):
     ):
         name, value = command.split()
         world.console[name] = value == "1"
+
+    @classmethod
+    def get_command_line(cls):
+        return world.command_line
 
     @classmethod
     def get_engine_version(cls):
@@ -889,8 +1015,25 @@ class MaterialEditingLibrary(Object):
 
     @classmethod
     def get_texture_parameter_names(cls, material: "MaterialInterface"):
-        kind = MaterialExpressionTextureSampleParameter2D
-        return [node._values["parameter_name"] for node in material._nodes if isinstance(node, kind)]
+        return _parameter_names(material, MaterialExpressionTextureSampleParameter2D)
+
+    @classmethod
+    def get_scalar_parameter_names(cls, material: "MaterialInterface"):
+        return _parameter_names(material, MaterialExpressionScalarParameter)
+
+    @classmethod
+    def get_static_switch_parameter_names(cls, material: "MaterialInterface"):
+        return _parameter_names(material, MaterialExpressionStaticSwitchParameter)
+
+    @classmethod
+    def get_material_instance_texture_parameter_value(
+        cls, instance: "MaterialInstanceConstant", parameter_name: "Name",
+        association: "MaterialParameterAssociation" = MaterialParameterAssociation.GLOBAL_PARAMETER,
+    ):  # fmt: skip
+        own = instance._set_values.get(parameter_name)
+        return (
+            own or _parameter(instance, parameter_name, MaterialExpressionTextureSampleParameter2D)._values["texture"]
+        )
 
     @classmethod
     def set_material_instance_parent(cls, instance: "MaterialInstanceConstant", new_parent: "MaterialInterface"):
@@ -929,6 +1072,13 @@ class MaterialEditingLibrary(Object):
         instance._updated = True
 
 
+def _parameter_names(material, kind):
+    """Names of parameters of a material, or of the parent of an instance."""
+    while isinstance(material, MaterialInstanceConstant):
+        material = material._parent
+    return [node._values["parameter_name"] for node in material._nodes if isinstance(node, kind)]
+
+
 def _parameter(instance, name, kind):
     return next(
         node for node in instance._parent._nodes if isinstance(node, kind) and node._values["parameter_name"] == name
@@ -959,6 +1109,7 @@ class ToolMenu(Object):
         assert args.type is (MultiBlockType.TOOL_BAR_BUTTON if bar else MultiBlockType.MENU_ENTRY)
         world.commands[self._name, args.name] = args._command
         world.labels[self._name, args.name] = (args._label, args._told)
+        world.icons[self._name, args.name] = getattr(args, "_icon", None)
 
 
 class ToolMenus(Object):
@@ -1364,6 +1515,11 @@ def new_object(
 ):  # fmt: skip
     assert type.__name__ in globals(), f"{type.__name__} is not known to Unreal"
     return type()
+
+
+@_function
+def is_editor():
+    return world.editor
 
 
 @_function

@@ -7,4 +7,4 @@ if sys.version_info >= (3, 7):
     from maya import cmds
 
     if not cmds.about(batch=True):
-        cmds.evalDeferred("import matshot_maya.shelf; matshot_maya.shelf.build()", lowestPriority=True)
+        cmds.evalDeferred("import matshot_maya.shelf; matshot_maya.shelf.build_once()", lowestPriority=True)

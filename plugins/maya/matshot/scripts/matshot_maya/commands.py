@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, Optional, Sequence, TypeVar, cast
 
 from matshot_host.errors import MatshotError
 from matshot_host.jobs import Job
+from matshot_host.memory import ToolMemory
 from matshot_host.tools import tool
 
 from . import dock, messages, network, preferences, results, scene, textures
@@ -15,11 +16,14 @@ from .job_manager import JobManager
 from .panel import JobPanel, PanelOwner
 from .preferences_dialog import PreferencesDialog
 from .qt import QtWidgets, isValid, main_window
-from .tool_dialog import ToolDialog
+from .tool_dialog import Request, ToolDialog
 
 #: Maya calls this to fill the panel, also when it starts with the panel open.
 _FILL_PANEL = "import matshot_maya.commands; matshot_maya.commands.fill_panel()"
 
+
+#: Options of the last run of each tool.
+_MEMORY = ToolMemory("maya")
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
@@ -67,12 +71,12 @@ class Commands(PanelOwner):
         found = scene.selected_files() if selected is None and first.kind == "asset" else list(selected or ())
         found = found if first.several else found[:1]
         members = scene.selected_members()
-        values: Dict[str, Any] = {"device": settings.device, "memory": settings.memory}
+        values: Dict[str, Any] = {**_MEMORY.last(chosen_tool), "device": settings.device, "memory": settings.memory}
         if found and not first.several:
             values.update(kind=found[0].kind, normal=found[0].normal)
         dialog = ToolDialog(
             chosen_tool,
-            lambda request: self.manager.start(request, members, found),
+            lambda request: self._start(request, members, found),
             [texture.path for texture in found],
             values,
             network.available_shaders(),
@@ -82,6 +86,25 @@ class Commands(PanelOwner):
             main_window(),
         )
         self._show(name, dialog)
+
+    @_reporting
+    def run_again(self, job: Job) -> None:
+        """Show the dialog of a job with its inputs and parameters, for the objects that are selected now."""
+        request = self.manager.requests.get(job.number)
+        if request is None:
+            raise MatshotError("{} was removed from the list.".format(job.title))
+        self.open_tool(request.tool.name, [])
+        dialog = self.windows[request.tool.name]
+        if isinstance(dialog, ToolDialog):
+            dialog.show_request(request)
+
+    def _start(self, request: Request, members: Sequence[scene.Member], found: Sequence[textures.Texture]) -> Job:
+        job = self.manager.start(request, members, found)
+        # What a texture holds is no habit.
+        texture = ("kind", "normal") if request.tool.has("kind") else ()
+        values = {name: value for name, value in request.parameters.items() if name not in texture}
+        _MEMORY.remember(request.tool, values)
+        return job
 
     @_reporting
     def open_upscale_material(self) -> None:

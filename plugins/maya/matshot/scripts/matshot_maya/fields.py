@@ -5,10 +5,13 @@ from typing import Any, List, Sequence, Tuple
 
 from maya import cmds
 
+from matshot_host.description import PREVIEW
 from matshot_host.tools import Input, Parameter
 
-from .qt import QtWidgets
+from .qt import QtCore, QtGui, QtWidgets, scaled
 
+#: Side of an input's picture.
+_THUMBNAIL = 48
 _IMAGES = "Images (*.png *.jpg *.jpeg *.tif *.tiff *.exr *.tga *.bmp *.webp *.hdr *.dds);;All Files (*)"
 #: Modes of ``fileDialog2``.
 _ONE_FILE = 1
@@ -174,6 +177,8 @@ class InputField(QtWidgets.QWidget):
     def __init__(self, tool_input: Input, paths: Sequence[str] = ()) -> None:
         super().__init__()
         self.input = tool_input
+        self.picture = QtWidgets.QLabel()
+        self.picture.hide()
         self._line = QtWidgets.QLineEdit()
         self._list = QtWidgets.QListWidget()
         editor: QtWidgets.QWidget = self._list if tool_input.several else self._line
@@ -187,6 +192,11 @@ class InputField(QtWidgets.QWidget):
         else:
             layout = buttons = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        if not tool_input.several:
+            self.picture.setFixedSize(scaled(_THUMBNAIL), scaled(_THUMBNAIL))
+            self.picture.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+            self._line.textChanged.connect(lambda *_: self._show_picture())
+            layout.addWidget(self.picture)
         layout.addWidget(editor)
         if buttons is not layout:
             layout.addLayout(buttons)
@@ -213,6 +223,20 @@ class InputField(QtWidgets.QWidget):
             self._list.addItems([os.path.normpath(path) for path in paths])
         else:
             self._line.setText(os.path.normpath(paths[0]) if paths else "")
+
+    def _show_picture(self) -> None:
+        """Show a thumbnail of the image or material."""
+        path = self._line.text().strip()
+        reader = QtGui.QImageReader(os.path.join(path, PREVIEW) if os.path.isdir(path) else path)
+        # Photographs stand upright, and are decoded in a small size.
+        reader.setAutoTransform(True)
+        size = reader.size()
+        if size.isValid():
+            side = scaled(_THUMBNAIL)
+            reader.setScaledSize(size.scaled(side, side, QtCore.Qt.AspectRatioMode.KeepAspectRatio))
+        image = reader.read() if path else QtGui.QImage()
+        self.picture.setPixmap(QtGui.QPixmap.fromImage(image))
+        self.picture.setVisible(not image.isNull())
 
     def _button(self, title: str, help_: str, clicked: Any) -> QtWidgets.QPushButton:
         button = QtWidgets.QPushButton(title)

@@ -34,6 +34,11 @@ class JobManager(QtCore.QObject):
         host = "Maya {}".format(cmds.about(version=True))
         self.jobs = Jobs(host, lambda: preferences.command(preferences.load()))
         self._plans: Dict[int, Plan] = {}
+        #: Requests of all listed jobs, for running them again.
+        self.requests: Dict[int, Request] = {}
+        self._scene = 0
+        for event in ("NewSceneOpened", "SceneOpened"):
+            cmds.scriptJob(event=(event, self._note_scene), protected=True)
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(_POLL_INTERVAL)
         self._timer.timeout.connect(self.tick)
@@ -60,8 +65,9 @@ class JobManager(QtCore.QObject):
         running = next((job for job in self.jobs.listing if not job.ended), None)
         job = self.jobs.new(request.tool.name, _job_title(request))
         self._plans[job.number] = Plan(
-            job.title, request.destination, request.shader, tuple(members), tuple(found), request.inputs
+            job.title, request.destination, request.shader, tuple(members), tuple(found), request.inputs, self._scene
         )
+        self.requests[job.number] = request
         self.jobs.start(job, _job_inputs(request, found), request.parameters, output)
         self.follow()
         if running is not None:
@@ -123,6 +129,7 @@ class JobManager(QtCore.QObject):
     def forget(self, job: Job) -> None:
         """Remove a job from the list and keep its results."""
         self._plans.pop(job.number, None)
+        self.requests.pop(job.number, None)
         self.jobs.forget(job)
         self.follow()
         self.changed.emit([job])
@@ -131,6 +138,9 @@ class JobManager(QtCore.QObject):
         """Stop the worker; called when Maya quits."""
         self._timer.stop()
         self.jobs.close()
+
+    def _note_scene(self) -> None:
+        self._scene += 1
 
     def _finish(self, job: Job) -> None:
         if job.tool == DOCTOR:
@@ -141,7 +151,10 @@ class JobManager(QtCore.QObject):
         elif job.state == "done":
             if job.failures:
                 messages.warn(" ".join(job.failures))
-            if job.number in self._plans and not (self.is_pending(job) and preferences.load().ask):
+            plan = self._plans.get(job.number)
+            if plan is not None and self.is_pending(job) and plan.scene != self._scene:
+                messages.inform("{} is done and waits in the panel, since another scene is open.".format(job.title))
+            elif plan is not None and not (self.is_pending(job) and preferences.load().ask):
                 self.apply(job)
 
 

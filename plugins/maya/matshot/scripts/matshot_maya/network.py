@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Dict, List, NamedTuple, Tuple, Union
+from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
 
 from maya import cmds
 
@@ -18,6 +18,10 @@ _NODE_TYPES = (
 )
 #: Maya computes in centimeters, whatever unit the scene shows.
 _CENTIMETERS_PER_METER = 100.0
+#: Luminance that renderers show as the value 1.
+_NITS = 1000.0
+#: Iterations of Arnold's subdivision where a material displaces; below, only the corners of faces move.
+_SUBDIVISIONS = 3
 #: Reflectance of a dielectric at normal incidence per unit of specular level.
 _SPECULAR = 0.08
 
@@ -174,7 +178,8 @@ class _NetworkBuilder:
             return
         plug = "{}.{}".format(self.shader, self._shader_type.inputs[name])
         if not isinstance(source, str):
-            cmds.setAttr(plug, source)
+            is_luminance = self._kind == "openPBRSurface" and name == "emission_luminance"
+            cmds.setAttr(plug, source * _NITS if is_luminance else source)
             return
         node = self._graph.node(source)
         if name in ("base_color", "emission_color") or (name == "geometry_opacity" and self._has_color_opacity()):
@@ -285,6 +290,17 @@ class _NetworkBuilder:
         attribute = scene.MAP_ATTRIBUTES + word.capitalize()
         cmds.addAttr(self.group, longName=attribute, attributeType="message")
         cmds.connectAttr(node + ".message", "{}.{}".format(self.group, attribute))
+
+
+def subdivide(members: Sequence[scene.Member]) -> None:
+    """Turn on Arnold's subdivision of shapes without any, which displacement needs."""
+    for shape in [name for member in members for name in member.node.names()]:
+        if not cmds.attributeQuery("aiSubdivType", node=shape, exists=True):
+            continue
+        if not cmds.getAttr("{}.aiSubdivType".format(shape)):
+            # Catmull-Clark.
+            cmds.setAttr("{}.aiSubdivType".format(shape), 1)
+            cmds.setAttr("{}.aiSubdivIterations".format(shape), _SUBDIVISIONS)
 
 
 def node_name(name: str) -> str:

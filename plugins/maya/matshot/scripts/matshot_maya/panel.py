@@ -7,7 +7,7 @@ from matshot_host.jobs import DOCTOR, Job
 from matshot_host.tools import TOOLS
 
 from .job_manager import JobManager
-from .qt import QtCore, QtGui, QtWidgets
+from .qt import QtCore, QtGui, QtWidgets, scaled
 
 #: Side of a preview in pixels.
 _THUMBNAIL = 72
@@ -35,6 +35,10 @@ class PanelOwner:
         """Load a material folder."""
         raise NotImplementedError
 
+    def run_again(self, job: Job) -> None:
+        """Open the dialog of a job with its inputs and parameters."""
+        raise NotImplementedError
+
     def open_preferences(self) -> None:
         """Open the preferences."""
         raise NotImplementedError
@@ -46,9 +50,10 @@ class JobRow(QtWidgets.QFrame):
     Args:
         job: to show.
         manager: of the job.
+        run_again: opens the dialog of a job again.
     """
 
-    def __init__(self, job: Job, manager: JobManager) -> None:
+    def __init__(self, job: Job, manager: JobManager, run_again: Callable[[Job], None]) -> None:
         super().__init__()
         self.job, self._manager = job, manager
         self._preview = ""
@@ -60,6 +65,7 @@ class JobRow(QtWidgets.QFrame):
         self.apply = self._button("Apply", "Apply the results to the scene.", manager.apply)
         self.discard = self._button("Discard", "Delete the results and their files.", manager.discard)
         self.reveal = self._button("Show Folder", "Open the folder with the results.", _open_folder)
+        self.again = self._button("Run Again...", "Run this job with other options.", run_again)
         self.forget = self._button("Remove", "Remove this job from the list. Its results are kept.", manager.forget)
         self._fill()
         self.refresh()
@@ -81,6 +87,7 @@ class JobRow(QtWidgets.QFrame):
             (self.apply, pending),
             (self.discard, pending),
             (self.reveal, job.state == "done" and bool(job.results)),
+            (self.again, job.ended and not pending),
             (self.forget, job.ended and not pending),
         ):
             button.setVisible(visible)
@@ -95,7 +102,7 @@ class JobRow(QtWidgets.QFrame):
 
     def _fill(self) -> None:
         self.setFrameShape(QtWidgets.QFrame.Shape.StyledPanel)
-        self.picture.setFixedSize(_THUMBNAIL, _THUMBNAIL)
+        self.picture.setFixedSize(scaled(_THUMBNAIL), scaled(_THUMBNAIL))
         self.picture.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
         self.picture.setStyleSheet("background: rgba(0, 0, 0, 60)")
         self.title.setStyleSheet("font-weight: bold")
@@ -108,7 +115,7 @@ class JobRow(QtWidgets.QFrame):
         self.bar.setRange(0, 100)
         self.bar.setMaximumHeight(14)
         buttons = QtWidgets.QHBoxLayout()
-        for button in (self.apply, self.discard, self.reveal, self.forget, self.cancel):
+        for button in (self.apply, self.discard, self.reveal, self.again, self.forget, self.cancel):
             buttons.addWidget(button)
         buttons.addStretch(1)
         column = QtWidgets.QVBoxLayout()
@@ -148,7 +155,7 @@ class JobPanel(QtWidgets.QWidget):
             self.rows.pop(number).deleteLater()
         for job in listed:
             if job.number not in self.rows:
-                self.rows[job.number] = JobRow(job, self._manager)
+                self.rows[job.number] = JobRow(job, self._manager, self._owner.run_again)
                 self._list.insertWidget(0, self.rows[job.number])
         for job in changed:
             if job.number in self.rows:
@@ -210,8 +217,8 @@ def _status_text(job: Job, pending: bool) -> str:
 
 def _thumbnail(pixmap: QtGui.QPixmap) -> QtGui.QPixmap:
     return pixmap.scaled(
-        _THUMBNAIL,
-        _THUMBNAIL,
+        scaled(_THUMBNAIL),
+        scaled(_THUMBNAIL),
         QtCore.Qt.AspectRatioMode.KeepAspectRatio,
         QtCore.Qt.TransformationMode.SmoothTransformation,
     )

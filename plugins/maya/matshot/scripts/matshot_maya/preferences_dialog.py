@@ -6,7 +6,7 @@ from matshot_host.tools import UPSCALE
 
 from .fields import CheckField, ChoiceField, FolderField, ProgramField, parameter_field
 from .preferences import PLACES, Preferences
-from .qt import QtCore, QtWidgets
+from .qt import QtCore, QtWidgets, prepare_dialog, scaled
 
 #: Parameters of the tools that the preferences set, too.
 _DEVICE = UPSCALE.parameter("device")
@@ -33,6 +33,7 @@ class PreferencesDialog(QtWidgets.QDialog):
         parent: Optional[QtWidgets.QWidget] = None,
     ) -> None:
         super().__init__(parent)
+        prepare_dialog(self)
         self._save, self._test = save, test
         self.setObjectName("MatshotPreferences")
         self.setWindowTitle("Matshot: Preferences")
@@ -132,7 +133,7 @@ class PreferencesDialog(QtWidgets.QDialog):
         layout.addWidget(self.findings, 1)
         layout.addStretch(0)
         layout.addWidget(box)
-        self.setMinimumWidth(480)
+        self.setMinimumWidth(scaled(480))
 
     def _update_folder(self) -> None:
         """Enable the folder only where it is used."""

@@ -19,6 +19,7 @@ class Plan(NamedTuple):
         members: selected objects that can have a material.
         textures: selected textures that can be replaced.
         inputs: paths of the job's inputs.
+        scene: number of the scene that was open.
     """
 
     title: str
@@ -27,6 +28,7 @@ class Plan(NamedTuple):
     members: Tuple[scene.Member, ...]
     textures: Tuple[textures.Texture, ...]
     inputs: Tuple[str, ...]
+    scene: int = 0
 
 
 def apply(results: Sequence[Result], plan: Plan) -> List[str]:
@@ -77,6 +79,8 @@ def import_material(folder: str, shader: str, members: Optional[Sequence[scene.M
         return notes
     if "geometry_opacity" in graph.surface:
         scene.disable_opaque(members)
+    if graph.displacement is not None and graph.displacement.scale is not None:
+        network.subdivide(members)
     if not members:
         notes.append("Nothing was selected, so {} is not assigned.".format(built.shader))
     elif not scene.assign(built.group, members):

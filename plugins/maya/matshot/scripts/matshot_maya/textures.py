@@ -17,6 +17,22 @@ _NO_TILES = 0
 _UDIM_TILES = 3
 _TILE = re.compile(r"(?<![0-9])1[0-9]{3}(?![0-9])(?=[^0-9]*\.[A-Za-z0-9]+$)")
 
+#: Nodes of renderers that read normals, and the attribute with the kind of map where they read bumps, too.
+_NORMAL_NODES = {
+    "aiNormalMap": "",
+    "RedshiftNormalMap": "",
+    "RedshiftBumpMap": "inputType",
+    "VRayBumpMtl": "bumpMapType",
+    "VRayNormalMap": "",
+    "PxrNormalMap": "",
+}
+#: Names that tell what a file holds, whatever it is connected to.
+_TELLING = re.compile(
+    r"(?:^|[^a-z])(?:normals?|nrm|nor|n|rough(?:ness)?|r|metal(?:lic|ness)?|m|height|disp(?:lacement)?|h|ao|orm|arm)"
+    r"(?:$|[^a-z])",
+    re.IGNORECASE,
+)
+
 #: Nodes that file nodes connect to without being used.
 _LIST_NODES = ("defaultTextureList", "nodeGraphEditorInfo")
 
@@ -90,7 +106,7 @@ def create_file_node(name: str, path: str, placement: str, encoding: str = "", c
         cmds.connectAttr("{}.{}".format(placement, output), "{}.{}".format(node, target))
     if UDIM in path:
         cmds.setAttr("{}.uvTilingMode".format(node), _UDIM_TILES)
-    cmds.setAttr("{}.fileTextureName".format(node), _first_tile(path), type="string")
+    cmds.setAttr("{}.fileTextureName".format(node), _project_path(_first_tile(path)), type="string")
     if encoding:
         # Otherwise the rules would choose again whenever the file changes.
         cmds.setAttr("{}.ignoreColorSpaceFileRules".format(node), True)
@@ -148,7 +164,7 @@ def replace(texture: Texture, path: str) -> int:
     nodes = [name for handle in texture.nodes for name in handle.names()]
     for node in nodes:
         space = cmds.getAttr("{}.colorSpace".format(node))
-        cmds.setAttr("{}.fileTextureName".format(node), _first_tile(path), type="string")
+        cmds.setAttr("{}.fileTextureName".format(node), _project_path(_first_tile(path)), type="string")
         if cmds.getAttr("{}.colorSpace".format(node)) != space:
             # The rules chose by the new file's name; the artist's choice is right, since it is the same map.
             cmds.setAttr("{}.ignoreColorSpaceFileRules".format(node), True)
@@ -181,6 +197,8 @@ def _file_path(node: str) -> str:
     path = cmds.getAttr("{}.fileTextureName".format(node)) or ""
     if not path:
         return ""
+    if cmds.getAttr("{}.useFrameExtension".format(node)):
+        raise MatshotError("{} is an image sequence. Turn off Use Image Sequence first.".format(node))
     tiling = cmds.getAttr("{}.uvTilingMode".format(node))
     if tiling == _UDIM_TILES and UDIM not in path:
         pattern = cmds.getAttr("{}.computedFileTextureNamePattern".format(node)) or ""
@@ -194,16 +212,42 @@ def _file_path(node: str) -> str:
 
 
 def _map_type(node: str) -> Tuple[str, str]:
-    """Map type of a node's file and convention of its normals, as the network uses them."""
+    """Map type of a node's file and convention of its normals, as the network uses them; ``auto`` when unsure."""
     for bump in cmds.listConnections(node, source=False, destination=True, type="bump2d") or []:
         if cmds.getAttr("{}.bumpInterp".format(bump)):
             flipped = float(cmds.getAttr("{}.colorGainG".format(node))) < 0
             if cmds.attributeQuery("aiFlipG", node=bump, exists=True) and cmds.getAttr("{}.aiFlipG".format(bump)):
                 flipped = not flipped
             return "normal", "dx" if flipped else "auto"
+    users = [
+        (user, cmds.nodeType(user))
+        for user in cmds.listConnections(node, source=False, destination=True) or []
+        if cmds.nodeType(user) not in _LIST_NODES
+    ]
+    for user, kind in users:
+        if kind in _NORMAL_NODES and _reads_normals(user, _NORMAL_NODES[kind]):
+            return "normal", "auto"
+    stem = os.path.splitext(os.path.basename(_file_path(node)))[0]
     space = str(cmds.getAttr("{}.colorSpace".format(node))).lower()
     if space in {name.lower() for name in _COLOR_SPACES["data"]}:
-        return "data", "auto"
-    # Maya's default is color; of an unconnected file the name may tell more.
-    users = cmds.listConnections(node, source=False, destination=True) or []
-    return ("color" if any(cmds.nodeType(user) not in _LIST_NODES for user in users) else "auto"), "auto"
+        return ("auto" if _TELLING.search(stem) else "data"), "auto"
+    # Maya's default is color, also of maps whose name says otherwise and of files that nothing uses.
+    plugs = cmds.listConnections(node, source=False, destination=True, plugs=True) or []
+    is_color = any("color" in plug.partition(".")[2].lower() for plug in plugs)
+    return ("color" if is_color and not _TELLING.search(stem) else "auto"), "auto"
+
+
+def _reads_normals(node: str, attribute: str) -> bool:
+    """Whether a node reads its file as normals, not as heights; nodes without the attribute always do."""
+    if not attribute or not cmds.attributeQuery(attribute, node=node, exists=True):
+        return True
+    return bool(cmds.getAttr("{}.{}".format(node, attribute)))
+
+
+def _project_path(path: str) -> str:
+    """A path relative to the project if the file is inside of it, so that projects can be moved."""
+    root = os.path.normpath(str(cmds.workspace(query=True, rootDirectory=True)))
+    inner = os.path.normpath(path)
+    if os.path.normcase(inner).startswith(os.path.normcase(root) + os.sep):
+        return inner[len(root) + 1 :].replace("\\", "/")
+    return path.replace("\\", "/")

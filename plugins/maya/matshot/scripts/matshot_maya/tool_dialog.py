@@ -7,7 +7,7 @@ from matshot_host.errors import MatshotError
 from matshot_host.tools import Parameter, Tool
 
 from .fields import ChoiceField, InputField, parameter_field
-from .qt import QtCore, QtWidgets
+from .qt import QtCore, QtWidgets, prepare_dialog, scaled
 
 #: What happens to results: values and labels; the first label names the selection.
 DESTINATIONS: Tuple[Tuple[str, str], ...] = (
@@ -67,6 +67,7 @@ class ToolDialog(QtWidgets.QDialog):
         self.setObjectName("Matshot_{}".format(tool.name))
         self.setWindowTitle("Matshot: {}".format(tool.title))
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+        prepare_dialog(self)
         self.inputs = [InputField(one, () if number else paths) for number, one in enumerate(tool.inputs)]
         self.parameters: Dict[str, Any] = {parameter.name: parameter_field(parameter) for parameter in tool.parameters}
         for name, value in tool.accepted(values or {}).items():
@@ -92,6 +93,23 @@ class ToolDialog(QtWidgets.QDialog):
         values = self._tool.check({name: field.value() for name, field in self.parameters.items()})
         destination = "files" if self._tool.result == "picture" else self.destination.value()
         return Request(self._tool, tuple(paths), values, destination, self.shader.value() or "")
+
+    def show_request(self, request: Request) -> None:
+        """Fill in the values of an earlier request."""
+        inputs = list(request.inputs)
+        for field in self.inputs:
+            share = inputs if field.input.several else inputs[:1]
+            field.set_paths(share)
+            inputs = inputs[len(share) :]
+        for name, value in request.parameters.items():
+            self.parameters[name].set_value(value)
+        self.destination.set_value(request.destination)
+        self.shader.set_value(request.shader)
+
+    def reset(self) -> None:
+        """Return all parameters to their defaults."""
+        for parameter in self._tool.parameters:
+            self.parameters[parameter.name].set_value(parameter.default)
 
     def accept(self) -> None:
         """Start the tool, and close the dialog if that succeeds."""
@@ -134,7 +152,7 @@ class ToolDialog(QtWidgets.QDialog):
         self.error.hide()
         layout.addWidget(self.error)
         layout.addWidget(self._buttons())
-        self.setMinimumWidth(480)
+        self.setMinimumWidth(scaled(480))
         # The labels of all forms share one column.
         widest = max(label.sizeHint().width() for label in self._labels)
         for label in self._labels:
@@ -194,6 +212,9 @@ class ToolDialog(QtWidgets.QDialog):
         buttons = QtWidgets.QDialogButtonBox()
         start = buttons.addButton(self._tool.title, QtWidgets.QDialogButtonBox.ButtonRole.AcceptRole)
         start.setDefault(True)
+        reset = buttons.addButton("Reset", QtWidgets.QDialogButtonBox.ButtonRole.ResetRole)
+        reset.setToolTip("Return all options to their defaults.")
+        reset.clicked.connect(lambda *_: self.reset())
         buttons.addButton("Cancel", QtWidgets.QDialogButtonBox.ButtonRole.RejectRole)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)

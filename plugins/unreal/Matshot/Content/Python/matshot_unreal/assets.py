@@ -21,6 +21,11 @@ def loaded(path: str) -> Any:
     return _subsystem().load_asset(path) if exists(path) else None
 
 
+def is_exactly(asset: Any, kind: Any) -> bool:
+    """Whether an asset is of a class, not of a class derived from it, such as a light map."""
+    return asset is not None and type(asset) is kind
+
+
 def check_folder(folder: str) -> None:
     """Verify that assets can be saved in a content folder.
 
@@ -80,6 +85,27 @@ def save(asset: Any) -> None:
         raise MatshotError(
             f"Cannot save {asset.get_name()}. Check whether its file is read-only or needs to be checked out."
         )
+
+
+def check_out(asset: Any) -> None:
+    """Check out an existing asset that is to be changed, where the project uses source control.
+
+    Raises:
+        MatshotError: when that fails, for instance because somebody else has it.
+    """
+    if unreal.SourceControl.is_enabled() and not _subsystem().checkout_loaded_asset(asset):
+        raise MatshotError(f"{asset.get_name()} could not be checked out, so it was not changed.")
+
+
+def keep_unsaved(asset: Any) -> None:
+    """Keep an asset for this session only, without a question when the editor is closed."""
+    _subsystem().set_dirty_flag(asset, False)
+
+
+def referencers(path: str) -> list[Any]:
+    """Assets that use an asset."""
+    found = (loaded(str(one).partition(".")[0]) for one in _subsystem().find_package_referencers_for_asset(path))
+    return [one for one in found if one is not None]
 
 
 def remove(assets: Sequence[Any]) -> None:

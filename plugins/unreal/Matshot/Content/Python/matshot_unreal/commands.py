@@ -26,7 +26,7 @@ class Plugin:
         self.preferences = preferences.Preferences()
         version = unreal.SystemLibrary.get_engine_version().partition("-")[0]
         self.jobs = Jobs(f"Unreal {version}, Python {platform.python_version()}", self._command)
-        editor = UnrealEditor(lambda: self.preferences.displacement)
+        editor = UnrealEditor(lambda: self.preferences)
         self.manager = JobManager(self.jobs, editor, lambda: self.preferences)
         self.panel = panel.Panel(self.manager, self.edit_preferences)
         self.status_bar = StatusBar(self.manager, lambda: not self.panel.open)
@@ -102,6 +102,28 @@ def run_tool(name: str) -> None:
     """Show the options of a tool and run it on the selected textures."""
     plugin = _plugin()
     dialogs.run_tool(plugin.manager, tool(name), selected_textures())
+
+
+def run_again() -> None:
+    """Run the latest tool with the same options."""
+    dialogs.run_again(_plugin().manager, selected_textures())
+
+
+def save_preset() -> None:
+    """Save the options of the latest job as a preset, and show it in the menu."""
+    if dialogs.save_preset(_plugin().manager):
+        menus.register()
+
+
+def run_preset(name: str, preset: str) -> None:
+    """Show the options of a preset."""
+    plugin, chosen = _plugin(), tool(name)
+    try:
+        values = dialogs.MEMORY.preset(chosen, preset)
+    except MatshotError as error:
+        plugin.manager.report(error.sentence, alert=True)
+        return
+    dialogs.run_tool(plugin.manager, chosen, selected_textures(), values)
 
 
 def open_panel() -> None:

@@ -12,17 +12,19 @@ from matshot_host.jobs import Result
 
 from . import assets, materials, messages, naming, textures
 from .inputs import ExportedFile, Source
+from .job_manager import Imported
+from .preferences import Preferences
 
 
 class UnrealEditor:
     """The running editor.
 
     Args:
-        displaces: returns whether new materials displace vertices by height.
+        preferences: returns the current preferences.
     """
 
-    def __init__(self, displaces: Callable[[], bool]) -> None:
-        self._displaces = displaces
+    def __init__(self, preferences: Callable[[], Preferences]) -> None:
+        self._preferences = preferences
 
     def idle(self) -> bool:
         """Whether assets can be created now; not during Play in Editor."""
@@ -31,7 +33,7 @@ class UnrealEditor:
     def export(self, asset: str, folder: str, photograph: bool) -> ExportedFile:
         """Export a texture to a folder; see :func:`.textures.export_texture`."""
         texture = assets.loaded(asset.partition(".")[0])
-        if not isinstance(texture, unreal.Texture2D):
+        if not assets.is_exactly(texture, unreal.Texture2D):
             raise MatshotError(f"{Source(asset).name} does not exist or is not a texture.")
         return textures.export_texture(texture, folder, photograph)
 
@@ -43,12 +45,16 @@ class UnrealEditor:
         """Whether an asset exists."""
         return assets.exists(f"{folder}/{name}")
 
-    def import_material(self, graph: MaterialGraph, base: str, folder: str) -> list[str]:
-        """Create textures and an instance of the master material; returns their paths, the instance first."""
-        created = materials.create_material(graph, base, folder, self._displaces())
-        return [assets.path_of(asset) for asset in created]
+    def import_material(self, graph: MaterialGraph, base: str, folder: str) -> Imported:
+        """Create textures and an instance of the master material, which is the first of the assets."""
+        chosen = self._preferences()
+        options = materials.MaterialOptions(
+            chosen.displacement, chosen.translucency, chosen.virtual_textures, chosen.master, chosen.names
+        )
+        created = materials.create_material(graph, base, folder, options)
+        return Imported([assets.path_of(asset) for asset in created.assets], created.notes)
 
-    def import_image(self, result: Result, origin: str, name: str, folder: str) -> list[str]:
+    def import_image(self, result: Result, origin: str, name: str, folder: str) -> Imported:
         """Create a texture, with the settings of its source if that still exists."""
         source = assets.loaded(origin.partition(".")[0]) if origin else None
         if source is not None:
@@ -61,7 +67,21 @@ class UnrealEditor:
             image = Image(kind, result.path, "srgb" if colored else "data", "", result.wrap, "", channels)
             settings = textures.map_settings(image, "dx")
         imported = textures.import_textures([textures.Import(result.path, name, settings)], folder)
-        return [assets.path_of(asset) for asset in imported]
+        notes = [note for texture in imported for note in textures.size_notes(texture)]
+        return Imported([assets.path_of(asset) for asset in imported], notes)
+
+    def selected_components(self) -> list[Any]:
+        """Components with meshes of the actors that are selected in the level."""
+        actors = unreal.get_editor_subsystem(unreal.EditorActorSubsystem).get_selected_level_actors()
+        return [one for actor in actors for one in actor.get_components_by_class(unreal.MeshComponent)]
+
+    def assign(self, material: str, components: Sequence[Any], slot: str) -> int:
+        """Assign a material to components; returns the number of slots."""
+        return materials.assign(assets.loaded(material), components, slot)
+
+    def replace(self, old: str, new: str) -> list[str]:
+        """Use a texture in place of another in material instances; returns notes."""
+        return materials.replace_texture(old.partition(".")[0], assets.loaded(new))
 
     def alert(self, sentence: str) -> None:
         """Show a dialog."""
@@ -78,4 +98,8 @@ class UnrealEditor:
 
 def selected_textures() -> list[Any]:
     """Textures selected in the Content Browser."""
-    return [asset for asset in unreal.EditorUtilityLibrary.get_selected_assets() if isinstance(asset, unreal.Texture2D)]
+    return [
+        asset
+        for asset in unreal.EditorUtilityLibrary.get_selected_assets()
+        if assets.is_exactly(asset, unreal.Texture2D)
+    ]

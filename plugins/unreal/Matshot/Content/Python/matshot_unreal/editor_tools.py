@@ -6,6 +6,11 @@ from typing import Any, Mapping
 
 from matshot_host.tools import TOOLS, Parameter, Tool
 
+#: What happens to results, besides becoming assets; shown in dialogs like parameters of the tool.
+ASSIGN = Parameter("assign", bool, False, "Assign the new material to the actors that are selected in the level.")
+SLOT = Parameter("slot", str, "", "Name of the material slot to assign. Default: all slots.", title="Material Slot")
+REPLACE = Parameter("replace", bool, False, "Use the result instead of its source in all material instances.")
+
 #: Material format of Unreal: DirectX normals, packed occlusion, roughness and metallic, integer pixels.
 FORM: Mapping[str, Any] = {"normal": "dx", "pack": "orm", "format": "png"}
 
@@ -25,6 +30,13 @@ def dialog_parameters(tool: Tool) -> list[Parameter]:
     """Parameters that dialogs show, common ones first."""
     shown = [parameter for parameter in tool.parameters if parameter.name not in fixed_parameters(tool)]
     return sorted(shown, key=lambda parameter: parameter.advanced)
+
+
+def result_parameters(tool: Tool) -> list[Parameter]:
+    """Parameters of what happens to a tool's results."""
+    if tool.inputs[0].several:
+        return [REPLACE]
+    return [ASSIGN, SLOT] if tool.result == "material" else [ASSIGN, SLOT, REPLACE]
 
 
 def menu_title(tool: Tool) -> str:

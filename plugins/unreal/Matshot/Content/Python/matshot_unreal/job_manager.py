@@ -38,6 +38,42 @@ class Row(NamedTuple):
     preview: str
 
 
+class Imported(NamedTuple):
+    """Results that are assets now.
+
+    Attributes:
+        assets: their paths; of a material, the instance first.
+        notes: sentences for the artist.
+    """
+
+    assets: list[str]
+    notes: list[str]
+
+
+class Request(NamedTuple):
+    """What the artist wants.
+
+    Attributes:
+        tool: of :func:`editor_tools`.
+        sources: for each input of the tool.
+        values: of its parameters; missing ones have their defaults.
+        name: of the material or texture; empty derives one from the source.
+        folder: content folder; empty for the folder of each source.
+        assign: whether a new material is assigned to the selected actors.
+        slot: name of the material slot; empty for all.
+        replace: whether results replace their sources in material instances.
+    """
+
+    tool: Tool
+    sources: Sequence[Sequence[Source]]
+    values: Mapping[str, Any]
+    name: str = ""
+    folder: str = ""
+    assign: bool = False
+    slot: str = ""
+    replace: bool = False
+
+
 class Editor(Protocol):
     """What the job manager needs of Unreal. Methods raise :class:`MatshotError`."""
 
@@ -53,11 +89,20 @@ class Editor(Protocol):
     def exists(self, folder: str, name: str) -> bool:
         """Whether an asset exists."""
 
-    def import_material(self, graph: MaterialGraph, base: str, folder: str) -> list[str]:
-        """Create textures and an instance of the master material; returns their paths, the instance first."""
+    def import_material(self, graph: MaterialGraph, base: str, folder: str) -> Imported:
+        """Create textures and an instance of the master material, which is the first of the assets."""
 
-    def import_image(self, result: Result, origin: str, name: str, folder: str) -> list[str]:
-        """Create a texture with the settings of its source, if any; returns its path."""
+    def import_image(self, result: Result, origin: str, name: str, folder: str) -> Imported:
+        """Create a texture with the settings of its source, if any."""
+
+    def selected_components(self) -> list[Any]:
+        """Components with meshes of the actors that are selected in the level."""
+
+    def assign(self, material: str, components: Sequence[Any], slot: str) -> int:
+        """Assign a material to components; returns the number of slots."""
+
+    def replace(self, old: str, new: str) -> list[str]:
+        """Use a texture in place of another in material instances; returns notes."""
 
     def alert(self, sentence: str) -> None:
         """Show a message that the artist must see."""
@@ -83,15 +128,15 @@ class _Plan(NamedTuple):
     """What to do with the results of a job.
 
     Attributes:
-        name: chosen by the artist, or empty.
-        folder: content folder.
+        request: of the artist, its folder checked.
+        components: to assign a new material to.
         suffix: part of asset names that tells how they were made.
         origins: texture asset of each exported file.
         is_new_texture: whether results are new textures; a tool for many files keeps the mapping of each.
     """
 
-    name: str
-    folder: str
+    request: Request
+    components: Sequence[Any]
     suffix: str
     origins: Mapping[str, str]
     is_new_texture: bool
@@ -104,6 +149,7 @@ class JobManager:
         messages: the latest, for the panel.
         notices: messages that were not read yet.
         chosen: tool of the panel.
+        last: request of the latest job.
 
     Args:
         jobs: of this editor.
@@ -115,6 +161,7 @@ class JobManager:
         self.messages: list[str] = []
         self.notices: list[str] = []
         self.chosen = editor_tools()[0]
+        self.last: Request | None = None
         self._jobs, self._editor, self._preferences = jobs, editor, preferences
         self._plans: dict[int, _Plan] = {}
         self._assets: dict[int, list[str]] = {}
@@ -160,33 +207,24 @@ class JobManager:
         if alert:
             self._editor.alert(sentence)
 
-    def start(
-        self,
-        tool: Tool,
-        sources: Sequence[Sequence[Source]],
-        values: Mapping[str, Any],
-        name: str = "",
-        folder: str = "",
-    ) -> Job | None:
+    def start(self, request: Request) -> Job | None:
         """Start a job, or report why it cannot start.
-
-        Args:
-            tool: of :func:`editor_tools`.
-            sources: for each input of the tool.
-            values: of its parameters; missing ones have their defaults.
-            name: of the material or texture; empty derives one from the source.
-            folder: content folder; empty for the folder of the source.
 
         Returns:
             The job, or None if it could not start.
         """
+        tool, sources = request.tool, request.sources
         try:
             check_sources(tool, sources)
-            values = tool.check(values)
+            values = tool.check(request.values)
             first = sources[0][0]
-            folder = (folder.strip() or _folder_of(first.asset) or self._preferences().folder).rstrip("/")
-            self._editor.check_folder(folder)
-            self._check_name(tool, sources, name.strip(), folder)
+            request = request._replace(name=request.name.strip(), folder=request.folder.strip().rstrip("/"))
+            for folder in {request.folder or self._folder_of(source) for source in sources[0]}:
+                self._editor.check_folder(folder)
+                self._check_name(tool, sources, request.name, folder)
+            components = self._editor.selected_components() if request.assign else []
+            if request.assign and not components:
+                raise MatshotError("No actor with a mesh is selected. Select one in the level, or turn off Assign.")
             job = self._jobs.new(tool.name, f"{menu_title(tool)} {first.name}")
         except MatshotError as error:
             self.report(error.sentence, alert=True)
@@ -200,8 +238,9 @@ class JobManager:
             return None
         parameters = self._parameters(tool, values, inputs.map_type)
         self._plans[job.number] = _Plan(
-            name.strip(), folder, _suffix(tool, parameters), inputs.origins, not tool.inputs[0].several
+            request, components, _suffix(tool, parameters), inputs.origins, not tool.inputs[0].several
         )
+        self.last = request
         self._jobs.start(job, inputs.paths, parameters, form=FORM)
         self._refresh()
         return job
@@ -313,15 +352,17 @@ class JobManager:
 
     def _import(self, job: Job, plan: _Plan) -> None:
         created: list[str] = []
-        problems = list(job.failures)
+        problems, notes = list(job.failures), list(job.notes)
         for result in job.results:
             try:
-                created += self._import_result(result, plan)
+                imported = self._import_result(result, plan)
+                created += imported.assets
+                notes += [*imported.notes, *self._apply(result, imported.assets[0], plan)]
             except MatshotError as error:
                 problems.append(error.sentence)
         if created:
             self._assets[job.number] = created
-        for note in job.notes:
+        for note in dict.fromkeys(notes):
             self.report(note)
         if problems:
             self._problems[job.number] = " ".join(dict.fromkeys(problems))
@@ -331,23 +372,40 @@ class JobManager:
         for view in list(self._views):
             view.finished(job, created)
 
-    def _import_result(self, result: Result, plan: _Plan) -> list[str]:
+    def _apply(self, result: Result, asset: str, plan: _Plan) -> list[str]:
+        """Assign or replace as the artist chose; returns what was done."""
         origin = plan.origins.get(normalized_path(result.source), "")
+        if result.kind == "material" and plan.request.assign:
+            slots = self._editor.assign(asset, plan.components, plan.request.slot.strip())
+            if not slots:
+                wanted = f" with the name {plan.request.slot.strip()}" if plan.request.slot.strip() else ""
+                return [f"{Source(asset).name} was not assigned: the actors have no material slot{wanted} any more."]
+            return [f"{Source(asset).name} was assigned to {slots} material slot{'' if slots == 1 else 's'}."]
+        if result.kind != "material" and plan.request.replace and origin:
+            return self._editor.replace(origin, asset)
+        return []
+
+    def _folder_of(self, source: Source) -> str:
+        """Content folder of a texture; for files on disk, that of the preferences."""
+        return source.asset.rpartition("/")[0] or self._preferences().folder.rstrip("/")
+
+    def _import_result(self, result: Result, plan: _Plan) -> Imported:
+        origin = plan.origins.get(normalized_path(result.source), "")
+        chosen, first = plan.request.name, plan.request.sources[0][0]
+        folder = plan.request.folder or self._folder_of(Source(origin) if origin else first)
         if result.kind == "material":
             graph = material_graph(result.path)
-            base = naming.asset_name(plan.name) if plan.name else self._base_name(graph, plan)
+            base = naming.asset_name(chosen) if chosen else self._base_name(graph, plan)
             names = [naming.instance_name, *(_namer(image.name) for image in graph.images())]
-            base = naming.free_name(
-                base, lambda base: any(self._editor.exists(plan.folder, name(base)) for name in names)
-            )
-            return self._editor.import_material(graph, base, plan.folder)
+            base = naming.free_name(base, lambda base: any(self._editor.exists(folder, name(base)) for name in names))
+            return self._editor.import_material(graph, base, folder)
         name = Source(origin, result.source or result.path).name
-        name = naming.asset_name(plan.name) if plan.name else naming.derived_name(name, plan.suffix)
-        name = naming.free_name(name, lambda name: self._editor.exists(plan.folder, name))
+        name = naming.asset_name(chosen) if chosen else naming.derived_name(name, plan.suffix)
+        name = naming.free_name(name, lambda name: self._editor.exists(folder, name))
         if origin and not plan.is_new_texture:
             # Tiling was measured, but the artist has decided on the address mode.
             result = result._replace(wrap="none")
-        return self._editor.import_image(result, origin, name, plan.folder)
+        return self._editor.import_image(result, origin, name, folder)
 
     def _base_name(self, graph: MaterialGraph, plan: _Plan) -> str:
         """Name of a material, derived from its source; the job's own files have arbitrary names."""
@@ -366,10 +424,6 @@ def diagnosis(findings: Sequence[Mapping[str, Any]]) -> str:
         mend = f" - {one['fix']}" if one.get("fix") and not one.get("ok") else ""
         lines.append(f"[{mark}] {one.get('subject', '')}: {one.get('state', '')}{mend}")
     return "\n".join(lines) or "Matshot's worker responds."
-
-
-def _folder_of(asset: str) -> str:
-    return asset.rpartition("/")[0]
 
 
 def _suffix(tool: Tool, values: Mapping[str, Any]) -> str:

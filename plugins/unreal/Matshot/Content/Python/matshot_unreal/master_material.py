@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import unreal
 
@@ -14,9 +14,10 @@ from . import assets, textures
 
 #: Folder of the master materials and their flat textures, in the project like the materials themselves.
 FOLDER = "/Game/Matshot"
-#: Asset names; another graph needs other names, since existing assets are kept.
-OPAQUE = "M_Matshot"
-MASKED = "M_Matshot_Masked"
+#: Start of asset names; another graph needs other names, since existing assets are kept.
+NAME = "M_Matshot2"
+#: End of the names of virtual textures and of the master materials that sample them.
+VIRTUAL = "_VT"
 
 #: Flat images, used where an instance has no map: asset name, file, and map.
 _FLAT = {
@@ -24,6 +25,7 @@ _FLAT = {
     "normal": ("T_Matshot_Flat_N", "flat_normal.png", Image("normal", "", "data", "", "xy", "", 3)),
     "orm": ("T_Matshot_Flat_ORM", "flat_orm.png", Image("orm", "", "data", "", "xy", "", 3)),
     "gray": ("T_Matshot_Flat_H", "flat_gray.png", Image("height", "", "data", "", "xy", "", 1)),
+    "alpha": ("T_Matshot_Flat_S", "flat_gray.png", Image("specular", "", "data", "", "xy", "", 1)),
 }
 #: Sampler type by kind of flat image; it must match the compression.
 _SAMPLERS = {
@@ -31,7 +33,26 @@ _SAMPLERS = {
     "normal": "SAMPLERTYPE_NORMAL",
     "orm": "SAMPLERTYPE_MASKS",
     "gray": "SAMPLERTYPE_LINEAR_GRAYSCALE",
+    "alpha": "SAMPLERTYPE_ALPHA",
 }
+
+
+class Variant(NamedTuple):
+    """One of the master materials.
+
+    Attributes:
+        blend: ``opaque``, ``masked`` or ``translucent``.
+        virtual: whether it samples virtual textures.
+    """
+
+    blend: str = "opaque"
+    virtual: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of its asset."""
+        blend = "" if self.blend == "opaque" else f"_{self.blend.title()}"
+        return f"{NAME}{blend}{VIRTUAL if self.virtual else ''}"
 
 
 def can_displace() -> bool:
@@ -39,26 +60,26 @@ def can_displace() -> bool:
     return hasattr(unreal.MaterialProperty, "MP_WORLD_POSITION_OFFSET")
 
 
-def master_material(masked: bool) -> Any:
-    """The master material, created if the project has none.
-
-    Args:
-        masked: whether opacity masks pixels.
+def master_material(variant: Variant) -> Any:
+    """A master material, created if the project has none.
 
     Raises:
-        MatshotError: when it cannot be created.
+        MatshotError: when it cannot be created, or its place is taken by something else.
     """
-    name = MASKED if masked else OPAQUE
-    found = assets.loaded(f"{FOLDER}/{name}")
-    if found is not None:
+    path = f"{FOLDER}/{variant.name}"
+    found = assets.loaded(path)
+    if assets.is_exactly(found, unreal.Material):
         return found
+    if found is not None:
+        raise MatshotError(f"{path} is not a material. Rename it, and Matshot creates its own.")
     assets.check_folder(FOLDER)
-    flat = _flat_textures()
-    material = assets.create(name, FOLDER, unreal.Material, unreal.MaterialFactoryNew())
+    flat = _flat_textures(variant.virtual)
+    material = assets.create(variant.name, FOLDER, unreal.Material, unreal.MaterialFactoryNew())
     try:
-        if masked:
-            assets.set_properties(material, {"blend_mode": unreal.BlendMode.BLEND_MASKED})
-        _build(_GraphBuilder(material, flat), masked)
+        if variant.blend != "opaque":
+            mode = getattr(unreal.BlendMode, f"BLEND_{variant.blend.upper()}")
+            assets.set_properties(material, {"blend_mode": mode})
+        _build(_GraphBuilder(material, flat, variant.virtual), variant.blend)
         unreal.MaterialEditingLibrary.layout_material_expressions(material)
         unreal.MaterialEditingLibrary.recompile_material(material)
         assets.save(material)
@@ -74,10 +95,11 @@ class _GraphBuilder:
     Args:
         material: to build.
         flat: flat texture by kind of map.
+        virtual: whether they are virtual textures.
     """
 
-    def __init__(self, material: Any, flat: dict[str, Any]) -> None:
-        self._material, self._flat = material, flat
+    def __init__(self, material: Any, flat: dict[str, Any], virtual: bool) -> None:
+        self._material, self._flat, self._virtual = material, flat, virtual
         self._count = 0
 
     def add(self, kind: Any, **properties: Any) -> Any:
@@ -91,12 +113,15 @@ class _GraphBuilder:
 
     def texture(self, name: str, kind: str, group: str, coordinates: Any) -> Any:
         """Add a texture parameter."""
+        sampler = _SAMPLERS[kind]
+        if self._virtual:
+            sampler = sampler.replace("SAMPLERTYPE_", "SAMPLERTYPE_VIRTUAL_")
         node = self.add(
             unreal.MaterialExpressionTextureSampleParameter2D,
             parameter_name=name,
             group=group,
             texture=self._flat[kind],
-            sampler_type=getattr(unreal.MaterialSamplerType, _SAMPLERS[kind]),
+            sampler_type=getattr(unreal.MaterialSamplerType, sampler),
         )
         self.join(coordinates, "", node, "UVs")
         return node
@@ -138,7 +163,7 @@ class _GraphBuilder:
             raise MatshotError("Unreal did not connect a node to the master material.", name)
 
 
-def _build(builder: _GraphBuilder, masked: bool) -> None:
+def _build(builder: _GraphBuilder, blend: str) -> None:
     multiply, append = unreal.MaterialExpressionMultiply, unreal.MaterialExpressionAppendVector
     tiling = builder.combine(
         append, builder.number("TilingU", 1.0, "01 Mapping"), "", builder.number("TilingV", 1.0, "01 Mapping")
@@ -164,9 +189,9 @@ def _build(builder: _GraphBuilder, masked: bool) -> None:
     builder.surface(builder.combine(multiply, normal, "RGB", scale), "", "MP_NORMAL")
 
     _add_optional(builder, coordinates)
-    if masked:
-        opacity = builder.texture("Opacity", "gray", "02 Maps", coordinates)
-        builder.surface(opacity, "R", "MP_OPACITY_MASK")
+    if blend != "opaque":
+        opacity = builder.texture("Opacity", "alpha", "02 Maps", coordinates)
+        builder.surface(opacity, "R", "MP_OPACITY_MASK" if blend == "masked" else "MP_OPACITY")
     if can_displace():
         _add_displacement(builder, coordinates)
 
@@ -175,7 +200,7 @@ def _add_optional(builder: _GraphBuilder, coordinates: Any) -> None:
     """Add optional maps, each behind a switch."""
     multiply, append = unreal.MaterialExpressionMultiply, unreal.MaterialExpressionAppendVector
     group = "05 More"
-    specular = builder.texture("Specular", "gray", group, coordinates)
+    specular = builder.texture("Specular", "alpha", group, coordinates)
     # Unreal's specular is the level itself, F0 = 0.08 times it.
     builder.surface(builder.switch("UseSpecular", group, specular, "R", builder.constant(0.5)), "", "MP_SPECULAR")
     emission = builder.texture("Emission", "color", group, coordinates)
@@ -183,7 +208,7 @@ def _add_optional(builder: _GraphBuilder, coordinates: Any) -> None:
     dark = builder.add(unreal.MaterialExpressionConstant3Vector)
     builder.surface(builder.switch("UseEmission", group, glow, "", dark), "", "MP_EMISSIVE_COLOR")
 
-    anisotropy = builder.texture("Anisotropy", "gray", group, coordinates)
+    anisotropy = builder.texture("Anisotropy", "alpha", group, coordinates)
     # Unreal's GGX uses alpha = roughness^2 (1 +- anisotropy), like the map.
     builder.surface(builder.switch("UseAnisotropy", group, anisotropy, "R", builder.constant(0.0)), "", "MP_ANISOTROPY")
     turns = builder.texture("AnisotropyAngle", "gray", group, coordinates)
@@ -211,14 +236,15 @@ def _add_displacement(builder: _GraphBuilder, coordinates: Any) -> None:
     builder.surface(builder.switch("UseDisplacement", group, offset, "", still), "", "MP_WORLD_POSITION_OFFSET")
 
 
-def _flat_textures() -> dict[str, Any]:
+def _flat_textures(virtual: bool) -> dict[str, Any]:
     """The flat textures, imported if the project has none."""
     found = {}
-    for kind, (name, file, image) in _FLAT.items():
+    for kind, (plain, file, image) in _FLAT.items():
+        name = plain + (VIRTUAL if virtual else "")
         texture = assets.loaded(f"{FOLDER}/{name}")
         if texture is None:
             path = os.path.join(_resources(), file)
-            flat = textures.Import(path, name, textures.map_settings(image, "dx"))
+            flat = textures.Import(path, name, textures.map_settings(image, "dx", virtual))
             texture = textures.import_textures([flat], FOLDER)[0]
         found[kind] = texture
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Collection, NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 
 import unreal
 
@@ -10,7 +10,7 @@ from matshot_host.errors import MatshotError
 from matshot_host.graph import Anisotropy, Channel, Image, Ior, MaterialGraph, NormalMap, Turn
 
 from . import assets, naming, textures
-from .master_material import master_material
+from .master_material import Variant, master_material
 
 #: Channels of the packed texture, as the master material reads them.
 _PACKED = {"occlusion": 0, "specular_roughness": 1, "base_metalness": 2}
@@ -21,6 +21,36 @@ _OPTIONAL = (
     ("specular_roughness_anisotropy", "Anisotropy", "UseAnisotropy"),
     ("geometry_tangent", "AnisotropyAngle", "UseAnisotropyAngle"),
 )
+
+
+class MaterialOptions(NamedTuple):
+    """How materials are created, by the preferences.
+
+    Attributes:
+        displace: whether height displaces vertices.
+        translucent: whether opacity is blended; otherwise it masks pixels.
+        virtual: whether textures are virtual ones.
+        master: path of the project's own master material; empty for Matshot's.
+        names: its parameters by those of Matshot's master material, where they differ.
+    """
+
+    displace: bool = False
+    translucent: bool = False
+    virtual: bool = False
+    master: str = ""
+    names: Mapping[str, str] = {}
+
+
+class Created(NamedTuple):
+    """Assets of a new material, and what the artist should know of them.
+
+    Attributes:
+        assets: the instance, then its textures.
+        notes: sentences.
+    """
+
+    assets: list[Any]
+    notes: list[str]
 
 
 class Settings(NamedTuple):
@@ -37,16 +67,15 @@ class Settings(NamedTuple):
     switches: tuple[str, ...]
 
 
-def instance_settings(graph: MaterialGraph, available: Collection[str], displace: bool) -> Settings:
+def instance_settings(graph: MaterialGraph, displace: bool) -> Settings:
     """Parameter values of the instance for a graph.
 
     Args:
         graph: of the material, in Unreal's format.
-        available: texture parameters of the master material.
         displace: whether height displaces vertices.
 
     Raises:
-        MatshotError: for a graph in another format, and a master material without the parameters for it.
+        MatshotError: for a graph in another format.
     """
     names: dict[str, str] = {}
     packed = _packed(graph)
@@ -70,8 +99,7 @@ def instance_settings(graph: MaterialGraph, available: Collection[str], displace
     luminance = graph.surface.get("emission_luminance")
     if isinstance(luminance, float) and "Emission" in names:
         numbers["EmissionStrength"] = luminance
-    # A master material created before Unreal 5.6 displaces no vertices; the height texture is imported anyway.
-    if graph.displacement is not None and "Height" in available:
+    if graph.displacement is not None:
         names["Height"] = graph.displacement.source
         numbers["DisplacementLevel"] = graph.displacement.level
         if graph.displacement.scale is not None:
@@ -79,39 +107,35 @@ def instance_settings(graph: MaterialGraph, available: Collection[str], displace
             numbers["DisplacementHeight"] = 100.0 * graph.displacement.scale
         if displace:
             switches.append("UseDisplacement")
-    missing = sorted(set(names).difference(available))
-    if missing:
-        raise MatshotError(
-            f"The project's master material has no parameter {', '.join(missing)}. "
-            "Rename or delete the master material, and Matshot creates a new one."
-        )
     return Settings(names, numbers, tuple(switches))
 
 
-def create_material(graph: MaterialGraph, base: str, folder: str, displace: bool) -> list[Any]:
+def create_material(graph: MaterialGraph, base: str, folder: str, options: MaterialOptions) -> Created:
     """Create and save textures and an instance, all or none.
 
     Args:
         graph: of the material, in Unreal's format.
         base: name without prefix.
         folder: content folder.
-        displace: whether height displaces vertices.
-
-    Returns:
-        The instance, then the textures.
+        options: of the preferences.
 
     Raises:
         MatshotError: for a graph in another format, and assets that cannot be created or saved.
     """
     _check(graph)
+    notes: list[str] = []
+    virtual = options.virtual and unreal.SystemLibrary.get_console_variable_bool_value("r.VirtualTextures")
+    if options.virtual and not virtual:
+        notes.append("Virtual textures are disabled in the project settings, so the textures are plain ones.")
     # Without a transaction: undo would remove half of assets that are imported asynchronously.
-    master = master_material("geometry_opacity" in graph.surface)
-    available = [str(name) for name in unreal.MaterialEditingLibrary.get_texture_parameter_names(master)]
-    settings = instance_settings(graph, available, displace)
+    master = _master(graph, options, virtual)
+    settings, unused = _available(instance_settings(graph, options.displace), master, options)
+    if unused:
+        notes.append(f"{master.get_name()} has no parameter {', '.join(unused)}, so these maps and values are unused.")
     images = graph.images()
     imports = [
         textures.Import(
-            image.file, naming.texture_name(base, image.name), textures.map_settings(image, _convention(graph))
+            image.file, naming.texture_name(base, image.name), textures.map_settings(image, _convention(graph), virtual)
         )
         for image in images
     ]
@@ -128,7 +152,108 @@ def create_material(graph: MaterialGraph, base: str, folder: str, displace: bool
     except Exception:
         assets.remove(created)
         raise
-    return created
+    notes += [note for texture in imported for note in textures.size_notes(texture)]
+    return Created(created, notes)
+
+
+def assign(material: Any, components: Sequence[Any], slot: str) -> int:
+    """Assign a material to components of actors, as one undo step.
+
+    Args:
+        material: to assign.
+        components: with meshes; those that were deleted meanwhile are skipped.
+        slot: name of a material slot; empty for all.
+
+    Returns:
+        Number of slots that were assigned.
+    """
+    assigned = 0
+    with unreal.ScopedEditorTransaction("Matshot: Assign Material"):
+        for component in components:
+            try:
+                names = [str(name) for name in component.get_material_slot_names()]
+                for index, name in enumerate(names):
+                    if not slot or name.lower() == slot.lower():
+                        component.set_material(index, material)
+                        assigned += 1
+            except Exception as error:
+                unreal.log(f"Matshot: An actor was skipped: {error}")
+    return assigned
+
+
+def replace_texture(old: str, new: Any) -> list[str]:
+    """Use a texture in place of another in all material instances that refer to it, and save them.
+
+    Args:
+        old: path of the texture that is replaced.
+        new: the other texture.
+
+    Returns:
+        Notes on what was replaced, and on what uses the old texture still.
+    """
+    library, replaced, others = unreal.MaterialEditingLibrary, [], []
+    for user in assets.referencers(old):
+        if not assets.is_exactly(user, unreal.MaterialInstanceConstant):
+            others.append(user.get_name())
+            continue
+        try:
+            assets.check_out(user)
+            for parameter in library.get_texture_parameter_names(user):
+                current = library.get_material_instance_texture_parameter_value(user, parameter)
+                if current is not None and assets.path_of(current) == old:
+                    library.set_material_instance_texture_parameter_value(user, parameter, new)
+            library.update_material_instance(user)
+            assets.save(user)
+            replaced.append(user.get_name())
+        except MatshotError as error:
+            others.append(f"{user.get_name()} ({error.sentence})")
+    notes = [f"{new.get_name()} replaces {old.rpartition('/')[2]} in {', '.join(replaced) or 'no material instance'}."]
+    if others:
+        notes.append(f"Still used by: {', '.join(others)}.")
+    return notes
+
+
+def _master(graph: MaterialGraph, options: MaterialOptions, virtual: bool) -> Any:
+    """The master material of a graph: the project's own, or one of Matshot's."""
+    if options.master:
+        found = assets.loaded(options.master.partition(".")[0])
+        if not isinstance(found, unreal.MaterialInterface):
+            raise MatshotError(
+                f"{options.master}, the master material of the preferences, does not exist or is not a material."
+            )
+        return found
+    blend = "opaque"
+    if "geometry_opacity" in graph.surface:
+        blend = "translucent" if options.translucent else "masked"
+    return master_material(Variant(blend, virtual))
+
+
+def _available(settings: Settings, master: Any, options: MaterialOptions) -> tuple[Settings, list[str]]:
+    """Values for the parameters that a master material has, under its names, and the names that it has not.
+
+    Raises:
+        MatshotError: when Matshot's own master material was changed so that it lacks a map.
+    """
+    library = unreal.MaterialEditingLibrary
+    known = {str(name) for name in library.get_texture_parameter_names(master)}
+    numbers = {str(name) for name in library.get_scalar_parameter_names(master)}
+    switches = {str(name) for name in library.get_static_switch_parameter_names(master)}
+    renamed = {name: options.names.get(name, name) for name in (*settings.textures, *settings.numbers)}
+    renamed.update((name, options.names.get(name, name)) for name in settings.switches)
+    missing = [renamed[name] for name in settings.textures if renamed[name] not in known]
+    # A master material created before Unreal 5.6 displaces no vertices; the height texture is imported anyway.
+    lost = sorted(set(missing).difference(["Height"]))
+    if lost and not options.master:
+        raise MatshotError(
+            f"The project's master material has no parameter {', '.join(lost)}. "
+            "Rename or delete the master material, and Matshot creates a new one."
+        )
+    found = Settings(
+        {renamed[name]: image for name, image in settings.textures.items() if renamed[name] in known},
+        {renamed[name]: value for name, value in settings.numbers.items() if renamed[name] in numbers},
+        tuple(renamed[name] for name in settings.switches if renamed[name] in switches),
+    )
+    return found, sorted(missing) if options.master else []
 
 
 def _set_parameters(instance: Any, master: Any, settings: Settings, by_image: dict[str, Any]) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import typing
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 import unreal
 
 from matshot_host.tools import Input, Parameter, Tool
 
 from . import assets
-from .editor_tools import dialog_parameters
+from .editor_tools import dialog_parameters, result_parameters
 from .inputs import Source
+from .job_manager import Request
 
 #: Classes live as long as the editor, so each is created once.
 _classes: dict[str, type] = {}
@@ -26,21 +27,23 @@ class ToolOptions:
     Args:
         tool: of the tool table.
         textures: selected textures, for the inputs in their order.
+        values: of parameters, instead of their defaults.
     """
 
-    def __init__(self, tool: Tool, textures: Sequence[Any] = ()) -> None:
+    def __init__(self, tool: Tool, textures: Sequence[Any] = (), values: Mapping[str, Any] | None = None) -> None:
         self.tool = tool
-        self._parameters = dialog_parameters(tool)
-        self.object = _new(_tool_class(tool, self._parameters), tool.name, self._parameters)
+        self._parameters, self._uses = dialog_parameters(tool), result_parameters(tool)
+        parameters = [*self._parameters, *self._uses]
+        self.object = _new(_tool_class(tool, parameters), tool.name, parameters, values)
         self.set_textures(textures)
 
     def set_textures(self, textures: Sequence[Any]) -> None:
         """Assign textures to the inputs; the last input gets all remaining ones if it takes several."""
         remaining = list(textures)
         for index, tool_input in enumerate(self.tool.inputs):
-            if tool_input.kind == "photo":
+            if tool_input.kind == "photo" and not _takes_batch(self.tool):
                 self.object.set_editor_property(f"textures{index}", remaining.pop(0) if remaining else None)
-            elif tool_input.kind == "asset":
+            elif tool_input.kind in ("photo", "asset"):
                 share = remaining if index + 1 == len(self.tool.inputs) else remaining[:1]
                 remaining = remaining[len(share) :]
                 self.object.set_editor_property(f"textures{index}", share)
@@ -56,14 +59,17 @@ class ToolOptions:
         return [self._sources(index, tool_input) for index, tool_input in enumerate(self.tool.inputs)]
 
     @property
-    def name(self) -> str:
-        """Name of the result; empty derives one from the source."""
-        return self._text("asset_name")
-
-    @property
-    def folder(self) -> str:
-        """Folder for the result; empty for the folder of the source."""
-        return self._text("asset_folder")
+    def requests(self) -> list[Request]:
+        """What the artist wants: one job, or for a tool of a single photograph one for each photograph."""
+        uses = _values(self.object, self.tool.name, self._uses)
+        request = Request(
+            self.tool, self.sources, self.values, self._text("asset_name"), self._text("asset_folder"), **uses
+        )
+        photographs = request.sources[0] if _takes_batch(self.tool) else ()
+        if len(photographs) < 2:
+            return [request]
+        names = [f"{request.name}_{index}" if request.name else "" for index in range(1, len(photographs) + 1)]
+        return [request._replace(sources=[[one]], name=names[index]) for index, one in enumerate(photographs)]
 
     def _text(self, name: str) -> str:
         return str(self.object.get_editor_property(name)).strip()
@@ -73,7 +79,7 @@ class ToolOptions:
             path = _full(self.object.get_editor_property(f"path{index}").path)
             return [Source(path=path)] if path else []
         picked = self.object.get_editor_property(f"textures{index}")
-        picked = [picked] if tool_input.kind == "photo" else list(picked)
+        picked = list(picked) if tool_input.kind == "asset" or _takes_batch(self.tool) else [picked]
         found = [Source(asset=assets.path_of(one)) for one in picked if one is not None]
         path = _full(self.object.get_editor_property(f"path{index}").file_path)
         return found or ([Source(path=path)] if path else [])
@@ -101,6 +107,11 @@ class ParameterOptions:
         return _values(self.object, self._name, self._parameters)
 
 
+def _takes_batch(tool: Tool) -> bool:
+    """Whether several photographs are several jobs."""
+    return [tool_input.kind for tool_input in tool.inputs] == ["photo"]
+
+
 def _full(path: Any) -> str:
     """An absolute path; Unreal's pickers may return one relative to the editor's program."""
     plain = str(path).strip()
@@ -111,7 +122,7 @@ def _tool_class(tool: Tool, parameters: Sequence[Parameter]) -> type:
     if tool.name not in _classes:
         properties: dict[str, Any] = {}
         for index, tool_input in enumerate(tool.inputs):
-            properties.update(_input_properties(index, tool_input))
+            properties.update(_input_properties(index, tool_input, _takes_batch(tool)))
         properties["asset_name"] = _property(
             str, "Name", "Name of the result. Default: derived from the source.", "1 Input and Output"
         )
@@ -126,15 +137,17 @@ def _tool_class(tool: Tool, parameters: Sequence[Parameter]) -> type:
     return _classes[tool.name]
 
 
-def _input_properties(index: int, tool_input: Input) -> Iterable[tuple[str, Any]]:
+def _input_properties(index: int, tool_input: Input, batch: bool) -> Iterable[tuple[str, Any]]:
     group = "1 Input and Output"
     if tool_input.kind == "material":
         yield f"path{index}", _property(unreal.DirectoryPath, tool_input.title, tool_input.help, group)
         return
-    several = tool_input.kind == "asset"
+    several = tool_input.kind == "asset" or batch
     kind = unreal.Array(unreal.Texture2D) if several else unreal.Texture2D
     tooltip = tool_input.help
-    if several and not tool_input.several:
+    if batch:
+        tooltip += " Several photographs are processed one after the other."
+    elif several and not tool_input.several:
         tooltip += " Several textures form one material; suffixes such as _BC and _N tell the maps."
     yield f"textures{index}", _property(kind, tool_input.title, tooltip, group)
     yield f"path{index}", _property(unreal.FilePath, f"{tool_input.title} on Disk", tool_input.help, group)
@@ -185,7 +198,7 @@ def _generated(name: str, properties: dict[str, Any]) -> type:
     return kind
 
 
-def _new(kind: type, owner: str, parameters: Iterable[Parameter], values: dict[str, Any] | None = None) -> Any:
+def _new(kind: type, owner: str, parameters: Iterable[Parameter], values: Mapping[str, Any] | None = None) -> Any:
     created = unreal.new_object(kind)
     for parameter in parameters:
         value = (values or {}).get(parameter.name, parameter.default)

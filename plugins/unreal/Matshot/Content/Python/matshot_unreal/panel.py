@@ -205,8 +205,8 @@ class Panel:
         self._parts["MatshotOptions"].set_object(options.object)
 
     def _run(self) -> None:
-        options = self._current()
-        self._manager.start(options.tool, options.sources, options.values, options.name, options.folder)
+        for request in self._current().requests:
+            self._manager.start(request)
 
     def _test(self) -> None:
         self._manager.test()
@@ -273,7 +273,11 @@ def _blueprint() -> Any:
         for part in missing:
             _add(asset, part)
         unreal.BlueprintEditorLibrary.compile_blueprint(asset)
-        assets.save(asset)
+        try:
+            assets.save(asset)
+        except MatshotError:
+            # The plug-in may be in a folder that cannot be written; then the panel is built again after a restart.
+            assets.keep_unsaved(asset)
     return asset
 
 

@@ -23,6 +23,27 @@ PARAMETERS = (
     Parameter(
         "displacement", bool, False, "Displace vertices by height in new material instances. Needs Unreal 5.6 or later."
     ),
+    Parameter(
+        "translucency",
+        bool,
+        False,
+        "Blend opacity maps. Default: they mask pixels, which is cheaper and casts sharp shadows.",
+        title="Translucent Opacity",
+    ),
+    Parameter("virtual_textures", bool, False, "Stream new textures as virtual ones, if the project supports them."),
+    Parameter(
+        "master",
+        str,
+        "",
+        "Path of the project's own master material, such as /Game/Master/M_Base. Default: one of Matshot's.",
+        title="Master Material",
+    ),
+    Parameter(
+        "parameter_names",
+        str,
+        "",
+        "Its parameters where they differ from Matshot's, such as BaseColor=Albedo, ORM=ARM.",
+    ),
 )
 
 
@@ -34,6 +55,16 @@ class Preferences(NamedTuple):
     memory: str = ""
     folder: str = "/Game/Matshot"
     displacement: bool = False
+    translucency: bool = False
+    virtual_textures: bool = False
+    master: str = ""
+    parameter_names: str = ""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Parameters of the project's master material by those of Matshot's."""
+        pairs = (pair.partition("=") for pair in self.parameter_names.split(","))
+        return {name.strip(): other.strip() for name, equals, other in pairs if equals and other.strip()}
 
 
 def valid_preferences(values: dict[str, Any]) -> Preferences:

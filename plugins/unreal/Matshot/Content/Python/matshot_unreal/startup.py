@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import unreal
+
 from .ticker import Ticker
 
 
 def begin() -> None:
-    """Start Matshot in the first frame with all assets loaded."""
+    """Start Matshot in the first frame with all assets loaded; not under ``-game`` and in command-line tools."""
+    if not unreal.is_editor() or "-run=" in unreal.SystemLibrary.get_command_line().lower():
+        return
     waiting: list[Ticker] = []
 
     def check() -> None:
-        import unreal
-
         if unreal.AssetRegistryHelpers.get_asset_registry().is_loading_assets():
             return
         waiting.pop().stop()

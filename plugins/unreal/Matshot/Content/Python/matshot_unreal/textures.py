@@ -19,11 +19,18 @@ from .inputs import ExportedFile
 _FLOATING = ("TC_HDR", "TC_HDR_COMPRESSED", "TC_HALF_FLOAT", "TC_SINGLE_FLOAT", "TC_HDR_F32")
 #: Suffixes and Interchange's names of their types.
 _INTERCHANGE_TYPES = {".png": "PNG", ".exr": "EXR", ".jpg": "JPG", ".jpeg": "JPG", ".tga": "TGA", ".bmp": "BMP"}
-#: Settings that a derived texture keeps.
+#: Formats of photographs that the worker reads; of others, such as PSD, the pixels of the asset are exported.
+_PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".tga", ".hdr")
+#: Settings that a derived texture keeps: its source image, too, is one that Unreal adjusts and compresses.
 _KEPT_SETTINGS = (
     *("compression_settings", "srgb", "source_color_settings", "lod_group", "flip_green_channel"),
-    *("address_x", "address_y", "filter", "mip_gen_settings"),
+    *("address_x", "address_y", "filter", "mip_gen_settings", "virtual_texture_streaming", "never_stream"),
+    *("adjust_brightness", "adjust_brightness_curve", "adjust_vibrance", "adjust_saturation", "adjust_rgb_curve"),
+    *("adjust_hue", "adjust_min_alpha", "adjust_max_alpha", "max_texture_size", "lod_bias"),
+    *("compression_no_alpha", "do_scale_mips_for_alpha_coverage", "alpha_coverage_thresholds"),
 )
+#: Single-channel maps that compression to blocks would spoil: height turns into steps, and angles jump from 1 to 0.
+_PRECISE = ("height", "anisotropy_angle")
 
 
 class Import(NamedTuple):
@@ -40,15 +47,18 @@ class Import(NamedTuple):
     settings: Mapping[str, Any]
 
 
-def map_settings(image: Image, convention: str) -> dict[str, Any]:
+def map_settings(image: Image, convention: str, virtual: bool = False) -> dict[str, Any]:
     """Settings of a texture with a map of a material.
 
     Args:
         image: node of the map.
         convention: of a normal map's green channel, ``gl`` or ``dx``.
+        virtual: whether to stream it as a virtual texture.
     """
     compressions, groups = unreal.TextureCompressionSettings, unreal.TextureGroup
-    compression, group = compressions.TC_GRAYSCALE, groups.TEXTUREGROUP_WORLD_SPECULAR
+    compression, group = compressions.TC_ALPHA, groups.TEXTUREGROUP_WORLD_SPECULAR
+    if image.name in _PRECISE:
+        compression = compressions.TC_GRAYSCALE
     if image.encoding == "srgb":
         compression, group = compressions.TC_DEFAULT, groups.TEXTUREGROUP_WORLD
     elif image.name == "normal":
@@ -61,8 +71,9 @@ def map_settings(image: Image, convention: str) -> dict[str, Any]:
         "lod_group": group,
         "flip_green_channel": image.name == "normal" and convention == "gl",
         **wrap_settings(image.wrap),
-        # Projects may make large textures virtual on import, which the master material cannot sample.
-        "virtual_texture_streaming": False,
+        **_stretched(),
+        # Projects may make large textures virtual on import, and samplers of both kinds differ.
+        "virtual_texture_streaming": virtual,
     }
     if image.encoding == "srgb":
         # Unreal's default for 16-bit files is linear.
@@ -82,12 +93,47 @@ def wrap_settings(wrap: str) -> dict[str, Any]:
 
 
 def settings_like(texture: Any, wrap: str) -> dict[str, Any]:
-    """Settings of a texture derived from another one; axes that tile now wrap."""
+    """Settings of a texture derived from another one; axes that tile now wrap.
+
+    The result may have another size: it gets mipmaps if its source had them.
+    """
     settings = {name: texture.get_editor_property(name) for name in _KEPT_SETTINGS}
+    mode = texture.get_editor_property("power_of_two_mode")
+    sizes = texture.blueprint_get_size_x(), texture.blueprint_get_size_y()
+    had_mips = all(_is_power_of_two(size) for size in sizes)
+    settings.update(_stretched() if had_mips else {"power_of_two_mode": mode})
     for axis, mode in wrap_settings(wrap).items():
         if mode == unreal.TextureAddress.TA_WRAP:
             settings[axis] = mode
     return settings
+
+
+def _stretched() -> dict[str, Any]:
+    """Setting that gives textures of any size mipmaps, as only powers of two have them.
+
+    Padding would break the tiling. Versions without the mode keep textures without mipmaps, see :func:`size_notes`.
+    """
+    mode = getattr(unreal.TexturePowerOfTwoSetting, "STRETCH_TO_POWER_OF_TWO", None)
+    return {} if mode is None else {"power_of_two_mode": mode}
+
+
+def size_notes(texture: Any) -> list[str]:
+    """What the artist should know of an imported texture's size."""
+    sizes = texture.blueprint_get_size_x(), texture.blueprint_get_size_y()
+    limit, notes = texture.get_editor_property("max_texture_size"), []
+    if 0 < limit < max(sizes):
+        notes.append(
+            f"{texture.get_name()} is shown with {limit} px, the Maximum Texture Size of its source. "
+            "Raise it in the texture's settings."
+        )
+    mode = texture.get_editor_property("power_of_two_mode")
+    if not all(_is_power_of_two(size) for size in sizes) and mode == unreal.TexturePowerOfTwoSetting.NONE:
+        notes.append(f"{texture.get_name()} has no mipmaps: {sizes[0]} x {sizes[1]} are not powers of two.")
+    return notes
+
+
+def _is_power_of_two(size: int) -> bool:
+    return size & (size - 1) == 0
 
 
 def import_textures(imports: Sequence[Import], folder: str) -> list[Any]:
@@ -128,7 +174,8 @@ def export_texture(texture: Any, folder: str, photograph: bool) -> ExportedFile:
     sources = [str(file) for file in texture.get_editor_property("asset_import_data").extract_filenames()]
     if len(sources) > 1:
         raise MatshotError(f"{name} has {len(sources)} UDIM tiles, which Unreal cannot export.")
-    if photograph and sources and os.path.isfile(sources[0]):
+    suffix = os.path.splitext(sources[0])[1].lower() if sources else ""
+    if photograph and suffix in _PHOTOGRAPHS and os.path.isfile(sources[0]):
         path = sources[0]
     else:
         path = _export(texture, os.path.join(folder, name))
@@ -177,7 +224,7 @@ def _import(one: Import, folder: str) -> Any:
         unreal.AssetToolsHelpers.get_asset_tools().import_asset_tasks([task])
     paths = [str(path) for path in task.get_editor_property("imported_object_paths")]
     texture = assets.loaded(paths[0].partition(".")[0]) if paths else None
-    if texture is None:
+    if not assets.is_exactly(texture, unreal.Texture2D):
         raise MatshotError(f"Unreal could not import {one.name} from {one.path}. See the Output Log.")
     return texture
 

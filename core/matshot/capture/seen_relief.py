@@ -1,0 +1,410 @@
+"""Relief that a flash photograph shows of a surface that is alike all over, where its light is slanted.
+
+The logarithm of brightness, less the lamp, is the surface's pattern plus the slopes' component towards the lamp times
+how strongly light responds there to slopes (Pentland 1990, "Linear Shape from Shading"). One place cannot tell the two
+apart. But the response has another direction and strength everywhere in the photograph, and highlights dilute the
+pattern, while the surface stays the same. So the power of small windows, band by band of length and direction, is a sum
+of three known shapes with unknown strengths, which are found by least squares over all windows:
+
+    power(window, band) = (1 - glare)^2 A(band) + (response . direction)^2 k^2 H(band) + |response|^2 k^2 C(band) / 2
+
+A is the pattern's spectrum, H that of the heights, C what responds to light from any side. H says how strong relief is.
+Where each wave of it lies is taken from the network as far as its slopes explain the photograph's shading; then, where
+light is slanted along the wave, from the shading, a quarter of a wave ahead of it; and where it is not, from the rule
+that what is dark is deep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from ..image.color import Pixels
+from ..shading.render import Camera
+from .flattening import Flattened, ring_gain, rings_of
+from .shading import Response
+
+#: Windows along the longer side, and their least side in pixels.
+_WINDOWS = 14
+_LEAST_WINDOW = 32
+#: Bands of length and of direction, and the least and greatest wave number of the former: waves in a window, and in
+#: parts of the finest wave along an axis.
+_BANDS = 6
+_DIRECTIONS = 6
+_COARSEST = 1.4
+_FINEST = 1.42
+#: Windows that are needed to learn from, and the most of a window that may be unknown.
+_LEAST_WINDOWS = 40
+_MOST_UNKNOWN = 0.02
+#: Rounds of the robust fit, and deviations from which a window counts less.
+_ROUNDS = 6
+_OUTLYING = 1.5
+#: Most that the network is believed, and is strengthened by.
+_MOST_BELIEVED = 0.95
+_MOST_STRENGTHENED = 4.0
+#: Amplitude of waves that only darkness tells.
+_BY_DARKNESS = 0.7
+#: What is found over what is there, to be made up for; and the part of the predicted relief that there is at least.
+_FOUND = 1.2
+_LEAST_OF_PREDICTED = 0.85
+
+
+@dataclass(frozen=True)
+class SeenRelief:
+    """Slopes of a surface's normals.
+
+    Attributes:
+        slopes: ``H x W x 2``, n_x / n_z and n_y / n_z.
+        visibility: ``H x W``, [0, 1], how much of the relief light shows there.
+    """
+
+    slopes: Pixels
+    visibility: Pixels
+
+
+def seen_relief(predicted: Pixels, flat: Flattened, response: Response, camera: Camera) -> SeenRelief | None:
+    """Slopes as strong as the photograph shows them, and where it shows them.
+
+    Args:
+        predicted: ``H x W x 2``, slopes by a network.
+        flat: the photograph without its lamp, its hole filled.
+        response: of a level surface of the mean reflectance to slopes.
+        camera: of the photograph.
+
+    Returns:
+        Nothing for a photograph that is too small, or that shows no relief.
+    """
+    windows = _Windows.of(camera)
+    tone = _whole_tone(flat)
+    means = windows.means(
+        np.dstack([response.along_x, response.along_y, response.glare, flat.burnt.astype(np.float32)])
+    )
+    known = windows.inside & (means[:, 3] <= _MOST_UNKNOWN)
+    if known.sum() < _LEAST_WINDOWS:
+        return None
+    powers = _Powers.of(windows, tone, predicted, means)
+    spectra = _Spectra.of(windows, powers.tone[known], means[known])
+    strength = windows.mean_square(spectra.heights * windows.squared)
+    before = float(np.square(predicted[~flat.burnt]).sum(axis=1).mean())
+    if not strength > 0 or not before > 0:
+        return None
+    believed, gain = _network_share(windows, powers, spectra, means, known)
+    slopes, visible = _composed(windows, tone, predicted, means, powers, spectra, believed, gain, known)
+    ring, sector = rings_of(flat.distance, camera, ~flat.burnt)
+    slopes *= ring_gain(np.hypot(slopes[..., 0], slopes[..., 1]), ring, sector, ~flat.burnt, flat.distance)[..., None]
+    wanted = max(_FOUND * np.sqrt(strength), _LEAST_OF_PREDICTED * np.sqrt(before))
+    own = float(np.sqrt(np.square(slopes[~flat.burnt]).sum(axis=1).mean()))
+    return SeenRelief(np.asarray(slopes * np.float32(wanted / max(own, 1e-6)), np.float32), visible)
+
+
+def _whole_tone(flat: Flattened) -> Pixels:
+    """The tone with that of what was filled in the hole."""
+    if not flat.burnt.any():
+        return flat.tone
+    deviation = max(2.0, max(flat.burnt.shape) / 150)
+    color = np.log(np.maximum(flat.color, np.float32(1e-3))).mean(axis=2)
+    known = (~flat.burnt).astype(np.float32)
+    # What surrounds it continues; only detail is the filling's.
+    total, weight = flat.tone * known, known
+    level: Pixels = np.zeros_like(flat.tone)
+    for widening in (1, 4, 16):
+        near = cv2.GaussianBlur(weight, (0, 0), widening * deviation) + np.float32(1e-4)
+        level = np.asarray(cv2.GaussianBlur(total, (0, 0), widening * deviation) / near, np.float32)
+        total, weight = np.where(known > 0, flat.tone, level) * np.minimum(1, known + near), np.minimum(1, known + near)
+    soft = cv2.GaussianBlur(1 - known, (0, 0), deviation / 2)
+    share = np.maximum(1 - known, np.clip(2 * soft, 0, 1))
+    filling = level + color - cv2.GaussianBlur(color, (0, 0), deviation)
+    return np.asarray(flat.tone + share * (filling - flat.tone), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Overlapping windows of a photograph, and the bands of their spectra.
+
+    Attributes:
+        side: of a window, in pixels.
+        shape: rows and columns of the photograph.
+        counts: windows down and across; they begin half a window before the photograph.
+        taper: ``side x side``; the squares of all windows' sum to 1.
+        along_x: wave number to the right, ``side x (side / 2 + 1)``.
+        along_y: wave number upwards.
+        bins: number of the band of each wave, or -1.
+    """
+
+    side: int
+    shape: tuple[int, int]
+    counts: tuple[int, int]
+    taper: Pixels
+    along_x: Pixels
+    along_y: Pixels
+    bins: NDArray[np.intp]
+
+    @staticmethod
+    def of(camera: Camera) -> _Windows:
+        """Those of a camera's photographs."""
+        longer = max(camera.width, camera.height) / _WINDOWS
+        side = max(_LEAST_WINDOW, 2 ** round(float(np.log2(longer))))
+        half = side // 2
+        wave = np.sin(np.pi * (np.arange(side) + 0.5) / side)
+        down, right = 2 * np.pi * np.fft.fftfreq(side), 2 * np.pi * np.fft.rfftfreq(side)
+        along_x, along_y = np.broadcast_arrays(right[np.newaxis], -down[:, np.newaxis])
+        number = np.hypot(along_x, along_y)
+        edges = np.geomspace(_COARSEST * 2 * np.pi / side, _FINEST * np.pi, _BANDS + 1)
+        band = np.clip(np.digitize(number, edges) - 1, 0, _BANDS - 1)
+        turn = np.mod(np.arctan2(along_y, along_x) / np.pi + 0.5 / _DIRECTIONS, 1) * _DIRECTIONS
+        bins = np.where(number > 0, band * _DIRECTIONS + np.minimum(turn.astype(np.intp), _DIRECTIONS - 1), -1)
+        return _Windows(
+            side,
+            (camera.height, camera.width),
+            (-(-camera.height // half) + 1, -(-camera.width // half) + 1),
+            np.outer(wave, wave).astype(np.float32),
+            along_x.astype(np.float32),
+            along_y.astype(np.float32),
+            bins,
+        )
+
+    @property
+    def squared(self) -> NDArray[np.float64]:
+        """Mean squared wave number of each band."""
+        return np.asarray(self.by_band((np.square(self.along_x) + np.square(self.along_y))[np.newaxis])[0])
+
+    @property
+    def directions(self) -> NDArray[np.float64]:
+        """Angle of each band, counter-clockwise from +X."""
+        return np.tile(np.arange(_DIRECTIONS) * (np.pi / _DIRECTIONS), _BANDS)
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which windows lie in the photograph altogether."""
+        half = self.side // 2
+        down, across = (
+            ((np.arange(count) - 1) * half >= 0) & ((np.arange(count) + 1) * half <= size)
+            for count, size in zip(self.counts, self.shape, strict=True)
+        )
+        return np.asarray((down[:, np.newaxis] & across).ravel())
+
+    def _padded(self, planes: Pixels) -> Pixels:
+        half = self.side // 2
+        margins = [
+            (half, (count + 1) * half - half - size) for count, size in zip(self.counts, self.shape, strict=True)
+        ]
+        return np.pad(planes, [*margins, *[(0, 0)] * (planes.ndim - 2)], mode="symmetric")
+
+    def rows(self, *planes: Pixels) -> Iterator[tuple[slice, list[NDArray[np.complex64]]]]:
+        """Row by row of windows, their numbers and the spectra of each plane, ``n x side x (side / 2 + 1)``."""
+        half = self.side // 2
+        padded = [self._padded(plane) for plane in planes]
+        for row in range(self.counts[0]):
+            bands = [plane[row * half : row * half + self.side] for plane in padded]
+            cut = [
+                np.stack([band[:, at * half : at * half + self.side] * self.taper for at in range(self.counts[1])])
+                for band in bands
+            ]
+            numbers = slice(row * self.counts[1], (row + 1) * self.counts[1])
+            yield numbers, [np.asarray(scipy.fft.rfft2(pieces), np.complex64) for pieces in cut]
+
+    def means(self, planes: Pixels) -> NDArray[np.float64]:
+        """Of planes ``H x W x C`` over windows, ``n x C``."""
+        half = self.side // 2
+        padded = self._padded(planes)
+        weight = np.square(self.taper) / np.square(self.taper).sum()
+        return np.array(
+            [
+                np.tensordot(weight, padded[y * half : y * half + self.side, x * half : x * half + self.side], 2)
+                for y in range(self.counts[0])
+                for x in range(self.counts[1])
+            ],
+            dtype=np.float64,
+        )
+
+    def by_band(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Means of ``n x side x (side / 2 + 1)`` over the waves of each band, ``n x bands``."""
+        count = np.maximum(np.bincount(self.bins[self.bins >= 0], minlength=_BANDS * _DIRECTIONS), 1)
+        flat = values.reshape(len(values), -1)
+        used = self.bins.ravel() >= 0
+        order = np.argsort(self.bins.ravel()[used], kind="stable")
+        present, first = np.unique(self.bins.ravel()[used][order], return_index=True)
+        result = np.zeros((len(values), _BANDS * _DIRECTIONS))
+        result[:, present] = np.add.reduceat(flat[:, used][:, order], first, axis=1)
+        return result / count
+
+    def waves(self, values: NDArray[np.float64]) -> Pixels:
+        """Values of bands, spread smoothly over the waves, ``side x (side / 2 + 1)``."""
+        number = np.maximum(np.hypot(self.along_x, self.along_y), 1e-6)
+        edges = np.geomspace(_COARSEST * 2 * np.pi / self.side, _FINEST * np.pi, _BANDS + 1)
+        middles = np.log(np.sqrt(edges[1:] * edges[:-1]))
+        band = np.interp(np.log(number), middles, np.arange(_BANDS)).astype(np.float32)
+        turn = np.mod(np.arctan2(self.along_y, self.along_x) / np.pi, 1) * _DIRECTIONS
+        table = values.reshape(_BANDS, _DIRECTIONS).astype(np.float32)
+        table = np.concatenate([table, table[:, :1]], axis=1)
+        spread = cv2.remap(table, turn.astype(np.float32), band, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(np.where(self.bins >= 0, spread, 0), dtype=np.float32)
+
+    def mean_square(self, powers: NDArray[np.float64]) -> float:
+        """Of a picture whose windows have these mean powers, by bands."""
+        count = np.bincount(self.bins[self.bins >= 0], minlength=_BANDS * _DIRECTIONS)
+        return float(2 * (powers * count).sum() / (np.square(self.taper).sum() * self.side**2))
+
+    def added(self, picture: Pixels, number: int, spectra: NDArray[np.complex64]) -> None:
+        """Add a row of windows, ``n x side x (side / 2 + 1)``, to a padded picture."""
+        half = self.side // 2
+        pieces = np.asarray(scipy.fft.irfft2(spectra, s=(self.side, self.side)), np.float32) * self.taper
+        for at, piece in enumerate(pieces):
+            picture[number * half : number * half + self.side, at * half : at * half + self.side] += piece
+
+    def empty(self) -> Pixels:
+        """A padded picture of zeros."""
+        return np.zeros([(count + 1) * (self.side // 2) for count in self.counts], np.float32)
+
+    def cut(self, picture: Pixels) -> Pixels:
+        """What of a padded picture lies in the photograph."""
+        half = self.side // 2
+        return picture[half : half + self.shape[0], half : half + self.shape[1]]
+
+
+@dataclass(frozen=True)
+class _Powers:
+    """Of windows, by bands, ``n x bands`` each.
+
+    Attributes:
+        tone: power of the photograph's tone.
+        slopes: power of the predicted slopes.
+        shading: power of the shading that they predict.
+        common: of tone and shading.
+    """
+
+    tone: NDArray[np.float64]
+    slopes: NDArray[np.float64]
+    shading: NDArray[np.float64]
+    common: NDArray[np.float64]
+
+    @staticmethod
+    def of(windows: _Windows, tone: Pixels, predicted: Pixels, means: NDArray[np.float64]) -> _Powers:
+        parts: list[list[NDArray[np.float64]]] = [[], [], [], []]
+        for numbers, (seen, right, up) in windows.rows(tone, predicted[..., 0], predicted[..., 1]):
+            along = means[numbers, :2, np.newaxis, np.newaxis].astype(np.float32)
+            shading = along[:, 0] * right + along[:, 1] * up
+            values = (
+                _power(seen), _power(right) + _power(up), _power(shading), (seen * shading.conj()).real
+            )  # fmt: skip
+            for part, each in zip(parts, values, strict=True):
+                part.append(windows.by_band(each))
+        return _Powers(*(np.concatenate(part) for part in parts))
+
+
+@dataclass(frozen=True)
+class _Spectra:
+    """What windows' powers are sums of, by bands: pattern, heights, and what light from any side shows."""
+
+    pattern: NDArray[np.float64]
+    heights: NDArray[np.float64]
+    common: NDArray[np.float64]
+
+    @staticmethod
+    def of(windows: _Windows, tone: NDArray[np.float64], means: NDArray[np.float64]) -> _Spectra:
+        found = np.zeros((tone.shape[1], 3))
+        squared = windows.squared
+        for band, angle in enumerate(windows.directions):
+            wanted = tone[:, band]
+            usual = float(np.median(wanted))
+            if not usual > 0:
+                continue
+            table = _shapes(means, angle, float(squared[band]))
+            weight = np.full(len(wanted), 1 / usual)
+            for _ in range(_ROUNDS):
+                found[band] = nnls(table * weight[:, np.newaxis], wanted * weight)[0]
+                expected = np.maximum(table @ found[band], 0.01 * usual)
+                off = (wanted - expected) / expected
+                weight = 1 / (expected * np.sqrt(1 + np.square(off / _OUTLYING)))
+        # Directions lean on their neighbors: a window has few waves of each.
+        roots = np.sqrt(found[:, 1]).reshape(_BANDS, _DIRECTIONS)
+        roots = roots / 2 + (np.roll(roots, 1, axis=1) + np.roll(roots, -1, axis=1)) / 4
+        return _Spectra(found[:, 0], np.square(roots).ravel(), found[:, 2])
+
+
+def _shapes(means: NDArray[np.float64], angle: float, squared: float) -> NDArray[np.float64]:
+    """How much of each spectrum windows show of a band, ``n x 3``."""
+    along = means[:, 0] * np.cos(angle) + means[:, 1] * np.sin(angle)
+    strength = np.square(means[:, :2]).sum(axis=1)
+    return np.stack([np.square(1 - means[:, 2]), np.square(along) * squared, strength * squared / 2], axis=1)
+
+
+def _power(spectra: NDArray[np.complex64]) -> Pixels:
+    return np.asarray(np.square(spectra.real) + np.square(spectra.imag))
+
+
+def _network_share(
+    windows: _Windows, powers: _Powers, spectra: _Spectra, means: NDArray[np.float64], known: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Correlation of the predicted slopes with those that shading shows, by bands, and the factor on them."""
+    relief = np.stack(
+        [
+            _shapes(means[known], angle, squared)[:, 1].sum() * heights
+            for angle, squared, heights in zip(windows.directions, windows.squared, spectra.heights, strict=True)
+        ]
+    )
+    count = np.bincount(windows.bins[windows.bins >= 0], minlength=_BANDS * _DIRECTIONS)
+
+    def of_lengths(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.repeat((values * count).reshape(_BANDS, _DIRECTIONS).sum(axis=1), _DIRECTIONS)
+
+    shading, common = (of_lengths(each[known].sum(axis=0)) for each in (powers.shading, powers.common))
+    believed = np.clip(common / np.sqrt(np.maximum(shading * of_lengths(relief), 1e-12)), 0, _MOST_BELIEVED)
+    own = powers.slopes[known].mean(axis=0)
+    gain = np.sqrt(spectra.heights * windows.squared / np.maximum(own, 1e-12))
+    return believed, np.clip(gain, 0, _MOST_STRENGTHENED) * believed
+
+
+def _composed(
+    windows: _Windows,
+    tone: Pixels,
+    predicted: Pixels,
+    means: NDArray[np.float64],
+    powers: _Powers,
+    spectra: _Spectra,
+    believed: NDArray[np.float64],
+    gain: NDArray[np.float64],
+    known: NDArray[np.bool_],
+) -> tuple[Pixels, Pixels]:
+    """Slopes ``H x W x 2`` and their visibility ``H x W``."""
+    pattern, heights, common, share = (
+        windows.waves(each) for each in (spectra.pattern, spectra.heights, spectra.common, 1 - np.square(believed))
+    )
+    factor = windows.waves(gain)
+    squared = np.square(windows.along_x) + np.square(windows.along_y)
+    total = max(float((heights * squared).sum()), 1e-12)
+    across, up = windows.empty(), windows.empty()
+    visible = np.zeros(len(means), np.float32)
+    for row, (numbers, (seen, right, upwards)) in enumerate(windows.rows(tone, predicted[..., 0], predicted[..., 1])):
+        x, y, glare = (means[numbers, axis, np.newaxis, np.newaxis].astype(np.float32) for axis in range(3))
+        right, upwards = right * factor, upwards * factor
+        left = seen - x * right - y * upwards
+        slanted = x * windows.along_x + y * windows.along_y
+        of_relief = np.square(slanted) * heights
+        expected = np.square(1 - glare) * pattern + of_relief + (x * x + y * y) * squared * common / 2 + 1e-12
+        part = of_relief / expected
+        visible[numbers] = (part * heights * squared).sum(axis=(1, 2)) / total
+        # Of what was filled, no model says how strong it is.
+        unknown = ~known[numbers] & (means[numbers, 3] > _MOST_UNKNOWN)
+        for at in np.flatnonzero(unknown):
+            expected[at] = np.maximum(expected[at], windows.waves(powers.tone[numbers][at]))
+        turned = 1j * np.sign(slanted) * np.sqrt(part) + _BY_DARKNESS * np.sqrt(1 - part)
+        height = np.sqrt(heights * share / expected) * left * turned
+        windows.added(across, row, (right - 1j * windows.along_x * height).astype(np.complex64))
+        windows.added(up, row, (upwards - 1j * windows.along_y * height).astype(np.complex64))
+    slopes = np.stack([windows.cut(across), windows.cut(up)], axis=2)
+    down, wide = windows.counts
+    half = windows.side // 2
+    place_y, place_x = (np.arange(size, dtype=np.float32) / half for size in windows.shape)
+    where_x, where_y = (
+        np.ascontiguousarray(each) for each in np.broadcast_arrays(place_x[np.newaxis], place_y[:, np.newaxis])
+    )
+    visibility = cv2.remap(visible.reshape(down, wide), where_x, where_y, cv2.INTER_LINEAR)
+    return np.asarray(slopes, np.float32), np.asarray(visibility, np.float32)

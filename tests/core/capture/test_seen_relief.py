@@ -1,0 +1,86 @@
+"""Relief as strong as a flash photograph shows it, on surfaces whose heights are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matshot.capture.composition import composed_surface
+from matshot.capture.flattening import Flattened, flattened
+from matshot.capture.lamp import Lamp
+from matshot.capture.seen_relief import seen_relief
+from matshot.capture.shading import diffuse_response, slopes_of_height
+from matshot.image.color import Pixels
+from matshot.material.planes import normals_of_slopes, slopes
+from matshot.shading.render import Camera, PointLight, render
+from matshot.shading.surface import Surface
+
+CAMERA = Camera(320, 240, 60.0)
+LAMP = Lamp(CAMERA.position, (1.0, 1.0, 1.0), 0.0, (0.0, 0.0), (0.2, 0.2, 0.2), 0.7, (0.0, 0.0), 0.0, 0.0, 0.1)
+
+
+def noise(seed: int, deviation: float) -> Pixels:
+    """Soft noise of deviation 1, ``H x W``."""
+    import cv2
+
+    raw = np.random.default_rng(seed).standard_normal((CAMERA.height, CAMERA.width)).astype(np.float32)
+    soft = cv2.GaussianBlur(raw, (0, 0), deviation)
+    return np.asarray(soft / soft.std(), np.float32)
+
+
+@pytest.fixture(scope="module")
+def truth() -> Pixels:
+    """Slopes of a bumpy surface."""
+    return np.asarray(slopes_of_height(0.4 * noise(1, 2.0)), np.float32)
+
+
+@pytest.fixture(scope="module")
+def flat(truth: Pixels) -> Flattened:
+    """The photograph of it, under a print that has nothing to do with it, without its lamp."""
+    color = np.repeat(0.2 * np.exp(0.15 * noise(2, 2.0))[..., np.newaxis], 3, axis=2)
+    surface = Surface.of(color, normals_of_slopes(truth), 0.7)
+    seen = render(surface, CAMERA, [PointLight(LAMP.position, 1.0, 0.0)])
+    return flattened(seen, np.zeros(seen.shape[:2], bool), CAMERA, LAMP)
+
+
+def correlation(first: Pixels, second: Pixels) -> float:
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+
+
+def strength(field: Pixels) -> float:
+    return float(np.sqrt(np.square(field).sum(axis=2).mean()))
+
+
+def test_relief_is_as_strong_as_its_shading_whatever_was_predicted(truth: Pixels, flat: Flattened) -> None:
+    response = diffuse_response(CAMERA, LAMP.position)
+    blind = np.asarray(0.02 * np.stack([noise(3, 1.0), noise(4, 1.0)], axis=2), np.float32)
+    found = seen_relief(blind, flat, response, CAMERA)
+    assert found is not None
+    assert strength(found.slopes) == pytest.approx(strength(truth), rel=0.5)
+    # Where light comes from the side it says which way a slope faces, though a print lies over it.
+    sides = (slice(40, 200), slice(250, 310))
+    assert correlation(found.slopes[sides][..., 0], truth[sides][..., 0]) > 0.35
+    assert 0 <= found.visibility.min() <= found.visibility[120, 160] < found.visibility[120, 300] <= 1
+
+
+def test_what_the_network_knows_is_kept(truth: Pixels, flat: Flattened) -> None:
+    weak = np.asarray(0.3 * truth, np.float32)
+    found = seen_relief(weak, flat, diffuse_response(CAMERA, LAMP.position), CAMERA)
+    assert found is not None
+    assert correlation(found.slopes, truth) > 0.8
+    assert strength(found.slopes) > 2 * strength(weak)
+
+
+def test_the_middle_has_relief_as_strong_as_the_outside(truth: Pixels, flat: Flattened) -> None:
+    guess = Surface.of(flat.color, normals_of_slopes(np.asarray(0.3 * truth, np.float32)))
+    found = slopes(composed_surface(guess, guess, flat, LAMP, CAMERA).surface.normal)
+    middle, outside = strength(found[90:150, 120:200]), strength(found[:, :60])
+    assert 0.6 < middle / outside < 1.7
+
+
+def test_a_small_or_flat_photograph_has_no_relief_to_see() -> None:
+    camera = Camera(64, 64, 60.0)
+    level = np.full((64, 64, 3), 0.2, np.float32)
+    none = np.zeros((64, 64), bool)
+    flat = Flattened(level, none, np.zeros((64, 64), np.float32), np.zeros((64, 64), np.float32), none)
+    assert seen_relief(np.zeros((64, 64, 2), np.float32), flat, diffuse_response(camera, LAMP.position), camera) is None
