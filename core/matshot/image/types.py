@@ -51,7 +51,7 @@ class FileSource:
         channels: names of the channels where they are not Y, A or R, G, B, A.
         profile: what the colors mean where that is neither sRGB in integers nor linear Rec. 709 in floats.
         signed_integers: whether samples are integers with a sign, in [-1, 1] here.
-        derived: whether the pixels are only part of what the file holds, or converted, so that a copy of it would differ.
+        derived: whether the pixels are a part of what the file holds, or converted, so that a copy of it would differ.
         notes: sentences about what was left out or changed when the file was read.
     """
 
