@@ -152,7 +152,13 @@ def train(
         minutes,
         call_minutes,
     )
-    facts = {"recipe": recipe.name, "images": task.source.counts, "start": start_name(start)}
+    facts = {
+        "recipe": recipe.name,
+        "images": task.source.counts,
+        "start": start_name(start),
+        "rate": recipe.rate,
+        "patches": f"{recipe.batch} of {recipe.patch} px a step",
+    }
     descend(task, schedule, out, facts=facts, resume=resume, report=report)
     return out / "weights.pt"
 

@@ -376,7 +376,7 @@ def map_name(name: str) -> MapName:
     """What the name of a file says."""
     shown = plain_name(name)
     guess = guess_map(shown) if shown else None
-    return MapName(name=shown, map=guess.kind if guess else "", base=guess.base if guess else "")
+    return MapName(name=shown, map=(guess.kind or "") if guess else "", base=guess.base if guess else "")
 
 
 def asset_view(asset: AssetRecord, kept_until: float | None) -> AssetView:
