@@ -210,8 +210,8 @@ def composed_surface(
         gain = ring_gain(np.hypot(seen[..., 0], seen[..., 1]), ring, sector, known, flat.distance)
         each.append(np.asarray(seen * gain[..., np.newaxis], dtype=np.float32))
         odds = np.asarray(odds + logit(guess.roughness[..., 0].clip(0.02, 0.98)) * share, dtype=np.float32)
-    sure = np.float32(np.interp(agreement(*each, known), *_SURE))
-    steepness = _half_integrable((each[0] + each[1]) / 2)
+    sure = np.float32(np.interp(agreement(each[0], each[1], known), *_SURE))
+    steepness = _half_integrable(np.asarray((each[0] + each[1]) / 2, dtype=np.float32))
     steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
     # On a surface that is not alike all over, windows have nothing in common.
     alike = np.float32(np.interp(lamp.residual, *_ALIKE))
@@ -222,7 +222,7 @@ def composed_surface(
     # How rough it is was fitted with all of the relief that the photograph may show.
     rough = _roughness(odds, steepness, flat, lamp)
     if sure < 1:
-        steepness = np.asarray(steepness + (1 - sure) * (_cautious(*each) - steepness), dtype=np.float32)
+        steepness = np.asarray(steepness + (1 - sure) * (_cautious(each[0], each[1]) - steepness), dtype=np.float32)
     surface = Surface.of(flat.color, normals_of_slopes(steepness), rough, lamp.metallic)
     return Composed(surface, visibility)
 
@@ -242,12 +242,11 @@ def _cautious(first: Pixels, second: Pixels) -> Pixels:
     power = [max(float(np.square(each).mean()), 1e-9) for each in (first, second)]
     middle = (power[0] * power[1]) ** 0.25
     mean = (first * (middle / np.sqrt(power[0])) + second * (middle / np.sqrt(power[1]))) / 2
-    return np.asarray(_CAUTIOUS * _half_integrable(mean), dtype=np.float32)
+    return np.asarray(_CAUTIOUS * _half_integrable(np.asarray(mean, dtype=np.float32)), dtype=np.float32)
 
 
 def _half_integrable(steepness: Pixels) -> Pixels:
     """Half the way to a height field's slopes: all of it would blur what is finest."""
-    steepness = np.asarray(steepness, dtype=np.float32)
     return np.asarray((steepness + integrable_slopes(steepness)) / 2, dtype=np.float32)
 
 
