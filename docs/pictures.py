@@ -276,6 +276,17 @@ def convert(work: Path) -> None:
     )
 
 
+def adjust(work: Path) -> None:
+    """One material as it was and with sliders set, on spheres."""
+    source = store_material(stones(512), work / "adjusted")
+    columns, labels = [sphere(source)], ["as it was"]
+    for option, value in (("--roughness", "-0.7"), ("--normal", "2.5"), ("--metal", "on")):
+        output = work / f"adjusted{option}"
+        columns.append(sphere(matshot(output, "adjust", source, option, value)))
+        labels.append(f"{option} {value}")
+    publish("adjust", sheet([labeled_row([resized(one, 240) for one in columns], labels)]))
+
+
 def preview(work: Path) -> None:
     """The sheet of a material, and the view 3 x 3."""
     material = matshot(work / "demo", "demo") / "tile"
@@ -296,6 +307,7 @@ def resized_to_width(picture: Picture, width: int) -> Picture:
 PICTURES: dict[str, Callable[[Path], None]] = {
     "hero": hero,
     "twoshot": twoshot,
+    "adjust": adjust,
     "convert": convert,
     "preview": preview,
     "upscale": upscale,

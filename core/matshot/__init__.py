@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from matshot_host import __version__
 
 if TYPE_CHECKING:
-    from .api import convert, multiply, oneshot, preview, style, tile, twoshot, upscale
+    from .api import adjust, convert, multiply, oneshot, preview, style, tile, twoshot, upscale
     from .errors import Cancelled, MatshotError
     from .image.reader import read_texture
     from .image.types import Texture
@@ -35,6 +35,7 @@ __all__ = [
     "MatshotError",
     "Texture",
     "__version__",
+    "adjust",
     "convert",
     "load_material",
     "multiply",
@@ -54,6 +55,7 @@ _MODULES = {
     "Material": "material.types",
     "MatshotError": "errors",
     "Texture": "image.types",
+    "adjust": "api",
     "convert": "api",
     "load_material": "material.folder",
     "multiply": "api",

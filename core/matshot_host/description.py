@@ -14,6 +14,8 @@ DESCRIPTION = "material.json"
 #: The MaterialX document beside it, and the picture of a material that its folder may hold.
 DOCUMENT = "material.mtlx"
 PREVIEW = "preview.png"
+#: The maps as they were before any slider, where they are not those of the folder.
+RAW_MAPS = "raw_maps.zip"
 #: Stands for the number of a tile in the name of a file that is one of many.
 UDIM = "<UDIM>"
 
@@ -95,6 +97,7 @@ def check_description(description: Mapping[str, Any], folder: str) -> None:
         "name": isinstance(description.get("name", ""), str),
         "origin": isinstance(description.get("origin", ""), str),
         "parameters": isinstance(description.get("parameters", {}), dict),
+        "raw": _is_raw(description.get("raw")),
     }
     for key, fine in sound.items():
         if not fine:
@@ -143,6 +146,14 @@ def usual_colorspace(path: str) -> str:
 def is_length(value: Any) -> bool:
     """Whether it is a number of meters, or of repetitions: positive and finite."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def _is_raw(said: Any) -> bool:
+    """Whether it describes raw maps, or says that there are none."""
+    if said is None:
+        return True
+    kinds, scale = (said.get("maps"), said.get("height_scale")) if isinstance(said, dict) else (None, None)
+    return isinstance(kinds, list) and all(kind in MAP_LABELS for kind in kinds) and (scale is None or is_length(scale))
 
 
 def _is_there(path: str) -> bool:

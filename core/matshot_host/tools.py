@@ -110,6 +110,7 @@ class Parameter(NamedTuple):
         gap: (least, most) between which values are refused, both exclusive: (0, 64) takes 0 and 64.
         form: how a text is written, None for any.
         placeholder: what a dialog shows for a default that stands for no value, such as ``Auto``; empty for others.
+        alias: another name for it on a command line; empty for none.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Parameter(NamedTuple):
     gap: Optional[Tuple[float, float]] = None
     form: Optional[TextForm] = None
     placeholder: str = ""
+    alias: str = ""
 
     @property
     def label(self) -> str:
@@ -152,14 +154,20 @@ class Parameter(NamedTuple):
         """Types of the numbers of a tuple; empty for a single value."""
         return tuple(getattr(self.type, "__args__", ()))
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Any, called: str = "") -> Any:
         """The value in the parameter's type.
 
         A whole float is taken for an integer, and an integer for a float.
 
+        Args:
+            value: to check.
+            called: what errors call the parameter, such as ``--fov``; empty for its label.
+
         Raises:
             MatshotError: for a value of another type, out of range, or not among the choices.
         """
+        if called:
+            return self._replace(title=called).check(value)
         if self.choices:
             return self._choice(value)
         if self.parts:
@@ -259,7 +267,8 @@ class Parameter(NamedTuple):
             if self.form is not None:
                 kind += f" such as {self.form.example}"
             elif self.low is not None or self.high is not None:
-                kind += f" from {self._range()}"
+                spans = self._range()
+                kind += f" from {spans}" if spans[0] in "-0123456789" and " or " not in spans else f": {spans}"
         return MatshotError(f"{self.label} must be {kind}, got {quoted(value)}.")
 
 
@@ -349,7 +358,7 @@ class Tool(NamedTuple):
         """Every parameter's default, by name."""
         return {parameter.name: parameter.default for parameter in self.parameters}
 
-    def check(self, values: Mapping[str, Any]) -> Dict[str, Any]:
+    def check(self, values: Mapping[str, Any], called: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
         """The values in their parameters' types; what is left out stays left out.
 
         This is the only check of types, ranges, choices and forms: command line, worker, service, farm, dialogs and
@@ -357,11 +366,13 @@ class Tool(NamedTuple):
 
         Args:
             values: by the names of parameters.
+            called: what errors call the parameters, by name; None for their labels.
 
         Raises:
             MatshotError: for an unknown name, and for a value of another type, out of range or not among the choices.
         """
-        return {name: self.parameter(name).check(value) for name, value in values.items()}
+        words = called or {}
+        return {name: self.parameter(name).check(value, words.get(name, "")) for name, value in values.items()}
 
     def parse(self, settings: Sequence[str]) -> Dict[str, Any]:
         """Checked values from texts such as ``scale=2``; dashes in names read as underscores.
@@ -376,7 +387,7 @@ class Tool(NamedTuple):
             if not equals:
                 raise MatshotError(f"Setting {quoted(setting)} has no value. Write NAME=VALUE, such as scale=2.")
             values[name] = self.parameter(name).parse(text)
-        return self.check(values)
+        return self.check(values, {name: f"--set {name}" for name in values})
 
 
 #: Where networks run.
@@ -415,7 +426,7 @@ _KIND = Parameter(
     "kind",
     str,
     "auto",
-    "What an image holds. Auto: from its file name (brick_n.png is a normal map).",
+    "What an image holds. Auto: from its file name (brick_n.png is a normal map) or its pixels.",
     ("auto", "color", "normal", "data"),
     title="Map Type",
 )
@@ -423,9 +434,11 @@ _NORMAL = Parameter(
     "normal",
     str,
     "auto",
-    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name.",
+    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name, or "
+    "measured.",
     ("auto", "gl", "dx"),
     title="Normal Convention",
+    alias="source_normal",
 )
 _WRAPS = ("auto", "none", "x", "y", "xy")
 _SEED = Parameter("seed", int, 0, "The same seed always gives the same result.", low=0, high=2147483647)
@@ -490,6 +503,7 @@ UPSCALE = Tool(
             advanced=True,
             low=0,
             high=16384,
+            gap=(0, 16),
             title="Tile Size",
             unit="px",
             placeholder="Auto",
@@ -497,6 +511,38 @@ UPSCALE = Tool(
     ),
     (Input("in", "Textures", "Images, material folders, or name.<UDIM>.exr.", "asset", True, True),),
     "same",
+)
+
+#: Adjustments of a captured surface, at capture and after.
+_SLIDERS: Tuple[Parameter, ...] = (
+    Parameter(
+        "roughness",
+        float,
+        0.0,
+        "Shift of the roughness: negative is smoother, positive is rougher.",
+        low=-1.0,
+        high=1.0,
+        title="Roughness Shift",
+    ),
+    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0, title="Normal Strength"),
+    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0, title="Height Strength"),
+    Parameter(
+        "metal", str, "auto", "Whether the surface is metal. Auto: as detected for each pixel.", ("auto", "on", "off")
+    ),
+)
+
+#: Real width in meters.
+_WIDTH = Parameter(
+    "width",
+    float,
+    0.0,
+    "Real width of what the longer side of the photograph shows, in meters. Default: unknown.",
+    advanced=True,
+    low=0.0,
+    high=1000.0,
+    title="Real Width",
+    unit="m",
+    placeholder="Unknown",
 )
 
 #: About the photographs, and adjustments of the maps; both capture tools take them.
@@ -524,32 +570,8 @@ _CAPTURE: Tuple[Parameter, ...] = (
         gap=(0, 64),
         placeholder="Auto",
     ),
-    Parameter(
-        "width",
-        float,
-        0.0,
-        "Real width of what the longer side of the photograph shows, in meters. Default: unknown.",
-        advanced=True,
-        low=0.0,
-        high=1000.0,
-        title="Real Width",
-        unit="m",
-        placeholder="Unknown",
-    ),
-    Parameter(
-        "roughness",
-        float,
-        0.0,
-        "Shift of the roughness: negative is smoother, positive is rougher.",
-        low=-1.0,
-        high=1.0,
-        title="Roughness Shift",
-    ),
-    Parameter("normal", float, 1.0, "Strength of the normals; 0 is flat.", low=0.0, high=4.0, title="Normal Strength"),
-    Parameter("height", float, 1.0, "Strength of the height.", low=0.0, high=4.0, title="Height Strength"),
-    Parameter(
-        "metal", str, "auto", "Whether the surface is metal. Auto: as detected for each pixel.", ("auto", "on", "off")
-    ),
+    _WIDTH,
+    *_SLIDERS,
     *_ENGINE,
 )
 
@@ -757,6 +779,15 @@ CONVERT = Tool(
             title="Normal Convention",
         ),
         Parameter(
+            "source_normal",
+            str,
+            "auto",
+            "Green channel of the normal map that is read. Auto: from its name, or measured.",
+            ("auto", "gl", "dx"),
+            True,
+            title="Normal Convention of the Source",
+        ),
+        Parameter(
             "pack",
             str,
             "none",
@@ -796,7 +827,23 @@ CONVERT = Tool(
     "material",
 )
 
-TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, MULTIPLY, TILE, STYLE, CONVERT, PREVIEW)
+ADJUST = Tool(
+    "adjust",
+    "Adjust",
+    "Set roughness, relief, metal and real width of a captured material again.",
+    (
+        *_SLIDERS,
+        _WIDTH._replace(
+            help="Real width of the material, in meters; the height follows. Default: unchanged.",
+            advanced=False,
+            placeholder="Unchanged",
+        ),
+    ),
+    (Input("dir", "Material", "A material folder.", "material"),),
+    "material",
+)
+
+TOOLS: Tuple[Tool, ...] = (UPSCALE, ONESHOT, TWOSHOT, ADJUST, MULTIPLY, TILE, STYLE, CONVERT, PREVIEW)
 
 
 def tool(name: str) -> Tool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,27 @@ import numpy as np
 import torch
 from torch import nn
 
-from .capture_data import Batch, CaptureSource, MaterialLibrary, encoded, linear, photographed, unit_normals
+from .capture_data import (
+    KINDS,
+    Batch,
+    CaptureSource,
+    MaterialLibrary,
+    Surfaces,
+    encoded,
+    linear,
+    photographed,
+    unit_normals,
+)
 from .data import material_counts
-from .loop import Schedule, begin_from, best_device, descend, start_name, supports_bfloat16, write_picture
+from .loop import Schedule, begin_from, best_device, compiled, descend, start_name, supports_bfloat16, write_picture
 from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
+from .procedural import FAMILIES
 from .rendering import Maps, plane_positions, under_point_light
+
+#: What is added to angles before they are compared, in radians: of a surface that is all but flat a ratio says nothing.
+_LEAST_ANGLE = 0.06
+#: Largest side of the photographs that figures are measured on.
+_WATCHED_SIDE = 512
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,7 @@ class CaptureRecipe:
     Attributes:
         steps: of the schedule; the rate falls linearly to nothing.
         batch: crops a step, of ``side`` pixels.
+        photograph: side of the photographs that crops are of, a multiple of 128.
         rate: Muon's.
         border: pixels at a crop's edge that are not judged, since their surroundings are not seen.
     """
@@ -38,6 +55,7 @@ class CaptureRecipe:
     steps: int = 40000
     batch: int = 8
     side: int = 192
+    photograph: int = 640
     rate: float = 0.005
     warmup: int = 100
     average: float = 0.998
@@ -65,7 +83,9 @@ def surfaces(planes: torch.Tensor) -> Maps:
     return Maps(linear(planes[:, :3]), unit_normals(planes[:, 3:5]), planes[:, 5:6], planes[:, 6:7])
 
 
-def capture_loss(planes: torch.Tensor, batch: Batch, lights: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+def capture_loss(
+    planes: torch.Tensor, batch: Batch, lights: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Loss of predicted maps.
 
     Args:
@@ -76,31 +96,43 @@ def capture_loss(planes: torch.Tensor, batch: Batch, lights: torch.Tensor) -> tu
     Returns:
         The weighted sum, and its terms for the log.
     """
-    found, truth = surfaces(planes), batch.truth
+    found, truth, known, labeled = surfaces(planes), batch.truth, batch.known, batch.labeled
+
+    def mean(values: torch.Tensor) -> torch.Tensor:
+        """Of every crop where it is known, ``(N, 1, 1, 1)``."""
+        over = (1, 2, 3)
+        return (values.mean(1, keepdim=True) * known).sum(over, keepdim=True) / known.sum(over, keepdim=True).clamp(
+            min=1
+        )
+
     # How bright the surface is cannot be known from a photograph of unknown exposure: mostly its pattern is judged.
     pattern = encoded(found.base_color * _brightness(truth.base_color, found.base_color))
-    color = (
+    color = mean(
         0.8 * (pattern - encoded(truth.base_color)).abs() + 0.2 * (planes[:, :3] - encoded(truth.base_color)).abs()
     ).mean()
-    # Squares reward what is right on average from the first step on; their root is the angle that is measured.
-    squared = (found.normal - truth.normal).square().sum(1)
-    normal = 0.5 * (squared + 1e-5).sqrt().mean() + 2 * squared.mean()
+    # What counts is the angle in parts of flat normals', crop by crop: else bumpy surfaces decide alone. Squares hold
+    # back what is far off.
+    squared = (found.normal - truth.normal).square().sum(1, keepdim=True)
+    error = mean((squared + 1e-5).sqrt())
+    of_flat = mean((2 - 2 * truth.normal[:, 2:] + 1e-5).sqrt())
+    normal = torch.log((error + _LEAST_ANGLE) / (of_flat + _LEAST_ANGLE)).mean() + mean(squared).mean()
     terms = {"color": color, "normal": normal}
-    for name in ("roughness", "metallic"):
-        error = getattr(found, name) - getattr(truth, name)
-        terms[name] = 0.5 * error.abs().mean() + 2 * error.square().mean()
-    lit = torch.zeros(())
+    for name, weight in (("roughness", torch.ones_like(labeled)), ("metallic", labeled)):
+        off = getattr(found, name) - getattr(truth, name)
+        terms[name] = (weight * (0.5 * mean(off.abs()) + 2 * mean(off.square()))).mean()
+    lit = torch.zeros((), device=planes.device)
     for pair in lights.unbind(1):
         camera, light = pair[:, :3, None, None], pair[:, 3:, None, None]
         wanted = under_point_light(truth, batch.positions, camera, light)
         exposure = 0.25 / wanted.mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-4)
         given = under_point_light(found, batch.positions, camera, light)
         given = given * _brightness(wanted, given) ** 0.8
-        lit = lit + (encoded((given * exposure).clamp(max=2)) - encoded((wanted * exposure).clamp(max=2))).abs().mean()
+        off = encoded((given * exposure).clamp(max=2)) - encoded((wanted * exposure).clamp(max=2))
+        lit = lit + (labeled * mean(off.abs())).mean()
     terms["lit"] = lit / lights.shape[1]
     weights = {"color": 2.0, "normal": 1.5, "roughness": 0.7, "metallic": 0.3, "lit": 2.0}
     total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
-    return total, {name: float(value.detach()) for name, value in terms.items()}
+    return total, {name: value.detach() for name, value in terms.items()}
 
 
 def _brightness(wanted: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
@@ -127,10 +159,13 @@ def random_lights(batch: Batch, rng: np.random.Generator) -> torch.Tensor:
 def cropped(batch: Batch, planes: torch.Tensor, border: int) -> tuple[Batch, torch.Tensor]:
     """Without the border."""
     inside = slice(border, -border)
-    truth = batch.truth.cut(inside, inside)
-    return Batch(batch.photographs, batch.whole, truth, batch.positions[..., inside, inside]), planes[
-        ..., inside, inside
-    ]
+    inner = replace(
+        batch,
+        truth=batch.truth.cut(inside, inside),
+        positions=batch.positions[..., inside, inside],
+        known=batch.known[..., inside, inside],
+    )
+    return inner, planes[..., inside, inside]
 
 
 class CaptureTask:
@@ -148,29 +183,32 @@ class CaptureTask:
     def __init__(self, recipe: CaptureRecipe, data: Path, device: torch.device) -> None:
         self.recipe, self.device, self.half = recipe, device, supports_bfloat16(device)
         self.network: nn.Module = CaptureNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward = compiled(self.network, device)
         self.folder = data / "materials" / "train"
-        self.watched = validation_photographs(MaterialLibrary(data / "materials" / "val"))
+        library = MaterialLibrary(data / "materials" / "val")
+        self.watched = validation_photographs(library, min(recipe.photograph, _WATCHED_SIDE))
 
     @cached_property
     def library(self) -> MaterialLibrary:
         """The materials; reading them takes a minute, which measuring alone can do without."""
-        return MaterialLibrary(self.folder)
+        return MaterialLibrary(self.folder, self.device)
 
     @cached_property
     def source(self) -> CaptureSource:
         """The photographs."""
-        return CaptureSource(self.library, self.recipe.batch, self.recipe.side, self.recipe.seed)
+        recipe = self.recipe
+        return CaptureSource(self.library, recipe.batch, recipe.side, recipe.seed, photograph=recipe.photograph)
 
     @property
     def rng(self) -> np.random.Generator:
         """Of the photographs."""
         return self.source.rng
 
-    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, float], int]:
+    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, torch.Tensor], int]:
         """Of the next batch of crops."""
-        batch = _moved(next(self.source), self.device)
+        batch = next(self.source)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
-            planes = self.network(_last(batch.photographs), _last(batch.whole))
+            planes = self.forward(_last(batch.photographs), _last(batch.whole))
         judged, inner = cropped(batch, planes.float(), self.recipe.border)
         value, terms = capture_loss(inner, judged, random_lights(judged, self.rng).to(self.device))
         return value, terms, planes.shape[0] * planes.shape[2] * planes.shape[3]
@@ -227,34 +265,34 @@ def train_capture(
     schedule = Schedule(
         recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes
     )
-    facts = {"recipe": "capture", "images": material_counts(task.library.names), "start": start_name(start)}
+    images = {**material_counts(task.library.names), "families": len(FAMILIES)}
+    facts = {"recipe": "capture", "images": images, "start": start_name(start)}
     descend(task, schedule, out, facts=facts, resume=resume, report=report)
     return out / "weights.pt"
-
-
-def _moved(batch: Batch, where: torch.device) -> Batch:
-    truth = Maps(*(plane.to(where) for plane in vars(batch.truth).values()))
-    return Batch(batch.photographs.to(where), batch.whole.to(where), truth, batch.positions.to(where))
 
 
 def _last(planes: torch.Tensor) -> torch.Tensor:
     return planes.contiguous(memory_format=torch.channels_last)
 
 
-def validation_photographs(library: MaterialLibrary) -> dict[str, list[tuple[torch.Tensor, Maps]]]:
+@torch.no_grad()
+def validation_photographs(library: MaterialLibrary, side: int) -> dict[str, list[tuple[torch.Tensor, Maps]]]:
     """Of every material one photograph of each kind, always the same."""
-    made: dict[str, list[tuple[torch.Tensor, Maps]]] = {}
-    for kind in ("flash", "pair", "ambient"):
-        for number, stored in enumerate(library.planes):
-            planes = nn.functional.interpolate(stored[None].float() / 255, size=(512, 512), mode="area")
-            maps = Maps(
-                linear(planes[:, :3]),
-                nn.functional.normalize(planes[:, 3:6] * 2 - 1, dim=1),
-                planes[:, 6:7],
-                planes[:, 7:8],
-            )
-            positions = plane_positions(512, 512)
-            made.setdefault(kind, []).append((photographed(maps, positions, kind, np.random.default_rng(number)), maps))
+    made: dict[str, list[tuple[torch.Tensor, Maps]]] = {kind: [] for kind in KINDS}
+    positions = plane_positions(side, side)
+    for number, stored in enumerate(library.planes):
+        planes = nn.functional.interpolate(stored[None].float() / 255, size=(side, side), mode="area")
+        maps = Maps(
+            linear(planes[:, :3]),
+            nn.functional.normalize(planes[:, 3:6] * 2 - 1, dim=1),
+            planes[:, 6:7],
+            planes[:, 7:8],
+        )
+        surface = Surfaces(maps, planes[:, 8:9], torch.ones(1, 1, 1, 1))
+        noise = torch.Generator().manual_seed(number)
+        scene = photographed(surface, positions, np.random.default_rng(number), noise)
+        for kind, cases in made.items():
+            cases.append((scene.planes(kind), scene.surfaces.maps))
     return made
 
 
@@ -265,8 +303,8 @@ def measured(
     watched: dict[str, list[tuple[torch.Tensor, Maps]]],
     picture: Path,
 ) -> dict[str, float]:
-    """For every kind of photograph, with the averaged weights: mean normal error in parts of flat normals', RMSE of
-    roughness, and RMSE of display-encoded base color after one scale for the picture; writes a picture of some.
+    """For every kind of photograph, with the averaged weights: mean normal error in parts of flat normals' mean error,
+    RMSE of roughness, and RMSE of display-encoded base color after one scale for the picture; writes a picture of some.
     """
     current = {k: v.clone() for k, v in network.state_dict().items()}
     network.load_state_dict(weights)
@@ -279,24 +317,24 @@ def measured(
             whole = nn.functional.interpolate(photographs, size=(CONTEXT_SIDE, CONTEXT_SIDE), mode="area")
             planes = network(photographs.to(device), whole.to(device)).float().cpu()
             errors.append(capture_errors(planes, truth))
-            if number % 3 == 0 and kind != "ambient":
+            if number % 3 == 0 and kind in ("flash", "even"):
                 rows.append(_panels(photographs, planes, truth))
-        for name, value in zip(("normal", "roughness", "color"), np.mean(errors, axis=0), strict=True):
-            figures[f"{kind}_{name}"] = float(value)
+        angle, flat, roughness, color = np.mean(errors, axis=0).tolist()
+        figures |= {f"{kind}_normal": angle / flat, f"{kind}_roughness": roughness, f"{kind}_color": color}
     network.load_state_dict(current)
     write_picture(picture, torch.cat(rows, dim=1))
     return figures
 
 
-def capture_errors(planes: torch.Tensor, truth: Maps) -> tuple[float, float, float]:
-    """Normal error relative to flat normals', roughness RMSE, base color RMSE (encoded, one scale aligned)."""
+def capture_errors(planes: torch.Tensor, truth: Maps) -> tuple[float, float, float, float]:
+    """Mean angle to the true normals and that of flat ones, roughness RMSE, base color RMSE (encoded, one scale)."""
     found = surfaces(planes)
     angle = torch.acos((found.normal * truth.normal).sum(1).clamp(-1, 1)).mean()
     flat = torch.acos(truth.normal[:, 2].clamp(-1, 1)).mean()
     roughness = (found.roughness - truth.roughness).square().mean().sqrt()
     scale = (found.base_color * truth.base_color).sum() / found.base_color.square().sum().clamp(min=1e-6)
     color = (encoded(found.base_color * scale) - encoded(truth.base_color)).square().mean().sqrt()
-    return float(angle / flat), float(roughness), float(color)
+    return float(angle), float(flat), float(roughness), float(color)
 
 
 def _panels(photographs: torch.Tensor, planes: torch.Tensor, truth: Maps) -> torch.Tensor:

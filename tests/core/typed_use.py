@@ -19,6 +19,7 @@ def kinds(texture: matshot.Texture, material: matshot.Material, path: Path) -> N
     assert_type(matshot.style(texture, material, strength=0.5), matshot.Texture)
     assert_type(matshot.oneshot(path), matshot.Material)
     assert_type(matshot.twoshot(texture, "ambient.jpg"), matshot.Material)
+    assert_type(matshot.adjust(path, metal="off"), matshot.Material)
     assert_type(matshot.convert(path, pack="orm"), matshot.Material)
     assert_type(matshot.preview(material, path, texture, view="tiled"), matshot.Texture)
     assert_type(matshot.__version__, str)

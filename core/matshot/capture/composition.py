@@ -19,7 +19,7 @@ from scipy.special import expit, logit
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..material.planes import normals_of_slopes, slopes
 from ..progress import Progress
-from ..shading.render import Camera
+from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
 from ..synthesis.patches import enlarged_transfer, inpainting_transfer
 from .fitting import Scale, expected_response
@@ -154,9 +154,16 @@ def evened(flat: Flattened) -> Flattened:
     return replace(flat, color=np.asarray(flat.color * np.exp(-off * near), dtype=np.float32).clip(0, 1))
 
 
-def as_lit_from_the_lens(flat: Flattened, lamp: Lamp, camera: Camera) -> Pixels:
-    """The photograph as a flash at the lens would have taken it, without fall-off and tilt, ``H x W x 3``."""
-    ideal = replace(lamp, position=camera.position, falloff=0.0, tilt=(0.0, 0.0), anisotropy=(0.0, 0.0))
+def as_lit_from(place: Vector, flat: Flattened, lamp: Lamp, camera: Camera) -> Pixels:
+    """The photograph as a flash elsewhere would have taken it, without fall-off and tilt, ``H x W x 3``.
+
+    Args:
+        place: of that flash: the lamp's own, so that detail is lit as it shows, or the lens's.
+        flat: of the photograph, its hole filled.
+        lamp: of the photograph.
+        camera: likewise.
+    """
+    ideal = replace(lamp, position=place, falloff=0.0, tilt=(0.0, 0.0), anisotropy=(0.0, 0.0))
     shading: Shading = ideal.shading(camera)
     return np.asarray(shading.light * (flat.color / np.asarray(lamp.base_color, np.float32)), dtype=np.float32)
 

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..image.types import Texture, Wrap
-from ..material.types import Material
+from ..material.raw import ADJUSTABLE, rounded_raw
+from ..material.types import Material, RawMaps
 from ..options import ToolOptions
 from ..progress import Progress
 from ..shading.surface import Surface
 from ..synthesis.seams import seamless_surface
-from .adjustments import Metal, adjusted
-from .relief import height_and_occlusion
+from .adjustments import AdjustOptions, Metal, adjusted_maps
+from .relief import Relief, relief_of_normals
 
-#: Relief larger than this, in longer sides, is taken for the sum of small errors; see ``height_and_occlusion``.
+#: Relief larger than this, in longer sides, is taken for the sum of small errors; see ``relief_of_normals``.
 _DRIFT = 1 / 8
 #: Largest photograph that is worked on unless asked: phones' pixels beyond it hold little but noise.
 LARGEST = 2048
@@ -89,24 +90,30 @@ def captured_material(
         span *= surface.width / before
         wrap = _joined(wrap, axes)
     progress(0.4, "relief")
-    width = options.width * span if options.width else None
-    relief = height_and_occlusion(surface.normal, wrap, width, strength=options.height, drift=_DRIFT)
-    surface = adjusted(surface, roughness=options.roughness, normal_strength=options.normal, metal=options.metal)
-    maps = surface.textures(wrap)
-    maps["height"] = Texture(relief.height, "data", wrap)
-    maps["ao"] = Texture(relief.occlusion, "data", wrap)
+    relief = relief_of_normals(surface.normal, wrap, drift=_DRIFT)
+    # Sliders start from what is stored, then and later.
+    raw = {kind: rounded_raw(kind, texture) for kind, texture in surface.textures(wrap).items() if kind in ADJUSTABLE}
+    raw["height"] = rounded_raw("height", Texture(relief.height, "data", wrap))
+    held = Relief(raw["height"].pixels, relief.scale)
+    raw["ao"] = rounded_raw("ao", Texture(held.occlusion(wrap), "data", wrap))
+    raw_maps = RawMaps(tuple(raw), raw, None, relief.scale)
+    sliders = AdjustOptions(options.roughness, options.normal, options.height, options.metal)
+    maps = {**surface.textures(wrap), **adjusted_maps(raw_maps, sliders, [])}
     progress(1.0)
+    width = options.width * span if options.width else None
+    scale = held.strengthened(options.height).scale
     return Material(
         maps,
         name=name,
         physical_size=(width, width * surface.height / surface.width) if width else None,
-        height_scale=relief.height_scale_meters,
+        height_scale=width * scale if width else None,
         origin=origin,
         parameters={
             **parameters,
             "span": [span, span * surface.height / surface.width],
-            "height_scale_in_widths": relief.height_scale,
+            "height_scale_in_widths": scale,
         },
+        raw=raw_maps,
     )
 
 

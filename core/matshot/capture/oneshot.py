@@ -19,7 +19,7 @@ from ..material.types import Material
 from ..progress import Listener, Progress
 from ..shading.render import Camera
 from ..shading.surface import Surface
-from .composition import as_lit_from_the_lens, composed_surface, evened, filled
+from .composition import as_lit_from, composed_surface, evened, filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .flattening import flattened
 from .lamp import fitted_lamp, is_alike, lamp_notes
@@ -98,13 +98,14 @@ def oneshot(
         flat = flattened(taken.pixels, taken.saturated, camera, lamp)
         threads = chosen.threads or usable_threads()
         flat = evened(filled(flat, threads=threads, progress=whole.part(0.05, 0.2, "filling what is over-exposed")))
-        seen = as_lit_from_the_lens(flat, lamp, camera)
+        seen = as_lit_from(lamp.position, flat, lamp, camera)
 
     def predicted(flash: Pixels | None, even: Pixels | None, part: Progress) -> Surface:
         return predicted_surface(
             flash,
             even,
             camera,
+            light=lamp.position if lamp else None,
             wrap=wrap,
             memory=chosen.memory,
             device=chosen.device,
@@ -114,10 +115,10 @@ def oneshot(
 
     part = whole.part(0.2, 0.3 if chosen.refine else 0.6, "predicting")
     surface = predicted(seen if lit else None, None if lit else seen, part)
-    if chosen.refine:
+    if chosen.refine and lamp is not None and flat is not None:
         surface = refined(
             surface,
-            seen,
+            as_lit_from(camera.position, flat, lamp, camera),
             np.ones(seen.shape[:2], dtype=bool),
             camera,
             device=chosen.device,

@@ -22,7 +22,7 @@ from ..inference.memory import Chain, largest_tile, memory_budget, resident_byte
 from ..inference.session import Device, Network, network
 from ..inference.tiling import TiledRows
 from ..progress import Progress
-from ..shading.render import Camera
+from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
 
 #: Longer side of what the global track sees, and the multiple its sides must be of.
@@ -42,6 +42,7 @@ def predicted_surface(
     ambient: Pixels | None,
     camera: Camera,
     *,
+    light: Vector | None = None,
     wrap: Wrap = "none",
     memory: str = "",
     device: Device = "auto",
@@ -54,9 +55,10 @@ def predicted_surface(
     Exposure does not matter; base color comes out as bright as such surfaces usually are.
 
     Args:
-        flash: ``H x W x 3``, scene-linear, lit by a flash at the lens; or None.
+        flash: ``H x W x 3``, scene-linear, lit by a flash; or None.
         ambient: likewise, lit evenly; or None. With both, of the same size and registered.
         camera: of the flash photograph, of its size.
+        light: where the flash is, in longer sides of the photograph; None for the lens.
         wrap: axes on which the photographs repeat.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -74,7 +76,9 @@ def predicted_surface(
     if any(planes.shape != (camera.height, camera.width, 3) for planes in given):
         raise MatshotError("The photographs and the camera differ in size.")
     progress = progress or Progress(None)
-    rows = _PhotographRows(_encoded(flash, *_FLASH_LEVEL), _encoded(ambient, *_AMBIENT_LEVEL), camera)
+    rows = _PhotographRows(
+        _encoded(flash, *_FLASH_LEVEL), _encoded(ambient, *_AMBIENT_LEVEL), camera, light or camera.position
+    )
     models = installed_models()
     local, whole = (network(models.require("capture", method), device, threads) for method in ("maps", "context"))
     operator = _Told(local, whole(rows.made_small()))
@@ -106,11 +110,12 @@ def _encoded(planes: Pixels | None, percentile: float, level: float) -> Pixels |
 
 @dataclass(frozen=True)
 class _PhotographRows:
-    """The network's input planes, row by row: photographs, tangents of the viewing angle, and which there are."""
+    """The network's input planes by rows: photographs, tangents of the direction from the lamp, and which there are."""
 
     flash: Pixels | None
     ambient: Pixels | None
     camera: Camera
+    light: Vector
 
     channels = 10
 
@@ -139,7 +144,8 @@ class _PhotographRows:
 
     def _tangents(self, start: int, stop: int) -> NDArray[np.float32]:
         rows = self.camera.cut(slice(start, stop), slice(0, self.width))
-        return (rows.positions()[..., :2] / self.camera.distance).astype(np.float32)
+        place = np.asarray(self.light[:2], np.float32)
+        return ((rows.positions()[..., :2] - place) / self.light[2]).astype(np.float32)
 
     def made_small(self) -> NDArray[np.float32]:
         """The whole photograph for the global track, ``1 x 10 x h x w``."""

@@ -25,25 +25,32 @@ _STRIDE = 1.25
 
 @dataclass(frozen=True)
 class Relief:
-    """Height and ambient occlusion of one surface.
+    """Height of one surface.
 
     Attributes:
         height: ``H x W x 1``, all of [0, 1]; 0.5 everywhere if the surface is flat.
-        occlusion: ``H x W x 1``, [0, 1]: the part of an even sky's light that arrives; 1 is open.
-        height_scale: what one unit of height stands for, in widths of the map; more than 0.
-        height_scale_meters: the same in meters, if the width of the map is known.
+        scale: what one unit of height stands for, in widths of the map; more than 0.
     """
 
     height: Pixels
-    occlusion: Pixels
-    height_scale: float
-    height_scale_meters: float | None
+    scale: float
+
+    def strengthened(self, strength: float) -> Relief:
+        """The relief of a surface whose height is multiplied by a factor from 0 on; 0 is flat."""
+        if strength == 1:
+            return self
+        scale = self.scale * strength
+        if scale * self.height.shape[1] > _FLAT:
+            return Relief(self.height, scale)
+        return Relief(np.full_like(self.height, 0.5), _FLAT / self.height.shape[1])
+
+    def occlusion(self, wrap: Wrap) -> Pixels:
+        """Ambient occlusion ``H x W x 1``, see :func:`occlusion`."""
+        return occlusion(self.height[..., 0] * np.float32(self.scale * self.height.shape[1]), wrap)
 
 
-def height_and_occlusion(
-    normal: Pixels, wrap: Wrap, physical_width: float | None = None, *, strength: float = 1.0, drift: float = 0.0
-) -> Relief:
-    """Height and ambient occlusion of the surface that has these normals.
+def relief_of_normals(normal: Pixels, wrap: Wrap, *, drift: float = 0.0) -> Relief:
+    """Height of the surface that has these normals.
 
     Height is :func:`~matshot.image.normals.height_from_normal`. Small errors of slopes on one side add up, so
     that a photographed plane comes out as a hill: ``drift`` takes off what is larger than a radius.
@@ -51,36 +58,23 @@ def height_and_occlusion(
     Args:
         normal: ``H x W x 3`` unit vectors, +X right, +Y up.
         wrap: axes on which they repeat.
-        physical_width: meters that the width of the map spans, if known.
-        strength: factor on the height, [0, 4], as of the slider; deeper relief is darker too.
         drift: deviation of the Gaussian whose mean is subtracted from the height, in longer sides of the map, with the
             mean slope of axes that do not repeat; 1/8 suits photographs. 0 keeps all.
 
     Raises:
-        MatshotError: for less than 3 components, or a strength, drift or width that is out of range.
+        MatshotError: for less than 3 components, or a drift that is out of range.
     """
-    if not 0 <= strength <= 4:
-        raise MatshotError(f"The strength of the height is between 0 and 4, not {strength:g}.")
     if not 0 <= drift <= 1:
         raise MatshotError(f"The drift of the height is a part of the longer side between 0 and 1, not {drift:g}.")
-    if physical_width is not None and not 0 < physical_width < float("inf"):
-        raise MatshotError(f"The width of a surface is more than 0 meters, not {physical_width:g}.")
     surface = height_from_normal(normal, wrap)[..., 0]
     if drift > 0:
         surface = _without_drift(surface, wrap, drift * max(surface.shape))
-    surface = surface * np.float32(strength)
     lowest, highest = float(surface.min()), float(surface.max())
     scale = max(highest - lowest, _FLAT)
     height = (
         0.5 + (surface - (lowest + highest) / 2) / scale if highest - lowest > _FLAT else np.full_like(surface, 0.5)
     )
-    widths = scale / surface.shape[1]
-    return Relief(
-        height.clip(0, 1).astype(np.float32)[..., np.newaxis],
-        occlusion(surface, wrap),
-        widths,
-        None if physical_width is None else widths * physical_width,
-    )
+    return Relief(height.clip(0, 1).astype(np.float32)[..., np.newaxis], scale / surface.shape[1])
 
 
 def occlusion(surface: Pixels, wrap: Wrap) -> Pixels:

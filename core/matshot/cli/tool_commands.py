@@ -42,18 +42,23 @@ def tool_command(entry: ToolEntry) -> Callable[..., None]:
         if "" in inputs:
             raise MatshotError("The input is empty. Give a file or a folder.")
         texts = {parameter.name: _typed(parameter, values[parameter.name]) for parameter in table.parameters}
-        parameters = table.check(texts)
+        parameters = table.check(texts, {parameter.name: f"--{parameter.name}" for parameter in table.parameters})
         from ..tools.store import deliver
         from .reporter import Reporter
 
         with Reporter(as_json=values["as_json"], quiet=values["quiet"]) as reporter:
-            complete = deliver(entry, inputs, values["output"], parameters, reporter, values.get("octaves"))
+            output = values["output"] or Path(inputs[0])
+            complete = deliver(entry, inputs, output, parameters, reporter, values.get("octaves"))
         if not complete:
             raise typer.Exit(FAILED)
 
     arguments = [_input(one) for one in table.inputs]
-    output = Annotated[Path, typer.Option("--output", "-o", help=_OUTPUTS[table.result])]
-    options = [_keyword("output", output, inspect.Parameter.empty)]
+    if entry.in_place:
+        place = typer.Option("--output", "-o", help=f"{_OUTPUTS[table.result]} Default: the input itself.")
+        options = [_keyword("output", Annotated[Path | None, place], None)]
+    else:
+        place = typer.Option("--output", "-o", help=_OUTPUTS[table.result])
+        options = [_keyword("output", Annotated[Path, place], inspect.Parameter.empty)]
     if entry.octaves:
         folder = typer.Option("--octaves", help="Folder for a picture of each octave when it is done.")
         options.append(_keyword("octaves", Annotated[Path | None, folder], None))
@@ -94,8 +99,11 @@ def _option(parameter: Parameter) -> inspect.Parameter:
     elif kind is str:
         default = str(default)
     metavar = "|".join(map(str, parameter.choices)) or _METAVARS.get(parameter.type) or " ".join(["N"] * count)
+    names = [f"--{name.replace('_', '-')}" for name in (parameter.name, parameter.alias) if name]
+    if "_" in parameter.name:
+        names.append(f"--{parameter.name}")
     option = typer.Option(
-        f"--{parameter.name}",
+        *names,
         help=parameter.help,
         show_default=bool(parameter.default) and not count,
         metavar=metavar if kind is not bool else None,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import re
 import threading
 import time
 import uuid
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from matshot_host.tools import tool
 
 from .. import __version__
-from ..errors import MatshotError
+from ..errors import MatshotError, quoted
 from .local_cluster import local_cluster
 from .worker_task import PACE, WorkerOrder, close_stations, order_mapping, run_order
 
@@ -89,6 +90,7 @@ class _ActiveRun:
     key: str
     request: ToolRequest
     on_event: Callable[[RunEvent], None]
+    priority: int = 0
     name: str = ""
     future: Future[None] | None = None
     worker: str = ""
@@ -135,6 +137,8 @@ class Engine:
 
         if workers < 0 or seconds < 0 or attempts < 1:
             raise MatshotError("Workers and seconds are 0 (automatic) or more, attempts 1 or more.")
+        if scheduler and not re.fullmatch(r"[a-z]+://\S+|\S+:[0-9]+", scheduler):
+            raise MatshotError(f"Scheduler must be an address such as tcp://farm:8786, got {quoted(scheduler)}.")
         self._memory = bytes_from_text(memory) if memory else 0
         self._seconds, self._attempts, self._patience = seconds, attempts, patience
         self._scheduler = scheduler
@@ -169,18 +173,21 @@ class Engine:
     ) -> None:
         self.close()
 
-    def submit(self, key: str, request: ToolRequest, on_event: Callable[[RunEvent], None]) -> None:
+    def submit(
+        self, key: str, request: ToolRequest, on_event: Callable[[RunEvent], None], *, priority: int = 0
+    ) -> None:
         """Start a run; returns at once.
 
         Args:
             key: by which it can be cancelled; free again when the run has ended.
             request: what to do. Results lie in a folder of their own inside its folder.
             on_event: called from the engine's thread, in order, last with ``done``, ``failed`` or ``cancelled``.
+            priority: runs of a higher one start first; among equals, the first that came.
 
         Raises:
             ValueError: when a run of that key has not ended yet, or the engine is closed.
         """
-        run = _ActiveRun(key, request, on_event)
+        run = _ActiveRun(key, request, on_event, priority)
         with self._lock:
             if key in self._keys or self._closed.is_set():
                 raise ValueError(f"{key} cannot be submitted: it runs already, or the engine is closed")
@@ -276,7 +283,10 @@ class Engine:
                 _log.exception("the farm")
 
     def _take_submit(self, run: _ActiveRun) -> None:
-        self._waiting.append(run)
+        place = len(self._waiting)
+        while place and self._waiting[place - 1].priority < run.priority:
+            place -= 1
+        self._waiting.insert(place, run)
 
     def _take_cancel(self, key: str) -> None:
         run = self._keys.get(key)

@@ -73,7 +73,7 @@ class Planes:
         if size is not None:
             across, down = values.shape[1] / self.like.width, values.shape[0] / self.like.height
             size = (size[0] * across, size[1] * down)
-        return replace(self.like, maps=ordered, physical_size=size)
+        return replace(self.like, maps=ordered, physical_size=size, raw=None)
 
 
 def planes_of(material: Material) -> Planes:

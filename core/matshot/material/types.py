@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -46,6 +47,23 @@ _PACKED: tuple[tuple[MapKind, float], ...] = (("ao", 1.0), ("roughness", 0.5), (
 
 
 @dataclass(frozen=True, eq=False)
+class RawMaps:
+    """Maps as they were before any slider, from which :func:`~matshot.capture.adjustments.adjusted_material` starts.
+
+    Attributes:
+        kinds: maps that the raw material has among those that sliders change.
+        maps: those of them in memory.
+        file: that holds those that are neither in memory nor the same as in the material; None for none.
+        height_scale: what one unit of the raw height stands for, in widths of the map, if known.
+    """
+
+    kinds: tuple[MapKind, ...]
+    maps: Mapping[MapKind, Texture] = field(default_factory=dict)
+    file: Path | None = None
+    height_scale: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Material:
     """Maps of one surface: same size, same wrap, each pixel the same spot.
 
@@ -59,9 +77,11 @@ class Material:
         height_scale: meters that one unit of the height map stands for, if known.
         origin: where it came from (a file, a web page, a tool).
         parameters: everything about how it was made, as JSON can hold it.
+        raw: what the sliders of ``adjust`` start from; None for the maps themselves. Other maps drop it.
 
     Raises:
         MatshotError: unknown kind, wrong encoding or channels, sizes or wraps that differ, no map at all.
+        TypeError: for maps that are not textures.
 
     Example:
         >>> from matshot import Material
@@ -78,12 +98,17 @@ class Material:
     height_scale: float | None = None
     origin: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    raw: RawMaps | None = None
 
     def __post_init__(self) -> None:
         """Check that the maps belong together."""
+        if not isinstance(self.maps, Mapping):
+            raise TypeError(f"Material takes a dictionary of maps, got a {type(self.maps).__name__}.")
         if not self.maps:
             raise MatshotError(f"The material {self.name} has no maps.")
         for kind, texture in self.maps.items():
+            if not isinstance(texture, Texture):
+                raise TypeError(f"The {kind} map must be a Texture, got {type(texture).__name__}.")
             _check_map(self.name, kind, texture)
         sizes = {kind: f"{texture.width} x {texture.height}" for kind, texture in self.maps.items()}
         if len(set(sizes.values())) > 1:
@@ -114,12 +139,13 @@ class Material:
         return next(iter(self.maps.values())).wrap
 
     def with_maps(self, maps: Mapping[MapKind, Texture]) -> Material:
-        """The same material with other maps."""
-        return replace(self, maps=dict(maps))
+        """The same material with other maps, of which no raw ones are known."""
+        return replace(self, maps=dict(maps), raw=None)
 
     def with_wrap(self, wrap: Wrap) -> Material:
         """The same material whose maps repeat on these axes."""
-        return self.with_maps({kind: replace(texture, wrap=wrap) for kind, texture in self.maps.items()})
+        maps = {kind: replace(texture, wrap=wrap) for kind, texture in self.maps.items()}
+        return replace(self, maps=maps)
 
     def unpacked(self) -> Material:
         """The same material with ``orm`` split into its three maps; separate maps take precedence over packed ones."""
@@ -128,6 +154,19 @@ class Material:
         maps = {**unpack_orm(self.maps["orm"]), **self.maps}
         del maps["orm"]
         return self.with_maps(maps)
+
+
+def with_notes(material: Material, notes: Iterable[str], *, first: bool = False) -> Material:
+    """A material with more notes for the user in its ``parameters``, each of them once.
+
+    Args:
+        material: to add to.
+        notes: to add.
+        first: put them before those that are there.
+    """
+    known = list(material.parameters.get("notes", ()))
+    joined = list(dict.fromkeys([*notes, *known] if first else [*known, *notes]))
+    return replace(material, parameters={**material.parameters, "notes": joined}) if joined else material
 
 
 def map_encoding(kind: MapKind) -> Encoding:

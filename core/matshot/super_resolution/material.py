@@ -39,4 +39,4 @@ def upscaled_material(
     for index, (kind, texture) in enumerate(material.maps.items()):
         part = whole.part(index / len(material.maps), (index + 1) / len(material.maps))
         maps[kind] = upscale(texture, progress=part, **asdict(chosen))
-    return replace(material, maps=maps, parameters={**material.parameters, "upscaled": asdict(chosen)})
+    return replace(material, maps=maps, raw=None, parameters={**material.parameters, "upscaled": asdict(chosen)})

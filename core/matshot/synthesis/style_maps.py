@@ -81,4 +81,4 @@ def styled_maps(content: Material, look: Material, transfer: Transfer, strength:
             pixels[..., occluded] = own[..., occluded] * open_share
         maps[kind] = texture.with_pixels(np.ascontiguousarray(pixels, dtype=np.float32))
     notes = tuple(f"The {kind} map is unchanged: {look.name} has none." for kind in missing)
-    return StyledMaps(replace(content, maps=maps, height_scale=scale), notes)
+    return StyledMaps(replace(content, maps=maps, height_scale=scale, raw=None), notes)

@@ -143,7 +143,7 @@ def tile(material: Material, options: TileOptions | None = None, *, progress: Li
     wrap = _AXES["".join(letter for letter in "xy" if letter in repeating or letter in axes)]
     maps = {kind: replace(texture, wrap=wrap) for kind, texture in result.maps.items()}
     whole(1.0, "done")
-    return replace(result, maps=maps, parameters={**asdict(chosen), "tool": "tile", "notes": notes})
+    return replace(result, maps=maps, raw=None, parameters={**asdict(chosen), "tool": "tile", "notes": notes})
 
 
 def _tiled(

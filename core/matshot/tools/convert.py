@@ -14,6 +14,7 @@ from matshot_host.tools import CONVERT
 
 from ..image.types import Convention, Depth, Texture
 from ..material.folder import load_material
+from ..material.raw import raw_maps
 from ..material.resize import downsampled_material
 from ..material.types import MapKind, Material, pack_orm
 from ..options import ToolOptions
@@ -34,6 +35,7 @@ class ConvertOptions(ToolOptions):
 
     Attributes:
         normal: green channel of the normal map's file: ``gl`` (+Y up) or ``dx`` (+Y down).
+        source_normal: green channel of the normal map that is read; ``auto`` goes by its name, else it is measured.
         pack: ``orm`` joins ambient occlusion, roughness and metallic in R, G and B of one map instead of their own;
             ``none`` takes such a map apart.
         size: pixels of the longer side at most; 0 keeps it.
@@ -44,6 +46,7 @@ class ConvertOptions(ToolOptions):
     table: ClassVar = CONVERT
 
     normal: Convention = "gl"
+    source_normal: Convention | Literal["auto"] = "auto"
     pack: Packing = "none"
     size: int = 0
     format: Format = "same"
@@ -74,24 +77,37 @@ def convert(material: Material, options: ConvertOptions | None = None, *, progre
     made = downsampled_material(material, chosen.size) if chosen.size else material
     part(0.6, "packing")
     made = _packed(made.unpacked()) if chosen.pack == "orm" else made.unpacked()
+    same_size = (made.width, made.height) == (material.width, material.height)
     part(1.0)
-    return replace(made, parameters={**made.parameters, "converted": asdict(chosen)})
+    return replace(
+        made,
+        parameters={**made.parameters, "converted": asdict(chosen)},
+        raw=raw_maps(material) if same_size else None,
+    )
 
 
-def save_converted(material: Material, folder: Path, options: ConvertOptions | None = None) -> Path:
+def save_converted(
+    material: Material, folder: Path, options: ConvertOptions | None = None, original: Material | None = None
+) -> Path:
     """Write what :func:`convert` made, in the convention, format and depth that the options name.
+
+    Args:
+        material: to write.
+        folder: target.
+        options: see :class:`ConvertOptions`.
+        original: as :func:`~matshot.material.folder.save_material` takes it.
 
     Raises:
         MatshotError: when a map does not fit the format or the folder cannot be written.
     """
-    chosen = options or ConvertOptions()
-    return delivered(
-        material,
-        folder,
-        suffix=None if chosen.format == "same" else f".{chosen.format}",
-        depth=None if chosen.depth == "same" else chosen.depth,
-        convention=chosen.normal,
-    )
+    suffix, depth, convention = stored_form(options or ConvertOptions())
+    return delivered(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
+
+
+def stored_form(options: ConvertOptions) -> tuple[str | None, Depth | None, Convention]:
+    """Suffix, depth and convention as :func:`~matshot.material.folder.save_material` takes them."""
+    suffix = None if options.format == "same" else f".{options.format}"
+    return suffix, None if options.depth == "same" else options.depth, options.normal
 
 
 def _packed(material: Material) -> Material:
@@ -122,7 +138,7 @@ def _roughness(material: Material, like: MapKind) -> Texture:
 def convert_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWork:
     """Work of ``convert`` on a material folder; arguments as :meth:`~matshot.tools.registry.ToolEntry.work`."""
     options = ConvertOptions(**parameters)
-    material = load_material(inputs[0])
+    material = load_material(inputs[0], normal=options.source_normal, size=options.size)
 
     def materials(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
         yield convert(material, options, progress=progress)

@@ -129,6 +129,8 @@ class ToolWork:
         endings: added to the name, one for each output.
         suffix: of images; empty for that of the source, or PNG where that cannot be written.
         form: how material folders are written; None for PNG with OpenGL normals.
+        in_place: whether the output may be the source itself.
+        original: material that was read, of which the files of maps that are still the same are copied.
     """
 
     source: Path
@@ -138,3 +140,5 @@ class ToolWork:
     endings: tuple[str, ...] = ("",)
     suffix: str = ""
     form: ConvertOptions | None = None
+    in_place: bool = False
+    original: Material | None = None

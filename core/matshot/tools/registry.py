@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from matshot_host.tools import CONVERT, MULTIPLY, ONESHOT, PREVIEW, STYLE, TILE, TWOSHOT, UPSCALE, Tool
+from matshot_host.tools import ADJUST, CONVERT, MULTIPLY, ONESHOT, PREVIEW, STYLE, TILE, TWOSHOT, UPSCALE, Tool
 
 from ..errors import unknown_choice
 
@@ -69,12 +69,14 @@ class ToolEntry:
         function: ``module:name`` of what does its work.
         pixels: how many pixels it makes, by which a service refuses what is too large.
         octaves: whether it shows unfinished work.
+        in_place: whether a command without an output changes its input.
     """
 
     table: Tool
     function: str
     pixels: PixelCount = largest_input
     octaves: bool = False
+    in_place: bool = False
 
     def work(self, inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWork:
         """The work of a tool in memory, its inputs read.
@@ -101,6 +103,7 @@ ENTRIES: tuple[ToolEntry, ...] = (
     ToolEntry(UPSCALE, "matshot.tools.upscale:UPSCALE_FILES", _upscaled),
     ToolEntry(ONESHOT, "matshot.tools.capture:oneshot_work"),
     ToolEntry(TWOSHOT, "matshot.tools.capture:twoshot_work"),
+    ToolEntry(ADJUST, "matshot.tools.adjust:adjust_work", in_place=True),
     ToolEntry(MULTIPLY, "matshot.tools.synthesis:multiply_work", _multiplied, octaves=True),
     ToolEntry(TILE, "matshot.tools.synthesis:tile_work"),
     ToolEntry(STYLE, "matshot.tools.synthesis:style_work"),

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from matshot.capture.composition import as_lit_from_the_lens, composed_surface, evened, filled, trend_by_distance
+from matshot.capture.composition import as_lit_from, composed_surface, evened, filled, trend_by_distance
 from matshot.capture.flattening import flattened, highlight_distance
 from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.image.color import linear_from_srgb, srgb_from_linear
@@ -106,7 +106,7 @@ def test_a_channel_that_ends_alone_is_told_by_the_others() -> None:
 def test_the_photograph_comes_back_as_lit_from_the_lens() -> None:
     light, saturated = photographed(stained(0.5), 0.9)
     lamp = fitted_lamp(light, saturated, CAMERA)
-    again = as_lit_from_the_lens(flattened(light, saturated, CAMERA, lamp), lamp, CAMERA).mean(axis=2)
+    again = as_lit_from(CAMERA.position, flattened(light, saturated, CAMERA, lamp), lamp, CAMERA).mean(axis=2)
     assert again[:, ::-1].mean(axis=0) == pytest.approx(again.mean(axis=0), rel=0.15)
 
 

@@ -43,12 +43,20 @@ def test_exposure_does_not_matter(pair: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 def test_the_network_sees_a_photograph_mirrored_beyond_its_edges(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    rows = _PhotographRows(pair[0].astype(np.float32), None, CAMERA)
+    rows = _PhotographRows(pair[0].astype(np.float32), None, CAMERA, CAMERA.position)
     mirrored = _MirroredRows(rows, 16, 8)
     assert (mirrored.height, mirrored.width) == (192, 176)
     wanted = np.pad(rows.read(0, 160), ((16, 16), (8, 8), (0, 0)), mode="symmetric")
     for start, stop in ((0, 192), (0, 5), (10, 40), (170, 192)):
         np.testing.assert_array_equal(mirrored.read(start, stop), wanted[start:stop])
+
+
+def test_the_network_is_told_from_where_the_light_came(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    place = (0.1, -0.2, 0.5)
+    told = _PhotographRows(pair[0].astype(np.float32), None, CAMERA, place).read(0, 160)[..., 6:8]
+    x, y = CAMERA.axes()
+    np.testing.assert_allclose(told[0, :, 0], (x - 0.1) / 0.5, atol=1e-6)
+    np.testing.assert_allclose(told[:, 0, 1], (y + 0.2) / 0.5, atol=1e-6)
 
 
 def test_tiles_do_not_show() -> None:

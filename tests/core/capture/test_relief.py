@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from matshot.capture.relief import height_and_occlusion, occlusion
+from matshot.capture.relief import occlusion, relief_of_normals
 from matshot.errors import MatshotError
 from matshot.image.normals import normal_from_height
 from matshot.shading.procedural import brick_wall, noise
@@ -32,33 +32,31 @@ def groove(size, slope, half):
 
 def test_height_is_that_of_the_normals_and_keeps_its_scale():
     surface = bumps()
-    relief = height_and_occlusion(normal_from_height(surface, "xy"), "xy", 2.0)
+    relief = relief_of_normals(normal_from_height(surface, "xy"), "xy")
     assert relief.height.shape == (128, 128, 1)
     assert relief.height.min() == pytest.approx(0, abs=1e-6)
     assert relief.height.max() == pytest.approx(1, abs=1e-6)
-    found = relief.height[..., 0] * relief.height_scale * 128
+    found = relief.height[..., 0] * relief.scale * 128
     np.testing.assert_allclose(found - found.mean(), surface - surface.mean(), atol=0.05)
-    assert relief.height_scale_meters == pytest.approx(2.0 * relief.height_scale)
-
-
-def test_without_a_width_there_are_no_meters():
-    assert height_and_occlusion(flat(8, 8), "xy").height_scale_meters is None
 
 
 def test_a_flat_map_is_half_high_and_open():
-    relief = height_and_occlusion(flat(24, 32), "none", 1.0)
+    relief = relief_of_normals(flat(24, 32), "none")
     np.testing.assert_array_equal(relief.height, 0.5)
-    np.testing.assert_array_equal(relief.occlusion, 1)
-    assert 0 < relief.height_scale < 1e-3
+    np.testing.assert_array_equal(relief.occlusion("none"), 1)
+    assert 0 < relief.scale < 1e-3
 
 
 def test_strength_deepens_and_darkens():
-    normal = normal_from_height(bumps(), "xy")
-    plain, strong = height_and_occlusion(normal, "xy"), height_and_occlusion(normal, "xy", strength=2)
-    assert strong.height_scale == pytest.approx(2 * plain.height_scale, rel=1e-4)
+    plain = relief_of_normals(normal_from_height(bumps(), "xy"), "xy")
+    strong, none = plain.strengthened(2), plain.strengthened(0)
+    assert plain.strengthened(1) is plain
+    assert strong.scale == pytest.approx(2 * plain.scale, rel=1e-4)
     np.testing.assert_allclose(strong.height, plain.height, atol=1e-4)
-    assert strong.occlusion.mean() < plain.occlusion.mean()
-    assert height_and_occlusion(normal, "xy", strength=0).occlusion.min() == 1
+    assert strong.occlusion("xy").mean() < plain.occlusion("xy").mean()
+    assert none.occlusion("xy").min() == 1
+    np.testing.assert_array_equal(none.height, 0.5)
+    assert 0 < none.scale < 1e-3
 
 
 @pytest.mark.parametrize("wrap", ["none", "x", "xy"])
@@ -68,16 +66,15 @@ def test_drift_is_taken_off_and_detail_stays(wrap):
     bricks = brick_wall(size)["height"].pixels[..., 0] * 6
     y, x = np.mgrid[:size, :size] / size
     hill = 15 * np.cos(2 * np.pi * x) + (10 * y if "y" not in wrap else 0)
-    relief = height_and_occlusion(normal_from_height(bricks + hill.astype(np.float32), wrap), wrap, drift=1 / 16)
+    normal = normal_from_height(bricks + hill.astype(np.float32), wrap)
+    relief, kept = relief_of_normals(normal, wrap, drift=1 / 16), relief_of_normals(normal, wrap)
     assert np.corrcoef(relief.height.ravel(), bricks.ravel())[0, 1] > 0.9
-    kept = height_and_occlusion(normal_from_height(bricks + hill.astype(np.float32), wrap), wrap)
     assert np.corrcoef(kept.height.ravel(), bricks.ravel())[0, 1] < 0.5
 
 
-@pytest.mark.parametrize("given", [{"strength": -1}, {"strength": 9}, {"drift": 2}, {"physical_width": 0}])
-def test_what_is_out_of_range_is_refused(given):
+def test_what_is_out_of_range_is_refused():
     with pytest.raises(MatshotError):
-        height_and_occlusion(flat(8, 8), "none", **given)
+        relief_of_normals(flat(8, 8), "none", drift=2)
 
 
 # Ambient occlusion.

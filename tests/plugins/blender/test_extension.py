@@ -19,7 +19,7 @@ from matshot.shading.surface import surface_of
 from matshot_host.tools import TOOLS, tool
 
 FINISHED = ["FINISHED"]
-NO_OPERATOR = {"convert", "preview"}
+NO_OPERATOR = {"adjust", "convert", "preview"}
 
 
 def test_it_installs_draws_its_menus_and_leaves_nothing(inside):
