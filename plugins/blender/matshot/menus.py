@@ -26,6 +26,7 @@ _MATERIAL_ENTRIES = (
     ("matshot.tile_material", "Make Material Seamless...", "UV_ISLANDSEL"),
     ("matshot.multiply_material", "Multiply Material...", "MOD_ARRAY"),
     ("matshot.style_material", "Style Material...", "BRUSH_DATA"),
+    ("matshot.adjust_material", "Adjust Maps...", "MODIFIER"),
     ("matshot.adjust_mapping", "Adjust Size and Relief", "PREFERENCES"),
     None,
     ("matshot.derive", "Predict Maps", "NODE_TEXTURE"),

@@ -17,6 +17,7 @@ _TOOLS = (
     ("matshot.tile_material", "Make Seamless", "UV_ISLANDSEL"),
     ("matshot.multiply_material", "Multiply", "MOD_ARRAY"),
     ("matshot.style_material", "Style", "BRUSH_DATA"),
+    ("matshot.adjust_material", "Adjust Maps", "MODIFIER"),
     ("matshot.adjust_mapping", "Adjust Size and Relief", "PREFERENCES"),
 )
 _IMAGE_TOOLS = (

@@ -15,7 +15,7 @@ from .job_operator import JobOperator, JobRequest
 from .matshot_host.description import DESCRIPTION
 from .matshot_host.errors import MatshotError
 from .matshot_host.jobs import Job
-from .matshot_host.tools import MULTIPLY, ONESHOT, STYLE, TILE
+from .matshot_host.tools import ADJUST, MULTIPLY, ONESHOT, STYLE, TILE
 from .operators import ToolOperator, shown_material, start_job, tool_operator
 from .results import DerivedMap, Destination, NewMaterial, ReplacedMaps, import_material
 
@@ -43,7 +43,9 @@ class _WholeMaterialOperator(ToolOperator):
         self.layout.use_property_split = True
         if self.tool is STYLE:
             self.layout.prop_search(self, "style", bpy.data, "materials", text="Look")
-        parameters.draw(self.layout, self, self.tool, without=_KNOWN)
+        # The width of a material is in its Mapping node, which Adjust Size and Relief changes.
+        known = _KNOWN if self.tool.has("kind") else ("width",)
+        parameters.draw(self.layout, self, self.tool, without=known)
 
     def execute(self, context: Context) -> set[str]:
         """Start the job."""
@@ -271,6 +273,7 @@ _CLASSES: tuple[type, ...] = (
     _whole(TILE, "Make Material Seamless"),
     _whole(MULTIPLY, "Multiply Material"),
     _whole(STYLE, "Style Material"),
+    _whole(ADJUST, "Adjust Maps"),
     MATSHOT_OT_derive,
     MATSHOT_OT_import_folder,
     MATSHOT_OT_run_again,

@@ -246,7 +246,7 @@ def materials(given):
     mapped = other.node_tree.nodes.new("ShaderNodeNormalMap")
     other.node_tree.links.new(normal.outputs["Color"], mapped.inputs["Color"])
     other.node_tree.nodes.new("ShaderNodeGroup").node_tree = group
-    report["kinds"] = extension("textures").textures(other)
+    report["kinds"] = {one.name: kind for one, kind in extension("textures").textures(other).items()}
     report["tiled"] = {
         "answer": called(bpy.ops.matshot.upscale_material, material="tiled", scale="2", method="lanczos"),
         "image": told(node.image),
@@ -448,6 +448,7 @@ def situations(given):
         ("tile_material", {}),
         ("multiply_material", {"size": "96x64", "engine": "patch"}),
         ("style_material", {"style": material.name, "strength": 0.5}),
+        ("adjust_material", {"roughness": 0.5, "normal": 0.5}),
         ("upscale_material", {"scale": "2", "method": "nearest"}),
     ):
         old = {node.label: node.image.name for node in material.node_tree.nodes if node.type == "TEX_IMAGE"}

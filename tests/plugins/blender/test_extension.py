@@ -36,7 +36,7 @@ def test_it_installs_draws_its_menus_and_leaves_nothing(inside):
     assert [text for _, text in found["entries"]["MATSHOT_MT_material"]] == [
         *("Photo to Material...", "Two-Shot Material...", "Folder to Asset Library..."),
         *("Upscale Material Textures...", "Make Material Seamless...", "Multiply Material...", "Style Material..."),
-        *("Adjust Size and Relief", "Run Again..."),
+        *("Adjust Maps...", "Adjust Size and Relief", "Run Again..."),
     ]
     assert found["handler"][0].lower() == "matshot.oneshot"
     assert found["uninstalled"] == FINISHED

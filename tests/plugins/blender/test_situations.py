@@ -155,6 +155,7 @@ def test_a_folder_becomes_assets(afternoon):
         ("tile_material", [64, 64]),
         ("multiply_material", [96, 64]),
         ("style_material", [96, 64]),
+        ("adjust_material", [96, 64]),
         ("upscale_material", [192, 128]),
     ],
 )
