@@ -258,7 +258,7 @@ def graph_of(
             growing.value("height"),
             None if scale is None else float(scale),
             LEVEL,
-            float(widths) if is_length(widths) else None,
+            float(widths) if widths is not None and is_length(widths) else None,
         )
     occlusion = growing.value("ao") if growing.has("ao") else ""
     size = description.get("physical_size")
