@@ -78,6 +78,7 @@ class Parameter(NamedTuple):
         gap: (least, most) between which values are refused, both exclusive: (0, 64) takes 0 and 64.
         form: how a text is written, None for any.
         placeholder: what a dialog shows for a default that stands for no value, such as ``Auto``; empty for others.
+        alias: another name for it on a command line; empty for none.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Parameter(NamedTuple):
     gap: Optional[Tuple[float, float]] = None
     form: Optional[TextForm] = None
     placeholder: str = ""
+    alias: str = ""
 
     @property
     def label(self) -> str:
@@ -388,7 +390,7 @@ _KIND = Parameter(
     "kind",
     str,
     "auto",
-    "What an image holds. Auto: from its file name (brick_n.png is a normal map).",
+    "What an image holds. Auto: from its file name (brick_n.png is a normal map) or its pixels.",
     ("auto", "color", "normal", "data"),
     title="Map Type",
 )
@@ -396,9 +398,11 @@ _NORMAL = Parameter(
     "normal",
     str,
     "auto",
-    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name.",
+    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name, or "
+    "measured.",
     ("auto", "gl", "dx"),
     title="Normal Convention",
+    alias="source_normal",
 )
 _WRAPS = ("auto", "none", "x", "y", "xy")
 _SEED = Parameter("seed", int, 0, "The same seed always gives the same result.", low=0, high=2147483647)
@@ -737,6 +741,15 @@ CONVERT = Tool(
             "Green channel of the normal map: gl (OpenGL) is +Y up, dx (DirectX) is +Y down.",
             ("gl", "dx"),
             title="Normal Convention",
+        ),
+        Parameter(
+            "source_normal",
+            str,
+            "auto",
+            "Green channel of the normal map that is read. Auto: from its name, or measured.",
+            ("auto", "gl", "dx"),
+            True,
+            title="Normal Convention of the Source",
         ),
         Parameter(
             "pack",
