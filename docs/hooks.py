@@ -1,8 +1,8 @@
 """What the documentation site adds to the Markdown files, so that pages cannot fall behind the code.
 
 In a page, ``<!-- parameters: NAME -->`` becomes the parameters of that tool from the tool table, ``<!-- models -->``
-what the cards say of the models, and ``<!-- examples -->`` the files of examples/. Pages at the root of the repository
-are added to the site.
+what the cards say of the models, ``<!-- curves -->`` their learning curves, and ``<!-- examples -->`` the files of
+examples/. Pages at the root of the repository are added to the site.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from matshot_host.tools import Parameter, tool  # noqa: E402
 ROOT_PAGES = ("BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 
 _MARKER = re.compile(r"^<!-- parameters: (\w+) -->$", re.MULTILINE)
-_MODELS, _EXAMPLES = "<!-- models -->", "<!-- examples -->"
+_MODELS, _EXAMPLES, _CURVES = "<!-- models -->", "<!-- examples -->", "<!-- curves -->"
+#: Width and height of a learning curve, and the margin around it, which holds the labels.
+_CURVE_SIZE, _CURVE_MARGIN = (420, 170), (52, 18)
 #: A role of Sphinx as Markdown leaves it; docstrings have them for editors.
 _ROLE = re.compile(r":(?:class|func|meth|attr|data|mod):<code>(~?)([\w.]+)</code>")
 _LINK = re.compile(r"(!?\[[^\]]*\])\(([^)\s]+)\)")
@@ -101,6 +103,67 @@ def model_table() -> str:
     return "\n".join(lines)
 
 
+def training_table() -> str:
+    """How the models were trained as Markdown, from their cards, and a learning curve of each that has one."""
+    lines = ["| Model | Hours | Steps | Input pixels | Starts from | Command |", "|---|---|---|---|---|---|"]
+    curves = []
+    for path in sorted((ROOT / "core/matshot/models").glob("*.toml")):
+        card = tomllib.loads(path.read_text(encoding="utf-8"))
+        facts = card.get("training", {})
+        if "steps" not in facts:
+            continue
+        hours = facts.get("hours", round(facts.get("minutes", 0) / 60, 2))
+        pixels = f"{facts['input_pixels']:.1e}" if "input_pixels" in facts else "not recorded"
+        cells = [f"`{card['name']}`", hours, facts["steps"], pixels, facts.get("starts_from", "nothing")]
+        lines.append("| " + " | ".join(map(str, [*cells, f"`{facts['command']}`"])) + " |")
+        if facts.get("curve"):
+            curves.append(f"**{card['name']}**: {facts['curve_of']}\n\n{curve_picture(facts)}")
+    return "\n\n".join(["\n".join(lines), *curves])
+
+
+def curve_picture(facts: dict[str, Any]) -> str:
+    """A learning curve as SVG: steps to the right, the figure upwards, bicubic's as a dashed line.
+
+    Args:
+        facts: ``curve_steps`` and ``curve``, of the same length, and ``curve_baseline`` if there is one.
+    """
+    (width, height), (left, foot) = _CURVE_SIZE, _CURVE_MARGIN
+    steps, values, base = facts["curve_steps"], facts["curve"], facts.get("curve_baseline")
+    low, high = min(values), max(values)
+    # A baseline far from the curve would flatten it, and is only named.
+    near = base is not None and low - 2 * (high - low) <= base <= high + 2 * (high - low)
+    if near:
+        low, high = min(low, base), max(high, base)
+    span = high - low or 1.0
+
+    def place(step: float, value: float) -> str:
+        x = left + (step - steps[0]) / (steps[-1] - steps[0] or 1) * (width - left - 8)
+        return f"{x:.1f},{8 + (high - value) / span * (height - foot - 16):.1f}"
+
+    points = " ".join(place(step, value) for step, value in zip(steps, values, strict=True))
+    stroke = 'fill="none" stroke="currentColor"'
+    parts = [
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" font-size="11">',
+        f"<title>{facts['curve_of']}</title>",
+        f'<polyline {stroke} stroke-width="2" points="{points}"/>',
+        *(
+            f'<text x="{left - 6}" y="{y}" text-anchor="end" fill="currentColor">{value:.4g}</text>'
+            for y, value in ((14, high), (height - foot - 6, low))
+        ),
+        f'<text x="{left}" y="{height - 3}" fill="currentColor">step {steps[0]}</text>',
+        f'<text x="{width - 8}" y="{height - 3}" text-anchor="end" fill="currentColor">{steps[-1]}</text>',
+    ]
+    if base is not None:
+        if near:
+            first, last = place(steps[0], base), place(steps[-1], base)
+            parts.append(f'<polyline {stroke} stroke-dasharray="4" points="{first} {last}"/>')
+        parts.append(
+            f'<text x="{width // 2}" y="{height - 3}" text-anchor="middle" fill="currentColor">'
+            f"baseline {base:.4g}</text>"
+        )
+    return "".join([*parts, "</svg>"])
+
+
 def example_sections() -> str:
     """Every example as Markdown: what it shows, its picture, the command and the same in Python."""
     titles = dict(re.findall(r"\*\*(\d\d) (.+?)\*\*", (ROOT / "examples" / "README.md").read_text(encoding="utf-8")))
@@ -139,6 +202,8 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     markdown = _MARKER.sub(lambda match: parameter_tables(match[1]), markdown)
     if _MODELS in markdown:
         markdown = markdown.replace(_MODELS, model_table())
+    if _CURVES in markdown:
+        markdown = markdown.replace(_CURVES, training_table())
     if _EXAMPLES in markdown:
         markdown = markdown.replace(_EXAMPLES, example_sections())
     return _LINK.sub(lambda match: f"{match[1]}({site_link(match[2], source)})", markdown)

@@ -49,13 +49,14 @@ _WIDTH = 320
 #: Columns of every picture on the sheet of all photographs.
 _SMALL = 200
 #: Lamp of the previews: right and up of the middle, and above, in longer sides.
-_PREVIEW = (0.45, 0.4, 0.55)
+PREVIEW = (0.45, 0.4, 0.55)
 #: Percentile of brightness that previews show as light gray.
 _BRIGHT = 97
 #: Linear value of that gray.
 _LEVEL = 0.75
 
-_SUFFIXES = (".jpg", ".png")
+#: What photographs end in.
+SUFFIXES = (".jpg", ".png")
 
 
 def captures(data: Path, *, refine: bool, size: int) -> dict[str, tuple[Path, Callable[[], Material]]]:
@@ -64,7 +65,7 @@ def captures(data: Path, *, refine: bool, size: int) -> dict[str, tuple[Path, Ca
     found: dict[str, tuple[Path, Callable[[], Material]]] = {}
     for folder in ("flash", "flash_256"):
         for path in sorted((data / "eval" / folder).glob("*")):
-            if path.suffix in _SUFFIXES:
+            if path.suffix in SUFFIXES:
                 found[f"{folder} {path.stem}"] = (path, lambda path=path: oneshot(path, one))
     flash, ambient = (data / "eval" / "twoshot_towel" / name for name in ("point.jpg", "ambient.jpg"))
     if flash.exists():
@@ -101,8 +102,8 @@ def contact_sheet(name: str, path: Path, material: Material, found: Answer) -> P
 def row_of_all(name: str, path: Path, material: Material, found: Answer) -> Pixels:
     """Photograph, maps and preview in small, with the figures."""
     photograph, camera = _photograph(path, material, found)
-    radiance = lit(found, camera, _PREVIEW)
-    preview = pictured(radiance * np.float32(_LEVEL / max(float(np.percentile(radiance.mean(axis=2), _BRIGHT)), 1e-6)))
+    radiance = lit(found, camera, PREVIEW)
+    preview = exposed(radiance)
     kinds: list[MapKind] = ["basecolor", "normal", "roughness", "metallic"]
     pictures = [photograph, *(map_picture(kind, material.maps[kind]) for kind in kinds), preview]
     high = round(_SMALL * photograph.shape[0] / photograph.shape[1])
@@ -110,6 +111,11 @@ def row_of_all(name: str, path: Path, material: Material, found: Answer) -> Pixe
     labels = [name, f"residue {figures.residue:.1f}", f"slopes {figures.slopes:.2f}, {figures.relief:.3f}"]
     labels += [f"range {figures.roughness:.2f}", f"metallic {figures.metallic:.2f}", "lit from the upper right"]
     return labeled_row([fitted_picture(each, _SMALL, high) for each in pictures], labels)
+
+
+def exposed(radiance: Pixels) -> Pixels:
+    """Radiance as a preview shows it: nearly its brightest is light gray."""
+    return pictured(radiance * np.float32(_LEVEL / max(float(np.percentile(radiance.mean(axis=2), _BRIGHT)), 1e-6)))
 
 
 def _photograph(path: Path, material: Material, found: Answer) -> tuple[Pixels, Camera]:

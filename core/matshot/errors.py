@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from matshot_host.errors import MatshotError, unknown_choice
+from matshot_host.errors import MatshotError, quoted, unknown_choice
 
-__all__ = ["Cancelled", "MatshotError", "unknown_choice"]
+__all__ = ["Cancelled", "MatshotError", "quoted", "unknown_choice"]
 
 
 class Cancelled(Exception):

@@ -37,6 +37,38 @@ _CHOICE_LABELS = {
 }
 
 
+#: What a choice does, by parameter and choice; the parameter is empty where the choice means the same everywhere.
+_CHOICE_HELP = {
+    ("", "auto"): "Detected from the input",
+    ("", "same"): "As in the input",
+    ("", "none"): "No axis",
+    ("", "x"): "Left and right border only",
+    ("", "y"): "Upper and lower border only",
+    ("", "xy"): "All four borders",
+    ("", "gl"): "OpenGL: green points up",
+    ("", "dx"): "DirectX: green points down",
+    ("scale", 2): "Twice the width and height",
+    ("scale", 4): "Four times the width and height",
+    ("scale", 8): "Eight times the width and height",
+    ("look", "fidelity"): "Stay closest to the input",
+    ("look", "detail"): "Add plausible texture and remove compression artifacts",
+    ("kind", "color"): "A picture or a base color",
+    ("kind", "normal"): "A normal map",
+    ("kind", "data"): "Roughness, metallic, height or a mask",
+    ("light", "flash"): "Taken with the flash of the camera in a dim room",
+    ("light", "even"): "Taken in even light, such as an overcast sky",
+    ("metal", "on"): "The whole surface is metal",
+    ("metal", "off"): "No part of the surface is metal",
+    ("device", "cpu"): "Processor only",
+    ("device", "cuda"): "NVIDIA GPU, or an error if it does not work",
+    ("engine", "patch"): "Rearrange pieces of the input; fast and sharp",
+    ("engine", "neural"): "Match statistics of a network; slower",
+    ("method", "network"): "By the trained network",
+    ("pack", "none"): "One file per map",
+    ("pack", "orm"): "Occlusion, roughness and metallic in one file",
+}
+
+
 class TextForm(NamedTuple):
     """How a text parameter is written.
 
@@ -78,6 +110,7 @@ class Parameter(NamedTuple):
         gap: (least, most) between which values are refused, both exclusive: (0, 64) takes 0 and 64.
         form: how a text is written, None for any.
         placeholder: what a dialog shows for a default that stands for no value, such as ``Auto``; empty for others.
+        alias: another name for it on a command line; empty for none.
     """
 
     name: str
@@ -93,6 +126,7 @@ class Parameter(NamedTuple):
     gap: Optional[Tuple[float, float]] = None
     form: Optional[TextForm] = None
     placeholder: str = ""
+    alias: str = ""
 
     @property
     def label(self) -> str:
@@ -111,19 +145,29 @@ class Parameter(NamedTuple):
         """What a dialog calls one of the choices."""
         return _CHOICE_LABELS.get(choice) or str(choice).replace("_", " ").title()
 
+    def choice_help(self, choice: Any) -> str:
+        """What one of the choices does, for its tooltip; without a period, as hosts show them."""
+        return _CHOICE_HELP.get((self.name, choice)) or _CHOICE_HELP.get(("", choice)) or self.help.rstrip(".")
+
     @property
     def parts(self) -> Tuple[Any, ...]:
         """Types of the numbers of a tuple; empty for a single value."""
         return tuple(getattr(self.type, "__args__", ()))
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Any, called: str = "") -> Any:
         """The value in the parameter's type.
 
         A whole float is taken for an integer, and an integer for a float.
 
+        Args:
+            value: to check.
+            called: what errors call the parameter, such as ``--fov``; empty for its label.
+
         Raises:
             MatshotError: for a value of another type, out of range, or not among the choices.
         """
+        if called:
+            return self._replace(title=called).check(value)
         if self.choices:
             return self._choice(value)
         if self.parts:
@@ -223,7 +267,8 @@ class Parameter(NamedTuple):
             if self.form is not None:
                 kind += f" such as {self.form.example}"
             elif self.low is not None or self.high is not None:
-                kind += f" from {self._range()}"
+                spans = self._range()
+                kind += f" from {spans}" if spans[0] in "-0123456789" and " or " not in spans else f": {spans}"
         return MatshotError(f"{self.label} must be {kind}, got {quoted(value)}.")
 
 
@@ -313,7 +358,7 @@ class Tool(NamedTuple):
         """Every parameter's default, by name."""
         return {parameter.name: parameter.default for parameter in self.parameters}
 
-    def check(self, values: Mapping[str, Any]) -> Dict[str, Any]:
+    def check(self, values: Mapping[str, Any], called: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
         """The values in their parameters' types; what is left out stays left out.
 
         This is the only check of types, ranges, choices and forms: command line, worker, service, farm, dialogs and
@@ -321,11 +366,13 @@ class Tool(NamedTuple):
 
         Args:
             values: by the names of parameters.
+            called: what errors call the parameters, by name; None for their labels.
 
         Raises:
             MatshotError: for an unknown name, and for a value of another type, out of range or not among the choices.
         """
-        return {name: self.parameter(name).check(value) for name, value in values.items()}
+        words = called or {}
+        return {name: self.parameter(name).check(value, words.get(name, "")) for name, value in values.items()}
 
     def parse(self, settings: Sequence[str]) -> Dict[str, Any]:
         """Checked values from texts such as ``scale=2``; dashes in names read as underscores.
@@ -340,7 +387,7 @@ class Tool(NamedTuple):
             if not equals:
                 raise MatshotError(f"Setting {quoted(setting)} has no value. Write NAME=VALUE, such as scale=2.")
             values[name] = self.parameter(name).parse(text)
-        return self.check(values)
+        return self.check(values, {name: f"--set {name}" for name in values})
 
 
 #: Where networks run.
@@ -379,7 +426,7 @@ _KIND = Parameter(
     "kind",
     str,
     "auto",
-    "What an image holds. Auto: from its file name (brick_n.png is a normal map).",
+    "What an image holds. Auto: from its file name (brick_n.png is a normal map) or its pixels.",
     ("auto", "color", "normal", "data"),
     title="Map Type",
 )
@@ -387,9 +434,11 @@ _NORMAL = Parameter(
     "normal",
     str,
     "auto",
-    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name.",
+    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name, or "
+    "measured.",
     ("auto", "gl", "dx"),
     title="Normal Convention",
+    alias="source_normal",
 )
 _WRAPS = ("auto", "none", "x", "y", "xy")
 _SEED = Parameter("seed", int, 0, "The same seed always gives the same result.", low=0, high=2147483647)
@@ -454,6 +503,7 @@ UPSCALE = Tool(
             advanced=True,
             low=0,
             high=16384,
+            gap=(0, 16),
             title="Tile Size",
             unit="px",
             placeholder="Auto",
@@ -727,6 +777,15 @@ CONVERT = Tool(
             "Green channel of the normal map: gl (OpenGL) is +Y up, dx (DirectX) is +Y down.",
             ("gl", "dx"),
             title="Normal Convention",
+        ),
+        Parameter(
+            "source_normal",
+            str,
+            "auto",
+            "Green channel of the normal map that is read. Auto: from its name, or measured.",
+            ("auto", "gl", "dx"),
+            True,
+            title="Normal Convention of the Source",
         ),
         Parameter(
             "pack",

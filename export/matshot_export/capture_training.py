@@ -29,12 +29,13 @@ from .capture_data import (
     unit_normals,
 )
 from .data import material_counts
-from .loop import Schedule, begin_from, best_device, descend, start_name, supports_bfloat16, write_picture
+from .loop import Schedule, begin_from, best_device, compiled, descend, start_name, supports_bfloat16, write_picture
 from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
+from .procedural import FAMILIES
 from .rendering import Maps, plane_positions, under_point_light
 
 #: What is added to angles before they are compared, in radians: of a surface that is all but flat a ratio says nothing.
-_LEAST_ANGLE = 0.02
+_LEAST_ANGLE = 0.06
 #: Largest side of the photographs that figures are measured on.
 _WATCHED_SIDE = 512
 
@@ -129,7 +130,7 @@ def capture_loss(
         off = encoded((given * exposure).clamp(max=2)) - encoded((wanted * exposure).clamp(max=2))
         lit = lit + (labeled * mean(off.abs())).mean()
     terms["lit"] = lit / lights.shape[1]
-    weights = {"color": 2.0, "normal": 0.5, "roughness": 0.7, "metallic": 0.3, "lit": 2.0}
+    weights = {"color": 2.0, "normal": 1.5, "roughness": 0.7, "metallic": 0.3, "lit": 2.0}
     total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
     return total, {name: value.detach() for name, value in terms.items()}
 
@@ -182,6 +183,7 @@ class CaptureTask:
     def __init__(self, recipe: CaptureRecipe, data: Path, device: torch.device) -> None:
         self.recipe, self.device, self.half = recipe, device, supports_bfloat16(device)
         self.network: nn.Module = CaptureNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward = compiled(self.network, device)
         self.folder = data / "materials" / "train"
         library = MaterialLibrary(data / "materials" / "val")
         self.watched = validation_photographs(library, min(recipe.photograph, _WATCHED_SIDE))
@@ -206,7 +208,7 @@ class CaptureTask:
         """Of the next batch of crops."""
         batch = next(self.source)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
-            planes = self.network(_last(batch.photographs), _last(batch.whole))
+            planes = self.forward(_last(batch.photographs), _last(batch.whole))
         judged, inner = cropped(batch, planes.float(), self.recipe.border)
         value, terms = capture_loss(inner, judged, random_lights(judged, self.rng).to(self.device))
         return value, terms, planes.shape[0] * planes.shape[2] * planes.shape[3]
@@ -263,7 +265,8 @@ def train_capture(
     schedule = Schedule(
         recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes
     )
-    facts = {"recipe": "capture", "images": material_counts(task.library.names), "start": start_name(start)}
+    images = {**material_counts(task.library.names), "families": len(FAMILIES)}
+    facts = {"recipe": "capture", "images": images, "start": start_name(start)}
     descend(task, schedule, out, facts=facts, resume=resume, report=report)
     return out / "weights.pt"
 

@@ -144,12 +144,12 @@ def descend(
         FloatingPointError: when the loss stops being a number.
     """
     open_run(out, resume=resume)
+    device = next(task.network.parameters()).device
     optimizer = Muon(task.network.parameters(), lr=schedule.rate)
     average = Average(task.network, schedule.average)
     progress = Progress()
     checkpoint = out / "checkpoint.pt"
     if resume and checkpoint.exists():
-        device = next(task.network.parameters()).device
         saved = torch.load(checkpoint, map_location=device, weights_only=False)
         task.network.load_state_dict(saved["network"])
         optimizer.load_state_dict(saved["optimizer"])
@@ -161,10 +161,10 @@ def descend(
         report(f"resumed at step {progress.step}")
     log = Log(out / "log.csv", append=progress.step > 0)
     started = kept = time.monotonic()
-    clock = training_clock(next(task.network.parameters()).device)
+    clock = training_clock(device)
     began = clock() - progress.seconds
 
-    finite = torch.ones((), dtype=torch.bool, device=next(task.network.parameters()).device)
+    finite = torch.ones((), dtype=torch.bool, device=device)
 
     def save() -> None:
         if not finite:
@@ -181,7 +181,8 @@ def descend(
         }
         save_checkpoint(state, checkpoint)
         save_checkpoint(average.weights, out / "weights.pt")
-        record = {**vars(progress), **(facts or {}), "threads": torch.get_num_threads()}
+        place = {"threads": torch.get_num_threads(), "device": device_name(device)}
+        record = {**vars(progress), **(facts or {}), **place}
         (out / "run.json").write_text(json.dumps(record))
 
     def done() -> float:
@@ -286,6 +287,11 @@ def best_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def device_name(device: torch.device) -> str:
+    """What a card says that a network was trained on."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
 def supports_bfloat16(device: torch.device) -> bool:
     """Whether half the bits mean about twice the speed here, and not an emulation."""
     if device.type == "cuda":
@@ -293,9 +299,11 @@ def supports_bfloat16(device: torch.device) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def compiled(network: nn.Module) -> Callable[..., torch.Tensor]:
-    """The network as fused kernels, where a compiler is at hand; it shares its weights."""
-    # Without a compiler it works as before, a little slower, and torch says so.
+def compiled(network: nn.Module, device: torch.device) -> Callable[..., torch.Tensor]:
+    """The network to compute with while it learns: on a GPU as fused kernels that share its weights."""
+    if device.type != "cuda":
+        return network
+    # Without a compiler on the machine it works as before, a little slower, and torch says so.
     torch._dynamo.config.suppress_errors = True
     result: Callable[..., torch.Tensor] = torch.compile(network)
     return result

@@ -32,8 +32,14 @@ OPSET = 17
 LARGE = 64
 Net = TypeVar("Net", bound=nn.Module)
 #: Sorts of generated images, by their names in a run's record.
-GENERATED_IMAGES = ("dead leaves", "regular patterns")
+GENERATED_IMAGES = ("dead leaves", "regular patterns", "regular materials")
 ENCODING = {"color": "srgb", "normal": "normal", "data": "data"}
+
+#: Points of a learning curve on a card.
+CURVE = 40
+
+#: What a learning curve shows of each kind of map.
+_FIGURES = {"color": "PSNR of Y, dB", "normal": "mean angle, degrees", "data": "PSNR, dB"}
 
 #: What the materials and photographs of each kind of training data are.
 _MAPS = {
@@ -58,6 +64,8 @@ def data_lines(kind: str, images: dict[str, int]) -> list[str]:
     lines = [f"{_MAPS[kind]} of {f'{count} ' if count else ''}materials ({sources}; CC0)"]
     if images.get("photographs"):
         lines.append(f"{images['photographs']} {_PHOTOGRAPHS}")
+    if images.get("families"):
+        lines.append(f"generated materials of {images['families']} families, a third of what is photographed")
     lines += [f"{images[what]} generated images of {what}" for what in GENERATED_IMAGES if images.get(what)]
     return lines
 
@@ -267,19 +275,29 @@ def _print_peak(card: str, side: int) -> None:
 def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "data": data_lines(recipe.kind, run_record(run).get("images", {})),
-        "command": f"matshot-export train {recipe.name} --data DIR",
+        "command": train_command(f"train {recipe.name}", recipe.name, run),
         "trained_by": "the Matshot project",
         "losses": ", ".join(f"{weight:g} {name}" for name, weight in recipe.loss.items()) or "none: least squares",
         "starts_from": recipe.begin or "nothing",
         "seed": recipe.seed,
         "torch": torch.__version__.split("+")[0],
-        "machine": f"{platform.machine()}, CPU",
+        "machine": f"{platform.machine()}, {run_record(run).get('device', 'CPU')}",
     }
-    if str(run_record(run).get("start", "")).startswith("shipped "):
-        facts["command"] = f"matshot-export train-all --data DIR --only {recipe.name}"
     if recipe.note:
         facts["note"] = recipe.note
-    return {**facts, **run_facts(run)}
+    return {**facts, **run_facts(run, title=_FIGURES[recipe.kind])}
+
+
+def train_command(command: str, name: str, run: Path | None) -> str:
+    """What trained a network: a command of its own, or the queue, which starts from what is shipped.
+
+    Args:
+        command: of its own.
+        name: in the queue.
+        run: folder of the training run.
+    """
+    queued = str(run_record(run).get("start", "")).startswith("shipped ")
+    return f"matshot-export train-all --data DIR --only {name}" if queued else f"matshot-export {command} --data DIR"
 
 
 def run_record(run: Path | None) -> dict[str, Any]:
@@ -291,8 +309,14 @@ def run_record(run: Path | None) -> dict[str, Any]:
     return facts
 
 
-def run_facts(run: Path | None) -> dict[str, Any]:
-    """Steps, hours and pixels of a training run, if it left a record."""
+def run_facts(run: Path | None, figure: str = "value", title: str = "") -> dict[str, Any]:
+    """Steps, hours, pixels and learning curve of a training run, if it left a record.
+
+    Args:
+        run: its folder.
+        figure: that the curve shows, by its name in the record.
+        title: what the figure is.
+    """
     record = run_record(run)
     if not record:
         return {}
@@ -301,6 +325,19 @@ def run_facts(run: Path | None) -> dict[str, Any]:
         facts["input_pixels"] = record["pixels"]
     if record.get("start"):
         facts["starts_from"] = record["start"]
+    facts |= {name: record[name] for name in ("rate", "patches") if name in record}
+    measured = record.get("measured")
+    points = [point for point in measured if figure in point] if isinstance(measured, list) else []
+    if len(points) > 1:
+        # The last of each group: as many points as a small picture shows.
+        group = -(-len(points) // CURVE)
+        points = points[::-1][::group][::-1]
+        facts["curve_of"] = title
+        facts["curve_steps"] = [point["step"] for point in points]
+        facts["curve"] = [round(point[figure], 4) for point in points]
+        baseline = run / "baseline.json" if run else None
+        if baseline is not None and baseline.exists():
+            facts["curve_baseline"] = round(json.loads(baseline.read_text())["bicubic"], 4)
     return facts
 
 

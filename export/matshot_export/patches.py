@@ -7,7 +7,7 @@ every device.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,9 @@ import torch.nn.functional as F
 from .data import image_counts, load_map
 from .dead_leaves import dead_leaves
 from .degradations import Degradation
+from .generated import Generator, generated_image
 from .networks.resampling import REACH, shrink_matrix, shrink_taps
+from .procedural import procedural_color
 from .regular_patterns import regular_pattern
 
 #: Side of a generated image.
@@ -27,9 +29,6 @@ GENERATED = 512
 
 #: Colors that a generated image takes its own from.
 COLORS = 8192
-
-#: An image of a size, in these colors.
-_Generator = Callable[[int, np.ndarray, np.random.Generator], np.ndarray]
 
 #: Images that are looked at together when their promise is measured.
 _PROBES = 32
@@ -166,6 +165,7 @@ class PatchSource:
         seed: of every random choice.
         leaves: generated images of dead leaves that are added to color.
         patterns: generated images of sharp regular patterns that are added to color.
+        surfaces: color maps of generated regular materials that are added likewise.
         device: that images, patches and all between are on.
 
     Raises:
@@ -183,6 +183,7 @@ class PatchSource:
         seed: int = 0,
         leaves: int = 0,
         patterns: int = 0,
+        surfaces: int = 0,
         device: torch.device | None = None,
     ) -> None:
         self.kind, self.batch, self.shrink, self.degradation = kind, batch, shrink, degradation
@@ -190,7 +191,8 @@ class PatchSource:
         self.resize(patch)
         self.rng = np.random.default_rng(seed)
         need = self.high + 2 * self.margin
-        self.counts = {**image_counts(paths), "dead leaves": leaves, "regular patterns": patterns}
+        generated = {"dead leaves": leaves, "regular patterns": patterns, "regular materials": surfaces}
+        self.counts = {**image_counts(paths), **generated}
         images: list[torch.Tensor] = []
         octaves: list[int] = []
         for pixels in _loaded(paths, kind):
@@ -203,7 +205,8 @@ class PatchSource:
                 image, octave = halved(image), octave + 1
         if not images:
             raise ValueError(f"no training image is as large as the {need} pixels a patch needs")
-        for pixels in _generated([dead_leaves] * leaves + [regular_pattern] * patterns, images, self.rng):
+        kinds = [dead_leaves] * leaves + [regular_pattern] * patterns + [procedural_color] * surfaces
+        for pixels in _generated(kinds, images, self.rng):
             images.append(halved(torch.from_numpy(pixels).to(self.device)))
             octaves.append(1)
         #: How often each image was halved; generated ones count as halved once.
@@ -280,10 +283,10 @@ def _loaded(paths: Sequence[Path], kind: str) -> Iterator[np.ndarray]:
 
 
 def _generated(
-    generators: Sequence[_Generator], images: Sequence[torch.Tensor], rng: np.random.Generator
+    generators: Sequence[Generator], images: Sequence[torch.Tensor], rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
     """Images in the colors of others, at twice their size, drawn by as many processes as torch uses threads."""
-    inputs: list[tuple[_Generator, np.ndarray, np.random.Generator]] = []
+    inputs: list[tuple[Generator, np.ndarray, np.random.Generator]] = []
     for generator, own in zip(generators, rng.spawn(len(generators)), strict=True):
         colors = images[int(own.integers(len(images)))].reshape(-1, 3)
         chosen = torch.from_numpy(own.integers(len(colors), size=COLORS)).to(colors.device)
@@ -291,9 +294,11 @@ def _generated(
     size = 2 * GENERATED
     if not inputs or torch.get_num_threads() == 1:
         for generator, palette, own in inputs:
-            yield generator(size, palette, own)
+            yield generated_image(generator, size, palette, own)
         return
     # Forks of a process that uses a GPU would fail.
     with ProcessPoolExecutor(torch.get_num_threads(), multiprocessing.get_context("spawn")) as pool:
-        for drawn in [pool.submit(generator, size, palette, own) for generator, palette, own in inputs]:
+        for drawn in [
+            pool.submit(generated_image, generator, size, palette, own) for generator, palette, own in inputs
+        ]:
             yield drawn.result()

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import logging
 import pkgutil
+import re
 import subprocess
 import sys
 import typing
@@ -317,6 +318,34 @@ def test_a_source_is_not_overwritten(cut: matshot.Material, tmp_path: Path) -> N
     with pytest.raises(matshot.MatshotError, match="overwrite itself"):
         call("upscale", image, output=image)
     assert image.read_bytes() == before
+
+
+def test_textures_and_materials_of_other_types_are_type_errors(bricks: matshot.Material) -> None:
+    color: Any = bricks.maps["basecolor"]
+    made: list[tuple[Callable[[], Any], str]] = [
+        (lambda: matshot.Texture([[1]]), "Texture takes a NumPy array, got a list."),  # type: ignore[arg-type]
+        (lambda: matshot.Material([color]), "Material takes a dictionary of maps, got a list."),  # type: ignore[arg-type]
+        (lambda: matshot.Material({"basecolor": color.pixels}), "The basecolor map must be a Texture, got ndarray."),
+    ]
+    for one, sentence in made:
+        with pytest.raises(TypeError, match=re.escape(sentence)):
+            one()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_are_refused(value: float) -> None:
+    pixels = np.zeros((64, 64, 3), np.float32)
+    pixels[3, 4, 1] = value
+    with pytest.raises(matshot.MatshotError, match="NaN or infinite"):
+        matshot.Texture(pixels)
+    large = np.full((64, 64, 3), 3e38, np.float32)  # whose sum is infinite, and which is finite
+    assert matshot.Texture(large, "linear").pixels is large
+
+
+def test_one_number_is_a_size_for_both_sides(bricks: matshot.Material) -> None:
+    assert matshot.multiply(bricks.maps["basecolor"], size=24).width == 24
+    with pytest.raises(matshot.MatshotError, match="Size must be text such as 1024x1024, got True"):
+        matshot.multiply(bricks, size=True)
 
 
 def test_arguments_of_other_types_are_type_errors(bricks: matshot.Material, tmp_path: Path) -> None:

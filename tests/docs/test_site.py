@@ -100,6 +100,22 @@ def test_markers_become_tables(hooks: ModuleType) -> None:
     assert "<!--" not in shown
 
 
+def test_learning_curves_are_drawn_from_cards(hooks: ModuleType) -> None:
+    table = hooks.training_table()
+    assert "| `fidelity_x4` |" in table
+    facts = {"curve_of": "PSNR, dB", "curve_steps": [0, 50, 100], "curve": [30.0, 31.0, 32.0], "curve_baseline": 29.0}
+    picture = hooks.curve_picture(facts)
+    drawn = re.findall(r'points="([^"]+)"', picture)
+    x, y = zip(*(map(float, point.split(",")) for point in drawn[0].split()), strict=True)
+    # Steps lie to the right and gains upwards, at even distances; bicubic is a level line below.
+    assert x[2] - x[1] == pytest.approx(x[1] - x[0])
+    assert x[1] > x[0]
+    assert y[1] - y[0] == pytest.approx(y[2] - y[1], abs=0.11)
+    assert y[1] < y[0]
+    assert {float(point.split(",")[1]) > y[0] for point in drawn[1].split()} == {True}
+    assert len(re.findall(r'points="', hooks.curve_picture({**facts, "curve_baseline": 10.0}))) == 1
+
+
 @pytest.mark.parametrize(
     ("link", "source", "expected"),
     [

@@ -9,7 +9,7 @@ import torch
 from matshot.errors import MatshotError
 from matshot.image.normals import normal_from_height
 from matshot_export.heights import openness, slopes_of_height
-from matshot_export.procedural import FAMILIES, ProceduralMaterial, procedural_material
+from matshot_export.procedural import FAMILIES, REGULAR, ProceduralMaterial, procedural_color, procedural_material
 
 SIZE = 96
 
@@ -71,3 +71,11 @@ def test_a_pit_sees_less_of_the_sky_than_a_knoll() -> None:
     seen = openness(slopes_of_height(height[None, None]))[0, 0]
     assert seen[16, 16] < 0.6
     assert seen[0, 0] == pytest.approx(1, abs=0.01)
+
+
+def test_color_maps_of_regular_families_are_images() -> None:
+    assert set(REGULAR) < set(FAMILIES)
+    pixels = procedural_color(32, np.zeros((1, 3), np.uint8), np.random.default_rng(0))
+    assert pixels.shape == (32, 32, 3)
+    assert pixels.dtype == np.uint8
+    assert pixels.std() > 2

@@ -31,6 +31,29 @@ def test_the_same_seed_gives_the_same_pattern():
     assert (first != other).any()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_no_joint_is_narrower_than_texture_files_have(monkeypatch, seed):
+    monkeypatch.setattr(regular_patterns, "_PATTERNS", (regular_patterns._stripes,))
+    monkeypatch.setattr(regular_patterns, "PERIODS", (5.0, 5.0))
+
+    class Straight:
+        """Draws no turn."""
+
+        def __init__(self):
+            self.rng = np.random.default_rng(seed)
+
+        def random(self, size=None):
+            return 0.3 if size is None else self.rng.random(size)
+
+        def __getattr__(self, name):
+            return getattr(self.rng, name)
+
+    row = regular_pattern(100, COLORS, Straight())[0].astype(int)
+    edges = np.flatnonzero(np.abs(np.diff(row, axis=0)).sum(axis=1))
+    # The drawing is twice as large; a joint of 2.4 pixels covers two or three.
+    assert np.diff(edges).min() >= 2
+
+
 def test_a_straight_pattern_repeats(monkeypatch):
     monkeypatch.setattr(regular_patterns, "_PATTERNS", (regular_patterns._checks,))
 
@@ -56,9 +79,10 @@ def test_patterns_join_the_training_images(tmp_path):
 
     path = tmp_path / "materials" / "train" / "PH_wall" / "basecolor.png"
     write_texture(brick_wall(256, 1)["basecolor"], path)
-    source = PatchSource([path], "color", 16, 4, Shrink(2), leaves=1, patterns=2)
+    source = PatchSource([path], "color", 16, 4, Shrink(2), leaves=1, patterns=2, surfaces=1)
     assert source.counts == {
-        "materials": 1, "of Poly Haven": 1, "photographs": 0, "dead leaves": 1, "regular patterns": 2
+        "materials": 1, "of Poly Haven": 1, "photographs": 0, "dead leaves": 1, "regular patterns": 2,
+        "regular materials": 1,
     }  # fmt: skip
     assert source.images.heights[-3:].tolist() == [512] * 3
     low, high = next(source)

@@ -58,6 +58,11 @@ def test_from_images_to_a_model(data: Path, tmp_path: Path, kind: str) -> None:
     export(recipe(kind), weights, models, run=run)
     card = read_card(models / "tiny.toml")
     assert card.training["steps"] == 6
+    assert card.training["machine"].endswith(", CPU")
+    assert card.training["input_pixels"] == 6 * 2 * 16 * 16
+    assert card.training["curve_steps"] == [3, 6]
+    assert card.training["curve"] == pytest.approx([float(row["value"]) for row in rows], abs=1e-4)
+    assert card.training["curve_of"]
     assert card.bytes_per_pixel >= 64
     measured = measure_model("tiny", data, models, silent)
     assert any(key.endswith("of_bicubic") for key in measured.quality)

@@ -288,11 +288,11 @@ def test_a_material_is_converted_and_images_left_out(done: Do, library: Path, tm
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        (["scale=3"], "Unknown scale 3. Choose from: 2, 4, 8"),
-        (["scale=two"], "Unknown scale 'two'"),
+        (["scale=3"], "Unknown --set scale 3. Choose from: 2, 4, 8"),
+        (["scale=two"], "Unknown --set scale 'two'"),
         (["size=3"], "Unknown Upscale parameter 'size'"),
         (["scale"], "has no value"),
-        (["threads=-1"], "CPU Threads must be 0 to 1024, got -1"),
+        (["threads=-1"], "--set threads must be 0 to 1024, got -1"),
     ],
 )
 def test_parameters_are_refused_once(settings: list[str], sentence: str) -> None:
@@ -392,7 +392,8 @@ def test_without_dask_there_is_one_sentence(library: Path, tmp_path: Path) -> No
     blocked.mkdir()
     (blocked / "distributed.py").write_text("raise ImportError('not here')\n")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(blocked), os.environ.get("PYTHONPATH", "")])}
-    said = subprocess.run(command(library, "-o", tmp_path / "out"), capture_output=True, text=True, env=environment)
+    words = command(library, "-o", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:9")
+    said = subprocess.run(words, capture_output=True, text=True, env=environment)
     assert said.returncode == 1
     assert "pip install 'matshot[farm]'" in said.stderr
     assert "Traceback" not in said.stderr

@@ -61,9 +61,18 @@ _LEAST_FALLOFF = -4.0
 #: Distance of the lamp to the lens, slope against the camera, and deviation of brightness, that the user is told of.
 _FAR = 0.25
 _TILTED = 0.12
-_UNEVEN = 0.5
-#: Deviation of brightness up to which a surface is alike all over for certain.
-_ALIKE = 0.35
+_UNEVEN = 0.35
+#: Where another light shines: distance from the highlight in longer sides, logarithm and deviations by which it is
+#: brighter there than the lamp makes it, and part of the photograph.
+_AWAY = 0.3
+_BRIGHTER = 0.45
+_BRIGHTER_DEVIATIONS = 3.0
+_LEAST_PART = 0.01
+#: Logarithms of brightness and chroma, and deviations, from which a cell shows something else, and the largest part of
+#: such cells on a surface that is alike all over.
+_ELSE = (0.6, 0.3)
+_ELSE_DEVIATIONS = 4.0
+_MOST_ELSE = 0.07
 #: Step of finite differences, and longest step of a fit in deviations.
 _STEP = 1e-5
 _LONGEST = 3.0
@@ -124,6 +133,8 @@ class Lamp:
         metallic: 0 or 1.
         metal_evidence: logarithm of the odds of metal against dielectric; it must exceed 4.5 to be believed.
         residual: deviation of the logarithm of the cells' brightness from the model.
+        other_light: where another light shines, if one does: right and up of the middle, in longer sides.
+        something_else: part of the photograph that differs far from the rest in brightness or color.
     """
 
     position: tuple[float, float, float]
@@ -136,6 +147,8 @@ class Lamp:
     metallic: float
     metal_evidence: float
     residual: float
+    other_light: tuple[float, float] | None = None
+    something_else: float = 0.0
 
     @property
     def light(self) -> PointLight:
@@ -230,12 +243,14 @@ def fitted_lamp(photograph: Pixels, saturated: Mask, camera: Camera) -> Lamp:
         metallic=float(metal),
         metal_evidence=float(evidence),
         residual=problems[int(metal)].noise_left(theta)[0],
+        other_light=problems[int(metal)].other_light(theta),
+        something_else=problems[int(metal)].something_else(theta),
     )
 
 
 def is_alike(lamp: Lamp) -> bool:
     """Whether a photograph shows one surface that is alike all over."""
-    return lamp.residual <= _ALIKE
+    return lamp.residual <= _UNEVEN and lamp.something_else <= _MOST_ELSE
 
 
 def lamp_notes(lamp: Lamp) -> list[str]:
@@ -243,16 +258,32 @@ def lamp_notes(lamp: Lamp) -> list[str]:
     notes = []
     if lamp.offset > _FAR:
         notes.append(
-            f"The light comes from {lamp.offset:.0%} of the distance beside the lens; "
-            "take the photograph with the phone's own flash, and other lights off."
+            "The strongest light is not at the lens, or there are several. Switch other lights off, and use the "
+            "camera's own flash."
         )
     if np.hypot(*lamp.tilt) > _TILTED:
         degrees = np.degrees(np.arctan(np.hypot(*lamp.tilt)))
-        notes.append(f"The phone was tilted by about {degrees:.0f} degrees; hold it parallel to the surface.")
-    if lamp.residual > _UNEVEN:
+        notes.append(f"The camera was tilted by about {degrees:.0f}\u00b0. Hold it parallel to the surface.")
+    if lamp.other_light is not None and lamp.residual <= _UNEVEN:
+        across, up = lamp.other_light
+        side = " ".join(
+            word
+            for word, there in (
+                ("upper", up > 0.1),
+                ("lower", up < -0.1),
+                ("left", across < -0.1),
+                ("right", across > 0.1),
+            )
+            if there
+        )
         notes.append(
-            "The surface is not alike all over; gloss and brightness hold for it as a whole. "
-            "Fill the frame with one material for the best result."
+            f"Another light shines on the {side} of the photograph and stays in its maps there. "
+            "Turn other lights off, or cut that part away."
+        )
+    if not is_alike(lamp):
+        notes.append(
+            "The surface looks different from place to place, or is not flat; its gloss and brightness are averages. "
+            "Fill the frame with one flat material."
         )
     return notes
 
@@ -415,6 +446,33 @@ class _Problem:
             max(least, float(1.4826 * np.median(np.abs(plane))))
             for least, plane in zip(self.noise, planes, strict=True)
         ]
+
+    def other_light(self, theta: Array) -> tuple[float, float] | None:
+        """The middle of where cells are far brighter than these parameters make them, away from the highlight."""
+        off = self._off(theta[np.newaxis])[0].mean(axis=1).reshape(self._cells.shape)
+        off = cv2.blur(off - np.median(off), (3, 3), borderType=cv2.BORDER_REFLECT_101).ravel()
+        places = self._cells.view.places * self._cells.view.distance
+        middle = (theta[[_X, _Y]] / 2 + theta[[_TILT_X, _TILT_Y]]) * self._cells.view.distance
+        away = np.hypot(*(places - middle).T) > _AWAY
+        usual = 1.4826 * float(np.median(np.abs(off)))
+        bright = away & (off > max(_BRIGHTER, _BRIGHTER_DEVIATIONS * usual))
+        if bright.mean() < _LEAST_PART:
+            return None
+        across, up = np.average(places[bright], axis=0, weights=off[bright])
+        return float(across), float(up)
+
+    def something_else(self, theta: Array) -> float:
+        """Part of the cells that are far off in brightness or chroma."""
+        off = self._off(theta[np.newaxis])[0]
+        off = off[self._cells.known.all(axis=1)]
+        if not len(off):
+            return 0.0
+        planes = (off.mean(axis=1), off[:, 0] - off[:, 1], off[:, 2] - off[:, 1])
+        far: Mask = np.zeros(len(off), dtype=bool)
+        for plane, least in zip(planes, (_ELSE[0], _ELSE[1], _ELSE[1]), strict=True):
+            from_usual = np.abs(plane - np.median(plane))
+            far |= from_usual > max(least, _ELSE_DEVIATIONS * 1.4826 * float(np.median(from_usual)))
+        return float(far.mean())
 
     def unusual_albedo(self, theta: Array) -> float:
         """What the base color adds to the cost."""

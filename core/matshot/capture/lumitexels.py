@@ -40,6 +40,8 @@ _UNEVEN = 0.1
 _FLOOR = 0.01
 #: Cost of a source pixel for every time that it is used more than on average, in median distances.
 _OVERUSE = 0.1
+#: Pairs of pixels of a master tile and another tile up to which every second of both are compared, all with all.
+_MOST_PAIRS = 4e9
 #: Master pixels that are compared at once: their distances to one tile stay in the cache.
 _BAND = 512
 #: Range of the correction of a lumitexel by the guide.
@@ -173,9 +175,10 @@ def best_matches(
 ) -> Matches:
     """For every pixel of the master tile, its like in each tile.
 
-    Every second pixel both ways is compared with every second of the tile, twice: the second time source pixels cost
-    the more the oftener the first had chosen them, so that no pixel is overused. The pixels between, and then all,
-    try what their neighbors found, shifted along, and its surroundings (after PatchMatch, Barnes et al. 2009).
+    Every second pixel both ways, or fewer in large tiles, is compared with as many of the tile, twice: the second time
+    source pixels cost the more the oftener the first had chosen them, so that no pixel is overused. The pixels between,
+    and then all, try what their neighbors found, shifted along, and its surroundings (after PatchMatch, Barnes et al.
+    2009).
 
     Args:
         descriptors: ``H x W x D`` of the whole photograph.
@@ -197,21 +200,23 @@ def best_matches(
     shape = (master.height, master.width, len(tiles))
     rows, columns, distance = np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape, np.float32)
     for index, tile in enumerate(tiles):
-        coarse = _coarse_matches(sought[::2, ::2], descriptors, mask, tile)
+        pairs = master.height * master.width * tile.height * tile.width
+        step = max(2, round((pairs / _MOST_PAIRS) ** 0.25))
+        coarse = _coarse_matches(sought[::step, ::step], descriptors, mask, tile, step)
         rows[..., index], columns[..., index], distance[..., index] = _refined(
-            sought, descriptors, mask, tile, coarse, rng
+            sought, descriptors, mask, tile, coarse, step, rng
         )
         if progress is not None:
             progress((index + 1) / len(tiles))
     return Matches(tiles, rows, columns, distance)
 
 
-def _coarse_matches(sought: Pixels, descriptors: Pixels, mask: Mask, tile: Tile) -> tuple[Indices, Indices]:
-    """Rows and columns of the likes of ``h x w`` descriptors among every second pixel of a tile."""
+def _coarse_matches(sought: Pixels, descriptors: Pixels, mask: Mask, tile: Tile, step: int) -> tuple[Indices, Indices]:
+    """Rows and columns of the likes of ``h x w`` descriptors among pixels of a tile that are so far apart."""
     height, width, dimensions = sought.shape
-    offered = descriptors[tile.rows, tile.columns][::2, ::2]
+    offered = descriptors[tile.rows, tile.columns][::step, ::step]
     across = offered.shape[1]
-    usable = mask[tile.rows, tile.columns][::2, ::2].reshape(-1)
+    usable = mask[tile.rows, tile.columns][::step, ::step].reshape(-1)
     # |a - b|^2 = |a|^2 - 2 a.b + |b|^2, of which the first does not matter and the last is one more dimension.
     left = np.concatenate([-2 * sought.reshape(-1, dimensions), np.ones((height * width, 1), np.float32)], axis=1)
     flat = offered.reshape(-1, dimensions)
@@ -231,7 +236,7 @@ def _coarse_matches(sought: Pixels, descriptors: Pixels, mask: Mask, tile: Tile)
             uses = np.bincount(chosen, minlength=len(flat))
             right[-1] += np.float32(_OVERUSE * typical) * np.maximum(uses - uses.mean(), 0)
     row, column = np.divmod(chosen.reshape(height, width), across)
-    return (tile.row + 2 * row).astype(np.int32), (tile.column + 2 * column).astype(np.int32)
+    return (tile.row + step * row).astype(np.int32), (tile.column + step * column).astype(np.int32)
 
 
 def _refined(
@@ -240,9 +245,10 @@ def _refined(
     mask: Mask,
     tile: Tile,
     coarse: tuple[Indices, Indices],
+    step: int,
     rng: np.random.Generator,
 ) -> tuple[Indices, Indices, Pixels]:
-    """Rows, columns and distances for all pixels, from those of every second one."""
+    """Rows, columns and distances for all pixels, from those of pixels that are so far apart."""
     height, width = sought.shape[:2]
     down, right = np.mgrid[:height, :width].astype(np.int32)
     best = np.full((height, width), np.inf, dtype=np.float32)
@@ -259,9 +265,20 @@ def _refined(
         np.copyto(columns, column, where=better)
 
     for step_down, step_right in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
-        near = np.clip(down // 2 + step_down, 0, coarse[0].shape[0] - 1)
-        beside = np.clip(right // 2 + step_right, 0, coarse[0].shape[1] - 1)
-        attempt(coarse[0][near, beside] + down - 2 * near, coarse[1][near, beside] + right - 2 * beside)
+        near = np.clip(down // step + step_down, 0, coarse[0].shape[0] - 1)
+        beside = np.clip(right // step + step_right, 0, coarse[0].shape[1] - 1)
+        attempt(coarse[0][near, beside] + down - step * near, coarse[1][near, beside] + right - step * beside)
+    if step > 2:
+        # What is right for one of the pixels between is right for many.
+        for distance in (*range(step, 0, -1), 1):
+            for step_down, step_right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+                from_down = np.clip(down - distance * step_down, 0, height - 1)
+                from_right = np.clip(right - distance * step_right, 0, width - 1)
+                attempt(
+                    rows[from_down, from_right] + down - from_down, columns[from_down, from_right] + right - from_right
+                )
+            shifts = rng.integers(-step, step + 1, (2, height, width), dtype=np.int32)
+            attempt(rows + shifts[0], columns + shifts[1])
     for _ in range(2):
         shifts = rng.integers(-1, 2, (2, height, width), dtype=np.int32)
         attempt(rows + shifts[0], columns + shifts[1])

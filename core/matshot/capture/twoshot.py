@@ -20,18 +20,21 @@ from ..errors import MatshotError
 from ..image.color import Pixels
 from ..image.types import Texture, Wrap
 from ..inference.session import usable_threads
+from ..material.planes import normals_of_slopes, slopes
 from ..material.types import Material
 from ..progress import Listener, Progress
+from ..shading.brdf import SMOOTHEST
 from ..shading.render import Camera, PointLight
 from ..shading.surface import Surface
 from .alignment import aligned
+from .assumptions import photograph_notes
 from .composition import as_lit_from, composed_surface, evened, filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
 from .flattening import flattened
-from .lamp import Lamp, fitted_lamp
+from .lamp import Lamp, fitted_lamp, lamp_notes
 from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
-from .photograph import photograph_file, read_photograph
+from .photograph import photograph_file, read_photograph, resized
 from .photometric import fitted_exposure, with_even_color, with_explained_color
 from .prediction import predicted_surface
 from .shading import guided_slopes
@@ -44,6 +47,13 @@ Mask = NDArray[np.bool_]
 #: and how bright a room that is exposed for may show one.
 _BRIGHT_AS_SHOWN = ((0.4, 0.6), (0.0, 1.0))
 _USUAL = (0.02, 0.8)
+
+#: Side of the tile at which it is fitted; detail beyond it is the guess's.
+_FITTED_SIDE = 256
+#: Part of a pixel that must be usable when photographs are made smaller.
+_MOSTLY = 0.75
+#: Least base color that another is compared with.
+_DARK = 2e-3
 
 
 @dataclass(frozen=True)
@@ -144,6 +154,7 @@ def twoshot(
     width, height = lit.size
     camera = Camera(width, height, lit.fov)
     lamp = fitted_lamp(pair.flash_only, ~pair.mask, camera)
+    assumed = [*photograph_notes(lit, "flash"), *photograph_notes(even, "even"), *lamp_notes(lamp)]
     shots = Shots(pair.flash_only, pair.ambient, pair.mask, camera, lamp)
     guess = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting")) if chosen.network else None
     found = fitted_tile(shots, guess, chosen, whole.part(0.3, 0.85))
@@ -169,7 +180,7 @@ def twoshot(
             "exposure": exposure,
             "lamp": asdict(lamp),
             "rectangle": [tile.column, tile.row, tile.width, tile.height],
-            "notes": list(dict.fromkeys([*lit.notes, *pair.notes])),
+            "notes": list(dict.fromkeys([*lit.notes, *assumed, *pair.notes])),
         },
         progress=whole.part(0.93, 1.0, "finishing"),
     )
@@ -234,8 +245,37 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
         MatshotError: for photographs that are too small or not usable.
         Cancelled: when the listener says so.
     """
-    camera, lamp = shots.camera, shots.light
     tile = _chosen_tile(shots, options)
+    initial = guess.cut(tile.rows, tile.columns) if guess is not None else None
+    shrink = min(1.0, _FITTED_SIDE / tile.height)
+    if shrink < 1:
+        small = _resized_shots(shots, shrink)
+        place = _resized_tile(tile, small.camera, shrink)
+        start = resized_surface(initial, (place.width, place.height)) if initial is not None else None
+        surface, integrability = _fit(small, place, start, options, progress)
+        surface = _with_detail(surface, start, initial, (tile.width, tile.height))
+    else:
+        surface, integrability = _fit(shots, tile, initial, options, progress)
+    camera, lamp = shots.camera, shots.light
+    eye = camera.cut(tile.rows, tile.columns)
+    light, usable = shots.flash[tile.rows, tile.columns], shots.mask[tile.rows, tile.columns]
+    exact = with_explained_color(surface, eye, light, usable, lamp)
+    surface = exact.surface
+    if integrability is not None and initial is not None:
+        # Relief that the flash photograph does not show would be taken off the base color.
+        share = np.float32(integrability**2)
+        mean = exact.surface.base_color[usable].mean() if usable.any() else np.float32(1)
+        smooth = initial.base_color * (mean / np.maximum(initial.base_color.mean(), np.float32(1e-4)))
+        surface = replace(surface, base_color=share * surface.base_color + (1 - share) * smooth)
+    surface = with_rooms_color(surface, shots.ambient[tile.rows, tile.columns], usable, shots.lamp)
+    return FittedTile(tile, surface, exact.exposure)
+
+
+def _fit(
+    shots: Shots, tile: Tile, initial: Surface | None, options: TwoShotOptions, progress: Progress
+) -> tuple[Surface, float | None]:
+    """The surface of a tile that explains its pixels' likes, and how well its guided slopes can be a height field's."""
+    camera, lamp = shots.camera, shots.light
     tiles = grid_of_tiles(camera.height, camera.width)
     if options.matching:
         descriptors = neighborhood_descriptors(shots.ambient, shots.mask)
@@ -246,7 +286,6 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
     if options.statistics:
         part = progress.part(0.5, 0.55, "statistics")
         lumitexels = with_tile_statistics(lumitexels, shots.flash, shots.mask, progress=part)
-    initial = guess.cut(tile.rows, tile.columns) if guess is not None else None
     scale = estimated_scale(lumitexels, camera, lamp, initial)
     guided = None
     if options.priors:
@@ -264,18 +303,51 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
         threads=options.threads or usable_threads(),
         progress=progress.part(0.6, 1.0, "fitting"),
     )
-    eye = camera.cut(tile.rows, tile.columns)
-    light, usable = shots.flash[tile.rows, tile.columns], shots.mask[tile.rows, tile.columns]
-    exact = with_explained_color(fit.surface, eye, light, usable, lamp)
-    surface = exact.surface
-    if guided is not None and initial is not None:
-        # Relief that the flash photograph does not show would be taken off the base color.
-        share = np.float32(guided.integrability**2)
-        mean = exact.surface.base_color[usable].mean() if usable.any() else np.float32(1)
-        smooth = initial.base_color * (mean / np.maximum(initial.base_color.mean(), np.float32(1e-4)))
-        surface = replace(surface, base_color=share * surface.base_color + (1 - share) * smooth)
-    surface = with_rooms_color(surface, shots.ambient[tile.rows, tile.columns], usable, shots.lamp)
-    return FittedTile(tile, surface, exact.exposure)
+    return fit.surface, None if guided is None else guided.integrability
+
+
+def _resized_shots(shots: Shots, factor: float) -> Shots:
+    size = (round(shots.camera.width * factor), round(shots.camera.height * factor))
+    return Shots(
+        resized(shots.flash, size),
+        resized(shots.ambient, size),
+        resized(shots.mask.astype(np.float32), size) > _MOSTLY,
+        Camera(*size, shots.camera.fov),
+        shots.lamp,
+    )
+
+
+def _resized_tile(tile: Tile, camera: Camera, factor: float) -> Tile:
+    side = round(tile.height * factor)
+    row, column = round(tile.row * factor), round(tile.column * factor)
+    return Tile(min(row, camera.height - side), min(column, camera.width - side), side, side)
+
+
+def resized_surface(surface: Surface, size: tuple[int, int]) -> Surface:
+    """Maps at another size, columns and rows; normals as slopes."""
+    planes = {
+        field.name: resized(getattr(surface, field.name), size).reshape(size[1], size[0], -1)
+        for field in fields(Surface)
+        if field.name != "normal"
+    }
+    return Surface(normal=normals_of_slopes(resized(slopes(surface.normal), size)), **planes)
+
+
+def _with_detail(fit: Surface, start: Surface | None, initial: Surface | None, size: tuple[int, int]) -> Surface:
+    """A fit in small made large, with the detail that the guess has and its small version has not."""
+    large = resized_surface(fit, size)
+    if start is None or initial is None:
+        return large
+    soft = resized_surface(start, size)
+    steepness = slopes(large.normal) + slopes(initial.normal) - slopes(soft.normal)
+    color = large.base_color * (initial.base_color / np.maximum(soft.base_color, np.float32(_DARK))).clip(0.2, 5)
+    return replace(
+        large,
+        base_color=color.clip(0, 1),
+        normal=normals_of_slopes(steepness),
+        roughness=(large.roughness + initial.roughness - soft.roughness).clip(SMOOTHEST, 1),
+        metallic=large.metallic.clip(0, 1),
+    )
 
 
 def _chosen_tile(shots: Shots, options: TwoShotOptions) -> Tile:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -31,12 +33,26 @@ app = typer.Typer(
 
 #: Exit code of a command that was interrupted, as shells have it.
 CANCELLED = 130
+#: Exit code of a command that the system ended, as shells have it.
+TERMINATED = 143
+
+#: What typer raises for a command line that it does not understand; it has no public name for it.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def main() -> NoReturn:
     """Run the command line; every failure that can be foreseen is one sentence and exit code 1."""
+    signal.signal(signal.SIGTERM, _end)
+    code: object = 0
     try:
-        app()
+        code = typer.main.get_command(app).main(prog_name="matshot", standalone_mode=False)
+    except _UsageError as error:
+        if sentence := _usage_sentence(error):
+            _print_error(sentence)
+        sys.exit(FAILED)
+    except typer.Abort:
+        Console(stderr=True).print("Cancelled.")
+        sys.exit(CANCELLED)
     except MatshotError as error:
         _print_error(error.sentence, error.cause)
         sys.exit(FAILED)
@@ -46,7 +62,20 @@ def main() -> NoReturn:
     except MemoryError:
         _print_error("Out of memory. Set a limit with --memory, or close other programs.")
         sys.exit(FAILED)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """End on request of the system as after an error, so that nothing half-written is left."""
+    raise SystemExit(TERMINATED)
+
+
+def _usage_sentence(error: Exception) -> str:
+    """What is wrong with a command line and what helps; empty where the help was printed."""
+    sentence = str(error.format_message()).strip().rstrip(".")  # type: ignore[attr-defined]
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "matshot"
+    return f"{sentence}. See: {command} --help" if sentence else ""
 
 
 def _print_error(sentence: str, cause: str = "") -> None:
@@ -80,7 +109,7 @@ add_tool_commands(app, ENTRIES)
 @app.command()
 def batch(
     inputs: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(metavar="IN... [OUT]", help="Folders, images, or name.<UDIM>.exr; output folder last."),
     ],
     output: Annotated[
@@ -126,11 +155,14 @@ def batch(
     from ..farm.units import slices
     from .batch_reporter import BatchReporter
 
+    if "" in inputs:
+        raise MatshotError("An input is empty. Give files or folders.")
     parameters = table_of(tool).parse(settings or [])
+    places = [Path(one) for one in inputs]
     if output is None:
-        *inputs, output = target_of(inputs)
+        *places, output = target_of(places)
     request = Batch(
-        inputs, output, tool, parameters, look, slices(part), scheduler, workers, memory, seconds, rehash=rehash,
+        places, output, tool, parameters, look, slices(part), scheduler, workers, memory, seconds, rehash=rehash,
         dashboard=dashboard,
     )  # fmt: skip
     if openjd is not None:
@@ -232,10 +264,33 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     table = Table("Model", "Purpose", "Measured quality", "Trained on", "License", "MB")
     for card in cards:
         size = card.path().stat().st_size / 1e6
-        quality = "\n".join(f"{key}: {value}" for key, value in card.quality.items())
+        quality = "\n".join(figure_in_words(key, value) for key, value in card.quality.items())
         data = "\n".join(card.training.get("data", []))
         table.add_row(card.name, card.summary, quality, data, card.license, f"{size:.1f}")
     Console().print(table)
+
+
+#: What figures on cards are called, by words of their keys.
+_FIGURE_WORDS = {
+    "psnr": "PSNR", "psnr y": "PSNR-Y", "st lpips vgg": "ST-LPIPS", "mean angular error": "mean angular error",
+    "spearman with vgg16": "rank correlation with VGG-16",
+}  # fmt: skip
+_FIGURE_UNITS = {"db": " dB", "degrees": "\u00b0"}
+
+
+def figure_in_words(key: str, value: object) -> str:
+    """A figure of a model card in words, such as ``PSNR-Y: 30.2 dB`` or ``PSNR-Y of bicubic: 29.5 dB``."""
+    if key == "measured_on":
+        return f"On {value}"
+    key, _, peer = key.partition("_of_")
+    name, unit = key, ""
+    for ending, written in _FIGURE_UNITS.items():
+        if key.endswith(f"_{ending}"):
+            name, unit = key.removesuffix(f"_{ending}"), written
+    words = name.replace("_", " ")
+    words = _FIGURE_WORDS.get(words, words)
+    words = f"{words} of {peer.replace('_', ' ')}" if peer else words
+    return f"{words[:1].upper()}{words[1:]}: {value}{unit}"
 
 
 @app.command()

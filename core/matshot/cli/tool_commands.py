@@ -42,7 +42,7 @@ def tool_command(entry: ToolEntry) -> Callable[..., None]:
         if "" in inputs:
             raise MatshotError("The input is empty. Give a file or a folder.")
         texts = {parameter.name: _typed(parameter, values[parameter.name]) for parameter in table.parameters}
-        parameters = table.check(texts)
+        parameters = table.check(texts, {parameter.name: f"--{parameter.name}" for parameter in table.parameters})
         from ..tools.store import deliver
         from .reporter import Reporter
 
@@ -99,8 +99,11 @@ def _option(parameter: Parameter) -> inspect.Parameter:
     elif kind is str:
         default = str(default)
     metavar = "|".join(map(str, parameter.choices)) or _METAVARS.get(parameter.type) or " ".join(["N"] * count)
+    names = [f"--{name.replace('_', '-')}" for name in (parameter.name, parameter.alias) if name]
+    if "_" in parameter.name:
+        names.append(f"--{parameter.name}")
     option = typer.Option(
-        f"--{parameter.name}",
+        *names,
         help=parameter.help,
         show_default=bool(parameter.default) and not count,
         metavar=metavar if kind is not bool else None,

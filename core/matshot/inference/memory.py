@@ -121,6 +121,14 @@ class Chain:
         return held + working
 
 
+def _amount(count: int) -> str:
+    """Bytes in the largest unit of which there is one, such as ``900 MB``."""
+    for unit, size in (("GB", 2**30), ("MB", 2**20), ("KB", 2**10)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} bytes"
+
+
 def largest_tile(chains: Sequence[Chain], limit: int, fixed: int) -> int:
     """The largest tile side with which all chains keep to a limit.
 
@@ -136,7 +144,7 @@ def largest_tile(chains: Sequence[Chain], limit: int, fixed: int) -> int:
     while (needed := fixed + int(_SLACK * sum(chain.bytes_needed(tile) for chain in chains))) > limit:
         if tile <= SMALLEST_TILE:
             raise MatshotError(
-                f"This needs about {needed / 2**30:.1f} GB of memory, but the limit is {limit / 2**30:.1f} GB; "
+                f"This needs about {_amount(needed)} of memory, but the limit is {_amount(limit)}; "
                 "raise it with --memory, or close other programs."
             )
         tile = max(tile * 3 // 4 // 8 * 8, SMALLEST_TILE)

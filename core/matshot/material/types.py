@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -81,6 +81,7 @@ class Material:
 
     Raises:
         MatshotError: unknown kind, wrong encoding or channels, sizes or wraps that differ, no map at all.
+        TypeError: for maps that are not textures.
 
     Example:
         >>> from matshot import Material
@@ -101,9 +102,13 @@ class Material:
 
     def __post_init__(self) -> None:
         """Check that the maps belong together."""
+        if not isinstance(self.maps, Mapping):
+            raise TypeError(f"Material takes a dictionary of maps, got a {type(self.maps).__name__}.")
         if not self.maps:
             raise MatshotError(f"The material {self.name} has no maps.")
         for kind, texture in self.maps.items():
+            if not isinstance(texture, Texture):
+                raise TypeError(f"The {kind} map must be a Texture, got {type(texture).__name__}.")
             _check_map(self.name, kind, texture)
         sizes = {kind: f"{texture.width} x {texture.height}" for kind, texture in self.maps.items()}
         if len(set(sizes.values())) > 1:
@@ -149,6 +154,19 @@ class Material:
         maps = {**unpack_orm(self.maps["orm"]), **self.maps}
         del maps["orm"]
         return self.with_maps(maps)
+
+
+def with_notes(material: Material, notes: Iterable[str], *, first: bool = False) -> Material:
+    """A material with more notes for the user in its ``parameters``, each of them once.
+
+    Args:
+        material: to add to.
+        notes: to add.
+        first: put them before those that are there.
+    """
+    known = list(material.parameters.get("notes", ()))
+    joined = list(dict.fromkeys([*notes, *known] if first else [*known, *notes]))
+    return replace(material, parameters={**material.parameters, "notes": joined}) if joined else material
 
 
 def map_encoding(kind: MapKind) -> Encoding:

@@ -259,7 +259,7 @@ def _image(file: str, name: str, pixels: int) -> dict[str, Any]:
     named = Path(file).rename(Path(file).with_suffix(suffix))
     width, height = _size(named, PurePosixPath(name).name, pixels)
     guess = guess_map(PurePosixPath(name).with_suffix(suffix).name)
-    return {"suffix": suffix, "width": width, "height": height, "map": guess.kind if guess is not None else ""}
+    return {"suffix": suffix, "width": width, "height": height, "map": (guess.kind or "") if guess is not None else ""}
 
 
 def _suffix(file: Path, name: str) -> str:

@@ -32,6 +32,10 @@ FAMILIES: dict[str, Callable[[Drawing], ProceduralMaterial]] = {
 }
 
 
+#: Those that repeat, of sharp lines.
+REGULAR = ("tiles", "planks", "weave", "knit", "corrugated")
+
+
 def procedural_material(
     family: str, size: int, rng: np.random.Generator, device: torch.device | None = None
 ) -> ProceduralMaterial:
@@ -55,3 +59,20 @@ def procedural_material(
         drawn.roughness.clamp(0.05, 1),
         drawn.metallic.clamp(0, 1),
     )
+
+
+def procedural_color(size: int, colors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The color map of a regular material, darkened where little light gets, as those of photographs are.
+
+    Args:
+        size: pixels per side.
+        colors: not used; families have their own.
+        rng: of every choice.
+
+    Returns:
+        ``uint8 size x size x 3``, display-encoded.
+    """
+    del colors
+    material = procedural_material(str(rng.choice(REGULAR)), size, rng)
+    stored = (material.base_color * material.ao) ** (1 / 2.2)
+    return np.asarray((stored * 255).round().byte().permute(1, 2, 0).numpy())

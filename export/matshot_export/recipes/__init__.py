@@ -35,6 +35,7 @@ class Recipe:
         octave: factor of that chance for every time an image was halved.
         leaves: generated images of dead leaves that are added to the training images.
         patterns: generated images of sharp regular patterns that are added likewise.
+        surfaces: color maps of generated regular materials that are added likewise.
         late_patch: low-resolution patch size in the last tenth of the schedule; 0 keeps ``patch``.
     """
 
@@ -58,6 +59,7 @@ class Recipe:
     note: str = ""
     leaves: int = 0
     patterns: int = 0
+    surfaces: int = 0
     late_patch: int = 0
     focus: float = 0.0
     octave: float = 1.0

@@ -107,6 +107,7 @@ def test_what_only_one_photograph_shows_is_not_usable():
     assert pair.mask[120:200, 120:200].all()
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("scale", [0.7, 1.5])
 def test_sizes_may_differ(scale):
     flash, ambient = photographs()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matshot.capture.lamp import Lamp, fitted_lamp, lamp_notes
+from matshot.capture.lamp import Lamp, fitted_lamp, is_alike, lamp_notes
 from matshot.image.color import linear_from_srgb, srgb_from_linear
 from matshot.shading.procedural import noise
 from matshot.shading.render import Camera, PointLight, render
@@ -99,4 +99,24 @@ def test_a_burnt_highlight_does_not_mislead() -> None:
 
 def test_a_photograph_as_it_should_be_needs_no_note_and_a_far_lamp_does() -> None:
     assert lamp_notes(fitted(stained(0.45), lamp_at(0.03, 0.02))) == []
-    assert any("lens" in note for note in lamp_notes(fitted(stained(0.45), lamp_at(0.4, 0.2))))
+    assert any("not at the lens" in note for note in lamp_notes(fitted(stained(0.45), lamp_at(0.4, 0.2))))
+
+
+def test_a_light_in_a_corner_is_found_and_noted() -> None:
+    surface, lamp = stained(0.45), lamp_at(0.03, 0.02)
+    seen = render(surface, CAMERA, [lamp, PointLight((0.42, 0.4, 0.12), 0.03, 0.0)])
+    light = np.clip(seen / np.percentile(seen, 99.5), 0, 1).astype(np.float32)
+    found = fitted_lamp(light, (light >= 0.98).any(axis=2), CAMERA)
+    assert found.other_light == pytest.approx((0.42, 0.4), abs=0.15)
+    assert any("upper right" in note for note in lamp_notes(found))
+    assert fitted(surface, lamp).other_light is None
+
+
+def test_a_sign_on_a_wall_is_not_alike_all_over() -> None:
+    surface, lamp = stained(0.45), lamp_at(0.03, 0.02)
+    assert is_alike(fitted(surface, lamp))
+    base = surface.base_color.copy()
+    base[60:130, 70:150] = (0.7, 0.3, 0.02)
+    found = fitted(Surface.of(base, roughness=0.45), lamp)
+    assert not is_alike(found)
+    assert any("from place to place" in note for note in lamp_notes(found))

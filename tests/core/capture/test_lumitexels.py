@@ -16,6 +16,7 @@ from matshot.capture.lumitexels import (
 )
 from matshot.capture.tiles import Tile, grid_of_tiles
 from matshot.errors import Cancelled, MatshotError
+from matshot.image.color import Pixels
 from matshot.image.normals import normal_from_height
 from matshot.progress import Progress
 from matshot.shading.brdf import ggx
@@ -145,6 +146,15 @@ def test_matches_lie_in_their_tiles(matches):
 def test_matches_of_a_repeating_texture_are_whole_periods_away(matches):
     # Tiles of 40 pixels, out of step with the period, hold every place of it.
     assert (out_of_step(matches) == 0).mean() > 0.8
+
+
+def test_large_tiles_are_compared_in_larger_steps(
+    descriptors: Pixels, matches: Matches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("matshot.capture.lumitexels._MOST_PAIRS", 1e5)
+    sparse = best_matches(descriptors, EVERYWHERE, MASTER, grid_of_tiles(SIZE, SIZE, 40))
+    assert sparse.rows.shape == matches.rows.shape
+    assert np.median(sparse.distance) < 2 * np.median(matches.distance) + 0.05
 
 
 def test_matches_are_better_than_in_place(matches, pair):

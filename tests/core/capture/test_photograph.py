@@ -9,7 +9,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
-from matshot.capture.photograph import DEFAULT_FOV, read_photograph
+from matshot.capture.photograph import DEFAULT_FOV, read_photograph, resized
 from matshot.errors import MatshotError
 from matshot.image.color import linear_from_srgb, srgb_from_linear
 from matshot.image.types import Texture
@@ -82,7 +82,7 @@ def test_a_turned_photograph_comes_upright(tmp_path):
 
 
 def test_exposure_and_field_of_view_come_from_exif(tmp_path):
-    photograph = read_photograph(saved(tmp_path / "a.jpg", wall(), **PHONE))
+    photograph = read_photograph(saved(tmp_path / "a.jpg", wall()[:96], **PHONE))
     # OpenImageIO rounds the fractions that EXIF holds.
     assert photograph.exposure == pytest.approx(0.02 * 200 / 4, rel=1e-3)
     assert photograph.fov == pytest.approx(math.degrees(2 * math.atan(36 / 52)))
@@ -168,6 +168,15 @@ def test_a_large_photograph_shrinks_without_losing_light(tmp_path):
     assert photograph.pixels.mean() == pytest.approx(linear_from_srgb(pixels).mean(), rel=2e-3)
     assert photograph.saturated[50, 50]
     assert "256 x 192" in photograph.notes[0]
+
+
+def test_enlarged_light_is_never_less_than_none():
+    """Bicubic weights undershoot beside a highlight, and such light has no logarithm."""
+    light = np.zeros((64, 64, 3), np.float32)
+    light[20:40, 20:40] = 1
+    larger = resized(light, (97, 97))
+    assert larger.min() == 0
+    assert larger.max() == 1
 
 
 @pytest.mark.parametrize(

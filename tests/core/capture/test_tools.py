@@ -122,6 +122,20 @@ def test_two_photographs_become_a_seamless_tile(
     assert {"material.json", "material.mtlx", "preview.png"} <= {path.name for path in (tmp_path / "wall").iterdir()}
 
 
+def test_a_large_tile_is_fitted_in_small_and_keeps_its_detail(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = TwoShotOptions(device="cpu", seamless="none", tile=(150, 170))
+    whole = twoshot(*pair, options)
+    monkeypatch.setattr("matshot.capture.twoshot._FITTED_SIDE", 72)
+    small = twoshot(*pair, options)
+    assert small.parameters["rectangle"] == whole.parameters["rectangle"]
+    assert (small.width, small.height) == (whole.width, whole.height)
+    for kind in ("basecolor", "normal"):
+        first, second = (np.diff(found.maps[kind].pixels[..., :2], axis=1).ravel() for found in (whole, small))
+        assert np.corrcoef(first, second)[0, 1] > 0.7
+
+
 def test_the_whole_photograph_is_explained(pair: tuple[Path, Path]) -> None:
     material = twoshot(*pair, TwoShotOptions(full=True, device="cpu"))
     assert (material.width, material.height, material.wrap) == (320, 320, "none")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from matshot.cli.batch_reporter import BatchReporter
+from matshot.cli.commands import figure_in_words
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
+from matshot.inference.cards import installed_models
 from matshot.material.folder import load_material
 from matshot_host.tools import TOOLS
 
@@ -145,11 +150,11 @@ def test_tile_and_style_run(texture: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("multiply", "--size", "abc"), "Size must be text such as 1024x1024"),
-        (("multiply", "--variety", "7"), "Variety must be 0 to 1, got 7"),
-        (("tile", "--axes", "z"), "Unknown axes"),
-        (("tile", "--band", "0"), "Band must be"),
-        (("style", "ground.png", "--strength", "2"), "Strength must be 0 to 1, got 2"),
+        (("multiply", "--size", "abc"), "--size must be text such as 1024x1024"),
+        (("multiply", "--variety", "7"), "--variety must be 0 to 1, got 7"),
+        (("tile", "--axes", "z"), "Unknown --axes"),
+        (("tile", "--band", "0"), "--band must be"),
+        (("style", "ground.png", "--strength", "2"), "--strength must be 0 to 1, got 2"),
     ],
 )
 def test_bad_options_of_synthesis_are_one_sentence(texture: Path, tmp_path: Path, command: tuple, said: str) -> None:
@@ -185,3 +190,83 @@ def test_demo_does_not_write_over_photographs(tmp_path: Path) -> None:
     assert (done.returncode, "choose an empty or new folder" in done.stderr) == (1, True)
     assert theirs.read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["photographs"]
+
+
+# What a newcomer meets.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["upscale"], "Error: Missing argument 'IN...'. See: matshot upscale --help"),
+        (["nonsense"], "Error: No such command 'nonsense'. See: matshot --help"),
+        (["upscale", "a", "-o", "b", "--lok", "x"], "Error: No such option: --lok"),
+        (["batch", "a", "b", "--workers", "many"], "Error: Invalid value for '--workers'"),
+        (["oneshot", "a.png", "-o", "b", "--fov", "3"], "Error: --fov must be 0 or 5 to 150\u00b0, got 3.0."),
+        (["oneshot", "a.png", "-o", "b", "--fov", "x"], "Error: --fov must be a number: 0 or 5 to 150\u00b0, got 'x'."),
+        (["upscale", "a.png", "-o", "b", "--kind", "x"], "Error: Unknown --kind 'x'. Choose from: auto, color,"),
+        (["upscale", "a.png", "-o", "b.png", "--tile", "1"], "Error: --tile must be 0 or 16 to 16384 px, got 1."),
+        (["batch", "", "out"], "Error: An input is empty."),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_line_is_one_sentence_with_the_options_name(arguments, sentence) -> None:
+    done = matshot(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(sentence), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_help_is_printed_without_arguments() -> None:
+    assert "Usage: matshot" in "".join((matshot().stdout, matshot().stderr))
+
+
+def test_a_scheduler_without_an_address_is_refused(image: Path, tmp_path: Path) -> None:
+    done = matshot("batch", image, "-o", tmp_path / "out", "--scheduler", "nonsense")
+    assert done.returncode == 1
+    assert done.stderr == "Error: Scheduler must be an address such as tcp://farm:8786, got 'nonsense'.\n"
+
+
+def test_a_folder_is_not_written_into_itself(image: Path) -> None:
+    done = matshot("upscale", image.parent, "-o", image.parent)
+    assert "would be written into itself; choose another output" in done.stderr
+    assert done.returncode == 1
+
+
+def test_too_little_memory_is_told_in_units_that_can_be_read(image: Path, tmp_path: Path) -> None:
+    done = matshot("upscale", image, "-o", tmp_path / "b.png", "--memory", "1K")
+    assert "but the limit is 1 KB; raise it" in done.stderr
+    assert done.returncode == 1
+
+
+def test_figures_of_models_are_in_words() -> None:
+    for card in installed_models():
+        for key, value in card.quality.items():
+            assert "_" not in figure_in_words(key, value).split(":")[0]
+    assert figure_in_words("psnr_y_db_of_bicubic", 29.49) == "PSNR-Y of bicubic: 29.49 dB"
+    assert figure_in_words("mean_angular_error_degrees", 7.5) == "Mean angular error: 7.5\u00b0"
+    assert figure_in_words("measured_on", "11 maps") == "On 11 maps"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends processes without a signal")
+def test_a_terminated_command_leaves_nothing_half_written(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).random((1200, 1200, 3)).astype(np.float32)
+    large, folder = write_texture(Texture(pixels), tmp_path / "large.png"), tmp_path / "out"
+    line = [sys.executable, "-m", "matshot", "upscale", str(large), "-o", str(folder), "--method", "lanczos"]
+    process = subprocess.Popen([*line, "--memory", "400M"], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(folder.glob(".*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_one_worker_is_not_several(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = BatchReporter()
+    reporter.cluster("http://127.0.0.1:1/status", 1)
+    reporter.cluster("http://127.0.0.1:1/status", 2)
+    assert capsys.readouterr().err.splitlines() == [
+        "1 worker. Dashboard: http://127.0.0.1:1/status",
+        "2 workers. Dashboard: http://127.0.0.1:1/status",
+    ]

@@ -48,9 +48,9 @@ OPTIONS: dict[str, tuple[type[ToolOptions], ...]] = {
 ALL = [pytest.param(table, one, id=f"{table.name}-{one.name}") for table in TOOLS for one in table.parameters]
 
 
-def refusal(table: Tool, name: str, value: Any) -> str:
+def refusal(table: Tool, name: str, value: Any, called: str = "") -> str:
     with pytest.raises(errors.MatshotError) as caught:
-        table.check({name: value})
+        table.check({name: value}, {name: called})
     return caught.value.sentence
 
 
@@ -152,8 +152,8 @@ def test_texts_of_a_command_line() -> None:
     }  # fmt: skip
     assert UPSCALE.parse(["scale=2"]) == {"scale": 2}
     for setting, sentence in (
-        ("tile=1,2,3", "Tile Center must be 2 whole numbers, got '1,2,3'."),
-        ("full=maybe", "Whole Photograph must be on or off, got 'maybe'."),
+        ("tile=1,2,3", "--set tile must be 2 whole numbers, got '1,2,3'."),
+        ("full=maybe", "--set full must be on or off, got 'maybe'."),
         ("fov", "Setting 'fov' has no value. Write NAME=VALUE, such as scale=2."),
     ):
         with pytest.raises(MatshotError) as caught:
@@ -210,7 +210,7 @@ def test_every_caller_refuses_with_the_same_sentence(
     ("table", "parameter"),
     [one for one in ALL if one.values[1].type is not bool],  # type: ignore[union-attr]
 )
-def test_the_command_line_refuses_with_the_same_sentence(
+def test_the_command_line_refuses_with_the_same_sentence_and_its_own_name(
     table: Tool, parameter: Parameter, image: Path, tmp_path: Path
 ) -> None:
     text = "x" * (LONGEST_TEXT + 1) if parameter.type is str and not parameter.choices else "zz"
@@ -218,7 +218,7 @@ def test_the_command_line_refuses_with_the_same_sentence(
     command = [table.name, *[str(image)] * len(table.inputs), "-o", str(tmp_path / "out"), f"--{parameter.name}"]
     outcome = CliRunner().invoke(app, [*command, *words])
     assert isinstance(outcome.exception, MatshotError)
-    assert outcome.exception.sentence == refusal(table, parameter.name, ",".join(words))
+    assert outcome.exception.sentence == refusal(table, parameter.name, ",".join(words), f"--{parameter.name}")
 
 
 def test_the_schema_of_the_service_and_the_table_agree() -> None:
