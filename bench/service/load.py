@@ -107,7 +107,7 @@ def measure(options: argparse.Namespace) -> report.Section:
             "All clients at once, and all their jobs. One command: one `matshot upscale` for all files, alternating "
             "with the service, with one thread against one worker, and as it comes against as many workers as there "
             "are processors. Ratio: the service's throughput to that of one command, start included for neither; "
-            f"the target is {_CASES[0].wanted} for the smallest jobs and {_CASES[1].wanted} for others. The smallest jobs "
+            f"the target is {_CASES[0].wanted} for the smallest jobs, {_CASES[1].wanted} for others. The smallest jobs "
             "show the cost of the service itself: each job needs four requests, three trips to the disk that it shares "
             "with others, and a run in the worker process."
         )

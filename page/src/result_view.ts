@@ -9,7 +9,7 @@ import type { Shape, Viewer } from "./viewer";
 type View = Shape | "picture";
 
 /** Tools whose result is aligned with its input, apart from its size. */
-const COMPARED = ["upscale", "tile", "style", "convert"];
+const COMPARED = ["upscale", "adjust", "tile", "style", "convert"];
 const MAX_REPEATS = 8;
 /** The same where the description does not say it. */
 const USUAL_RELIEF = 0.03;
