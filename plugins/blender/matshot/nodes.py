@@ -225,7 +225,8 @@ class _TreeBuilder:
             self._columns[node.name] = column = column + 1
         created = self._new("ShaderNodeNormalMap", column)
         created.space = "TANGENT"
-        if self._graph.displacement is not None and hasattr(created, "base"):
+        base = created.bl_rna.properties.get("base")
+        if self._graph.displacement is not None and base is not None and "ORIGINAL" in base.enum_items:
             # Normals of the displaced surface would show the relief twice.
             created.base = "ORIGINAL"
         self._link(source, created.inputs["Color"])

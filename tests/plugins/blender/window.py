@@ -108,7 +108,7 @@ def shot(name):
         yield 0.05
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=150):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         yield 0.02
