@@ -305,7 +305,7 @@ def _main_part(path: Path, image: Any) -> tuple[oiio.ImageSpec, ChannelChoice, t
     while len(specs) < _MOST_PARTS and image.seek_subimage(len(specs), 0):
         specs.append(image.spec())
     image.geterror()
-    choices = [chosen_channels(spec, layered) for spec in specs]
+    choices = [chosen_channels(spec, str(image.format_name())) for spec in specs]
     ranks = [(choice is None, choice is not None and not choice.color, i) for i, choice in enumerate(choices)]
     part = min(ranks)[2] if layered else 0
     image.seek_subimage(part, 0)

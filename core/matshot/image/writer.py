@@ -341,7 +341,8 @@ class TextureWriter:
         if self._pair_to_rgb:
             values = np.concatenate([values, np.zeros_like(values[..., :1])], axis=2)
         if self.path.suffix.lower() == ".hdr":
-            values = _rounded_rgbe(values)
+            self._clipped[1] += int((values < -1e-4).sum())
+            values = _rounded_rgbe(np.maximum(values, 0))
         if self._signed_integers:
             values = np.rint(values.clip(-1, 1) * np.float32(32767)).astype(np.int16)
         elif integer:
@@ -462,6 +463,8 @@ def storage_notes(texture: Texture, path: Path, depth: Depth, *, scale: int = 0)
             notes.append(f"{path.name}: the signal description (cICP) of {source.path.name} is left out.")
     if len(source.channels) == 2 and texture.pixels.shape[2] == 2 and suffix not in (".exr", ".tif", ".tiff"):
         notes.append(f"{path.name}: {' and '.join(source.channels)} are stored in red and green; blue is 0.")
+    if suffix == ".hdr" and source.path.suffix.lower() != ".hdr":
+        notes.append(f"{path.name}: HDR holds three numbers of 8 bits with one exponent.")
     hidden = texture.alpha[..., 0] <= 0 if texture.alpha is not None and suffix == ".webp" else None
     if hidden is not None and float(np.abs(texture.color[hidden]).max(initial=0)) > 0:
         notes.append(f"{path.name}: WebP keeps no color where alpha is 0.")
