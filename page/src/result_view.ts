@@ -226,7 +226,7 @@ export class ResultView {
         this.zoomed,
         button("+", "Zoom in", () => this.imageView.zoomBy(1.5)),
         button("Fit", "Fit to view", () => this.imageView.zoom(null)),
-        button("1:1", "Actual size: one image pixel per screen pixel", () => this.imageView.actual()),
+        button("1:1", "1:1, one image pixel per screen pixel", () => this.imageView.actual()),
       ),
       element("label", { class: "check" }, squares, "Show Pixels"),
     ];

@@ -392,7 +392,8 @@ def test_without_dask_there_is_one_sentence(library: Path, tmp_path: Path) -> No
     blocked.mkdir()
     (blocked / "distributed.py").write_text("raise ImportError('not here')\n")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(blocked), os.environ.get("PYTHONPATH", "")])}
-    said = subprocess.run(command(library, "-o", tmp_path / "out"), capture_output=True, text=True, env=environment)
+    words = command(library, "-o", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:9")
+    said = subprocess.run(words, capture_output=True, text=True, env=environment)
     assert said.returncode == 1
     assert "pip install 'matshot[farm]'" in said.stderr
     assert "Traceback" not in said.stderr

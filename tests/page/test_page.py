@@ -693,6 +693,7 @@ class TestAsADesignerWould:
         from matshot_host.tools import TOOLS
 
         artist.opens(service.address)
+        artist.sees(".tools")
         widths = []
         for tool in TOOLS:
             artist.chooses(tool.name)
