@@ -37,6 +37,38 @@ _CHOICE_LABELS = {
 }
 
 
+#: What a choice does, by parameter and choice; the parameter is empty where the choice means the same everywhere.
+_CHOICE_HELP = {
+    ("", "auto"): "Detected from the input",
+    ("", "same"): "As in the input",
+    ("", "none"): "No axis",
+    ("", "x"): "Left and right border only",
+    ("", "y"): "Upper and lower border only",
+    ("", "xy"): "All four borders",
+    ("", "gl"): "OpenGL: green points up",
+    ("", "dx"): "DirectX: green points down",
+    ("scale", 2): "Twice the width and height",
+    ("scale", 4): "Four times the width and height",
+    ("scale", 8): "Eight times the width and height",
+    ("look", "fidelity"): "Stay closest to the input",
+    ("look", "detail"): "Add plausible texture and remove compression artifacts",
+    ("kind", "color"): "A picture or a base color",
+    ("kind", "normal"): "A normal map",
+    ("kind", "data"): "Roughness, metallic, height or a mask",
+    ("light", "flash"): "Taken with the flash of the camera in a dim room",
+    ("light", "even"): "Taken in even light, such as an overcast sky",
+    ("metal", "on"): "The whole surface is metal",
+    ("metal", "off"): "No part of the surface is metal",
+    ("device", "cpu"): "Processor only",
+    ("device", "cuda"): "NVIDIA GPU, or an error if it does not work",
+    ("engine", "patch"): "Rearrange pieces of the input; fast and sharp",
+    ("engine", "neural"): "Match statistics of a network; slower",
+    ("method", "network"): "By the trained network",
+    ("pack", "none"): "One file per map",
+    ("pack", "orm"): "Occlusion, roughness and metallic in one file",
+}
+
+
 class TextForm(NamedTuple):
     """How a text parameter is written.
 
@@ -112,6 +144,10 @@ class Parameter(NamedTuple):
     def choice_label(self, choice: Any) -> str:
         """What a dialog calls one of the choices."""
         return _CHOICE_LABELS.get(choice) or str(choice).replace("_", " ").title()
+
+    def choice_help(self, choice: Any) -> str:
+        """What one of the choices does, for its tooltip; without a period, as hosts show them."""
+        return _CHOICE_HELP.get((self.name, choice)) or _CHOICE_HELP.get(("", choice)) or self.help.rstrip(".")
 
     @property
     def parts(self) -> Tuple[Any, ...]:

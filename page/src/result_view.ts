@@ -10,7 +10,7 @@ import type { Shape, Sliders, Viewer } from "./viewer";
 type View = Shape | "picture";
 
 /** Tools whose result is aligned with its input, apart from its size. */
-const COMPARED = ["upscale", "tile", "style", "convert"];
+const COMPARED = ["upscale", "adjust", "tile", "style", "convert"];
 const MAX_REPEATS = 8;
 /** The tools' sliders, and what they are before they are moved. */
 const SLIDERS: Sliders = { roughness: 0, normal: 1, height: 1, metal: "auto" };
