@@ -17,6 +17,7 @@ from bench.farm import scaling as farm_scaling
 from bench.hosts import worker as host_worker
 from bench.service import faults as service_faults
 from bench.service import load as service_load
+from bench.service import soak as service_soak
 from bench.shading import mitsuba as render_mitsuba
 from bench.super_resolution import color as upscale_color
 from bench.super_resolution import exactness as upscale_exactness
@@ -36,11 +37,12 @@ def main() -> None:
     parser = capture_photographs.parser(__doc__, always_write=True)
     synthesis_multiply.add_options(parser)
     service_load.add_options(parser)
+    service_soak.add_options(parser)
     options = parser.parse_args()
     upscaling = (upscale_color, progression, upscale_x2, upscale_normals, upscale_watched, upscale_exactness)
     capture = (render_mitsuba, capture_oneshot, capture_twoshot, capture_relighting, capture_bad_input)
     synthesis = (synthesis_multiply, synthesis_scaling, synthesis_tile, synthesis_bad_input, texture_descriptor)
-    service = (host_worker, service_load, service_faults, farm_scaling)
+    service = (host_worker, service_load, service_faults, service_soak, farm_scaling)
     for benchmark in (*upscaling, *capture, *synthesis, *service):
         report.write([benchmark.measure(options)])
         report.say(f"{benchmark.NAME}: written to {report.TARGET.name}")

@@ -56,7 +56,11 @@ AREAS: dict[str, tuple[str, ...]] = {
 }
 
 #: Words that are right in one file: British spellings that a file has to recognize.
-EXCEPTIONS = {"core/matshot/material/map_names.py": ("basecolour", "colour")}
+EXCEPTIONS = {
+    "core/matshot_host/map_names.py": ("basecolour", "colour", "metalic"),
+    "core/matshot/image/channels.py": ("grey",),
+    "core/matshot/image/udim.py": ("foto",),
+}
 
 
 class Phrase(NamedTuple):

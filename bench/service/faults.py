@@ -219,7 +219,7 @@ def _disk_full(folder: Path, pictures: list[Picture]) -> Outcome | None:
                     stream.write(bytes(1 << 16))
                     stream.flush()
             refused = served.client.post("/v1/assets", content=pictures[-1].file.read_bytes())
-            outcome.told = f"{refused.status_code}: {refused.json()['error']['sentence']}"
+            outcome.told = f"{refused.status_code}: {refused.json()['detail']}"
             outcome.lost += refused.status_code != httpx.codes.INSUFFICIENT_STORAGE
             os.truncate(ballast, ballast.stat().st_size - (1 << 20))
             # Room for what is asked, and not for what is made.
@@ -246,7 +246,7 @@ def _upload_cut_off(folder: Path, pictures: list[Picture]) -> Outcome:
         form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + half
         kind = {"content-type": "multipart/form-data; boundary=x"}
         refused = served.client.post("/v1/assets", content=form, headers=kind)
-        outcome.told = f"{refused.status_code}: {refused.json()['error']['sentence']}"
+        outcome.told = f"{refused.status_code}: {refused.json()['detail']}"
         outcome.lost += refused.status_code != httpx.codes.BAD_REQUEST
         time.sleep(0.5)
         outcome.partial += len(list((folder / "incoming").iterdir())) + len(list((folder / "assets").iterdir()))

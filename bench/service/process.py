@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,10 +31,11 @@ class Served:
     Args:
         folder: for its data.
         options: of the command line besides.
+        program: arguments of Python that run ``matshot``.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *options: str, program: Sequence[str] = ("-m", "matshot")) -> None:
+        self.folder, self._program = folder, program
         self._options = options
         self.client = httpx.Client()
         self.said: list[str] = []
@@ -50,7 +51,7 @@ class Served:
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        command = [sys.executable, "-m", "matshot", "serve", "--port", "0", "--data", str(self.folder), *self._options]
+        command = [sys.executable, *self._program, "serve", "--port", "0", "--data", str(self.folder), *self._options]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
         self.address = ""
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()

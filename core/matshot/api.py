@@ -669,6 +669,7 @@ def convert(
     /,
     *,
     normal: Convention = "gl",
+    source_normal: NormalConvention = "auto",
     pack: Packing = "none",
     size: int = 0,
     format: MapFormat = "same",
@@ -683,6 +684,7 @@ def convert(
     Args:
         material: a material folder or a material.
         normal: green channel of the normal map's file: ``gl`` is +Y up (Blender, Maya), ``dx`` is +Y down (Unreal).
+        source_normal: green channel of the normal map in a material folder; ``auto`` goes by its name, or is measured.
         pack: ``orm`` packs ambient occlusion, roughness and metallic into one map; ``none`` unpacks them.
         size: longer side at most, in pixels; 0 keeps it.
         format: of the maps' files.
@@ -708,10 +710,12 @@ def convert(
     from .tools.convert import convert as converted
 
     _require_output(CONVERT, output, normal=normal, format=format, depth=depth)
-    options = ConvertOptions(normal=normal, pack=pack, size=size, format=format, depth=depth)
+    options = ConvertOptions(
+        normal=normal, source_normal=source_normal, pack=pack, size=size, format=format, depth=depth
+    )
     whole = Progress(progress)
     whole(0.0, "reading")
-    source = _whole_material(material, "convert")
+    source = _whole_material(material, "convert", source_normal)
     place = _place(output, material, Asset(source, False))
     result = converted(source, options, progress=whole.part(0.0, _WORK))
     if place is not None:
@@ -815,11 +819,11 @@ def _asset(
     return Asset(material, isinstance(source, Texture))
 
 
-def _whole_material(source: PathLike | Material, verb: str) -> Material:
+def _whole_material(source: PathLike | Material, verb: str, normal: NormalConvention = "auto") -> Material:
     """The material that a function works on which takes no images."""
     if isinstance(source, Texture):
         raise TypeError(f"{verb} takes a material folder or a Material, got a Texture.")
-    asset = _asset(source)
+    asset = _asset(source, normal=normal)
     if asset.image:
         raise MatshotError(f"{source} is an image; {verb} takes a material folder.")
     return asset.material
@@ -829,18 +833,11 @@ def _read_folder(folder: PathLike, normal: NormalConvention, colorspace: str) ->
     """A material folder, read in the convention and color space that are given instead of those that it states."""
     from .material.folder import find_material, load_material
 
-    found = find_material(folder)
-    if found is None:
-        return load_material(folder)
-    entries = [
-        replace(
-            entry,
-            convention=entry.convention if normal == "auto" else normal,
-            colorspace=colorspace or entry.colorspace,
-        )
-        for entry in found.entries
-    ]
-    return load_material(replace(found, entries=tuple(entries)))
+    found = find_material(folder, nested=True)
+    if found is None or not colorspace:
+        return load_material(folder if found is None else found, normal=normal)
+    entries = tuple(replace(entry, colorspace=colorspace) for entry in found.entries)
+    return load_material(replace(found, entries=entries), normal=normal)
 
 
 def _image_material(texture: Texture) -> Material:
@@ -954,6 +951,9 @@ def _finished(
         depth: bits per sample of files; None for those of the sources.
         convention: of a material's normal map.
     """
+    from .material.types import with_notes
+
+    material = with_notes(material, asset.material.parameters.get("notes", ()), first=True)
     if not asset.image:
         return _finished_material(material, place, progress, suffix or None, depth, convention)
     _log_notes(material)

@@ -27,6 +27,8 @@ class MatshotError(Exception):
     """
 
     def __init__(self, sentence: str, cause: str = "") -> None:
+        # A file's name may hold bytes that are no text, and a sentence has to be printable.
+        sentence = sentence.encode("utf-8", "backslashreplace").decode("utf-8")
         super().__init__(sentence)
         self.sentence = sentence
         self.cause = cause

@@ -153,11 +153,13 @@ class Displacement(NamedTuple):
         source: name of the node with the height.
         scale: meters for one unit of height, None where that is not known.
         level: the height that stays where the surface was.
+        widths: one unit of height in widths of the maps, None where that is not known.
     """
 
     source: str
     scale: Optional[float]
     level: float
+    widths: Optional[float] = None
 
 
 class Mapping(NamedTuple):
@@ -250,7 +252,14 @@ def graph_of(
     displacement = None
     if growing.has("height"):
         scale = description.get("height_scale")
-        displacement = Displacement(growing.value("height"), None if scale is None else float(scale), LEVEL)
+        parameters = description.get("parameters")
+        widths = parameters.get("height_scale_in_widths") if isinstance(parameters, typing.Mapping) else None
+        displacement = Displacement(
+            growing.value("height"),
+            None if scale is None else float(scale),
+            LEVEL,
+            float(widths) if widths is not None and is_length(widths) else None,
+        )
     occlusion = growing.value("ao") if growing.has("ao") else ""
     size = description.get("physical_size")
     return MaterialGraph(

@@ -37,6 +37,38 @@ _CHOICE_LABELS = {
 }
 
 
+#: What a choice does, by parameter and choice; the parameter is empty where the choice means the same everywhere.
+_CHOICE_HELP = {
+    ("", "auto"): "Detected from the input",
+    ("", "same"): "As in the input",
+    ("", "none"): "No axis",
+    ("", "x"): "Left and right border only",
+    ("", "y"): "Upper and lower border only",
+    ("", "xy"): "All four borders",
+    ("", "gl"): "OpenGL: green points up",
+    ("", "dx"): "DirectX: green points down",
+    ("scale", 2): "Twice the width and height",
+    ("scale", 4): "Four times the width and height",
+    ("scale", 8): "Eight times the width and height",
+    ("look", "fidelity"): "Stay closest to the input",
+    ("look", "detail"): "Add plausible texture and remove compression artifacts",
+    ("kind", "color"): "A picture or a base color",
+    ("kind", "normal"): "A normal map",
+    ("kind", "data"): "Roughness, metallic, height or a mask",
+    ("light", "flash"): "Taken with the flash of the camera in a dim room",
+    ("light", "even"): "Taken in even light, such as an overcast sky",
+    ("metal", "on"): "The whole surface is metal",
+    ("metal", "off"): "No part of the surface is metal",
+    ("device", "cpu"): "Processor only",
+    ("device", "cuda"): "NVIDIA GPU, or an error if it does not work",
+    ("engine", "patch"): "Rearrange pieces of the input; fast and sharp",
+    ("engine", "neural"): "Match statistics of a network; slower",
+    ("method", "network"): "By the trained network",
+    ("pack", "none"): "One file per map",
+    ("pack", "orm"): "Occlusion, roughness and metallic in one file",
+}
+
+
 class TextForm(NamedTuple):
     """How a text parameter is written.
 
@@ -78,6 +110,7 @@ class Parameter(NamedTuple):
         gap: (least, most) between which values are refused, both exclusive: (0, 64) takes 0 and 64.
         form: how a text is written, None for any.
         placeholder: what a dialog shows for a default that stands for no value, such as ``Auto``; empty for others.
+        alias: another name for it on a command line; empty for none.
     """
 
     name: str
@@ -93,6 +126,7 @@ class Parameter(NamedTuple):
     gap: Optional[Tuple[float, float]] = None
     form: Optional[TextForm] = None
     placeholder: str = ""
+    alias: str = ""
 
     @property
     def label(self) -> str:
@@ -110,6 +144,10 @@ class Parameter(NamedTuple):
     def choice_label(self, choice: Any) -> str:
         """What a dialog calls one of the choices."""
         return _CHOICE_LABELS.get(choice) or str(choice).replace("_", " ").title()
+
+    def choice_help(self, choice: Any) -> str:
+        """What one of the choices does, for its tooltip; without a period, as hosts show them."""
+        return _CHOICE_HELP.get((self.name, choice)) or _CHOICE_HELP.get(("", choice)) or self.help.rstrip(".")
 
     @property
     def parts(self) -> Tuple[Any, ...]:
@@ -388,7 +426,7 @@ _KIND = Parameter(
     "kind",
     str,
     "auto",
-    "What an image holds. Auto: from its file name (brick_n.png is a normal map).",
+    "What an image holds. Auto: from its file name (brick_n.png is a normal map) or its pixels.",
     ("auto", "color", "normal", "data"),
     title="Map Type",
 )
@@ -396,9 +434,11 @@ _NORMAL = Parameter(
     "normal",
     str,
     "auto",
-    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name.",
+    "Green channel of normal maps: gl (OpenGL) is +Y up, dx (DirectX) is +Y down. Auto: from the file name, or "
+    "measured.",
     ("auto", "gl", "dx"),
     title="Normal Convention",
+    alias="source_normal",
 )
 _WRAPS = ("auto", "none", "x", "y", "xy")
 _SEED = Parameter("seed", int, 0, "The same seed always gives the same result.", low=0, high=2147483647)
@@ -737,6 +777,15 @@ CONVERT = Tool(
             "Green channel of the normal map: gl (OpenGL) is +Y up, dx (DirectX) is +Y down.",
             ("gl", "dx"),
             title="Normal Convention",
+        ),
+        Parameter(
+            "source_normal",
+            str,
+            "auto",
+            "Green channel of the normal map that is read. Auto: from its name, or measured.",
+            ("auto", "gl", "dx"),
+            True,
+            title="Normal Convention of the Source",
         ),
         Parameter(
             "pack",

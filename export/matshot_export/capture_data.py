@@ -40,8 +40,9 @@ _COLOR_LAW = "PH_"
 _UNLABELED_METAL = ("PH_rusty_metal_05", "PH_blue_metal_plate", "PH_corrugated_iron", "PH_rusty_painted_metal")
 #: Share of surfaces that are generated.
 _PROCEDURAL = 0.3
-#: Photographs that are rendered at a time.
+#: Photographs that are rendered at a time, and crops that each is worth: rendering takes as long as several steps.
 _TOGETHER = 4
+_CROPS = 32
 
 
 @dataclass(frozen=True)
@@ -195,8 +196,7 @@ class CaptureSource:
         batch: crops at a time.
         side: of a crop.
         seed: of every choice.
-        pool: photographs that are held.
-        fresh: new photographs for a batch, on average.
+        pool: photographs that are held, at least as many as a batch has crops.
         photograph: side of a photograph, a multiple of ``CONTEXT_SIDE``.
     """
 
@@ -208,15 +208,14 @@ class CaptureSource:
         seed: int,
         *,
         pool: int = 40,
-        fresh: float = 0.25,
         photograph: int = 640,
     ) -> None:
         self.library, self.batch, self.side, self.photograph = library, batch, side, photograph
-        self.rng, self.fresh = np.random.default_rng(seed), fresh
+        self.rng = np.random.default_rng(seed)
         self.device = library.planes[0].device
         self._noise = torch.Generator(self.device).manual_seed(seed)
         self._positions = plane_positions(photograph, photograph).to(self.device)
-        self._pool: deque[Scenes] = deque(maxlen=pool)
+        self._pool: deque[Scenes] = deque(maxlen=max(pool, batch))
 
     def __iter__(self) -> CaptureSource:
         return self
@@ -225,9 +224,10 @@ class CaptureSource:
     def __next__(self) -> Batch:
         while len(self._pool) < self.batch:
             self._photograph(min(_TOGETHER, self.batch - len(self._pool)))
-        count = int(self.rng.poisson(self.fresh))
-        if count:
-            self._photograph(count)
+        count = int(self.rng.poisson(self.batch / _CROPS))
+        while count > 0:
+            self._photograph(min(_TOGETHER, count))
+            count -= _TOGETHER
         crops = [self._crop() for _ in range(self.batch)]
         truth = Maps(*(torch.cat([getattr(crop.truth, f.name) for crop in crops]) for f in fields(Maps)))
         rest = (

@@ -21,6 +21,7 @@ from .onnx_export import (
     run_record,
     stored,
     traced,
+    train_command,
     with_half_weights,
 )
 from .parity import check_parity
@@ -45,7 +46,7 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
     network = rounded_to_half(network.eval())
     training = {
         "data": data_lines("capture", run_record(run).get("images", {})),
-        "command": "matshot-export train-capture --data DIR",
+        "command": train_command("train-capture", "capture", run),
         "trained_by": "the Matshot project",
         "losses": "base color L1, logarithm of the normals' error in parts of flat ones', roughness and metallic L1 "
         "and squares, pictures under a light L1",

@@ -29,7 +29,7 @@ from .capture_data import (
     unit_normals,
 )
 from .data import material_counts
-from .loop import Schedule, begin_from, best_device, descend, start_name, supports_bfloat16, write_picture
+from .loop import Schedule, begin_from, best_device, compiled, descend, start_name, supports_bfloat16, write_picture
 from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
 from .procedural import FAMILIES
 from .rendering import Maps, plane_positions, under_point_light
@@ -183,6 +183,7 @@ class CaptureTask:
     def __init__(self, recipe: CaptureRecipe, data: Path, device: torch.device) -> None:
         self.recipe, self.device, self.half = recipe, device, supports_bfloat16(device)
         self.network: nn.Module = CaptureNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward = compiled(self.network, device)
         self.folder = data / "materials" / "train"
         library = MaterialLibrary(data / "materials" / "val")
         self.watched = validation_photographs(library, min(recipe.photograph, _WATCHED_SIDE))
@@ -207,7 +208,7 @@ class CaptureTask:
         """Of the next batch of crops."""
         batch = next(self.source)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
-            planes = self.network(_last(batch.photographs), _last(batch.whole))
+            planes = self.forward(_last(batch.photographs), _last(batch.whole))
         judged, inner = cropped(batch, planes.float(), self.recipe.border)
         value, terms = capture_loss(inner, judged, random_lights(judged, self.rng).to(self.device))
         return value, terms, planes.shape[0] * planes.shape[2] * planes.shape[3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -57,6 +58,8 @@ def train(
     runs: Runs = Path("runs"),
     steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
     minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
+    batch: Annotated[int, typer.Option(help="Patches a step, such as 256 on a GPU. Default: 0, the recipe's.")] = 0,
+    patch: Annotated[int, typer.Option(help="Side of a patch, such as 64 on a GPU. Default: 0, the recipe's.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
@@ -69,6 +72,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     recipe = recipes.load(name)
+    recipe = replace(recipe, batch=batch or recipe.batch, patch=patch or recipe.patch)
     start = runs / recipe.begin / "weights.pt" if recipe.begin else None
     if start is not None and not start.exists():
         raise FileNotFoundError(f"{recipe.name} starts from {recipe.begin}; train that first (no {start})")

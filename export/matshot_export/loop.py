@@ -299,9 +299,11 @@ def supports_bfloat16(device: torch.device) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def compiled(network: nn.Module) -> Callable[..., torch.Tensor]:
-    """The network as fused kernels, where a compiler is at hand; it shares its weights."""
-    # Without a compiler it works as before, a little slower, and torch says so.
+def compiled(network: nn.Module, device: torch.device) -> Callable[..., torch.Tensor]:
+    """The network to compute with while it learns: on a GPU as fused kernels that share its weights."""
+    if device.type != "cuda":
+        return network
+    # Without a compiler on the machine it works as before, a little slower, and torch says so.
     torch._dynamo.config.suppress_errors = True
     result: Callable[..., torch.Tensor] = torch.compile(network)
     return result

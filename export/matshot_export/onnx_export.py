@@ -275,7 +275,7 @@ def _print_peak(card: str, side: int) -> None:
 def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "data": data_lines(recipe.kind, run_record(run).get("images", {})),
-        "command": f"matshot-export train {recipe.name} --data DIR",
+        "command": train_command(f"train {recipe.name}", recipe.name, run),
         "trained_by": "the Matshot project",
         "losses": ", ".join(f"{weight:g} {name}" for name, weight in recipe.loss.items()) or "none: least squares",
         "starts_from": recipe.begin or "nothing",
@@ -283,11 +283,21 @@ def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
         "torch": torch.__version__.split("+")[0],
         "machine": f"{platform.machine()}, {run_record(run).get('device', 'CPU')}",
     }
-    if str(run_record(run).get("start", "")).startswith("shipped "):
-        facts["command"] = f"matshot-export train-all --data DIR --only {recipe.name}"
     if recipe.note:
         facts["note"] = recipe.note
     return {**facts, **run_facts(run, title=_FIGURES[recipe.kind])}
+
+
+def train_command(command: str, name: str, run: Path | None) -> str:
+    """What trained a network: a command of its own, or the queue, which starts from what is shipped.
+
+    Args:
+        command: of its own.
+        name: in the queue.
+        run: folder of the training run.
+    """
+    queued = str(run_record(run).get("start", "")).startswith("shipped ")
+    return f"matshot-export train-all --data DIR --only {name}" if queued else f"matshot-export {command} --data DIR"
 
 
 def run_record(run: Path | None) -> dict[str, Any]:
@@ -315,6 +325,7 @@ def run_facts(run: Path | None, figure: str = "value", title: str = "") -> dict[
         facts["input_pixels"] = record["pixels"]
     if record.get("start"):
         facts["starts_from"] = record["start"]
+    facts |= {name: record[name] for name in ("rate", "patches") if name in record}
     measured = record.get("measured")
     points = [point for point in measured if figure in point] if isinstance(measured, list) else []
     if len(points) > 1:

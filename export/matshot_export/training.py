@@ -40,7 +40,7 @@ class MapTask:
         kind = recipe.kind
         self.half = supports_bfloat16(device)
         self.network: nn.Module = recipe.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.forward = compiled(self.network) if device.type == "cuda" else self.network
+        self.forward = compiled(self.network, device)
         self.paths = find_maps(data, "train", kind)
         self.watched = validation_pairs(find_maps(data, "val", kind), kind, recipe.scale)
         self.metric = angular_error if kind == "normal" else peak_signal_to_noise
@@ -141,7 +141,7 @@ def train(
     task = MapTask(recipe, data, best_device(device))
     if start is not None:
         report(f"{begin_from(task.network, start)} layers start from {start}")
-    if recipe.focus:
+    if recipe.focus or recipe.octave != 1:
         task.source.chances = promising(task.network, task.source, recipe.focus, recipe.octave)
     schedule = Schedule(
         steps or recipe.steps,
@@ -152,7 +152,13 @@ def train(
         minutes,
         call_minutes,
     )
-    facts = {"recipe": recipe.name, "images": task.source.counts, "start": start_name(start)}
+    facts = {
+        "recipe": recipe.name,
+        "images": task.source.counts,
+        "start": start_name(start),
+        "rate": recipe.rate,
+        "patches": f"{recipe.batch} of {recipe.patch} px a step",
+    }
     descend(task, schedule, out, facts=facts, resume=resume, report=report)
     return out / "weights.pt"
 

@@ -111,6 +111,17 @@ export interface Job {
   preview: string | null;
   results: Result[];
   zip: string | null;
+  /** When it expires with its results. */
+  kept_until?: string | null;
+  /** Seconds that it has run. */
+  seconds?: number | null;
+}
+
+/** What the name of a file says: its map, empty for none, and the name that all maps of its material share. */
+export interface MapName {
+  name: string;
+  map: string;
+  base: string;
 }
 
 export const ended = (job: Job): boolean => !["waiting", "running"].includes(job.state);
@@ -139,14 +150,14 @@ export const picture = (asset: string): string => address(`v1/assets/${asset}/pr
 export const shown = (file: StoredFile, side: number): string => `${address(file.href)}?side=${side}`;
 
 function serviceError(status: number, body: string, retryAfter: string | null): ServiceError {
-  let parsed: { error?: { sentence?: string; cause?: string } } = {};
+  let parsed: { detail?: string; cause?: string } = {};
   try {
     parsed = JSON.parse(body) as typeof parsed;
   } catch {
     // An error page of a proxy.
   }
-  const sentence = parsed.error?.sentence ?? `The service returned error ${status}.`;
-  return new ServiceError(sentence, status, parsed.error?.cause ?? "", Number(retryAfter) || 0);
+  const sentence = parsed.detail ?? `The service returned error ${status}.`;
+  return new ServiceError(sentence, status, parsed.cause ?? "", Number(retryAfter) || 0);
 }
 
 /** Asks for a token when the service requires one; resolves once it is accepted. */
@@ -181,14 +192,20 @@ export const asset = (id: string): Promise<Asset> => json("GET", `v1/assets/${id
 export const job = (id: string): Promise<Job> => json("GET", `v1/jobs/${id}`);
 export const cancel = (id: string): Promise<Job> => json("POST", `v1/jobs/${id}/cancel`);
 export const remove = (id: string): Promise<unknown> => call("DELETE", `v1/jobs/${id}`);
+/** Delete a job while the page is being left. */
+export const removeAtOnce = (id: string): void => void fetch(address(`v1/jobs/${id}`), { method: "DELETE", keepalive: true });
+export const mapNames = (names: string[]): Promise<{ names: MapName[] }> => json("POST", "v1/map-names", { names });
 export const description = (href: string): Promise<unknown> => json("GET", href);
 
 export const jobs = (before = ""): Promise<{ jobs: Job[]; more: boolean }> =>
   json("GET", `v1/jobs?limit=50${before && `&before=${before}`}`);
 
+/** An upload, or a result of a job that is done. */
+export type JobInput = { asset: string; name: string } | { job: string; result: number };
+
 /** Start a job. The key makes a retry after a lost response the same job. */
 export async function start(
-  request: { tool: string; inputs: { asset: string; name: string }[]; parameters: Parameters },
+  request: { tool: string; inputs: JobInput[]; parameters: Parameters },
   key: string = identifier(),
 ): Promise<Job> {
   try {

@@ -1,6 +1,6 @@
 /** Inputs of tools: files are dropped or chosen, uploaded at once, and assigned to the inputs. */
 
-import { type Asset, ServiceError, type Tool, type ToolInput, address, asset, upload } from "./api";
+import { type Asset, ServiceError, type Tool, type ToolInput, address, asset, mapNames, upload } from "./api";
 import { element, fill, size } from "./element";
 
 /** One image, or one material of several files. */
@@ -107,7 +107,37 @@ export class Inputs {
 
   /** Add files that were dropped anywhere on the page. */
   async drop(transfer: DataTransfer, slot: number | null = null): Promise<void> {
-    this.add(await droppedBundles(transfer, this.accepts), slot);
+    await this.take(await droppedBundles(transfer, this.accepts), slot);
+  }
+
+  /** Add files that came together: loose maps of one material as that material, photographs in a format that is read. */
+  private async take(bundles: Bundle[], slot: number | null): Promise<void> {
+    const read = await Promise.all(bundles.map((bundle) => this.converted(bundle)));
+    const known = read.filter((bundle) => bundle !== null);
+    const photos = this.tool!.inputs.every((input) => input.kind === "photo");
+    const together = photos ? known : await gathered(known);
+    this.add(together, slot);
+  }
+
+  /** A photograph as a browser that reads HEIC converts it; null, with a sentence, where it cannot. */
+  private async converted(bundle: Bundle): Promise<Bundle | null> {
+    const [file] = bundle.files;
+    if (!file || bundle.files.length > 1 || !HEIC.test(file.name)) return bundle;
+    const name = file.name.replace(HEIC, ".jpg");
+    try {
+      const image = await createImageBitmap(file, { imageOrientation: "from-image" });
+      const canvas = new OffscreenCanvas(image.width, image.height);
+      canvas.getContext("2d")!.drawImage(image, 0, 0);
+      image.close();
+      const jpeg = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.98 });
+      return { name, files: [new File([jpeg], name, { type: "image/jpeg" })] };
+    } catch {
+      this.callbacks.refused(
+        `${file.name} is an HEIC photograph, which this browser cannot read. Export it as JPEG or TIFF, or open this page in Safari. ` +
+          "An iPhone takes JPEG with Settings > Camera > Formats > Most Compatible.",
+      );
+      return null;
+    }
   }
 
   private get several(): boolean {
@@ -132,8 +162,9 @@ export class Inputs {
     if (accepted.length === 0) return;
     if (!this.several && accepted.length > this.tool!.inputs.length) this.callbacks.several(accepted.length);
     const slots = this.slots(accepted.length, slot);
-    slots.forEach((target, index) => {
-      const { name, files } = accepted[index]!;
+    accepted.forEach(({ name, files }, index) => {
+      // What finds no place stays in sight, so that nothing is left out without a word.
+      const target = slots[index] ?? Math.max(this.uploads.length, this.room);
       while (this.uploads.length < target) this.uploads.push(null);
       this.uploads[target]?.dispose();
       this.uploads[target] = new Upload(name, files, () => this.changed());
@@ -154,6 +185,7 @@ export class Inputs {
     item.dispose();
     // The other one of two photographs keeps its slot.
     this.uploads = this.several ? this.uploads.filter((one) => one !== item) : this.uploads.map((one) => (one === item ? null : one));
+    while (this.uploads.length > 0 && this.uploads.at(-1) === null) this.uploads.pop();
     this.changed();
     this.element.querySelector<HTMLElement>("input[type=file]")?.focus();
   }
@@ -175,7 +207,7 @@ export class Inputs {
           if (tool.inputs.length === 1) return place;
           return element("div", { class: "slot" }, element("span", { class: "label" }, input.title), place);
         });
-    const spare = this.uploads.slice(this.room).filter(Boolean).length;
+    const spare = this.uploads.slice(this.room).filter((one) => one !== null);
     fill(
       this.element,
       ...places,
@@ -183,7 +215,13 @@ export class Inputs {
         tool.inputs.length === 2 &&
         this.uploads.slice(0, 2).filter(Boolean).length === 2 &&
         element("button", { type: "button", class: "quiet", onclick: () => this.swap() }, "Swap Photographs"),
-      spare > 0 && element("p", { class: "help" }, `${spare} file${spare > 1 ? "s are" : " is"} not used by this tool.`),
+      spare.length > 0 &&
+        element(
+          "section",
+          { class: "spare", "aria-label": "Not Used" },
+          element("p", { class: "help" }, `Not used by ${tool.title}:`),
+          ...spare.map((item) => this.filled(item)),
+        ),
     );
     if (focused) document.getElementById(focused)?.focus();
   }
@@ -220,11 +258,11 @@ export class Inputs {
       type: "file",
       id,
       class: "hidden",
-      accept: this.accepts.filter((suffix) => input.kind !== "photo" || suffix !== ".zip").join(","),
+      accept: [...this.accepts.filter((suffix) => input.kind !== "photo" || suffix !== ".zip"), ".heic", ".heif"].join(","),
       multiple: true,
       "aria-describedby": `${id}-help`,
     });
-    files.addEventListener("change", () => this.add(single([...files.files!]), slot));
+    files.addEventListener("change", () => void this.take(single([...files.files!]), slot));
     const place = element(
       "div",
       { class: "drop" },
@@ -266,6 +304,37 @@ const about = (known: Asset): string =>
   ]
     .filter(Boolean)
     .join(", ");
+
+const HEIC = /\.hei[cf]$/i;
+
+/** Bundles with loose maps of one material as one bundle, by what the service reads in their names. */
+async function gathered(bundles: Bundle[]): Promise<Bundle[]> {
+  const loose = bundles.filter(({ files, name }) => files.length === 1 && !name.toLowerCase().endsWith(".zip"));
+  if (loose.length < 2) return bundles;
+  const { names } = await mapNames(loose.map(({ name }) => name)).catch(() => ({ names: [] }));
+  const materials = new Map<string, Map<string, Bundle>>();
+  names.forEach(({ map, base }, index) => {
+    if (!map) return;
+    const maps = materials.get(base) ?? new Map<string, Bundle>();
+    if (!maps.has(map)) maps.set(map, loose[index]!);
+    materials.set(base, maps);
+  });
+  const found: Bundle[] = [];
+  const used = new Set<Bundle>();
+  for (const [base, maps] of materials) {
+    if (maps.size < 2) continue;
+    const parts = [...maps.values()];
+    parts.forEach((part) => used.add(part));
+    found.push({ name: commonName(parts, base), files: parts.flatMap(({ files }) => files) });
+  }
+  return [...found, ...bundles.filter((bundle) => !used.has(bundle))];
+}
+
+/** The base of a material's maps as their files spell it. */
+function commonName(parts: Bundle[], base: string): string {
+  const { name } = parts[0]!;
+  return name.toLowerCase().startsWith(base) && base ? name.slice(0, base.length) : base || "material";
+}
 
 const single = (files: File[]): Bundle[] => files.map((file) => ({ name: file.name, files: [file] }));
 

@@ -81,8 +81,10 @@ class Row {
   update(job: Job, chosen: boolean): void {
     this.job = job;
     const latest = job.results[0]?.preview ?? job.preview;
-    const shown = latest ? address(latest) : picture(job.inputs[0]!.asset);
-    if (this.picture.src !== shown) {
+    const first = job.inputs[0]?.asset;
+    const shown = latest ? address(latest) : first ? picture(first) : "";
+    if (!shown) this.hidePicture();
+    else if (this.picture.src !== shown) {
       this.picture.src = shown;
       this.picture.hidden = false;
     }

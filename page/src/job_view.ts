@@ -1,14 +1,16 @@
 /** The selected job: its progress, error or result. */
 
-import { type Job, address, ended, picture } from "./api";
+import { type Job, type Parameters, type Result, type Tool, address, ended, picture } from "./api";
 import { element, fill } from "./element";
-import { duration, inputNames, stateName } from "./labels";
+import { duration, inputNames, keptName, span, stateName } from "./labels";
 import { ResultView } from "./result_view";
 
 /** Number of log lines that are shown. */
 const LOG = 6;
 /** Number of inputs that are shown until there is a preview. */
 const INPUTS = 4;
+/** Fraction from which on the time that is left can be told. */
+const TELLING = 0.05;
 
 export class JobView {
   readonly element = element("section", { class: "panel main", "aria-labelledby": "stage-title" });
@@ -22,7 +24,9 @@ export class JobView {
       again: (job: Job) => void;
       remove: (job: Job) => void;
       failed: (sentence: string) => void;
+      adjust: (job: Job, result: Result, parameters: Parameters) => void;
     },
+    private readonly adjust: Tool | null,
   ) {
     this.empty();
   }
@@ -56,7 +60,7 @@ export class JobView {
       return;
     }
     if (job.state === "done" && job.results.length > 0) {
-      this.result = new ResultView(job, { failed: this.callbacks.failed });
+      this.result = new ResultView(job, this.callbacks, this.adjust);
       fill(this.element, this.header(job), this.result.element);
       return;
     }
@@ -65,6 +69,7 @@ export class JobView {
 
   private clear(): void {
     this.result?.dispose();
+    this.running?.dispose();
     this.result = this.running = null;
   }
 
@@ -79,7 +84,7 @@ export class JobView {
         "div",
         {},
         element("h2", { id: "stage-title", tabindex: -1 }, job.title),
-        element("p", { class: "help name" }, [inputNames(job), time && `in ${time}`].filter(Boolean).join(" · ")),
+        element("p", { class: "help name" }, [inputNames(job), time && `in ${time}`, keptName(job)].filter(Boolean).join(" · ")),
       ),
       element(
         "div",
@@ -113,26 +118,53 @@ class Running {
   private readonly inputs: HTMLElement;
   private readonly lines = element("ul", { class: "log", "aria-label": "Log" });
   private readonly cancel: HTMLButtonElement;
+  private readonly time = element("span", { class: "help time" });
+  private readonly clock = window.setInterval(() => this.tick(), 1000);
+  private fraction = 0;
+  /** By this page's clock; the service's may differ. */
+  private began: number | null = null;
 
   constructor(job: Job, cancel: () => void) {
     this.cancel = element("button", { type: "button", onclick: cancel }, "Cancel");
-    const pictures = job.inputs.slice(0, INPUTS).map(({ asset, name }) => element("img", { src: picture(asset), alt: name }));
+    const pictures = job.inputs
+      .slice(0, INPUTS)
+      .filter(({ asset }) => asset)
+      .map(({ asset, name }) => element("img", { src: picture(asset), alt: name }));
     this.inputs = element("div", { class: "waiting" }, ...pictures);
     this.element = element(
       "div",
       { class: "running" },
       element("div", { class: "stage" }, this.inputs, this.preview),
       this.bar,
-      element("div", { class: "bar" }, this.state, this.stage, this.cancel),
+      element("div", { class: "bar" }, this.state, this.stage, this.time, this.cancel),
       this.lines,
     );
     this.update(job);
+  }
+
+  dispose(): void {
+    clearInterval(this.clock);
+  }
+
+  /** Show the time that it has taken, and what is left by how far it is. */
+  private tick(): void {
+    if (this.began === null) {
+      this.time.textContent = "";
+      return;
+    }
+    const elapsed = (performance.now() - this.began) / 1000;
+    const left = this.fraction >= TELLING ? elapsed * (1 / this.fraction - 1) : null;
+    this.time.textContent = left === null ? `${span(elapsed)} elapsed` : `${span(elapsed)} elapsed, about ${span(left)} left`;
   }
 
   update(job: Job): void {
     this.state.textContent = stateName(job);
     this.stage.textContent = job.state === "running" ? job.stage : "";
     this.cancel.disabled = job.cancelling;
+    this.fraction = job.fraction;
+    if (job.state === "running") this.began ??= performance.now() - 1000 * (job.seconds ?? 0);
+    else this.began = null;
+    this.tick();
     if (job.state === "waiting") this.bar.removeAttribute("value");
     else this.bar.value = job.fraction;
     fill(this.lines, ...job.log.slice(-LOG).map(({ text }) => element("li", {}, text)));

@@ -47,6 +47,23 @@ export function timeName(text: string): string {
 
 export function duration(job: Job): string {
   if (!job.started || !job.ended) return "";
-  const seconds = (Date.parse(job.ended) - Date.parse(job.started)) / 1000;
-  return seconds < 90 ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s` : `${Math.round(seconds / 60)} min`;
+  return span((Date.parse(job.ended) - Date.parse(job.started)) / 1000, 10);
 }
+
+/** Seconds in words; below `exact` with a decimal. */
+export const span = (seconds: number, exact = 0): string =>
+  seconds < 90
+    ? `${seconds.toFixed(seconds < exact ? 1 : 0)} s`
+    : seconds < 5400
+      ? `${Math.round(seconds / 60)} min`
+      : `${(seconds / 3600).toFixed(1)} h`;
+
+/** What a result is: a material and its maps, an image, a sheet of pictures. */
+export function resultName(result: Result, tool: string): string {
+  const what = tool === "preview" ? "Preview" : result.kind === "material" ? "Material" : "Image";
+  const maps = result.files.filter((file) => file.map).length;
+  return `${what} ${result.name}${result.kind === "material" ? `, ${maps} maps` : ""}`;
+}
+
+export const keptName = (job: Job): string =>
+  job.kept_until ? `Kept until ${new Date(job.kept_until).toLocaleDateString([], { day: "numeric", month: "short", year: "numeric" })}` : "";

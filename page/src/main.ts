@@ -12,6 +12,8 @@ import { askForToken } from "./token";
 
 /** Milliseconds between requests of the job list, while a job runs and otherwise. */
 const POLL_INTERVAL = { busy: 2000, idle: 15000 };
+/** Milliseconds in which a deletion can be taken back. */
+const UNDO = 6000;
 /** Fraction of a job after which a screen reader announces its progress again. */
 const ANNOUNCED = 0.25;
 /** Key in the session storage. */
@@ -42,6 +44,9 @@ class Page {
   private chosen = "";
   private announcedFraction = 0;
   private timer = 0;
+  private readonly undo = element("p", { class: "banner undo", role: "status", hidden: true });
+  /** Jobs that are to be deleted, with the timers that do it. */
+  private readonly removed = new Map<string, number>();
   private unfollow = (): void => {};
 
   constructor(private readonly table: api.ToolTable) {
@@ -59,9 +64,10 @@ class Page {
     this.jobView = new JobView({
       cancel: (job) => void this.attempt(async () => this.update(await api.cancel(job.id))),
       again: (job) => void this.attempt(() => this.again(job)),
-      remove: (job) => void this.attempt(() => this.remove(job)),
+      remove: (job) => this.remove(job),
       failed: (sentence) => this.say(sentence),
-    });
+      adjust: (job, result, parameters) => void this.attempt(() => this.adjust(job, result, parameters)),
+    }, table.tools.find((tool) => tool.name === "adjust") ?? null);
     this.jobList = new JobList(
       (job) => this.choose(job.id, true),
       () => void this.attempt(() => this.loadOlder()),
@@ -126,6 +132,7 @@ class Page {
         element("h1", {}, "Matshot"),
         element("span", { class: "help" }, this.table.version),
         this.banner,
+        this.undo,
       ),
       element("main", {}, make, this.jobView.element, this.jobList.element),
       this.announcement,
@@ -151,7 +158,8 @@ class Page {
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) void this.refresh();
     });
-    window.addEventListener("hashchange", () => this.choose(chosenInAddress(), true));
+    window.addEventListener("popstate", () => this.goTo(chosenInAddress()));
+    window.addEventListener("pagehide", () => this.removed.forEach((_, id) => api.removeAtOnce(id)));
   }
 
   private chooseTool(tool: Tool): void {
@@ -186,7 +194,7 @@ class Page {
       const parameters = this.parameterForm.parameters;
       const job = await api.start({ tool: this.tool.name, inputs, parameters });
       this.update(job);
-      this.choose(job.id);
+      this.choose(job.id, true);
       this.jobView.element.scrollIntoView({ block: "nearest" });
       this.announcement.textContent = `Started ${job.title}.`;
     } catch (error) {
@@ -194,6 +202,14 @@ class Page {
     }
     this.start.disabled = false;
     if (document.activeElement === document.body) this.start.focus();
+    void this.refresh();
+  }
+
+  /** Make a material from a result with other sliders. */
+  private async adjust(job: Job, result: api.Result, parameters: Parameters): Promise<void> {
+    const started = await api.start({ tool: "adjust", inputs: [{ job: job.id, result: result.number }], parameters });
+    this.update(started);
+    this.choose(started.id, true);
     void this.refresh();
   }
 
@@ -206,22 +222,55 @@ class Page {
     document.querySelector<HTMLInputElement>("input[name=tool]:checked")?.focus();
   }
 
-  private async remove(job: Job): Promise<void> {
-    await api.remove(job.id);
+  /** Delete a job, unless the artist takes that back in time. */
+  private remove(job: Job): void {
+    const place = this.jobs.findIndex((one) => one.id === job.id);
     this.jobs = this.jobs.filter((one) => one.id !== job.id);
-    const next = this.jobs[0];
-    if (next) this.choose(next.id, true);
-    else this.choose("", true);
+    this.choose(this.jobs[Math.min(place, this.jobs.length - 1)]?.id ?? "", true);
+    const timer = window.setTimeout(() => void this.attempt(() => this.removeNow(job.id)), UNDO);
+    this.removed.set(job.id, timer);
+    const undo = element("button", { type: "button", class: "quiet", onclick: () => this.restore(job, place) }, "Undo");
+    fill(this.undo, `Deleted ${job.title} of ${inputNames(job)}. `, undo);
+    this.undo.hidden = false;
+    undo.focus();
+  }
+
+  private restore(job: Job, place: number): void {
+    clearTimeout(this.removed.get(job.id));
+    this.removed.delete(job.id);
+    this.undo.hidden = true;
+    this.jobs.splice(place, 0, job);
+    this.choose(job.id, true);
+  }
+
+  private async removeNow(id: string): Promise<void> {
+    if (this.removed.size === 1) this.undo.hidden = true;
+    try {
+      await api.remove(id);
+    } finally {
+      this.removed.delete(id);
+    }
   }
 
   /** Show a job, and move the focus to it if the artist chose it. */
   private choose(id: string, focus = false): void {
     const changed = id !== this.chosen;
     this.chosen = id;
-    if (id !== chosenInAddress()) history.replaceState(null, "", id ? `#job=${id}` : location.pathname + location.search);
+    if (id !== chosenInAddress()) {
+      const target = id ? `#job=${id}` : location.pathname + location.search;
+      // What the artist chose can be gone back from; what the page chose by itself takes the place of what was there.
+      if (focus) history.pushState(null, "", target);
+      else history.replaceState(null, "", target);
+    }
     this.draw();
     if (changed) this.follow();
     if (focus) document.querySelector<HTMLElement>("#stage-title")?.focus({ preventScroll: false });
+  }
+
+  /** Show the job of an address that the browser went to. */
+  private goTo(id: string): void {
+    if (id && !this.jobs.some((one) => one.id === id)) void this.refresh();
+    else this.choose(id, true);
   }
 
   private follow(): void {
@@ -277,7 +326,9 @@ class Page {
   private async refresh(): Promise<void> {
     clearTimeout(this.timer);
     try {
-      const { jobs, more } = await api.jobs();
+      const answer = await api.jobs();
+      const { more } = answer;
+      const jobs = answer.jobs.filter((job) => !this.removed.has(job.id));
       const fresh = new Set(jobs.map((job) => job.id));
       const last = jobs.at(-1);
       // Keep older jobs that were loaded; a newer one that is missing was deleted.

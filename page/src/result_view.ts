@@ -1,16 +1,23 @@
 /** The results of a job: a lit material or images, map by map, with downloads. */
 
-import { type Asset, type Job, type Result, type StoredFile, address, asset, description, shown } from "./api";
+import { type Asset, type Job, type Parameters, type Result, type StoredFile, type Tool, address, asset, description, shown } from "./api";
 import { choices, element, fill, size } from "./element";
-import { inOrder, mapName, wrapName } from "./labels";
+import { Form } from "./form";
+import { inOrder, mapName, resultName, wrapName } from "./labels";
 import { ImageView, THUMBNAIL } from "./image_view";
-import type { Shape, Viewer } from "./viewer";
+import type { Shape, Sliders, Viewer } from "./viewer";
 
 type View = Shape | "picture";
 
 /** Tools whose result is aligned with its input, apart from its size. */
-const COMPARED = ["upscale", "tile", "style", "convert"];
+const COMPARED = ["upscale", "adjust", "tile", "style", "convert"];
 const MAX_REPEATS = 8;
+/** The tools' sliders, and what they are before they are moved. */
+const SLIDERS: Sliders = { roughness: 0, normal: 1, height: 1, metal: "auto" };
+/** Tools whose parameters have these sliders. */
+const CAPTURED = ["oneshot", "twoshot", "adjust"];
+/** The same where the description does not say it. */
+const USUAL_RELIEF = 0.03;
 /** Largest height range, as a fraction of the map's width. */
 const MAX_RELIEF = 0.2;
 
@@ -20,23 +27,33 @@ export class ResultView {
   private readonly bar = element("div", { class: "bar" });
   private readonly maps = element("div", { class: "maps" });
   private readonly notes = element("div", { class: "notes" });
+  private readonly sliders = element("div", {});
   private readonly imageView: ImageView;
   private readonly zoomed = element("output", { class: "help", "aria-label": "Zoom" });
+  private hasBefore = false;
   private readonly befores = new Map<string, Promise<Asset>>();
   private viewer: Viewer | null = null;
   private view: View = "sphere";
+  /** Whether the artist chose the view. */
+  private chosen = false;
   private result!: Result;
   private file!: StoredFile;
   private relief = 0;
   private repeats = 1;
+  /** Whether the input is shown instead of the result. */
+  private isBefore = false;
 
   constructor(
     private readonly job: Job,
-    private readonly callbacks: { failed: (sentence: string) => void },
+    private readonly callbacks: {
+      failed: (sentence: string) => void;
+      adjust: (job: Job, result: Result, parameters: Parameters) => void;
+    },
+    private readonly adjust: Tool | null,
   ) {
     this.imageView = new ImageView({ zoomed: (percent) => void (this.zoomed.value = `${percent}%`), failed: callbacks.failed });
     const picker = job.results.length > 1 && this.picker();
-    fill(this.element, this.stage, this.bar, picker, this.maps, this.notes);
+    fill(this.element, this.stage, this.bar, picker, this.sliders, this.maps, this.notes);
     this.choose(job.results[0]!);
   }
 
@@ -56,7 +73,7 @@ export class ResultView {
           { title: result.name },
           element("input", { type: "radio", name: "result", checked: index === 0, onchange: () => this.choose(result) }),
           result.preview ? element("img", { src: address(result.preview), alt: "" }) : element("span", { class: "thumb" }),
-          element("span", { class: "name" }, result.name),
+          element("span", { class: "name" }, resultName(result, this.job.tool)),
         ),
       ),
     );
@@ -68,9 +85,13 @@ export class ResultView {
     this.file = pictures.find((file) => file.map === "basecolor") ?? pictures[0] ?? result.files[0]!;
     this.repeats = 1;
     this.relief = 0;
-    this.view = result.kind === "image" ? "picture" : this.view === "picture" ? "sphere" : this.view;
+    this.isBefore = false;
+    // A sphere would show the seams of what does not tile.
+    const solid = result.wrap === "none" ? "plane" : "sphere";
+    this.view = result.kind === "image" ? "picture" : this.view === "picture" || !this.chosen ? solid : this.view;
     fill(this.maps, ...this.thumbnails());
     fill(this.notes, ...this.sentences());
+    fill(this.sliders, ...this.adjusting());
     void this.draw();
   }
 
@@ -116,20 +137,42 @@ export class ResultView {
     );
     viewer.kind = shape;
     fill(this.stage, viewer.canvas, this.facts());
-    if (this.stage.dataset.shown !== String(result.number)) {
+    const wanted = `${result.number}${this.isBefore ? " before" : ""}`;
+    if (this.stage.dataset.shown !== wanted) {
+      const isOther = !this.stage.dataset.shown?.startsWith(String(result.number));
       this.stage.dataset.shown = "";
       this.stage.setAttribute("aria-busy", "true");
-      const [known] = await Promise.all([
-        relief(result),
-        viewer.show(this.pictures, result.width / result.height),
-      ]);
-      this.relief = known;
+      const before = await this.materialBefore();
+      const files = this.isBefore && before ? before : this.pictures;
+      const [known] = await Promise.all([relief(result), viewer.show(files, result.width / result.height)]);
+      if (isOther) this.relief = known ?? (viewer.hasHeight ? USUAL_RELIEF : 0);
       if (result !== this.result) return;
-      this.stage.dataset.shown = String(result.number);
+      this.hasBefore = before !== null;
+      this.stage.dataset.shown = wanted;
       this.stage.removeAttribute("aria-busy");
     }
     viewer.repeat = this.repeats;
     viewer.relief = this.relief;
+  }
+
+  /** The maps of the input, where the result is aligned with it. */
+  private async materialBefore(): Promise<StoredFile[] | null> {
+    const { input, kind } = this.result;
+    const given = input === null ? undefined : this.job.inputs[input];
+    if (!given?.asset || !COMPARED.includes(this.job.tool)) return null;
+    try {
+      const { files } = await this.inputOf(given.asset);
+      const maps = kind === "image" ? files.slice(0, 1) : files.filter((file) => file.map !== "");
+      return maps.length > 0 ? maps : null;
+    } catch {
+      return null;
+    }
+  }
+
+  private inputOf(id: string): Promise<Asset> {
+    const known = this.befores.get(id) ?? asset(id);
+    this.befores.set(id, known);
+    return known;
   }
 
   private async flat(): Promise<void> {
@@ -143,14 +186,9 @@ export class ResultView {
   private async before(file: StoredFile): Promise<StoredFile | null> {
     const { input, kind } = this.result;
     const given = input === null ? undefined : this.job.inputs[input];
-    if (!given || !COMPARED.includes(this.job.tool)) return null;
-    let known = this.befores.get(given.asset);
-    if (!known) {
-      known = asset(given.asset);
-      this.befores.set(given.asset, known);
-    }
+    if (!given?.asset || !COMPARED.includes(this.job.tool)) return null;
     try {
-      const { files } = await known;
+      const { files } = await this.inputOf(given.asset);
       const found = kind === "image" ? files[0] : files.find((one) => one.map === file.map);
       const alike = found && Math.abs(found.width * file.height - found.height * file.width) < 0.02 * found.height * file.width;
       return alike ? found : null;
@@ -172,6 +210,7 @@ export class ResultView {
       views.length > 1 &&
         choices("View", "view", views, view, (chosen) => {
           this.view = chosen;
+          this.chosen = true;
           void this.draw();
         }),
       ...(view === "picture" ? this.flatTools() : this.solidTools()),
@@ -181,7 +220,8 @@ export class ResultView {
 
   private facts(): HTMLElement {
     const { width, height, wrap } = this.result;
-    return element("p", { class: "tag facts" }, `${width} × ${height}${this.isTexture ? `, ${wrapName(wrap)}` : ""}`);
+    const facts = `${width} × ${height}${this.isTexture ? `, ${wrapName(wrap)}` : ""}`;
+    return element("p", { class: "tag facts", title: resultName(this.result, this.job.tool) }, facts);
   }
 
   private flatTools(): HTMLElement[] {
@@ -197,7 +237,7 @@ export class ResultView {
         this.zoomed,
         button("+", "Zoom in", () => this.imageView.zoomBy(1.5)),
         button("Fit", "Fit to view", () => this.imageView.zoom(null)),
-        button("1:1", "Actual size: one image pixel per screen pixel", () => this.imageView.actual()),
+        button("1:1", "1:1, one image pixel per screen pixel", () => this.imageView.actual()),
       ),
       element("label", { class: "check" }, squares, "Show Pixels"),
     ];
@@ -228,8 +268,56 @@ export class ResultView {
       ...(viewer.hasHeight
         ? [slider("Relief", this.relief, MAX_RELIEF, 0, 0.005, (value) => (this.relief = viewer.relief = value))]
         : []),
+      ...(this.hasBefore
+        ? [
+            choices(
+              "Compare",
+              "compare",
+              [
+                { value: "after", label: "After", hint: "Show the result" },
+                { value: "before", label: "Before", hint: "Show the input" },
+              ],
+              this.isBefore ? "before" : "after",
+              (which) => {
+                this.isBefore = which === "before";
+                void this.draw();
+              },
+            ),
+          ]
+        : []),
       element("button", { type: "button", class: "quiet", onclick: () => viewer.reset() }, "Reset"),
     ];
+  }
+
+  /** Sliders that act on the 3D view at once, and a button that makes a material with them. */
+  private adjusting(): HTMLElement[] {
+    const { adjust, result, job } = this;
+    if (this.viewer) this.viewer.sliders = SLIDERS;
+    if (!adjust || result.kind !== "material") return [];
+    const known = CAPTURED.includes(job.tool) ? job.parameters : {};
+    const names = Object.keys(SLIDERS);
+    const initial: Parameters = Object.fromEntries(Object.entries(known).filter(([name]) => names.includes(name)));
+    const begun = { ...SLIDERS, ...initial } as Sliders;
+    const form: Form = new Form({ ...adjust, name: `${adjust.name}-result` }, initial, () => {
+      const now = { ...SLIDERS, ...form.parameters } as Sliders;
+      // The maps that are shown have the sliders of before.
+      const ratio = (value: number, before: number): number => (before > 0 ? value / before : value);
+      if (this.viewer) {
+        this.viewer.sliders = {
+          roughness: now.roughness - begun.roughness,
+          normal: ratio(now.normal, begun.normal),
+          height: ratio(now.height, begun.height),
+          metal: now.metal,
+        };
+      }
+    });
+    const apply = element(
+      "button",
+      { type: "button", class: "primary", onclick: () => this.callbacks.adjust(job, result, form.parameters) },
+      "Adjust",
+    );
+    const summary = element("summary", {}, "Adjust this material");
+    return [element("details", { class: "adjust" }, summary, form.element, element("div", { class: "actions" }, apply))];
   }
 
   private thumbnails(): HTMLElement[] {
@@ -280,18 +368,18 @@ const download = (file: StoredFile, text = file.name.slice(file.name.lastIndexOf
     !text.includes(file.name) && element("span", { class: "hidden" }, ` ${file.name}, download`),
   );
 
-/** Height range of a material as a fraction of its width, from its description; 0 if unknown. */
-async function relief(result: Result): Promise<number> {
+/** Height range of a material as a fraction of its width, from its description; null if unknown. */
+async function relief(result: Result): Promise<number | null> {
   const descriptionFile = result.files.find((file) => file.name === "material.json");
-  if (!descriptionFile) return 0;
+  if (!descriptionFile) return null;
   try {
     const material = (await description(descriptionFile.href)) as {
       height_scale?: number | null;
       physical_size?: [number, number] | null;
     };
-    const part = material.height_scale && material.physical_size ? material.height_scale / material.physical_size[0] : 0;
-    return Math.min(Math.max(part, 0), MAX_RELIEF);
+    if (!material.height_scale || !material.physical_size) return null;
+    return Math.min(Math.max(material.height_scale / material.physical_size[0], 0), MAX_RELIEF);
   } catch {
-    return 0;
+    return null;
   }
 }

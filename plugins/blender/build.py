@@ -47,13 +47,14 @@ _NEXT = WHEELS["3.13"]
 _LIMIT = 300_000_000
 
 
-def build(into: Path, wheels: Sequence[Path] = (), platform: str = "") -> Path:
+def build(into: Path, wheels: Sequence[Path] = (), platform: str = "", website: str = "") -> Path:
     """Pack the extension.
 
     Args:
         into: folder for the zip.
         wheels: to include.
         platform: Blender's name of the wheels' platform; empty for all platforms.
+        website: address that Blender shows for the extension; empty for none.
 
     Returns:
         Path of the zip.
@@ -63,6 +64,9 @@ def build(into: Path, wheels: Sequence[Path] = (), platform: str = "") -> Path:
         folder = copy_plugin("blender", Path(place))
         manifest = folder / "blender_manifest.toml"
         text = manifest.read_text("utf-8")
+        if website:
+            text = text.replace('type = "add-on"', f'website = "{website}"\ntype = "add-on"')
+            manifest.write_text(text, "utf-8")
         if wheels:
             listed = "".join(f'    "./wheels/{wheel.name}",\n' for wheel in wheels)
             head, table, tail = text.partition("[permissions]")
@@ -137,7 +141,7 @@ def _pip(*arguments: str) -> None:
 def _build_all(options: argparse.Namespace) -> Iterator[Path]:
     into: Path = options.into
     if options.light:
-        yield build(into)
+        yield build(into, website=options.website)
         return
     cache = into / "wheels"
     own = build_wheel(cache)
@@ -147,7 +151,7 @@ def _build_all(options: argparse.Namespace) -> Iterator[Path]:
         except subprocess.CalledProcessError:
             print(f"{platform}: skipped, since some wheels do not exist")
             continue
-        yield build(into, [own, *wheels], platform)
+        yield build(into, [own, *wheels], platform, options.website)
 
 
 def main() -> int:
@@ -157,6 +161,7 @@ def main() -> int:
     parser.add_argument("--platform", action="append", choices=PLATFORMS, help="build for this platform (repeatable)")
     parser.add_argument("--python", nargs="+", default=list(WHEELS), help="Python versions of the wheels")
     parser.add_argument("--light", action="store_true", help="leave out the wheels, for users of `matshot install`")
+    parser.add_argument("--website", default="", help="address of the project, which Blender shows for the extension")
     options = parser.parse_args()
     command = validator()
     failed = False

@@ -106,6 +106,12 @@ def _level_surface(side: int) -> Surfaces:
     return Surfaces(maps, torch.ones(1, 1, side, side), torch.ones(1, 1, 1, 1))
 
 
+def test_a_batch_may_be_larger_than_the_pool(data: Path) -> None:
+    library = MaterialLibrary(data / "materials" / "train")
+    batch = next(CaptureSource(library, batch=3, side=64, seed=5, pool=2, photograph=128))
+    assert len(batch.photographs) == 3
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_missing_is_zero_and_said_to_be(kind: str) -> None:
     noise = torch.Generator().manual_seed(0)

@@ -92,6 +92,7 @@ def test_turns_are_trained_exported_and_not_trained_again(data, folder):
     assert {card.name for card in Registry(models)} == {"bricks", "heights"}
     card = read_card(models / "bricks.toml")
     assert card.training["starts_from"] == "nothing"
+    assert (card.training["rate"], card.training["patches"]) == (0.02, "2 of 16 px a step")
     assert card.training["input_pixels"] == 512 * card.training["steps"]
     assert card.training["data"] == ["base color of 1 materials (ambientCG, cgbookcase; CC0)"]
     page = (runs / "status.md").read_text()
@@ -169,6 +170,10 @@ def test_commands(data, folder):
     assert status.output.rstrip().endswith("better")
     again = CliRunner().invoke(app, ["export-better", *shared, *of_data])
     assert "bricks.onnx" in again.output
+    shape = ["--steps", "2", "--batch", "3", "--patch", "8", "--device", "cpu"]
+    large = CliRunner().invoke(app, ["train", "bricks", "--data", str(data), "--runs", str(folder / "large"), *shape])
+    assert large.exit_code == 0, large.output
+    assert run_record(folder / "large" / "bricks")["pixels"] == 2 * 3 * 8 * 8
     odd = CliRunner().invoke(app, ["export-better", *shared, *of_data, "--only", "walls"])
     assert isinstance(odd.exception, ValueError)
     assert "Choose from: bricks." in str(odd.exception)

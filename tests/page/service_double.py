@@ -27,6 +27,8 @@ from matshot.image.reader import image_size, read_texture
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import find_material
+from matshot.service.models import map_name
+from matshot.service.refusal import problem
 from matshot.service.schema import tool_schema
 from matshot_host.tools import TOOLS, tool
 
@@ -293,7 +295,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._route(parts.path, {name: values[0] for name, values in parse_qs(parts.query).items()}, body)
         except Refused as refused:
-            self._json({"error": {"sentence": refused.sentence, "cause": refused.cause}}, refused.status)
+            self._json(problem(refused.status, refused.sentence, refused.cause), refused.status)
 
     def _route(self, path: str, query: dict[str, str], body: bytes) -> None:
         service = self.service
@@ -309,6 +311,8 @@ class _Handler(BaseHTTPRequestHandler):
             limits = {"upload_bytes": 50_000_000, "pixels": 100_000_000}
             table = [tool_schema(one) for one in TOOLS]
             return self._json({"version": "0.1.0", "limits": limits, "accepts": ACCEPTS, "tools": table})
+        if path == "/v1/map-names":
+            return self._json({"names": [map_name(name).model_dump() for name in json.loads(body)["names"]]})
         if path == "/v1/assets":
             name = query.get("name", "image.png")
             status, told = service.stored(name, self._uploaded(name, body))

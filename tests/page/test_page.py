@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import save_material
 from matshot.material.types import Material
+from matshot_host.tools import TOOLS
 
 from .artist import Artist
 from .service_double import Refused, ServiceDouble, until
@@ -425,11 +428,8 @@ class TestResult:
         rough = Texture(np.full((256, 256, 1), 0.9, np.float32), "data", "none")
         maps = {"basecolor": gray, "normal": Texture(normal, "normal", "none"), "roughness": rough}
         seen("oneshot", save_material(Material(maps, "dome"), tmp_path / "dome"), wrap="none")  # type: ignore[arg-type]
-        artist.sees(".stage[data-shown='0'] canvas")
+        artist.sees(".stage[data-shown='0'] canvas[aria-label*='on a plane']")
         until(lambda: bool(artist.angles))
-        sphere = artist.angles
-        artist.sees(".bar label", "Plane").click()
-        until(lambda: artist.angles != sphere)
         taken = artist.shows(".stage").mean(-1)
         high, wide = taken.shape
         box = taken[high // 2 - 90 : high // 2 + 90, wide // 2 - 90 : wide // 2 + 90]
@@ -512,7 +512,8 @@ class TestAccess:
         artist.browser.execute_script("document.activeElement.blur(); window.getSelection().removeAllRanges()")
         self._tabs(artist, lambda: artist.focused == "Make Seamless")
         artist.types(Keys.ARROW_UP, Keys.ARROW_UP)
-        assert artist.kept()["tool"] == "twoshot"
+        names = [one.name for one in TOOLS]
+        assert artist.kept()["tool"] == names[names.index("tile") - 2]
         artist.types(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
         self._tabs(artist, lambda: artist.focused == "Start")
         artist.types(Keys.ENTER)
@@ -586,3 +587,174 @@ return Math.min(...texts.map((one) => {
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 }));
 """
+
+
+AXE = Path(__file__).parents[2] / "page" / "node_modules" / "axe-core" / "axe.min.js"
+#: What axe looks at: success criteria of WCAG 2.2, levels A and AA, and best practices.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture
+def violations(browser: Chrome) -> Callable[[], list[str]]:
+    """What axe-core finds on the page as it is."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed (npm ci in page/)")
+
+    def found() -> list[str]:
+        browser.execute_script(AXE.read_text(encoding="utf-8"))
+        told = browser.execute_async_script("axe.run(document, arguments[0]).then(arguments[1])", RULES)
+        return [f"{one['id']}: {node['html'][:120]}" for one in told["violations"] for node in one["nodes"]]
+
+    return found
+
+
+class TestAsADesignerWould:
+    def test_loose_maps_become_one_material_and_what_is_left_out_is_named(
+        self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
+    ) -> None:
+        artist.opens(service.address, "convert")
+        maps = sorted(wall.glob("[bhr]*.png"))
+        loose = [shutil.copy(one, service.folder.parent / f"Wall_{one.name}") for one in maps]
+        artist.drops(*map(Path, loose), photographs[0])
+        artist.sees(".upload", "3 maps")
+        spare = artist.sees(".spare")
+        assert "Not used by" in spare.text
+        assert "flash.png" in spare.text
+        artist.sees(".spare button[aria-label='Remove flash.png']").click()
+        artist.misses(".spare")
+        artist.presses("Start")
+        newest(service)
+        assert service.asked[0]["inputs"][0]["name"].lower() == "wall"
+        assert len(service.asked[0]["inputs"]) == 1
+
+    def test_what_does_not_tile_opens_on_the_plane(
+        self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
+    ) -> None:
+        service.play = finished(service, wall, wrap="none")
+        artist.starts(service.address, "oneshot", photographs[0])
+        artist.sees(".stage canvas[aria-label*='on a plane']", seconds=90)
+        service.play = finished(service, wall, wrap="xy")
+        artist.presses("Start")
+        artist.sees(".stage canvas[aria-label*='on a sphere']", seconds=90)
+
+    def test_the_browser_goes_back_and_forward_between_jobs(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path]
+    ) -> None:
+        artist.starts(service.address, "oneshot", photographs[0])
+        artist.sees(".running")
+        artist.presses("Start")
+        until(lambda: len(service.jobs) == 2)
+        first, second = service.jobs
+        until(lambda: second in artist.browser.current_url)
+        artist.browser.back()
+        until(lambda: artist.browser.execute_script("return location.hash") == f"#job={first}")
+        assert (
+            artist.sees(".jobs [aria-current]").text
+            == artist.browser.find_elements("css selector", ".jobs button")[1].text
+        )
+        artist.browser.forward()
+        until(lambda: artist.browser.execute_script("return location.hash") == f"#job={second}")
+
+    def test_a_deletion_can_be_taken_back(
+        self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
+    ) -> None:
+        service.play = finished(service, wall)
+        artist.starts(service.address, "oneshot", photographs[0])
+        artist.presses("Delete")
+        artist.sees(".undo", "Deleted")
+        artist.misses(".jobs button")
+        artist.presses("Undo")
+        artist.sees(".jobs button")
+        artist.sees(".result")
+        assert len(service.jobs) == 1
+        artist.presses("Delete")
+        until(lambda: not service.jobs)
+        artist.misses(".undo")
+
+    def test_time_is_told_while_it_runs(self, artist: Artist, service: ServiceDouble, photographs: list[Path]) -> None:
+        service.play = lambda job: service.tell(job, state="running", seconds=30.0, fraction=0.25)
+        artist.starts(service.address, "oneshot", photographs[0])
+        artist.sees(".time", "elapsed, about")
+        told = artist.sees(".time", "left").text
+        elapsed, left = (int(one) for one in re.findall(r"(\d+) (?:s|min)", told)[:2])
+        assert 30 <= elapsed < 60
+        assert left in range(2, 4) or 85 <= left < 180
+
+    def test_an_heic_photograph_gets_help(self, artist: Artist, service: ServiceDouble, tmp_path: Path) -> None:
+        artist.opens(service.address, "oneshot")
+        photograph = tmp_path / "IMG_0001.HEIC"
+        photograph.write_bytes(b"\0\0\0\x18ftypheic")
+        artist.gives(photograph)
+        assert "JPEG" in artist.sees(".foot .wrong", "HEIC").text
+        assert not service.assets
+
+    def test_sliders_can_be_used(self, artist: Artist, service: ServiceDouble) -> None:
+        artist.opens(service.address)
+        artist.sees(".tools")
+        widths = []
+        for tool in TOOLS:
+            artist.chooses(tool.name)
+            for one in artist.browser.find_elements("css selector", ".numeric input[type=range]"):
+                if one.is_displayed():
+                    widths.append(one.size["width"])
+        assert widths
+        assert min(widths) >= 120
+
+    def test_a_material_is_compared_with_its_input_in_3d(
+        self, artist: Artist, service: ServiceDouble, wall: Path
+    ) -> None:
+        service.play = finished(service, wall)
+        artist.opens(service.address, "convert")
+        artist.drops(*sorted(wall.glob("[bhr]*.png")))
+        artist.sees(".upload", "3 maps")
+        artist.presses("Start")
+        artist.sees("label", "Before", 90).click()
+        until(lambda: bool(artist.browser.find_elements("css selector", ".stage[data-shown='0 before']")), 90)
+        artist.sees("label", "After").click()
+        until(lambda: bool(artist.browser.find_elements("css selector", ".stage[data-shown='0']")), 90)
+
+    def test_a_height_map_is_displaced(
+        self, artist: Artist, service: ServiceDouble, photographs: list[Path], tmp_path: Path
+    ) -> None:
+        from matshot.shading.procedural import brick_wall
+
+        maps = {"basecolor": brick_wall(64)["basecolor"], "height": brick_wall(64)["height"]}
+        service.play = finished(service, save_material(Material(maps, "flat"), tmp_path / "flat"))  # type: ignore[arg-type]
+        artist.starts(service.address, "oneshot", photographs[0])
+        relief = artist.sees(".bar label", "Relief", 90).find_element("css selector", "input")
+        assert float(relief.get_attribute("value") or 0) > 0
+
+    def test_a_long_name_breaks_nothing(
+        self, artist: Artist, service: ServiceDouble, wall: Path, tmp_path: Path
+    ) -> None:
+        service.play = finished(service, wall)
+        named = tmp_path / f"{'long_name_without_any_break_' * 7}.png"
+        shutil.copy(wall / "basecolor.png", named)
+        artist.starts(service.address, "upscale", named)
+        artist.sees(".result")
+        wide = artist.browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0
+
+    def test_axe_finds_nothing(
+        self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path],
+        violations: Callable[[], list[str]], emulate: Callable[..., None],
+    ) -> None:  # fmt: skip
+        artist.opens(service.address)
+        artist.sees(".empty")
+        assert violations() == []
+        artist.starts(service.address, "oneshot", photographs[0])
+        job = newest(service)
+        service.tell(job, state="running", fraction=0.3, stage="fitting", seconds=12.0)
+        artist.sees(".time", "left")
+        assert violations() == []
+        service.done(job, wall, notes=("A note.",))
+        artist.sees(".stage canvas")
+        assert violations() == []
+        emulate(dark=True)
+        assert violations() == []
+        artist.sees("label", "Maps").click()
+        artist.sees(".maps figure")
+        assert violations() == []
+        artist.presses("Delete")
+        artist.sees(".undo")
+        assert violations() == []

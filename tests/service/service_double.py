@@ -46,7 +46,7 @@ class ThreadEngine:
     def workers(self) -> list[dict[str, Any]]:
         return [{"name": "0", "address": "here", "busy": False, "gpu": False}]
 
-    def submit(self, key: str, asked: ToolRequest, told: Callable[[RunEvent], None]) -> None:
+    def submit(self, key: str, asked: ToolRequest, told: Callable[[RunEvent], None], *, priority: int = 0) -> None:
         self._keys.add(key)
         threading.Thread(target=self._carry, args=(key, asked, told), daemon=True).start()
 
@@ -107,6 +107,8 @@ class Running:
         """As if it had been killed: the database lets go, and nothing more is noted."""
         self.stopped = True
         self.service.runner.abandon()
+        self.service.webhooks.close()
+        self.service.sweeper.close()
         self.service.store.close()
         self.engine.close()
 
@@ -140,11 +142,13 @@ def waited(client: httpx.Client, job: str, *states: str, seconds: float = 30.0) 
 
 def sentence(answer: httpx.Response) -> str:
     """Of a failure, which has to have its one shape."""
-    error = answer.json()["error"]
-    assert set(error) <= {"sentence", "cause"}
-    assert error["sentence"].endswith(".")
-    assert "\n" not in error["sentence"]
-    return str(error["sentence"])
+    error = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert set(error) == {"type", "title", "status", "detail", "code", "cause"}
+    assert (error["type"], error["status"]) == (f"urn:matshot:problem:{error['code']}", answer.status_code)
+    assert error["detail"].endswith(".")
+    assert "\n" not in error["detail"]
+    return str(error["detail"])
 
 
 def picture(seed: int = 0, side: int = 16, suffix: str = ".png") -> bytes:

@@ -361,7 +361,7 @@ def test_a_job_that_is_not_recorded_leaves_nothing(start: Callable[..., Running]
     running = start()
     asset = running.send(picture())
     data = running.settings.data
-    monkeypatch.setattr(running.service.store, "add_job", lambda *_: 1 / 0)
+    monkeypatch.setattr(running.service.store, "add_jobs", lambda *_: 1 / 0)
     request = {"tool": "upscale", "inputs": [asset], "parameters": {"method": "bicubic"}}
     assert running.client.post("/v1/jobs", json=request).status_code == 500
     assert list((data / "jobs").iterdir()) == list((data / "incoming").iterdir()) == []

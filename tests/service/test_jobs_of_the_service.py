@@ -302,17 +302,17 @@ def test_a_full_disk_is_a_sentence(running: Running, monkeypatch: pytest.MonkeyP
 
 
 def test_an_end_that_finds_no_room_is_noted_later(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    change, refused = running.service.store.change_job, []
+    change, refused = running.service.store.change_jobs, []
 
-    def sometimes(identifier: str, **values: Any) -> None:
-        if "ended" in values and not refused:
-            refused.append(identifier)
+    def sometimes(changes: dict[str, Any], *more: Any, **options: Any) -> None:
+        if any("ended" in values for values in changes.values()) and not refused:
+            refused.append(changes)
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error
-        change(identifier, **values)
+        change(changes, *more, **options)
 
-    monkeypatch.setattr(running.service.store, "change_job", sometimes)
+    monkeypatch.setattr(running.service.store, "change_jobs", sometimes)
     assert running.wait(running.upscale(running.send(picture())))["state"] == "done"
     assert refused
 
@@ -339,9 +339,8 @@ def test_what_is_old_goes(start: Callable[..., Running], monkeypatch: pytest.Mon
     runs = running.upscale(asset)
     running.service.sweeper.sweep()
     assert running.client.get(f"/v1/jobs/{done}").status_code == 200
-    from matshot.service import sweeping
-
-    monkeypatch.setattr(sweeping, "now", lambda: __import__("time").time() + 2 * 86400)
+    later = running.service.store.service_time() + 2 * 86400
+    monkeypatch.setattr(running.service.store, "service_time", lambda: later)
     running.service.sweeper.sweep()
     monkeypatch.undo()
     assert running.client.get(f"/v1/jobs/{done}").status_code == 404

@@ -222,3 +222,14 @@ def test_a_missing_package_is_a_sentence(tmp_path: Path) -> None:
     )
     found = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120)
     assert (found.returncode, "pip install 'matshot[service]'" in found.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("token", ["\U000c8250", "ü", "a\nb", "x" * 1000])
+def test_a_token_that_nobody_wants_breaks_nothing(running: Running, token: str) -> None:
+    assert running.client.post("/v1/session", json={"token": token}).status_code == 204
+    assert running.client.get("/", params={"token": token}).status_code == 303
+
+
+def test_the_help_of_serve_shows_what_to_install() -> None:
+    found = subprocess.run([sys.executable, "-m", "matshot", "serve", "--help"], capture_output=True, text=True)
+    assert "'matshot[service]'" in " ".join(found.stdout.split())

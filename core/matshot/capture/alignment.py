@@ -295,29 +295,30 @@ def _refuse_swapped_or_alike(light: _Light, flash: Photograph, ambient: Photogra
 
 def _ambient_ratio(flash: Photograph, ambient: Photograph, light: _Light) -> tuple[float, list[str]]:
     """Room light in the flash photograph for that in the ambient one, and what is to be said about it."""
-    notes: list[str] = []
+    why = f"EXIF does not state the exposure of {' and '.join(_unexposed(flash, ambient))}"
     if flash.exposure is not None and ambient.exposure is not None:
         ratio, possible = flash.exposure / ambient.exposure, float(np.quantile(light.ratio, 0.02))
         if ratio <= possible:
-            return ratio, notes
+            return ratio, []
         if ratio <= _BENT_TONES * possible:
-            notes.append(
-                f"The room's light is taken away by {possible / ratio:.0%} of what EXIF says, which is all there is."
-            )
-            return possible, notes
-        notes.append(
-            f"By its EXIF {flash.name} should hold more light of the room than it holds at all, so the room was darker "
-            "then."
-        )
-    else:
-        notes.append("EXIF does not tell the exposures of both photographs.")
+            return possible, [
+                f"{flash.name} holds {possible / ratio:.0%} of the room light that its EXIF lets expect. That much is "
+                "removed. Photographs without HDR or night mode are more exact."
+            ]
+        why = f"{flash.name} holds less room light than its EXIF lets expect, so the room was darker for it"
     ratio = _proven_ratio(light)
     taken = ratio / float(light.ratio.mean())
     if taken < _LEAST_AMBIENT:
-        notes.append(f"No room light is taken from {flash.name}; take it in a dark room for the best result.")
-        return 0.0, notes
-    notes.append(f"By how the light falls off, {taken:.0%} of {flash.name} is room light, which is taken away.")
-    return ratio, notes
+        return 0.0, [f"{why}, and no room light can be told apart in it. Darken the room for the flash photograph."]
+    return ratio, [
+        f"{why}. Its room light, {taken:.0%}, is estimated from how brightness falls off, and removed. Darken the room "
+        "for the flash photograph, or use originals with EXIF."
+    ]
+
+
+def _unexposed(*photographs: Photograph) -> list[str]:
+    """Names of those whose exposure is not known."""
+    return [one.name for one in photographs if one.exposure is None]
 
 
 def _proven_ratio(light: _Light) -> float:

@@ -54,6 +54,9 @@ _LEAST_HIGHLIGHT = 0.2
 _RESPONSE_SIDE = 320
 #: What the lamp's fit may leave of the cells' brightness for a surface to be alike all over, and when it is not at all.
 _ALIKE = ((0.35, 0.5), (1.0, 0.0))
+#: Agreement of two predictions from which on relief is believed a little, and fully; strength of what is not.
+_SURE = ((0.2, 0.4), (0.0, 1.0))
+_CAUTIOUS = 0.6
 #: Deviations in pixels between which slopes are compared with the photograph's detail.
 _FINE = 1.0
 _COARSE = 12.0
@@ -198,17 +201,17 @@ def composed_surface(
     """
     known = ~flat.hole
     ring, sector = rings_of(flat.distance, camera, known)
-    steepness: Pixels = np.zeros((camera.height, camera.width, 2), np.float32)
+    each: list[Pixels] = []
     odds: Pixels = np.zeros((camera.height, camera.width), np.float32)
     # Of a highlight the network makes a spot of gloss.
     mirrored = _mirrored(lamp, camera)
     for guess, share in ((predicted, (1 - mirrored) / 2), (evenly_predicted, (1 + mirrored) / 2)):
         seen = slopes(guess.normal)
         gain = ring_gain(np.hypot(seen[..., 0], seen[..., 1]), ring, sector, known, flat.distance)
-        steepness = np.asarray(steepness + seen * gain[..., np.newaxis] / 2, dtype=np.float32)
+        each.append(np.asarray(seen * gain[..., np.newaxis], dtype=np.float32))
         odds = np.asarray(odds + logit(guess.roughness[..., 0].clip(0.02, 0.98)) * share, dtype=np.float32)
-    # Half the way to a height field's slopes: all of it would blur what is finest.
-    steepness = np.asarray((steepness + integrable_slopes(steepness)) / 2, dtype=np.float32)
+    sure = np.float32(np.interp(agreement(each[0], each[1], known), *_SURE))
+    steepness = _half_integrable(np.asarray((each[0] + each[1]) / 2, dtype=np.float32))
     steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
     # On a surface that is not alike all over, windows have nothing in common.
     alike = np.float32(np.interp(lamp.residual, *_ALIKE))
@@ -216,10 +219,35 @@ def composed_surface(
     visibility: Pixels = np.ones(flat.hole.shape, np.float32)
     if relief is not None:
         steepness, visibility = steepness + alike * (relief.slopes - steepness), relief.visibility
-    surface = Surface.of(
-        flat.color, normals_of_slopes(steepness), _roughness(odds, steepness, flat, lamp), lamp.metallic
-    )
+    # How rough it is was fitted with all of the relief that the photograph may show.
+    rough = _roughness(odds, steepness, flat, lamp)
+    if sure < 1:
+        steepness = np.asarray(steepness + (1 - sure) * (_cautious(each[0], each[1]) - steepness), dtype=np.float32)
+    surface = Surface.of(flat.color, normals_of_slopes(steepness), rough, lamp.metallic)
     return Composed(surface, visibility)
+
+
+def agreement(first: Pixels, second: Pixels, known: Mask) -> float:
+    """Correlation of two predictions of slopes ``H x W x 2``, where pixels are known.
+
+    Their errors have causes of their own, so what they have in common is the surface's. Where a pattern of color is
+    taken for relief they have hardly anything.
+    """
+    a, b = first[known].astype(np.float64), second[known].astype(np.float64)
+    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9))
+
+
+def _cautious(first: Pixels, second: Pixels) -> Pixels:
+    """Slopes of two predictions that agree little: each counts as much, and both are weakened."""
+    power = [max(float(np.square(each).mean()), 1e-9) for each in (first, second)]
+    middle = (power[0] * power[1]) ** 0.25
+    mean = (first * (middle / np.sqrt(power[0])) + second * (middle / np.sqrt(power[1]))) / 2
+    return np.asarray(_CAUTIOUS * _half_integrable(np.asarray(mean, dtype=np.float32)), dtype=np.float32)
+
+
+def _half_integrable(steepness: Pixels) -> Pixels:
+    """Half the way to a height field's slopes: all of it would blur what is finest."""
+    return np.asarray((steepness + integrable_slopes(steepness)) / 2, dtype=np.float32)
 
 
 def _mirrored(lamp: Lamp, camera: Camera) -> Pixels:

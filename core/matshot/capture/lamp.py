@@ -258,12 +258,12 @@ def lamp_notes(lamp: Lamp) -> list[str]:
     notes = []
     if lamp.offset > _FAR:
         notes.append(
-            f"The light comes from {lamp.offset:.0%} of the distance beside the lens; "
-            "take the photograph with the phone's own flash, and other lights off."
+            "The strongest light is not at the lens, or there are several. Switch other lights off, and use the "
+            "camera's own flash."
         )
     if np.hypot(*lamp.tilt) > _TILTED:
         degrees = np.degrees(np.arctan(np.hypot(*lamp.tilt)))
-        notes.append(f"The phone was tilted by about {degrees:.0f} degrees; hold it parallel to the surface.")
+        notes.append(f"The camera was tilted by about {degrees:.0f}\u00b0. Hold it parallel to the surface.")
     if lamp.other_light is not None and lamp.residual <= _UNEVEN:
         across, up = lamp.other_light
         side = " ".join(
@@ -277,13 +277,13 @@ def lamp_notes(lamp: Lamp) -> list[str]:
             if there
         )
         notes.append(
-            f"Another light shines on the {side} of the photograph and stays in its maps there; "
-            "turn other lights off, or cut that part away."
+            f"Another light shines on the {side} of the photograph and stays in its maps there. "
+            "Turn other lights off, or cut that part away."
         )
     if not is_alike(lamp):
         notes.append(
-            "The surface is not alike all over; gloss and brightness hold for it as a whole. "
-            "Fill the frame with one material for the best result."
+            "The surface looks different from place to place, or is not flat; its gloss and brightness are averages. "
+            "Fill the frame with one flat material."
         )
     return notes
 

@@ -19,6 +19,7 @@ from ..material.types import Material
 from ..progress import Listener, Progress
 from ..shading.render import Camera
 from ..shading.surface import Surface
+from .assumptions import photograph_notes
 from .composition import as_lit_from, composed_surface, evened, filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .flattening import flattened
@@ -127,7 +128,7 @@ def oneshot(
         )
     parameters = {**asdict(chosen), "tool": "oneshot", "fov": taken.fov, "fov_source": taken.fov_source}
     tile, shown = Tile(0, 0, height, width), chosen
-    notes = list(taken.notes)
+    notes = [*taken.notes, *photograph_notes(taken, chosen.light)]
     if lamp is not None and flat is not None:
         evenly = predicted(None, flat.color, whole.part(0.7, 0.85, "predicting"))
         composed = composed_surface(surface, evenly, flat, lamp, camera)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import MatshotError
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.reader import read_texture
+from ..image.rec709 import rec709_texture
 from ..image.types import Texture
 from .camera_files import CAMERA_SUFFIXES, camera_texture
 
@@ -31,6 +32,9 @@ _FILM_WIDTH = 36.0
 
 #: Millimeters in one unit of ``FocalPlaneResolutionUnit`` (EXIF 2.32, tag A210; 4 and 5 are common extensions).
 _PLANE_UNITS = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
+
+#: Proportions of a whole photograph: the least of long to short side, and how far it may be from what EXIF says.
+_LEAST_PROPORTION, _SAME_PROPORTION = 1.2, 0.02
 
 #: Display-encoded value from which on a channel of an integer file has reached its end.
 _SATURATED = 0.98
@@ -122,6 +126,7 @@ def read_photograph(
             f"A photograph has at least {_LEAST_SIDE} pixels per side, so it cannot be shrunk to {largest}."
         )
     texture = photograph if isinstance(photograph, Texture) else photograph_texture(Path(photograph))
+    texture = rec709_texture(texture)
     if texture.encoding not in ("srgb", "linear"):
         raise MatshotError(f"A photograph is srgb or linear, and {name} is {texture.encoding}.")
     if min(texture.width, texture.height) < _LEAST_SIDE:
@@ -130,17 +135,20 @@ def read_photograph(
         )
     pixels, saturated = _light(texture)
     _refuse_empty(name, pixels, saturated, ends=texture.encoding == "srgb")
-    notes = []
+    notes = list(texture.notes)
     if max(saturated.shape) > largest:
         factor = largest / max(saturated.shape)
         size = (max(1, round(texture.width * factor)), max(1, round(texture.height * factor)))
         pixels, saturated = resized(pixels, size), resized(saturated.astype(np.float32), size) > 0
         notes.append(f"{name} was shrunk from {texture.width} x {texture.height} to {size[0]} x {size[1]} pixels.")
     attributes = texture.source.attributes if texture.source else None
-    known = None if attributes is None else _exif_fov(attributes, texture.width, texture.height)
+    cropped = attributes is not None and _is_cropped(attributes, texture.width, texture.height)
+    known = None if attributes is None or cropped else _exif_fov(attributes, texture.width, texture.height)
     source: FovSource = "given" if fov is not None else "exif" if known is not None else "assumed"
     if source == "assumed":
         missing = "says nothing of its lens" if _has_exif(attributes) else "has no EXIF"
+        if cropped:
+            missing = "was cropped, and its EXIF is that of the whole photograph"
         notes.append(f"{name} {missing}: a field of view of {DEFAULT_FOV:g} degrees is assumed; set it if you know it.")
     return Photograph(
         pixels=np.ascontiguousarray(pixels),
@@ -178,7 +186,7 @@ def _light(texture: Texture) -> tuple[Pixels, NDArray[np.bool_]]:
         return light, np.zeros(light.shape[:2], dtype=bool)
     light = np.empty((*color.shape[:2], 3), dtype=np.float32)
     for top in range(0, len(color), _BAND):
-        light[top : top + _BAND] = linear_from_srgb(color[top : top + _BAND])
+        light[top : top + _BAND] = np.maximum(linear_from_srgb(color[top : top + _BAND]), 0)
     return light, np.asarray((color >= _SATURATED).any(axis=2))
 
 
@@ -218,6 +226,22 @@ def _number(attributes: oiio.ImageSpec, *names: str) -> float | None:
 
 def _has_exif(attributes: oiio.ImageSpec | None) -> bool:
     return attributes is not None and any(attribute.name.startswith("Exif:") for attribute in attributes.extra_attribs)
+
+
+def _is_cropped(attributes: oiio.ImageSpec, width: int, height: int) -> bool:
+    """Whether a photograph shows less than the sensor saw: of other proportions than EXIF says, or square.
+
+    No camera of a phone has a square sensor, and 16:9 has the whole width.
+    """
+    if _number(attributes, "Exif:FocalLengthIn35mmFilm", "Exif:FocalLength") is None:
+        return False
+    long, short = max(width, height), min(width, height)
+    if long < short * _LEAST_PROPORTION:
+        return True
+    columns, rows = _number(attributes, "Exif:PixelXDimension"), _number(attributes, "Exif:PixelYDimension")
+    if columns is None or rows is None:
+        return False
+    return long * min(columns, rows) < short * max(columns, rows) * (1 - _SAME_PROPORTION)
 
 
 def _exif_fov(attributes: oiio.ImageSpec, width: int, height: int) -> float | None:

@@ -27,11 +27,12 @@ from ..shading.brdf import SMOOTHEST
 from ..shading.render import Camera, PointLight
 from ..shading.surface import Surface
 from .alignment import aligned
+from .assumptions import photograph_notes
 from .composition import as_lit_from, composed_surface, evened, filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
 from .flattening import flattened
-from .lamp import Lamp, fitted_lamp
+from .lamp import Lamp, fitted_lamp, lamp_notes
 from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
 from .photograph import photograph_file, read_photograph, resized
 from .photometric import fitted_exposure, with_even_color, with_explained_color
@@ -153,6 +154,7 @@ def twoshot(
     width, height = lit.size
     camera = Camera(width, height, lit.fov)
     lamp = fitted_lamp(pair.flash_only, ~pair.mask, camera)
+    assumed = [*photograph_notes(lit, "flash"), *photograph_notes(even, "even"), *lamp_notes(lamp)]
     shots = Shots(pair.flash_only, pair.ambient, pair.mask, camera, lamp)
     guess = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting")) if chosen.network else None
     found = fitted_tile(shots, guess, chosen, whole.part(0.3, 0.85))
@@ -178,7 +180,7 @@ def twoshot(
             "exposure": exposure,
             "lamp": asdict(lamp),
             "rectangle": [tile.column, tile.row, tile.width, tile.height],
-            "notes": list(dict.fromkeys([*lit.notes, *pair.notes])),
+            "notes": list(dict.fromkeys([*lit.notes, *assumed, *pair.notes])),
         },
         progress=whole.part(0.93, 1.0, "finishing"),
     )

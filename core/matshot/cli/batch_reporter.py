@@ -68,8 +68,11 @@ class BatchReporter(Reporter):
             print(f"openjd_fail: {counts['failed']} of {sum(counts.values())} failed", flush=True)
         if self._json:
             places = {"summary": str(result.summary), "sheets": [str(one) for one in result.sheets]}
+            for sentence in result.left_out:
+                self._emit("left_out", reason=sentence)
             self._emit("summary", **counts, left_out=len(result.left_out), **places)
         elif not self._quiet:
+            self._print_notes(result.left_out)
             left = f" {len(result.left_out)} files skipped." if result.left_out else ""
             seen = " and ".join(escape(str(one)) for one in [result.summary, *result.sheets[:1]])
             self._console.print(

@@ -103,9 +103,12 @@ class Reporter:
         """Show how many files were written."""
         done, failed = len(result.done), len(result.failed)
         if self._json:
-            self._emit("summary", done=done, failed=failed)
-        elif not self._quiet and done + failed > 1:
-            self._console.print(f"{done} done, {failed} failed.", highlight=False)
+            named = {"left_out": list(result.left_out)} if result.left_out else {}
+            self._emit("summary", done=done, failed=failed, **named)
+        elif not self._quiet:
+            self._print_notes(result.left_out)
+            if done + failed > 1:
+                self._console.print(f"{done} done, {failed} failed.", highlight=False)
 
     def _print_written(self, path: object, width: int, height: int, wrap: str, seconds: float) -> None:
         tiles = {"none": "", "x": ", tiles on x", "y": ", tiles on y", "xy": ", tiles on x and y"}[wrap]

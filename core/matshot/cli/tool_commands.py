@@ -99,8 +99,11 @@ def _option(parameter: Parameter) -> inspect.Parameter:
     elif kind is str:
         default = str(default)
     metavar = "|".join(map(str, parameter.choices)) or _METAVARS.get(parameter.type) or " ".join(["N"] * count)
+    names = [f"--{name.replace('_', '-')}" for name in (parameter.name, parameter.alias) if name]
+    if "_" in parameter.name:
+        names.append(f"--{parameter.name}")
     option = typer.Option(
-        f"--{parameter.name}",
+        *names,
         help=parameter.help,
         show_default=bool(parameter.default) and not count,
         metavar=metavar if kind is not bool else None,

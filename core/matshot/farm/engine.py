@@ -1,4 +1,4 @@
-"""Runs on a Dask cluster: one inside this process, or any other by its address.
+"""Runs on workers of this machine, or on a Dask cluster by its address.
 
 The engine keeps the runs, hands Dask as many as it has workers (twice as many of short ones), and retries what a worker
 or the scheduler took with it. Events of runs come from one thread of the engine. See
@@ -25,6 +25,7 @@ from matshot_host.tools import tool
 from .. import __version__
 from ..errors import MatshotError, quoted
 from .local_cluster import local_cluster
+from .local_pool import LocalPool, PoolRun, machine_memory
 from .worker_task import PACE, WorkerOrder, close_stations, order_mapping, run_order
 
 if TYPE_CHECKING:
@@ -90,8 +91,9 @@ class _ActiveRun:
     key: str
     request: ToolRequest
     on_event: Callable[[RunEvent], None]
+    priority: int = 0
     name: str = ""
-    future: Future[None] | None = None
+    future: Future[None] | PoolRun | None = None
     worker: str = ""
     starts: int = 0
     began: float = 0.0
@@ -131,7 +133,7 @@ class Engine:
         patience: float = 60.0,
         dashboard: bool = False,
     ) -> None:
-        _check_installed()
+        _check_installed(cluster=bool(scheduler) or dashboard)
         from ..inference.memory import bytes_from_text
 
         if workers < 0 or seconds < 0 or attempts < 1:
@@ -155,9 +157,19 @@ class Engine:
         self._threads, self._gpus = 0, 0
         self._own: list[str] = []
         self._cluster: LocalCluster | None = None
-        if not scheduler:
-            self._cluster = self._local(workers, attempts, dashboard)
-        self._client: Client = self._connected(_ANSWER)
+        self._client: Client | LocalPool
+        if scheduler:
+            self._client = self._connected(_ANSWER)
+        elif dashboard:
+            # Dask's pages show a cluster; without them, nothing needs one here.
+            count = self._share(workers)
+            self._cluster = local_cluster(count, attempts, gpu=bool(self._gpus), dashboard=True)
+            self._own = [one.address for one in self._cluster.workers.values()]
+            self._client = self._connected(_ANSWER)
+        else:
+            count = self._share(workers)
+            self._client = LocalPool(count, gpu=bool(self._gpus))
+            self._own = self._client.addresses
         self._client.subscribe_topic(self._topic, self._receive)
         self.dashboard = _dashboard(self._client, self._cluster)
         self._count()
@@ -172,18 +184,21 @@ class Engine:
     ) -> None:
         self.close()
 
-    def submit(self, key: str, request: ToolRequest, on_event: Callable[[RunEvent], None]) -> None:
+    def submit(
+        self, key: str, request: ToolRequest, on_event: Callable[[RunEvent], None], *, priority: int = 0
+    ) -> None:
         """Start a run; returns at once.
 
         Args:
             key: by which it can be cancelled; free again when the run has ended.
             request: what to do. Results lie in a folder of their own inside its folder.
             on_event: called from the engine's thread, in order, last with ``done``, ``failed`` or ``cancelled``.
+            priority: runs of a higher one start first; among equals, the first that came.
 
         Raises:
             ValueError: when a run of that key has not ended yet, or the engine is closed.
         """
-        run = _ActiveRun(key, request, on_event)
+        run = _ActiveRun(key, request, on_event, priority)
         with self._lock:
             if key in self._keys or self._closed.is_set():
                 raise ValueError(f"{key} cannot be submitted: it runs already, or the engine is closed")
@@ -214,22 +229,18 @@ class Engine:
         if self._cluster is not None:
             with contextlib.suppress(Exception):
                 self._cluster.close(timeout=5)
-            close_stations(self._own)
+        close_stations(self._own)
 
-    def _local(self, workers: int, attempts: int, dashboard: bool) -> LocalCluster:
-        """A cluster inside this process, with this machine's share for each run."""
-        from distributed.system import MEMORY_LIMIT
-
+    def _share(self, workers: int) -> int:
+        """How many workers this machine has; also notes the share of each run."""
         from ..inference.gpu import nvidia_gpus
         from ..inference.session import usable_threads
 
         count = workers or max(1, usable_threads() // 2)
         self._threads = max(1, usable_threads() // count)
         self._gpus = len(nvidia_gpus())
-        self._memory = self._memory or int(MEMORY_LIMIT) // count
-        cluster = local_cluster(count, attempts, gpu=bool(self._gpus), dashboard=dashboard)
-        self._own = [one.address for one in cluster.workers.values()]
-        return cluster
+        self._memory = self._memory or machine_memory() // count
+        return count
 
     def _connected(self, timeout: float) -> Client:
         from distributed import Client
@@ -253,7 +264,7 @@ class Engine:
     def _receive(self, event: tuple[float, Any]) -> None:
         self._inbox.put(("message", event[1]))
 
-    def _ended(self, name: str, future: Future[None]) -> None:
+    def _ended(self, name: str, future: Future[None] | PoolRun) -> None:
         status = future.status
         error = future.exception() if status == "error" else None
         self._inbox.put(("ended", name, status, error))
@@ -279,7 +290,10 @@ class Engine:
                 _log.exception("the farm")
 
     def _take_submit(self, run: _ActiveRun) -> None:
-        self._waiting.append(run)
+        place = len(self._waiting)
+        while place and self._waiting[place - 1].priority < run.priority:
+            place -= 1
+        self._waiting.insert(place, run)
 
     def _take_cancel(self, key: str) -> None:
         run = self._keys.get(key)
@@ -352,7 +366,8 @@ class Engine:
     def _count(self) -> None:
         """Count the workers, and find the runs of those that are gone."""
         found = self._client.scheduler_info(n_workers=-1).get("workers", {})
-        _forget_names()
+        if not isinstance(self._client, LocalPool):
+            _forget_names()
         self._census = [
             {"name": str(one["name"]), "address": address, "busy": False, "gpu": bool(one["resources"].get("GPU"))}
             for address, one in found.items()
@@ -450,7 +465,7 @@ class Engine:
             self._put_back(run)
         threading.Thread(target=self._search, args=(self._client,), name="matshot search", daemon=True).start()
 
-    def _search(self, lost: Client) -> None:
+    def _search(self, lost: Client | LocalPool) -> None:
         """Find the scheduler again, in a thread of its own since that takes time."""
         with contextlib.suppress(Exception):
             lost.close(timeout=1)
@@ -505,11 +520,15 @@ class Engine:
             _log.exception("listener of %s", run.key)
 
 
-def _check_installed() -> None:
+def _check_installed(*, cluster: bool) -> None:
     try:
-        import distributed  # noqa: F401
+        import psutil  # noqa: F401
+
+        if cluster:
+            import distributed  # noqa: F401
     except ImportError as error:
-        raise MatshotError("Batches and clusters need Dask. Run: pip install 'matshot[farm]'", repr(error)) from error
+        what = "Clusters need Dask." if cluster else "Batches need psutil."
+        raise MatshotError(f"{what} Run: pip install 'matshot[farm]'", repr(error)) from error
 
 
 def _forget_names() -> None:
@@ -524,11 +543,11 @@ def _wants_gpu(request: ToolRequest) -> bool:
     return tool(request.tool).has("device") and request.parameters.get("device", "auto") != "cpu"
 
 
-def _dashboard(client: Client, own: LocalCluster | None) -> str:
+def _dashboard(client: Client | LocalPool, own: LocalCluster | None) -> str:
     """Address of the cluster's dashboard; empty without bokeh, which draws it."""
     from importlib.util import find_spec
 
-    if not find_spec("bokeh"):
+    if isinstance(client, LocalPool) or not find_spec("bokeh"):
         return ""
     if own is not None and own.scheduler is not None:
         page = own.scheduler.services.get("dashboard")

@@ -111,6 +111,7 @@ class _Finder:
         for content in folder_contents(root, self.output, materials=materials):
             here = place / content.place
             known = self._material(content, here)
+            self.library.left_out += content.unread
             self.images([one for one in content.images if one not in known], here)
 
     def images(self, images: list[Path], place: PurePosixPath) -> None:

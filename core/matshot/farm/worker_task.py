@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from matshot_host.client import Event, WorkerClient
 from matshot_host.location import WorkerCommand
@@ -96,25 +96,73 @@ def run_order(order: Mapping[str, Any]) -> None:
     """
     from distributed import get_worker
 
-    worker = get_worker()
     known = WorkerOrder(**order)
+    carry_out(known, _DaskCarrier(get_worker(), known.topic))
+
+
+class Carrier(Protocol):
+    """What carries a run: a Dask worker, or a thread of this process.
+
+    Attributes:
+        address: by which its process is found again.
+        name: its number, where it is one of several on a machine.
+        memory_limit: bytes that its runs may hold; 0 for any.
+    """
+
+    address: str
+    name: str
+    memory_limit: int
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message to the engine."""
+
+    def is_cancelled(self) -> bool:
+        """Whether the engine took the run back, or ended."""
+
+    def is_closing(self) -> bool:
+        """Whether the carrier itself ends."""
+
+
+class _DaskCarrier:
+    """The Dask worker that executes this task."""
+
+    def __init__(self, worker: Worker, topic: str) -> None:
+        self._worker, self._topic = worker, topic
+        self._task = worker.get_current_task()
+        self.address, self.name = worker.address, str(worker.name)
+        limit = worker.memory_manager.memory_limit
+        self.memory_limit = int(limit) if limit else 0
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        self._worker.log_event(self._topic, dict(message))
+
+    def is_cancelled(self) -> bool:
+        task = self._worker.state.tasks.get(self._task)
+        return task is None or task.state == "cancelled"
+
+    def is_closing(self) -> bool:
+        return self._worker.status.name not in ("running", "paused")
+
+
+def carry_out(known: WorkerOrder, carrier: Carrier) -> None:
+    """Run a tool in the process beside a carrier; messages as of :func:`run_order`."""
 
     def send(kind: str, **values: Any) -> None:
-        worker.log_event(known.topic, {"run": known.name, "kind": kind, **values})
+        carrier.send({"run": known.name, "kind": kind, **values})
 
     if known.version != __version__:
-        sentence = f"The worker {worker.address} has Matshot {__version__}, and this is {known.version}"
+        sentence = f"The worker {carrier.address} has Matshot {__version__}, and this is {known.version}"
         send("failed", sentence=f"{sentence}. Install one version everywhere.", cause="")
         return
-    station = _stations.setdefault(worker.address, _Station())
-    attempt = _Attempt(known, worker, station, send)
+    station = _stations.setdefault(carrier.address, _Station())
+    attempt = _Attempt(known, carrier, station, send)
     # On a Dask worker with several threads, runs wait for the one process.
     while not station.occupied.acquire(timeout=_CHECK):
         if attempt.unwanted():
             return
     try:
         if not attempt.unwanted():
-            send("started", worker=worker.address)
+            send("started", worker=carrier.address)
             end = attempt.run()
             if end is not None:
                 send(**end)
@@ -134,11 +182,9 @@ def close_stations(addresses: Iterable[str]) -> None:
 class _Attempt:
     """A run in the process beside this Dask worker."""
 
-    def __init__(self, order: WorkerOrder, worker: Worker, station: _Station, send: Callable[..., None]) -> None:
-        self._order, self._worker, self._station, self._send = order, worker, station, send
-        self._task = worker.get_current_task()
-        limit = worker.memory_manager.memory_limit
-        self._memory = order.memory or (int(limit) if limit else 0)
+    def __init__(self, order: WorkerOrder, carrier: Carrier, station: _Station, send: Callable[..., None]) -> None:
+        self._order, self._carrier, self._station, self._send = order, carrier, station, send
+        self._memory = order.memory or carrier.memory_limit
         self._place = Path(order.folder) / f"{_ATTEMPT}{uuid.uuid4().hex[:8]}"
         self._process: WorkerClient | None = None
         self._sent, self._progress = 0.0, {"fraction": 0.0, "stage": "", "preview": ""}
@@ -231,12 +277,11 @@ class _Attempt:
             self._send("progress", **self._progress)
 
     def _cancelled(self) -> bool:
-        """Whether the engine took the task back, or ended."""
-        task = self._worker.state.tasks.get(self._task)
-        return task is None or task.state == "cancelled"
+        """Whether the engine took the run back, or ended."""
+        return self._carrier.is_cancelled()
 
     def _closing(self) -> bool:
-        return self._worker.status.name not in ("running", "paused")
+        return self._carrier.is_closing()
 
     def _stop(self, number: int) -> None:
         """Ask the process to cancel the run, and kill it if it does not."""
@@ -279,10 +324,10 @@ class _Attempt:
         if self._order.threads:
             threads = str(self._order.threads)
             environment |= dict.fromkeys(_THREADS, threads)
-        if self._order.gpus > 1 and str(self._worker.name).isdigit():
+        if self._order.gpus > 1 and self._carrier.name.isdigit():
             gpus = [one for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
             gpus = gpus or [str(number) for number in range(self._order.gpus)]
-            environment["CUDA_VISIBLE_DEVICES"] = gpus[int(self._worker.name) % len(gpus)]
+            environment["CUDA_VISIBLE_DEVICES"] = gpus[int(self._carrier.name) % len(gpus)]
         return environment
 
 

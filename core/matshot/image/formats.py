@@ -13,6 +13,21 @@ WRITABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".
 #: Suffixes of the formats that are read.
 READABLE = (*WRITABLE, ".dds")
 
+#: Suffixes of pictures that are not read, and what to do about them.
+UNREAD: dict[str, str] = {
+    **dict.fromkeys((".heic", ".heif", ".avif", ".jxl", ".jp2", ".gif"), "export it as JPEG, PNG or TIFF"),
+    **dict.fromkeys(
+        (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"),
+        "a raw photograph; develop it to TIFF or EXR",
+    ),
+    **dict.fromkeys((".psd", ".psb", ".kra", ".xcf", ".clip", ".sbsar", ".spp"), "a layered file; export it as PNG"),
+    **dict.fromkeys((".ktx", ".ktx2", ".basis", ".tx", ".vtf", ".pvr", ".astc", ".rat"), "export it as PNG or EXR"),
+    **dict.fromkeys((".svg", ".eps", ".pdf", ".ai"), "a vector graphic; export it as PNG"),
+    **dict.fromkeys(
+        (".pic", ".pcx", ".sgi", ".rgb", ".ppm", ".pgm", ".pfm", ".dpx", ".cin", ".iff"), "save it as PNG or EXR"
+    ),
+}
+
 #: Formats without an alpha channel.
 NO_ALPHA = (".jpg", ".jpeg", ".bmp", ".hdr")
 
@@ -66,4 +81,6 @@ def stored_depth(path: Path, depth: Depth) -> Depth:
     offered = _DEPTHS_OF[path.suffix.lower()]
     if depth in offered:
         return depth
+    if depth == "uint16" and "float" in offered:
+        return "float"  # half has 11 bits
     return offered[-1] if DEPTHS.index(depth) > DEPTHS.index(offered[-1]) else offered[0]

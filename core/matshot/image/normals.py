@@ -25,6 +25,15 @@ from .types import Convention, Wrap
 #: horizon (or below it) would otherwise be a cliff of any height and tilt everything around it.
 _LEAST_NZ = 0.03
 
+#: One step of an 8-bit map.
+_STEP = 1 / 255
+
+#: How far a length may be from 1 in what is taken for a normal map: JPEG and block compression shift it.
+_UNIT_LENGTH = 0.08
+
+#: Correlation from which on a measurement of the convention counts.
+_CLEAR = 0.15
+
 #: Lengths below this say nothing about a direction. Half a step of an 8-bit map is 0.0039 per component.
 _NO_LENGTH = 1e-4
 
@@ -58,6 +67,127 @@ def decoded_normals(values: Pixels, convention: Convention, signed: bool) -> Pix
         z = np.sqrt(np.maximum(0, 1 - np.square(vectors).sum(axis=2, keepdims=True)))
         vectors = np.concatenate([vectors, z], axis=2)
     return unit_normals(vectors)
+
+
+def complete_normals(values: Pixels, signed: bool) -> tuple[Pixels, str]:
+    """A normal map with all that can be known of it, and what was done.
+
+    Compressed maps leave Z out, or keep X in alpha (DXT5nm: X in alpha, Y in green).
+
+    Args:
+        values: ``H x W x C`` as a file holds them.
+        signed: whether they are components in [-1, 1] already.
+
+    Returns:
+        ``H x W x 2`` where Z has to be rebuilt of X and Y, else the values; and a sentence without its subject, empty
+        where nothing was done.
+    """
+    channels = values.shape[2]
+    if channels == 2:
+        return values, "Z is rebuilt from X and Y."
+    if channels < 3:
+        return values, ""
+    center = 0.0 if signed else 0.5
+    red, green, blue = (values[..., index] for index in range(3))
+    if channels == 4:
+        alpha = values[..., 3]
+        in_alpha = float(alpha.std()) > _STEP and abs(float(alpha.mean()) - center) < 0.25
+        red_empty = float(np.ptp(red)) < _STEP and min(abs(float(red.mean()) - end) for end in (0, 1)) < 0.02
+        swizzled = float(np.abs(red - green).max()) < 2 * _STEP and float(np.abs(blue - green).max()) < 2 * _STEP
+        if in_alpha and float(green.std()) > 0 and (red_empty or swizzled):
+            return np.stack([alpha, green], axis=2), "X is in alpha (DXT5nm); Z is rebuilt from X and Y."
+    scale = 1.0 if signed else 2.0
+    x, y, z = ((one - center) * scale for one in (red, green, blue))
+    if float(np.ptp(blue)) < _STEP:
+        off = np.abs(np.sqrt(x * x + y * y + z * z) - 1)
+        sideways = np.sqrt(x * x + y * y)
+        # A flat map has a constant blue too, but vectors of the right length.
+        if float(off.mean()) > 0.03 and float(np.quantile(sideways, 0.99)) < 1.02:
+            return np.ascontiguousarray(values[..., :2]), "blue is empty; Z is rebuilt from X and Y."
+    return values, ""
+
+
+def is_normal_map(values: Pixels, signed: bool) -> bool:
+    """Whether pixels are those of a tangent-space normal map: unit vectors that point out of the surface.
+
+    Args:
+        values: ``H x W x C`` as a file holds them, in [0, 1] where 0.5 means 0, or in [-1, 1].
+        signed: the latter.
+    """
+    if values.shape[2] < 3:
+        return False
+    vectors = values[..., :3] if signed else values[..., :3] * 2 - 1
+    flat = np.abs(vectors - np.array([0, 0, 1], dtype=np.float32)).max()
+    if flat < 2.1 * _STEP:
+        return True  # a flat map, encoded around 127 or 128
+    lengths = np.sqrt(np.square(vectors).sum(axis=2))
+    off = np.abs(lengths - 1)
+    if float(np.quantile(off, 0.98)) > _UNIT_LENGTH or float(np.median(off)) > _UNIT_LENGTH / 2:
+        return False
+    mean = vectors.mean(axis=(0, 1))
+    sideways = float(np.abs(mean[:2]).max())
+    varied = float(vectors[..., :2].std(axis=(0, 1)).max()) > _STEP
+    return varied and sideways < 0.25 and float(mean[2]) > 0.4 and float(np.quantile(vectors[..., 2], 0.02)) > -0.05
+
+
+def is_vector_pair(values: Pixels) -> bool:
+    """Whether two channels in [0, 1] are X and Y of a normal map: around the middle, and never longer than 1."""
+    if values.shape[2] != 2:
+        return False
+    vectors = values * 2 - 1
+    near = float(np.quantile(np.square(vectors).sum(axis=2), 0.999)) < 1.03
+    return near and float(np.abs(vectors.mean(axis=(0, 1))).max()) < 0.15
+
+
+def measured_convention(
+    normals: Pixels, height: Pixels | None = None, wrap: Wrap = "none"
+) -> tuple[Convention, str] | None:
+    """The convention of a normal map, by the surface that it describes.
+
+    Beside a height map, by whose slopes its green channel goes along with. Alone, by its curl: slopes of a surface
+    have none (``dp/dy = dq/dx``), and slopes with a sign turned do.
+
+    Args:
+        normals: ``H x W x 3`` unit vectors, read as OpenGL.
+        height: ``H x W x 1`` of the same surface, any unit.
+        wrap: axes on which both repeat.
+
+    Returns:
+        The convention and what it was measured by, ``height`` or ``curl``; None where neither is clear.
+    """
+    vectors = normals[..., :3]
+    if height is not None and height.shape[:2] == vectors.shape[:2] and float(np.ptp(height)) > 0:
+        scaled = (height - height.mean()) / np.float32(np.ptp(height)) * np.float32(max(vectors.shape[:2]) / 16)
+        slopes = normal_from_height(scaled, wrap, derivative="central")
+        across, along = (_correlation(vectors[..., axis], slopes[..., axis]) for axis in (0, 1))
+        # X tells whether the two belong together at all.
+        if across > _CLEAR and abs(along) > _CLEAR:
+            return ("gl" if along > 0 else "dx"), "height"
+    z = np.maximum(vectors[..., 2], np.float32(0.1))
+    p, q = _float32(-vectors[..., 0] / z), _float32(vectors[..., 1] / z)
+    if min(p.shape) < 8:
+        return None
+    bend, turn = _smoothed_difference(p, 0), _smoothed_difference(q, 1)
+    shared = float((bend * turn).mean())
+    strength = float(np.sqrt(np.square(bend).mean() * np.square(turn).mean()))
+    if strength < 1e-7 or abs(shared) < _CLEAR * strength:
+        return None
+    return ("gl" if shared > 0 else "dx"), "curl"
+
+
+def _smoothed_difference(values: Pixels, axis: int) -> Pixels:
+    """Central differences along an axis, averaged over three samples across it, which rounding hardly reaches."""
+    step = np.take(values, range(2, values.shape[axis]), axis) - np.take(values, range(values.shape[axis] - 2), axis)
+    other = 1 - axis
+    size = step.shape[other]
+    parts = [np.take(step, range(i, size - 2 + i), other) for i in range(3)]
+    return _float32((parts[0] + parts[1] + parts[2]) / 3)
+
+
+def _correlation(one: Pixels, other: Pixels) -> float:
+    a, b = one - one.mean(), other - other.mean()
+    norm = float(np.sqrt(np.square(a).mean() * np.square(b).mean()))
+    return float((a * b).mean()) / norm if norm > 1e-9 else 0.0
 
 
 def encoded_normals(normals: Pixels, convention: Convention, *, signed: bool = False) -> Pixels:

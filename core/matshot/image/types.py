@@ -11,6 +11,7 @@ import OpenImageIO as oiio
 
 from ..errors import MatshotError, unknown_choice
 from .color import Pixels
+from .profiles import ColorProfile
 
 #: What the numbers of a texture mean, see :class:`Texture`.
 Encoding = Literal["srgb", "linear", "normal", "data"]
@@ -23,6 +24,10 @@ Depth = Literal["uint8", "uint16", "half", "float"]
 
 #: Green of a normal map in a file: +Y up as in OpenGL, or down as in DirectX.
 Convention = Literal["gl", "dx"]
+
+#: What the last of 2 or 4 channels of a file is: transparency beside color (``straight``) or multiplied into it
+#: (``associated``), or anything else (``data``).
+AlphaKind = Literal["straight", "associated", "data"]
 
 ENCODINGS: tuple[str, ...] = get_args(Encoding)
 
@@ -42,6 +47,12 @@ class FileSource:
         colorspace: OCIO name of the file's color space if it was given, else empty.
         convention: of a normal map's green channel.
         signed: whether normals are stored in [-1, 1] instead of [0, 1].
+        alpha: what the last of 2 or 4 channels is in the file.
+        channels: names of the channels where they are not Y, A or R, G, B, A.
+        profile: what the colors mean where that is neither sRGB in integers nor linear Rec. 709 in floats.
+        signed_integers: whether samples are integers with a sign, in [-1, 1] here.
+        derived: whether the pixels are a part of what the file holds, or converted, so that a copy of it would differ.
+        notes: sentences about what was left out or changed when the file was read.
     """
 
     path: Path
@@ -50,6 +61,12 @@ class FileSource:
     colorspace: str = ""
     convention: Convention = "gl"
     signed: bool = False
+    alpha: AlphaKind = "straight"
+    channels: tuple[str, ...] = ()
+    profile: ColorProfile | None = None
+    signed_integers: bool = False
+    derived: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +148,11 @@ class Texture:
     def with_pixels(self, pixels: Pixels) -> Texture:
         """The same texture with other pixels."""
         return replace(self, pixels=pixels)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what was left out or changed when its file was read."""
+        return self.source.notes if self.source else ()
 
 
 def _is_finite(pixels: Pixels) -> bool:

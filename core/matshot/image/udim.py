@@ -14,10 +14,16 @@ import numpy as np
 
 from ..errors import MatshotError
 from .color import Pixels
-from .reader import read_texture
+from .reader import image_size, read_texture
 
 #: A file name with the number of a tile.
 _NUMBER = re.compile(r"(?P<head>.+[._])(?P<tile>1\d{3})(?P<tail>\.[^.]+)$")
+#: Names that cameras, scanners and phones give, before a number.
+_CAMERA = re.compile(
+    r"(.*[._-])?(IMG|DSC|DSCN|DSCF|DCIM|PXL|MVI|MG|P|_MG|GOPR|DJI|PANA|SAM|CIMG|IMGP|HPIM|photo|image|picture|scan"
+    r"|frame|shot|screenshot|page|foto|bild)[._ -]",
+    re.IGNORECASE,
+)
 #: Stands for the number in a pattern.
 TOKEN = "<UDIM>"
 
@@ -36,23 +42,53 @@ class UdimSet:
 
 
 def udim_sets(paths: Iterable[Path]) -> tuple[list[UdimSet], list[Path]]:
-    """UDIM sets of two tiles and more among files, and the files that stand alone."""
+    """UDIM sets among files, and the files that stand alone.
+
+    Tiles of a set have one name and size, numbers from 1001 to 1999, and at least one neighbor each; names that cameras
+    give are none. Whatever else is a set can be given as ``name.<UDIM>.exr``.
+    """
     found: dict[Path, dict[int, Path]] = {}
     alone = []
     for path in paths:
         match = _NUMBER.match(path.name)
-        if match and 1001 <= int(match["tile"]) <= 1999:
+        if match and 1001 <= int(match["tile"]) <= 1999 and not _CAMERA.fullmatch(match["head"]):
             pattern = path.with_name(f"{match['head']}{TOKEN}{match['tail']}")
             found.setdefault(pattern, {})[int(match["tile"])] = path
         else:
             alone.append(path)
     sets = []
     for pattern, tiles in sorted(found.items()):
-        if len(tiles) > 1:
-            sets.append(UdimSet(pattern, dict(sorted(tiles.items()))))
-        else:
-            alone += tiles.values()
+        together = _connected(_of_common_size(tiles))
+        if len(together) > 1:
+            sets.append(UdimSet(pattern, together))
+        alone += [path for number, path in tiles.items() if len(together) < 2 or number not in together]
     return sets, sorted(alone)
+
+
+def _of_common_size(tiles: Mapping[int, Path]) -> dict[int, Path]:
+    """Tiles of the size that most of them have; one that cannot be read counts as of that size."""
+    sizes: dict[int, tuple[int, int] | None] = {}
+    for number, path in tiles.items():
+        try:
+            sizes[number] = image_size(path)[:2]
+        except MatshotError:
+            sizes[number] = None
+    known = [size for size in sizes.values() if size is not None]
+    common = max(set(known), key=lambda size: (known.count(size), size)) if known else None
+    return {number: path for number, path in sorted(tiles.items()) if sizes[number] in (None, common)}
+
+
+def _connected(tiles: Mapping[int, Path]) -> dict[int, Path]:
+    """Tiles with a neighbor beside, above, below or across a corner."""
+    places = {number: ((number - 1001) % 10, (number - 1001) // 10) for number in tiles}
+    return {
+        number: path
+        for number, path in tiles.items()
+        if any(
+            other != number and abs(u - places[number][0]) < 2 and abs(v - places[number][1]) < 2
+            for other, (u, v) in places.items()
+        )
+    }
 
 
 def udim_set(pattern: Path) -> UdimSet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .color import Pixels
-from .types import Wrap
+from .types import Texture, Wrap
 
 #: How much rougher than nearly all steps inside the step across the edge may be.
 TOLERANCE = 1.15
@@ -38,3 +38,15 @@ def _repeats(pixels: Pixels) -> bool:
     steps = np.abs(np.diff(sample, axis=0)).mean(axis=(1, 2))
     seam = float(np.abs(sample[-1] - sample[0]).mean())
     return seam <= max(TOLERANCE * float(np.quantile(steps, 0.98)), float(steps.max()))
+
+
+def is_panorama(texture: Texture) -> bool:
+    """Whether a texture shows all directions (equirectangular): twice as wide as high, and HDR or marked as one."""
+    if texture.encoding not in ("srgb", "linear") or texture.width != 2 * texture.height:
+        return False
+    source = texture.source
+    if source is None or source.attributes is None:
+        return False
+    if source.attributes.get_string_attribute("GPano:ProjectionType") == "equirectangular":
+        return True
+    return source.depth in ("half", "float") and float(texture.color.max()) > 1

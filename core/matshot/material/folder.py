@@ -17,16 +17,21 @@ from typing import Any, Literal
 import numpy as np
 
 from matshot_host.description import DESCRIPTION, PREVIEW, RAW_MAPS, check_files, described_maps, read_description
+from matshot_host.map_names import map_words
 
 from ..errors import MatshotError
 from ..files import move_files, os_reason, staging_folder
-from ..image.formats import READABLE, WRITABLE, stored_depth
+from ..image.color import Pixels
+from ..image.formats import READABLE, UNREAD, WRITABLE, stored_depth
+from ..image.normals import measured_convention
 from ..image.reader import read_texture
+from ..image.rec709 import rec709_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
-from ..image.writer import write_texture
-from .map_names import BREAK, STORAGE, MapGuess, guess_map
+from ..image.writer import storage_notes, write_texture
+from .map_names import MapGuess, guess_map
 from .raw import raw_maps, write_raw
 from .record import RECORD, description_of, with_convention, write_record
+from .resize import resized_map
 from .types import MAP_KINDS, SCALARS, MapKind, Material, RawMaps, map_encoding, map_kind, map_stem
 
 #: Maps that are stored with 16 bits: 8 bits of height are terraces, and those of a normal map show in reflections.
@@ -37,7 +42,10 @@ _GRAY = 3 / 255
 
 
 #: Conventions as people call them.
-_CONVENTION_NAMES: dict[Convention, str] = {"gl": "OpenGL (+Y up)", "dx": "DirectX (+Y down)"}
+CONVENTION_NAMES: dict[Convention, str] = {"gl": "OpenGL (+Y up)", "dx": "DirectX (+Y down)"}
+
+#: Folders that hold a material's maps, in lower case.
+_MAP_FOLDERS = ("textures", "maps")
 
 #: Last words in the names of renderings that lie beside the maps.
 _PICTURES = ("preview", "thumbnail", "thumb", "render", "cover")
@@ -57,6 +65,8 @@ class MapEntry:
         convention: of a normal map's green channel.
         reason: how this is known.
         colorspace: of colors, if the description says: ``srgb``, ``linear`` or an OCIO name; else empty.
+        packing: kinds in the channels of a packed map of another order than ``orm``; ``kind`` is the first of them.
+        stated: whether name or description say the convention, so that it is not measured.
     """
 
     path: Path
@@ -65,6 +75,8 @@ class MapEntry:
     convention: Convention
     reason: str
     colorspace: str = ""
+    packing: tuple[MapKind | None, ...] = ()
+    stated: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,8 @@ class MaterialFolder:
         name: of the material.
         entries: its maps, one of each kind.
         description: contents of ``material.json``, or empty.
-        ignored: a sentence for each file that is not read.
+        ignored: a sentence for each file that only shows the material, or doubles one of its maps.
+        left_out: a sentence for each other file that is not read.
     """
 
     path: Path
@@ -84,18 +97,25 @@ class MaterialFolder:
     entries: tuple[MapEntry, ...]
     description: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def explanation(self) -> list[str]:
-        """Which map each file holds and how this is known, a line each."""
-        return [f"{entry.path.name}: {entry.kind}, {entry.reason}" for entry in self.entries] + list(self.ignored)
+        """Which map each file holds and how this is known, a line each, and what is not read."""
+        lines = [f"{entry.path.name}: {_kinds_in_words(entry)}, {entry.reason}" for entry in self.entries]
+        return [*lines, *self.ignored, *self.left_out]
 
 
-def find_material(folder: str | os.PathLike[str]) -> MaterialFolder | None:
+def find_material(folder: str | os.PathLike[str], *, nested: bool = False) -> MaterialFolder | None:
     """The material in a folder, None if it is not a material folder.
 
     A folder is one if it has a ``material.json``, or at least two images whose names say that they are different maps
-    with the same base; a second base or any other picture, except a preview, makes it an ordinary folder. Of several
-    files with the same map, an OpenGL normal comes before a DirectX one, then the deeper format, then the larger file.
+    with the same base; two such bases make it an ordinary folder, other pictures are left out. Of several files with
+    the same map, an OpenGL normal comes before a DirectX one, then the first variant, then the deeper format, then the
+    larger file.
+
+    Args:
+        folder: its path.
+        nested: whether maps may lie in its folder ``textures``, as those of Poly Haven do.
 
     Raises:
         MatshotError: if ``material.json`` is damaged or names files that are not there.
@@ -105,22 +125,40 @@ def find_material(folder: str | os.PathLike[str]) -> MaterialFolder | None:
         return None
     if (folder / DESCRIPTION).is_file():
         return _described(folder)
-    images = sorted(file for file in folder.iterdir() if _is_image(file))
-    return _guessed(folder, images, {})
+    found = _guessed(folder, _images(folder), {})
+    if found is None and nested and not _images(folder):
+        for place in sorted(one for one in folder.iterdir() if one.name.lower() in _MAP_FOLDERS and one.is_dir()):
+            inside = find_material(place)
+            if inside is not None:
+                return inside
+    return found
 
 
-def load_material(folder: str | os.PathLike[str] | MaterialFolder, *, wrap: Wrap | None = None) -> Material:
+def _images(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if _is_image(file))
+
+
+def load_material(
+    folder: str | os.PathLike[str] | MaterialFolder,
+    *,
+    wrap: Wrap | None = None,
+    normal: Convention | Literal["auto"] = "auto",
+    size: int = 0,
+) -> Material:
     """Read a material folder.
 
-    Maps of one number per pixel come with one channel, however they were stored. Packed maps stay packed, see
-    :meth:`Material.unpacked`.
+    Maps of one number per pixel come with one channel, however they were stored. Maps packed as ``orm`` stay packed,
+    see :meth:`Material.unpacked`; those of other orders come apart. Maps of several sizes come in the largest of them.
+    What was guessed, measured, changed or left out is in ``parameters["notes"]``.
 
     Args:
         folder: its path, or the result of :func:`find_material`.
         wrap: axes on which the maps repeat, if known; else what ``material.json`` says, else ``none``.
+        normal: convention of the normal map's file; ``auto`` is what name or description say, else it is measured.
+        size: longer side in pixels, at most, that maps of several sizes are brought to; 0 for the largest of them.
 
     Raises:
-        MatshotError: not a material folder, an unreadable map, maps of different sizes.
+        MatshotError: not a material folder, an unreadable map, maps of different proportions.
 
     Example:
         >>> import matshot
@@ -129,35 +167,194 @@ def load_material(folder: str | os.PathLike[str] | MaterialFolder, *, wrap: Wrap
         >>> matshot.load_material(folder)
         <Material bricks, 64 x 64, tiles on x and y: basecolor, normal, roughness, height>
     """
-    found = folder if isinstance(folder, MaterialFolder) else find_material(folder)
+    found = folder if isinstance(folder, MaterialFolder) else find_material(folder, nested=True)
     if found is None:
-        if not Path(str(folder)).exists():
-            raise MatshotError(f"{folder} does not exist.")
-        raise MatshotError(
-            f"{folder} is not a material folder: it needs {DESCRIPTION}, or at least two maps of one material and no "
-            "other pictures."
-        )
+        raise _no_material(Path(str(folder)))
     axes: Wrap = wrap if wrap is not None else found.description.get("wrap", "none")
-    return material_of(found, {entry.kind: read_map(entry, axes) for entry in found.entries})
+    notes: list[str] = [] if found.description.get("maps") else found.explanation()
+    maps = read_maps(found, axes, notes, normal=normal)
+    maps = _of_one_size(found.name, maps, size, notes)
+    normal_entry = next((entry for entry in found.entries if entry.kind == "normal"), None)
+    if normal_entry is not None:
+        maps["normal"] = _with_convention_found(normal_entry, maps, axes, normal, notes)
+    return material_of(found, maps, notes)
 
 
-def material_of(found: MaterialFolder, maps: Mapping[MapKind, Texture]) -> Material:
+def material_of(found: MaterialFolder, maps: Mapping[MapKind, Texture], notes: Iterable[str] = ()) -> Material:
     """The material of a folder whose maps are read already.
+
+    Args:
+        found: the folder.
+        maps: of it.
+        notes: on how they were read, for the user; those of an earlier tool are not repeated.
 
     Raises:
         MatshotError: for maps of different sizes.
     """
     described = found.description
-    size, raw = described.get("physical_size"), described.get("raw")
+    physical, raw = described.get("physical_size"), described.get("raw")
+    parameters = {key: value for key, value in described.get("parameters", {}).items() if key != "notes"}
+    said = list(dict.fromkeys(notes))
     return Material(
-        maps,
+        {kind: maps[kind] for kind in sorted(maps, key=MAP_KINDS.index)} if not described.get("maps") else maps,
         name=found.name,
-        physical_size=(float(size[0]), float(size[1])) if size else None,
+        physical_size=(float(physical[0]), float(physical[1])) if physical else None,
         height_scale=described.get("height_scale"),
         origin=described.get("origin", "") or str(found.path),
-        parameters=described.get("parameters", {}),
+        parameters={**parameters, "notes": said} if said else parameters,
         raw=RawMaps(tuple(raw["maps"]), {}, found.path / RAW_MAPS, raw.get("height_scale")) if raw else None,
     )
+
+
+def _no_material(folder: Path) -> MatshotError:
+    """The error for a folder that is not one material, with the reason."""
+    if not folder.exists():
+        return MatshotError(f"{folder} does not exist.")
+    kinds: dict[str, set[str]] = {}
+    spelled: dict[str, str] = {}
+    for image in _images(folder) if folder.is_dir() else []:
+        if guess := guess_map(image):
+            kinds.setdefault(guess.base, set()).update(guess.kinds)
+            spelled.setdefault(guess.base, _material_name([(image, guess)], guess.base))
+    several = [spelled[base] for base in sorted(kinds) if len(kinds[base]) > 1]
+    if len(several) > 1:
+        listed = ", ".join(several[:6]) + (" and more" if len(several) > 6 else "")
+        return MatshotError(f"{folder} holds maps of several materials: {listed}. Give each a folder of its own.")
+    return MatshotError(
+        f"{folder} is not a material folder: it needs {DESCRIPTION}, or at least two maps of one material by their "
+        "names, such as wall_basecolor.png and wall_normal.png."
+    )
+
+
+def read_maps(
+    found: MaterialFolder,
+    wrap: Wrap,
+    notes: list[str],
+    reader: Callable[..., Texture] = read_texture,
+    *,
+    normal: Convention | Literal["auto"] = "auto",
+) -> dict[MapKind, Texture]:
+    """Every map of a folder as it is in its file, packed ones of other orders than ``orm`` apart.
+
+    Args:
+        found: the folder.
+        wrap: axes on which they repeat.
+        notes: gets sentences about what was left out or changed.
+        reader: reads a file, as :func:`~matshot.image.reader.read_texture`.
+        normal: convention of the normal map's file, if it is given.
+
+    Raises:
+        MatshotError: for a file that cannot be read.
+    """
+    maps: dict[MapKind, Texture] = {}
+    for entry in found.entries:
+        if normal != "auto" and entry.kind == "normal":
+            entry = replace(entry, convention=normal, stated=True)
+        if entry.packing:
+            maps.update(_unpacked_maps(entry, reader(entry.path, encoding="data", wrap=wrap), maps, notes))
+            continue
+        texture = _read_map(entry, wrap, notes, reader)
+        if entry.kind == "orm" and texture.pixels.shape[2] == 4:
+            notes.append(f"{entry.path.name}: the fourth channel is left out.")
+            texture = texture.with_pixels(np.ascontiguousarray(texture.pixels[..., :3]))
+        maps[entry.kind] = texture
+    return maps
+
+
+def _unpacked_maps(
+    entry: MapEntry, packed: Texture, taken: Mapping[MapKind, Texture], notes: list[str]
+) -> dict[MapKind, Texture]:
+    """The maps that a file packs; what is left out goes to the notes."""
+    notes += packed.notes
+    assert packed.source is not None
+    packed = replace(packed, source=replace(packed.source, derived=True))
+    maps: dict[MapKind, Texture] = {}
+    for index, kind in enumerate(entry.packing):
+        if kind is None or kind in taken:
+            continue
+        if index >= packed.pixels.shape[2]:
+            notes.append(f"{entry.path.name}: {kind} is missing; the file has {packed.pixels.shape[2]} channels.")
+            continue
+        maps[kind] = packed.with_pixels(np.ascontiguousarray(packed.pixels[..., index : index + 1]))
+    unused = [
+        "RGBA"[index]
+        for index in range(packed.pixels.shape[2])
+        if (index >= len(entry.packing) or entry.packing[index] is None)
+        and float(np.ptp(packed.pixels[..., index])) > 0
+    ]
+    if unused:
+        notes.append(f"{entry.path.name}: channel {' and '.join(unused)} is left out.")
+    return maps
+
+
+def _of_one_size(name: str, maps: dict[MapKind, Texture], size: int, notes: list[str]) -> dict[MapKind, Texture]:
+    """Maps in the largest size among them, or in a smaller one that is wanted."""
+    sizes = {(texture.width, texture.height) for texture in maps.values()}
+    if len(sizes) < 2:
+        return maps
+    width, height = max(sizes, key=lambda one: one[0] * one[1])
+    if any(abs(one[0] * height - one[1] * width) > max(width, height) for one in sizes):
+        return maps  # of other proportions: the material says so
+    if 0 < size < max(width, height):
+        scale = size / max(width, height)
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    changed = [f"{kind} {texture.width} x {texture.height}" for kind, texture in maps.items()
+               if (texture.width, texture.height) != (width, height)]  # fmt: skip
+    notes.append(f"{name}: maps differ in size; brought to {width} x {height}: {', '.join(changed)}.")
+    return {kind: resized_map(texture, (width, height)) for kind, texture in maps.items()}
+
+
+def _with_convention_found(
+    entry: MapEntry,
+    maps: Mapping[MapKind, Texture],
+    wrap: Wrap,
+    given: Convention | Literal["auto"],
+    notes: list[str],
+) -> Texture:
+    """The normal map in the convention that its name says, that is given, or that is measured; a note says which."""
+    texture = maps["normal"]
+    if given != "auto":
+        notes.append(f"{entry.path.name}: read as {CONVENTION_NAMES[given]}, as given.")
+        return texture
+    if entry.stated and entry.reason.startswith(f"by {DESCRIPTION}"):
+        return texture
+    height = maps["height"].pixels if "height" in maps else None
+    fixed, note = resolved_convention(texture, entry.convention, entry.stated, height, wrap)
+    notes.append(f"{entry.path.name}: {note}")
+    return fixed
+
+
+def resolved_convention(
+    texture: Texture, convention: Convention, stated: bool, height: Pixels | None = None, wrap: Wrap = "none"
+) -> tuple[Texture, str]:
+    """A normal map in the convention of its file, measured where no name states it.
+
+    Args:
+        texture: read in ``convention``.
+        convention: stated, or usual.
+        stated: which of the two.
+        height: of the same surface, if there is one.
+        wrap: axes on which both repeat.
+
+    Returns:
+        The normal map, and what is known: the end of a sentence.
+    """
+    flip = np.array([1, -1, 1], dtype=np.float32)
+    as_gl = texture.pixels[..., :3] * (flip if convention == "dx" else 1)
+    measured = measured_convention(as_gl, height, wrap)
+    if measured is None:
+        how = "by its name" if stated else "assumed, for neither its name nor its pixels say"
+        return texture, f"{CONVENTION_NAMES[convention]}, {how}."
+    found, by = measured
+    how = "against the height map" if by == "height" else "by its curl"
+    if stated:
+        doubt = "" if found == convention else f"; {how} it looks like {CONVENTION_NAMES[found]}"
+        return texture, f"{CONVENTION_NAMES[convention]}, by its name{doubt}."
+    if found != convention:
+        pixels = texture.pixels.copy()
+        pixels[..., 1] = -pixels[..., 1]
+        texture = with_convention(texture.with_pixels(pixels), found)
+    return texture, f"{CONVENTION_NAMES[found]}, measured {how}."
 
 
 def save_material(
@@ -222,10 +419,25 @@ def save_material(
     return folder
 
 
+def material_storage_notes(
+    material: Material, *, suffix: str | None = ".png", depth: Depth | None = None, convention: Convention = "gl"
+) -> tuple[str, ...]:
+    """Sentences about what the files of :func:`save_material` will not hold as the maps' sources do; its arguments."""
+    notes: list[str] = []
+    for kind, texture in material.maps.items():
+        path = Path(map_stem(kind, convention) + (suffix or _own_suffix(texture)))
+        if texture.source is not None:
+            stored = stored_depth(path, depth or texture.source.depth)
+            notes += storage_notes(texture, path, stored)
+    return tuple(notes)
+
+
 def _is_stored_alike(texture: Texture, target: Path, depth: Depth, convention: Convention) -> bool:
     """Whether a map's file is what would be written."""
     source = texture.source
-    if source is None or not source.path.is_file() or source.path.suffix.lower() != target.suffix.lower():
+    if source is None or source.derived or not source.path.is_file():
+        return False
+    if source.path.suffix.lower() != target.suffix.lower():
         return False
     return source.depth == depth and (texture.encoding != "normal" or source.convention == convention)
 
@@ -281,23 +493,69 @@ def _guessed(folder: Path, images: list[Path], description: Mapping[str, Any]) -
             others.append(image)
         else:
             guesses.append((image, guess))
-    bases = {guess.base for _, guess in guesses}
-    if len(bases) != 1 or len({guess.kind for _, guess in guesses}) < 2:
+    base = _main_base([guess for _, guess in guesses])
+    if base is None:
         return None
-    base = bases.pop()
-    if not all(_is_preview(other, base) for other in others):
-        return None
-    ignored = [f"{other.name}: ignored, a picture of the material" for other in others]
+    others += [path for path, guess in guesses if guess.base != base]
+    guesses = [one for one in guesses if one[1].base == base]
+    ignored, left_out = [], []
+    for other in sorted(others):
+        if _is_preview(other, base):
+            ignored.append(f"{other.name}: ignored, a picture of the material")
+        else:
+            left_out.append(f"{other.name}: left out, not a map of {base or 'this material'} by its name")
     entries: dict[MapKind, MapEntry] = {}
     for path, guess in sorted(guesses, key=_preference):
-        if guess.kind in entries:
-            ignored.append(f"{path.name}: ignored, {entries[guess.kind].path.name} holds the same map")
+        new = [kind for kind in guess.kinds if kind not in entries]
+        if not guess.kinds:
+            left_out.append(f"{path.name}: left out, a {guess.description}, which materials here do not have")
+        elif not new:
+            held = entries[guess.kinds[0]].path.name
+            ignored.append(f"{path.name}: ignored, {held} holds the same map")
         else:
-            entries[guess.kind] = _entry(path, guess)
-    ordered = tuple(sorted(entries.values(), key=lambda entry: MAP_KINDS.index(entry.kind)))
-    return MaterialFolder(
-        folder, _material_name(guesses, base) or folder.resolve().name, ordered, description, tuple(ignored)
-    )
+            entry = _entry(path, guess)
+            if guess.kind is None:
+                entry = replace(entry, kind=new[0], packing=tuple(k if k in new else None for k in guess.packing))
+            entries.update(dict.fromkeys(new, entry))
+    unique = {entry.path: entry for entry in entries.values()}.values()
+    ordered = tuple(sorted(unique, key=lambda entry: MAP_KINDS.index(entry.kind)))
+    name = _material_name(guesses, base) or _outer_name(folder)
+    return MaterialFolder(folder, name, ordered, description, tuple(ignored), (*left_out, *unread_pictures(folder)))
+
+
+def _main_base(guesses: list[MapGuess]) -> str | None:
+    """What the names of one material's maps have in common; None where there are two materials, or none."""
+    kinds: dict[str, set[MapKind]] = {}
+    variants: dict[tuple[str, str], set[MapKind]] = {}
+    for guess in guesses:
+        kinds.setdefault(guess.base, set()).update(guess.kinds)
+        variants.setdefault((guess.base, guess.variant), set()).update(guess.kinds)
+    bases = [base for base, found in kinds.items() if len(found) > 1]
+    # wall_color_01, wall_normal_01, wall_color_02, wall_normal_02 are two materials.
+    if len(bases) != 1 or sum(len(found) > 1 for (base, _), found in variants.items() if base == bases[0]) > 1:
+        return None
+    return bases[0]
+
+
+def _outer_name(folder: Path) -> str:
+    """Name of a folder; of the one above where it is but called textures."""
+    place = folder.resolve()
+    return place.parent.name if place.name.lower() in _MAP_FOLDERS and place.parent.name else place.name
+
+
+def unread_pictures(folder: Path) -> list[str]:
+    """A sentence for each picture in a folder whose format is not read."""
+    return [
+        f"{file.name}: left out, {UNREAD[file.suffix.lower()]}"
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in UNREAD and file.name[0] != "." and file.is_file()
+    ]
+
+
+def _kinds_in_words(entry: MapEntry) -> str:
+    if not entry.packing:
+        return entry.kind
+    return " and ".join(f"{kind} ({'RGBA'[index]})" for index, kind in enumerate(entry.packing) if kind is not None)
 
 
 def _material_name(guesses: list[tuple[Path, MapGuess]], base: str) -> str:
@@ -306,22 +564,24 @@ def _material_name(guesses: list[tuple[Path, MapGuess]], base: str) -> str:
     return stem[: len(base)] if stem.lower().startswith(base) else base
 
 
-def _preference(candidate: tuple[Path, MapGuess]) -> tuple[bool, int, int, str]:
+def _preference(candidate: tuple[Path, MapGuess]) -> tuple[bool, bool, int, int, int, str]:
     path, guess = candidate
     rank = _SUFFIX_RANK.get(path.suffix.lower(), len(_SUFFIX_RANK))
-    return guess.stated and guess.convention == "dx", rank, -path.stat().st_size, path.name
+    variant = int(guess.variant) if guess.variant.isdigit() else 0
+    packed = guess.kind is None
+    return packed, guess.stated and guess.convention == "dx", variant, rank, -path.stat().st_size, path.name
 
 
 def _entry(path: Path, guess: MapGuess) -> MapEntry:
     reason = f"by its {guess.scheme} name" if guess.scheme != "plain" else "by its name"
     if guess.kind == "normal":
-        way = _CONVENTION_NAMES[guess.convention]
+        way = CONVENTION_NAMES[guess.convention]
         reason += f", {way}" if guess.stated else f", assumed {way}, since the name does not say"
-    return MapEntry(path, guess.kind, guess.encoding, guess.convention, reason)
+    return MapEntry(path, guess.kinds[0], guess.encoding, guess.convention, reason, stated=guess.stated)
 
 
 def _is_preview(image: Path, base: str) -> bool:
-    words = [word for word in BREAK.split(image.stem.lower()) if word and not STORAGE.fullmatch(word)]
+    words = map_words(image.stem)
     return bool(words) and (words[-1] in _PICTURES or "_".join(words) == base)
 
 
@@ -331,8 +591,7 @@ def _described(folder: Path) -> MaterialFolder:
     description = read_description(str(folder))
     maps = described_maps(description, str(folder))
     if not maps:
-        images = sorted(image for image in folder.iterdir() if _is_image(image))
-        found = _guessed(folder, images, description)
+        found = _guessed(folder, _images(folder), description)
         if found is None:
             raise MatshotError(f"{file} lists no maps, and the names of the files beside it do not identify any.")
         return replace(found, name=description.get("name") or found.name)
@@ -343,23 +602,14 @@ def _described(folder: Path) -> MaterialFolder:
         convention: Convention = "dx" if stored.convention == "dx" else "gl"
         reason = f"by {DESCRIPTION}"
         if kind == "normal":
-            reason += f", {_CONVENTION_NAMES[convention]}"
+            reason += f", {CONVENTION_NAMES[convention]}"
         path = folder / description["maps"][name]["file"]
         entries.append(MapEntry(path, kind, map_encoding(kind), convention, reason, stored.colorspace))
     return MaterialFolder(folder, description.get("name") or folder.resolve().name, tuple(entries), description)
 
 
-def read_map(entry: MapEntry, wrap: Wrap, reader: Callable[..., Texture] = read_texture) -> Texture:
-    """One map of a folder; those of one number per pixel come with one channel.
-
-    Args:
-        entry: of the map.
-        wrap: axes on which it repeats.
-        reader: reads the file, as :func:`~matshot.image.reader.read_texture`.
-
-    Raises:
-        MatshotError: for a file that cannot be read.
-    """
+def _read_map(entry: MapEntry, wrap: Wrap, notes: list[str], reader: Callable[..., Texture] = read_texture) -> Texture:
+    """One map of a folder; those of one number per pixel come with one channel."""
     encoding: Encoding | Literal["auto"] = entry.encoding
     colorspace = ""
     if encoding == "srgb":
@@ -367,17 +617,34 @@ def read_map(entry: MapEntry, wrap: Wrap, reader: Callable[..., Texture] = read_
         encoding = plain.get(entry.colorspace, "auto")
         colorspace = "" if entry.colorspace in plain else entry.colorspace
     texture = reader(entry.path, encoding=encoding, colorspace=colorspace, convention=entry.convention, wrap=wrap)
-    return _scalar(texture) if entry.kind in SCALARS else texture
+    if entry.encoding == "srgb":
+        if texture.encoding == "data":
+            raise MatshotError(f"{entry.path.name} is named as {entry.kind}, but holds numbers and no color.")
+        texture = rec709_texture(texture)
+    notes += texture.notes
+    return _scalar(entry, texture, notes) if entry.kind in SCALARS else texture
 
 
-def _scalar(texture: Texture) -> Texture:
-    """One channel: that of a gray picture, else the mean of the channels; alpha has no meaning in such a map."""
-    color = texture.color
+def _scalar(entry: MapEntry, texture: Texture, notes: list[str]) -> Texture:
+    """One channel: that of a gray picture, else the mean of the channels, or the alpha of an opacity map."""
+    color, alpha = texture.color, texture.alpha
+    varied = alpha is not None and float(np.ptp(alpha)) > 0
+    if entry.kind == "opacity" and alpha is not None and varied:
+        even = (
+            float(np.ptp(color.mean(axis=2))) <= _GRAY or float(np.abs(color.mean(axis=2) - alpha[..., 0]).max()) < 0.1
+        )
+        if even:
+            notes.append(f"{entry.path.name}: opacity is taken from alpha.")
+            return texture.with_pixels(np.ascontiguousarray(alpha))
+    if varied:
+        notes.append(f"{entry.path.name}: its alpha is left out.")
     if color.shape[2] == 1:
         return texture.with_pixels(np.ascontiguousarray(color))
     alike = float(np.ptp(color, axis=2).max()) <= _GRAY
     # Green carries the most of a JPEG's luma; of equal channels any will do, and exactly.
     one = color[..., 1:2] if alike else color.mean(axis=2, keepdims=True)
+    if not alike:
+        notes.append(f"{entry.path.name}: a color image; {entry.kind} is the mean of its channels.")
     return texture.with_pixels(np.ascontiguousarray(one, dtype=np.float32))
 
 

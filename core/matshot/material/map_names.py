@@ -1,17 +1,17 @@
-"""Maps by their file names: the naming schemes of texture libraries, tools and engines."""
+"""Maps by their file names; the grammar is that of :mod:`matshot_host.map_names`, which hosts use too."""
 
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from matshot_host.description import DESCRIPTION as DESCRIPTION
+from matshot_host.map_names import guess_name
 
 from ..image.formats import READABLE
 from ..image.types import Convention, Encoding
-from .types import MapKind, map_encoding
+from .types import MapKind, map_encoding, map_kind
 
 
 @dataclass(frozen=True)
@@ -19,145 +19,63 @@ class MapGuess:
     """The map that a file name indicates.
 
     Attributes:
-        kind: of the map.
+        kind: of the map; None for a packed one in an order of its own, and for one that no material has (cavity).
+        word: that says it, such as ``cavity``.
         convention: of a normal map's green channel.
         stated: whether the name states the convention; else it is the scheme's usual one.
         scheme: naming scheme that the name follows.
         base: what remains of the name, in lower case; the same for all maps of a material.
-        sure: False where the last word also ends ordinary names (``rusty_metal``, ``door_r``), so that a single image
-            is better treated as a color one.
+        variant: number behind the word, as in ``col_02``; empty without one.
+        sure: False where the last word also ends ordinary names (``rusty_metal``, ``door_r``), so that the pixels of a
+            single image decide.
+        packing: kinds in the channels of a packed map, None for a channel without one; empty for other maps.
     """
 
-    kind: MapKind
+    kind: MapKind | None
+    word: str
     convention: Convention
     stated: bool
     scheme: str
     base: str
+    variant: str
     sure: bool
+    packing: tuple[MapKind | None, ...] = ()
 
     @property
     def encoding(self) -> Encoding:
         """Of the pixels; see :func:`map_encoding`."""
-        return map_encoding(self.kind)
+        return map_encoding(self.kind) if self.kind is not None else "data"
 
+    @property
+    def kinds(self) -> tuple[MapKind, ...]:
+        """Every kind that it holds: one, those of its channels, or none."""
+        if self.packing and self.kind is None:
+            return tuple(kind for kind in self.packing if kind is not None)
+        return () if self.kind is None else (self.kind,)
 
-#: Words for a normal map.
-_NORMAL_WORDS = ("normal", "normals", "normalmap", "nor", "norm", "nrm", "nml", "n")
-
-#: Words for its convention, alone or at the end of those.
-_CONVENTION_WORDS: dict[str, Convention] = {
-    "gl": "gl",
-    "ogl": "gl",
-    "opengl": "gl",
-    "dx": "dx",
-    "directx": "dx",
-}
-
-#: Last words of file names, joined and in lower case.
-_WORDS: dict[str, MapKind] = {
-    **dict.fromkeys(("basecolor", "basecolour", "color", "colour", "col", "albedo", "alb"), "basecolor"),
-    **dict.fromkeys(("diffuse", "diffusecolor", "diff", "dif", "bc", "d", "albedotransparency"), "basecolor"),
-    **dict.fromkeys(_NORMAL_WORDS, "normal"),
-    **dict.fromkeys((word + way for word in _NORMAL_WORDS for way in _CONVENTION_WORDS), "normal"),
-    **dict.fromkeys(("roughness", "rough", "rgh", "r"), "roughness"),
-    **dict.fromkeys(("metallic", "metalness", "metal", "met", "m"), "metallic"),
-    **dict.fromkeys(("height", "heightmap", "displacement", "displace", "disp", "bump", "h"), "height"),
-    **dict.fromkeys(("ao", "ambientocclusion", "mixedao", "occlusion", "occ"), "ao"),
-    **dict.fromkeys(("specular", "specularlevel", "spec", "reflection", "refl"), "specular"),
-    **dict.fromkeys(("gloss", "glossiness"), "gloss"),
-    **dict.fromkeys(("anisotropy", "anisotropylevel", "aniso"), "anisotropy"),
-    **dict.fromkeys(("anisotropyangle", "anisoangle"), "anisotropy_angle"),
-    **dict.fromkeys(("opacity", "alpha", "cutout"), "opacity"),
-    **dict.fromkeys(("emission", "emissive", "emissivecolor", "emit", "e"), "emission"),
-    **dict.fromkeys(("orm", "arm", "occlusionroughnessmetallic"), "orm"),
-}
-
-#: Maps packed in an order that is not supported; otherwise the last word alone would name the map.
-_UNSUPPORTED = ("metallicroughness", "roughnessmetallic", "metalrough", "metallicsmoothness")
-
-#: Words that end the names of ordinary pictures too.
-_AMBIGUOUS = (
-    *("d", "n", "r", "m", "h", "e"),
-    *("col", "color", "colour", "diff", "metal", "rough", "bump", "alpha", "cutout", "reflection", "arm", "occlusion"),
-)
-
-#: Words for how a map is stored, not for which it is.
-STORAGE = re.compile(
-    r"\d{1,2}k|jpe?g|png|exr|tiff?|tga|bmp|webp|hdr|dds|(8|16|32)-?bit|256|512|1024|2048|4096|8192|16384"
-    r"|\d+x\d+|srgb|raw|linear"
-)
-
-#: The number of a UDIM tile, which is neither a size nor part of a date.
-_UDIM = re.compile(r"(\.1\d{3}|_1(?!024$)[0-9]{3})$")
-
-#: Between words.
-BREAK = re.compile(r"[\s._-]+")
-
-#: ``Bricks001_2K-JPG_Color``.
-_AMBIENTCG = re.compile(r".+_\d+K(-[A-Z]+)?_[A-Za-z]+")
-
-#: ``rock_face_diff_2k``.
-_POLYHAVEN = re.compile(r".+_\d+k")
-
-#: ``T_Wall_N``.
-_UNREAL = re.compile(r"T_.+", re.IGNORECASE)
-
-#: ``Wall_BaseColor``.
-_SUBSTANCE = re.compile(
-    r".+_(BaseColor|Base_Color|Normal|Normal_OpenGL|Normal_DirectX|Roughness|Metallic|Height|AmbientOcclusion"
-    r"|Ambient_Occlusion|Mixed_AO|Emissive|Opacity|OcclusionRoughnessMetallic|Specular|Glossiness|Diffuse)"
-)
+    @property
+    def description(self) -> str:
+        """What it is in words: ``roughness``, ``metallic (R) and gloss (A)``, ``cavity map``."""
+        if self.packing and self.kind is None:
+            held = [f"{kind} ({'RGBA'[index]})" for index, kind in enumerate(self.packing) if kind is not None]
+            return f"{', '.join(held[:-1])} and {held[-1]}" if len(held) > 1 else held[0]
+        return self.kind or f"{self.word} map"
 
 
 def guess_map(path: str | os.PathLike[str]) -> MapGuess | None:
     """The map that a file name indicates, None if it indicates none. The file need not exist.
 
-    Words are separated by ``_``, ``-``, ``.`` or spaces; upper and lower case are alike. Words about storage (``2K``,
-    ``JPG``, ``16bit``) are skipped, and a UDIM number (``.1001``) becomes part of the base.
+    See :func:`matshot_host.map_names.guess_name` for what names mean.
     """
     path = Path(path)
-    if path.suffix.lower() not in READABLE:
+    found = guess_name(path.stem) if path.suffix.lower() in READABLE else None
+    if found is None:
         return None
-    stem, udim = path.stem, ""
-    if found := _UDIM.search(stem):
-        stem, udim = stem[: found.start()], f".{found.group()[1:]}"
-    words = BREAK.split(stem.lower())
-    meaning = [word for word in words if word and not STORAGE.fullmatch(word)]
-    for count in (3, 2, 1):
-        joined = "".join(meaning[-count:])
-        if len(meaning) < count or joined in _UNSUPPORTED:
-            continue
-        kind = _WORDS.get(joined)
-        base = "_".join(meaning[:-count])
-        if kind is None or (len(joined) == 1 and not base):
-            continue
-        if count == 1 and "".join(meaning[-2:]) in _UNSUPPORTED:
-            return None
-        scheme = _scheme(stem, base)
-        sure = joined not in _AMBIGUOUS or scheme in ("ambientCG", "Poly Haven", "Unreal")
-        stated = _convention(joined)
-        # Unreal's own naming means files made for Unreal, which reads DirectX normals.
-        convention = stated or ("dx" if kind == "normal" and scheme == "Unreal" else "gl")
-        return MapGuess(kind, convention, stated is not None, scheme, base + udim, sure)
-    return None
-
-
-def _scheme(stem: str, base: str) -> str:
-    if not base:
-        return "plain"
-    for scheme, pattern in (
-        ("ambientCG", _AMBIENTCG),
-        ("Poly Haven", _POLYHAVEN),
-        ("Unreal", _UNREAL),
-        ("Substance", _SUBSTANCE),
-    ):
-        if pattern.fullmatch(stem):
-            return scheme
-    return "engine suffix"
-
-
-def _convention(joined: str) -> Convention | None:
-    for ending, convention in _CONVENTION_WORDS.items():
-        if joined.endswith(ending) and joined.removesuffix(ending) in _NORMAL_WORDS:
-            return convention
-    return None
+    kind = map_kind(found.kind) if found.kind else None
+    stated: Convention | None = "dx" if found.convention == "dx" else "gl" if found.convention else None
+    # Unreal's own naming means files made for Unreal, which reads DirectX normals.
+    convention: Convention = stated or ("dx" if kind == "normal" and found.scheme == "Unreal" else "gl")
+    packing = tuple(map_kind(one) if one else None for one in found.packing)
+    return MapGuess(
+        kind, found.word, convention, stated is not None, found.scheme, found.base, found.variant, found.sure, packing
+    )

@@ -17,6 +17,7 @@ from ..errors import MatshotError
 from ..files import flush, move_files, os_reason, staging_folder
 from ..image.formats import stored_depth
 from ..image.types import Convention, Depth, FileSource, Texture
+from ..image.writer import stored_colorspace
 from .materialx import material_document
 from .types import MapKind, Material
 
@@ -45,7 +46,7 @@ def description_of(
             texture = with_convention(texture, convention)
         stored = stored_depth(Path(name), depth or (texture.source.depth if texture.source else "uint8"))
         encoding = "srgb" if texture.encoding == "linear" else texture.encoding
-        maps[kind] = {"file": name, "encoding": encoding, **storage_of(texture, stored)}
+        maps[kind] = {"file": name, "encoding": encoding, **storage_of(texture, Path(name), stored)}
     return {
         "matshot": _FORMAT_VERSION,
         "name": material.name,
@@ -68,19 +69,13 @@ def _raw_of(material: Material) -> dict[str, Any]:
     return {"raw": {"maps": list(raw.kinds), "height_scale": scale}}
 
 
-def storage_of(texture: Texture, depth: Depth) -> dict[str, Any]:
-    """How :class:`~matshot.image.writer.TextureWriter` stores a texture at a depth, in ``material.json``'s words."""
+def storage_of(texture: Texture, path: Path, depth: Depth) -> dict[str, Any]:
+    """How :class:`~matshot.image.writer.TextureWriter` stores a texture in a file, in ``material.json``'s words."""
     source, whole = texture.source, depth in ("uint8", "uint16")
     if texture.encoding == "normal":
         signed = source is not None and source.signed and not whole
         return {"convention": source.convention if source else "gl", "signed": signed}
-    if texture.encoding == "data":
-        return {}
-    if source is not None and source.colorspace and texture.encoding == "linear":
-        return {"colorspace": source.colorspace}
-    if source is not None and (source.depth in ("uint8", "uint16")) == whole:
-        return {"colorspace": texture.encoding}
-    return {"colorspace": "srgb" if whole else "linear"}
+    return {} if texture.encoding == "data" else {"colorspace": stored_colorspace(texture, path, depth)}
 
 
 def with_convention(texture: Texture, convention: Convention) -> Texture:

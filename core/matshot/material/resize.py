@@ -8,6 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ..image.alpha import continues_under_alpha, is_multiplied, is_transparency, multiplied_color, straight_color
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.normals import unit_normals
 from ..image.types import Texture
@@ -29,6 +30,29 @@ def downsampled_material(material: Material, longest: int) -> Material:
     return material.with_maps({**maps, **_averaged_directions(material, size)})
 
 
+def resized_map(texture: Texture, size: tuple[int, int]) -> Texture:
+    """A map at ``size`` (columns, rows): by areas if that is smaller, else bicubic, within the map's own range.
+
+    Colors are resized as light, normals stay unit vectors.
+    """
+    if size == (texture.width, texture.height):
+        return texture
+    if size[0] <= texture.width and size[1] <= texture.height:
+        return averaged(texture, size)
+    values = linear_from_srgb(texture.color) if texture.encoding == "srgb" else texture.pixels
+    if texture.encoding == "srgb" and texture.alpha is not None:
+        values = np.concatenate([values, texture.alpha], axis=2)
+    enlarged = cv2.resize(np.ascontiguousarray(values), size, interpolation=cv2.INTER_CUBIC)
+    large: Pixels = np.asarray(enlarged, dtype=np.float32).reshape(size[1], size[0], values.shape[2])
+    large = np.asarray(large.clip(values.min(axis=(0, 1)), values.max(axis=(0, 1))), dtype=np.float32)
+    if texture.encoding == "normal":
+        return texture.with_pixels(unit_normals(large))
+    if texture.encoding == "srgb":
+        count = texture.color.shape[2]
+        large = np.concatenate([srgb_from_linear(large[..., :count]), large[..., count:]], axis=2)
+    return texture.with_pixels(np.ascontiguousarray(large, dtype=np.float32))
+
+
 def averaged(texture: Texture, size: tuple[int, int]) -> Texture:
     """A texture of a smaller size, (width, height) in pixels; colors are averaged as light, and by their alpha."""
     if texture.encoding in ("srgb", "linear"):
@@ -40,7 +64,14 @@ def averaged(texture: Texture, size: tuple[int, int]) -> Texture:
 def _averaged_light(texture: Texture, size: tuple[int, int]) -> Pixels:
     light = linear_from_srgb(texture.color) if texture.encoding == "srgb" else texture.color
     small = _mean(light, size)
-    if texture.alpha is not None:
+    if is_multiplied(texture):
+        assert texture.alpha is not None
+        stored = _mean(multiplied_color(np.concatenate([light, texture.alpha], axis=2)), size)
+        small, covered = np.split(straight_color(stored), [light.shape[2]], axis=2)
+    elif texture.alpha is not None and (not is_transparency(texture) or continues_under_alpha(texture)):
+        # Alpha is something else than transparency, such as smoothness.
+        covered = _mean(texture.alpha, size)
+    elif texture.alpha is not None:
         covered = _mean(texture.alpha, size)
         # Where nothing is covered, color has no meaning; it stays for whoever ignores alpha.
         seen = _mean(light * texture.alpha, size) / np.where(covered > 0, covered, 1)

@@ -9,7 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import MatshotError
 from ..image.formats import READABLE
-from .folder import MaterialFolder, find_material
+from .folder import MaterialFolder, find_material, unread_pictures
+
+#: Folders that systems put beside pictures.
+_SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class FolderContent:
         path: of the folder.
         place: of it below the root, with slashes.
         images: readable images in it, the material's maps among them, by name.
+        unread: a sentence for each picture in it whose format is not read.
         nested: whether it has folders of its own.
         material: that lies in it, None for none.
         error: why its material cannot be read, None for no error.
@@ -31,6 +35,7 @@ class FolderContent:
     nested: bool
     material: MaterialFolder | None = None
     error: MatshotError | None = None
+    unread: tuple[str, ...] = ()
 
 
 def folder_contents(root: Path, output: Path, *, materials: bool = True) -> Iterator[FolderContent]:
@@ -49,7 +54,11 @@ def folder_contents(root: Path, output: Path, *, materials: bool = True) -> Iter
         return
     for where, folders, files in os.walk(root):
         folder = Path(where)
-        folders[:] = sorted(one for one in folders if one[0] != "." and (folder / one).resolve() != left_out)
+        folders[:] = sorted(
+            one
+            for one in folders
+            if one[0] != "." and one not in _SYSTEM_FOLDERS and (folder / one).resolve() != left_out
+        )
         yield _content(root, folder, folders, files, materials)
         for link in [folder / one for one in folders if (folder / one).is_symlink()]:
             target = link.resolve()
@@ -60,6 +69,9 @@ def folder_contents(root: Path, output: Path, *, materials: bool = True) -> Iter
 
 def _content(root: Path, folder: Path, folders: list[str], files: list[str], materials: bool) -> FolderContent:
     images = [folder / one for one in sorted(files) if Path(one).suffix.lower() in READABLE and one[0] != "."]
+    pipes = [one for one in images if one.exists() and not one.is_file()]
+    images = [one for one in images if one not in pipes]
+    unread = [*unread_pictures(folder), *(f"{one.name}: left out, a pipe or a device, not a file" for one in pipes)]
     place = PurePosixPath(*folder.relative_to(root).parts)
     material, error = None, None
     if materials:
@@ -67,4 +79,4 @@ def _content(root: Path, folder: Path, folders: list[str], files: list[str], mat
             material = find_material(folder)
         except MatshotError as problem:
             error = problem
-    return FolderContent(folder, place, tuple(images), bool(folders), material, error)
+    return FolderContent(folder, place, tuple(images), bool(folders), material, error, tuple(unread))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..image.reader import image_size, texture_strips, upright_texture
 from ..image.types import Convention, Encoding, Texture, Wrap
-from .folder import MaterialFolder, material_of, read_map
+from .folder import MaterialFolder, material_of, read_maps
 from .resize import averaged
 from .types import Material
 
@@ -59,4 +59,4 @@ def small_material(found: MaterialFolder, longest: int) -> Material:
     """
     wrap: Wrap = found.description.get("wrap", "none")
     reader = partial(read_small_texture, longest=longest)
-    return material_of(found, {entry.kind: read_map(entry, wrap, reader) for entry in found.entries})
+    return material_of(found, read_maps(found, wrap, [], reader))

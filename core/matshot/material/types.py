@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -154,6 +154,19 @@ class Material:
         maps = {**unpack_orm(self.maps["orm"]), **self.maps}
         del maps["orm"]
         return self.with_maps(maps)
+
+
+def with_notes(material: Material, notes: Iterable[str], *, first: bool = False) -> Material:
+    """A material with more notes for the user in its ``parameters``, each of them once.
+
+    Args:
+        material: to add to.
+        notes: to add.
+        first: put them before those that are there.
+    """
+    known = list(material.parameters.get("notes", ()))
+    joined = list(dict.fromkeys([*notes, *known] if first else [*known, *notes]))
+    return replace(material, parameters={**material.parameters, "notes": joined}) if joined else material
 
 
 def map_encoding(kind: MapKind) -> Encoding:

@@ -12,9 +12,11 @@ from typing import Any
 
 from matshot_host.description import DESCRIPTION
 
+from .accounts import ADMIN, Account
 from .data_folder import DataFolder
 from .inspector import Inspector
 from .metrics import Metrics
+from .models import AssetView, asset_view
 from .naming import plain_name, safe_name
 from .refusal import Refusal
 from .settings import Settings
@@ -64,7 +66,11 @@ class Assets:
         """
         quota = self._settings.quota
         if quota and self._store.bytes() + length > quota:
-            raise Refusal(507, f"The storage quota of {quota / 2**30:.3g} GB is used up. Delete jobs or assets.")
+            raise Refusal(
+                507,
+                f"The storage quota of {quota / 2**30:.3g} GB is used up. Delete jobs or assets.",
+                code="quota_full",
+            )
         if shutil.disk_usage(self._data.path).free < self._settings.spare + length:
             raise Refusal(507, "The service's disk is nearly full. Delete jobs or assets.")
 
@@ -74,12 +80,13 @@ class Assets:
         quota = self._settings.quota
         return max(0, min(room, quota - self._store.bytes()) if quota else room)
 
-    def add(self, upload: Upload, digest: str = "") -> tuple[AssetRecord, bool]:
+    def add(self, upload: Upload, digest: str = "", account: Account = ADMIN) -> tuple[AssetRecord, bool]:
         """Make an asset of a complete upload; also whether it is new.
 
         Args:
             upload: that has finished.
             digest: SHA-256 that the client expects of a single file, empty for none.
+            account: whose it becomes.
 
         Raises:
             Refusal: for what is neither an image nor a material, and when the disk or the quota is full.
@@ -91,17 +98,19 @@ class Assets:
         folder.mkdir()
         if not single:
             _name_maps(upload.files, folder)
-            return self._add_material(folder, upload.name)
+            return self._add_material(folder, upload.name, account)
         sent, file = upload.files[0]
         name = upload.name or sent
         found = self._inspector.image(file, name)
         if found["suffix"] != ".zip":
-            return self._add_image(upload, name, found)
+            return self._add_image(upload, name, found, account)
         bounds = {"files": self._settings.files, "unpacked": self._settings.unpacked, "room": self._room()}
         self._inspector.unpack(file, folder, bounds)
-        return self._add_material(folder, name)
+        return self._add_material(folder, name, account)
 
-    def _add_image(self, upload: Upload, name: str, found: Mapping[str, Any]) -> tuple[AssetRecord, bool]:
+    def _add_image(
+        self, upload: Upload, name: str, found: Mapping[str, Any], account: Account
+    ) -> tuple[AssetRecord, bool]:
         suffix = found["suffix"]
         folder = upload.folder / "image"
         folder.mkdir()
@@ -111,74 +120,86 @@ class Assets:
         file = {"name": f"image{suffix}", "map": found["map"], "width": width, "height": height, "bytes": size}
         time = now()
         title = plain_name(name) or f"image{suffix}"
-        return self._keep(AssetRecord(upload.digest, "image", title, width, height, size, [file], time, time), folder)
+        asset = AssetRecord(upload.digest, "image", title, width, height, size, [file], time, time)
+        return self._keep(asset, folder, account)
 
-    def _add_material(self, folder: Path, name: str) -> tuple[AssetRecord, bool]:
+    def _add_material(self, folder: Path, name: str, account: Account) -> tuple[AssetRecord, bool]:
         found = self._inspector.material(folder)
         files = [{**one, "bytes": (folder / one["name"]).stat().st_size} for one in found["files"]]
         digest = digest_of_files({one["name"]: folder / one["name"] for one in files})
         title = PurePosixPath(plain_name(name)).stem or plain_name(str(found["name"])) or "material"
         size = sum(one["bytes"] for one in files)
         time = now()
-        return self._keep(
-            AssetRecord(digest, "material", title, found["width"], found["height"], size, files, time, time), folder
-        )
+        asset = AssetRecord(digest, "material", title, found["width"], found["height"], size, files, time, time)
+        return self._keep(asset, folder, account)
 
-    def _keep(self, asset: AssetRecord, folder: Path) -> tuple[AssetRecord, bool]:
+    def _keep(self, asset: AssetRecord, folder: Path, account: Account) -> tuple[AssetRecord, bool]:
         """Move an asset to its place, and record it."""
         _flush(folder)
         with self._lock:
             known = self._store.asset(asset.id)
             if known is not None and all((self._data.assets / known.id / one["name"]).is_file() for one in known.files):
-                self._store.use_asset(asset.id)
-                return replace(known, name=asset.name), False
+                self._store.use_asset(asset.id, account.name)
+                return replace(known, name=asset.name, used_at=self._store.service_time()), False
             # Its folder went, but not its record: the process ended between, or the database is older than that.
             self._store.remove_asset(asset.id)
             self.check_room(asset.bytes)
             self._data.put_asset(asset.id, folder)
             try:
-                self._store.add_asset(asset)
+                self._store.add_asset(asset, account.name)
             except BaseException:
                 self._remove_folder(asset)
                 raise
         self._metrics.count("matshot_uploads_total", "Assets that were uploaded.", kind=asset.kind)
         self._metrics.count("matshot_upload_bytes_total", "Bytes of them.", asset.bytes)
-        return asset, True
+        return replace(asset, used_at=self._store.service_time()), True
 
-    def get(self, identifier: str) -> AssetRecord:
+    def get(self, identifier: str, account: Account = ADMIN) -> AssetRecord:
         """An asset.
+
+        Args:
+            identifier: of the asset.
+            account: that asks; what it has not sent itself is unknown to it.
 
         Raises:
             Refusal: when it is unknown.
         """
         asset = self._store.asset(identifier)
-        if asset is None:
-            raise Refusal(404, "Unknown asset; it may have expired. Upload it again.")
+        if asset is None or not (account.owner is None or self._store.owns_asset(identifier, account.name)):
+            raise Refusal(404, "Unknown asset; it may have expired. Upload it again.", code="unknown_asset")
         return asset
 
-    def file(self, identifier: str, number: int) -> tuple[Path, Mapping[str, Any]]:
+    def listing(self, account: Account, kind: str, most: int, before: str | None) -> list[AssetRecord]:
+        """Assets, newest first; see :meth:`~matshot.service.store.Store.assets`."""
+        return self._store.assets(account.owner, kind, most, before)
+
+    def view(self, asset: AssetRecord) -> AssetView:
+        """An asset as clients see it now."""
+        return asset_view(asset, self._store.expiry(asset.used_at, self._settings.keep_days))
+
+    def file(self, identifier: str, number: int, account: Account = ADMIN) -> tuple[Path, Mapping[str, Any]]:
         """A file of an asset, and what is known of it.
 
         Raises:
             Refusal: when it is unknown.
         """
-        asset = self.get(identifier)
+        asset = self.get(identifier, account)
         if not 0 <= number < len(asset.files):
             raise Refusal(404, f"Unknown file {number}. The asset has {len(asset.files)}, counted from 0.")
         file = asset.files[number]
         title = {"name": asset.name} if asset.kind == "image" else {}
         return self._data.assets / asset.id / file["name"], {**file, **title}
 
-    def delete(self, identifier: str) -> None:
-        """Delete an asset; jobs that use it have their own copy.
+    def delete(self, identifier: str, account: Account = ADMIN) -> None:
+        """Delete an asset, for a user that others share it with from their list alone; jobs have their own copy.
 
         Raises:
             Refusal: when it is unknown.
         """
         with self._lock:
-            asset = self._store.asset(identifier)
-            if asset is None:
-                raise Refusal(404, "Unknown asset.")
+            asset = self.get(identifier, account)
+            if account.owner is not None and self._store.disown_asset(identifier, account.name):
+                return
             # The folder first: a row without a folder can be removed later, a folder without a row only by hand.
             self._remove_folder(asset)
             self._store.remove_asset(identifier)
@@ -186,21 +207,21 @@ class Assets:
     def _remove_folder(self, asset: AssetRecord) -> None:
         self._data.remove_asset(asset.id, {file["name"] for file in asset.files})
 
-    def link_files(self, asset: AssetRecord, names: Mapping[str, str], place: Path) -> None:
-        """Link an asset's files into a new folder, under other names; they outlive the asset.
+    def link_files(self, folder: Path, names: Mapping[str, str], place: Path) -> None:
+        """Link files of an asset or a result into a new folder, under other names; they outlive it.
 
         Args:
-            asset: of the files.
+            folder: of the files.
             names: stored name to new name.
             place: the folder.
 
         Raises:
-            Refusal: when the asset has just been deleted.
+            Refusal: when they have just been deleted.
         """
         with self._lock:
             place.mkdir(parents=True)
             for source, target in names.items():
-                _link(self._data.assets / asset.id / source, place / target)
+                _link(folder / source, place / target)
 
 
 def _name_maps(files: Sequence[tuple[str, Path]], folder: Path) -> None:
@@ -217,7 +238,7 @@ def _link(source: Path, target: Path) -> None:
     try:
         target.hardlink_to(source)
     except FileNotFoundError as error:
-        raise Refusal(404, "An asset has just been deleted. Upload it again.") from error
+        raise Refusal(404, "An input has just been deleted. Send it again.", code="unknown_asset") from error
     except OSError:
         shutil.copyfile(source, target)
 

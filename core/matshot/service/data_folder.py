@@ -32,6 +32,7 @@ _UUID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 #: Names in the folders of assets and jobs, and of pictures.
 _IN_JOB = re.compile(r"inputs|results|run-[0-9a-f]{12}|" + re.escape(PICTURES))
+_RESULT_INPUT = re.compile(r"\d+")
 _ATTEMPT = re.compile(r"run-[0-9a-f]{12}")
 _PICTURE = re.compile(r"(?:\d+(?:-\d+)?|preview)-\d+\.png")
 #: What counts as nothing in a new folder: what systems leave there, and a marker that was not finished.
@@ -209,6 +210,14 @@ class DataFolder:
         for path in list(folder.iterdir()):
             if _ATTEMPT.fullmatch(path.name) or (inputs and path.name == "inputs"):
                 remove(path)
+
+    def remove_inputs(self, identifier: str, names: Collection[str]) -> None:
+        """Delete inputs of a job that a process did not finish to link."""
+        folder = self.jobs / identifier
+        if _is_own(folder, _UUID):
+            for name in names:
+                if _RESULT_INPUT.fullmatch(name):
+                    remove(folder / "inputs" / name)
 
     def lose_results(self, identifier: str) -> None:
         """Move results of a job that the database takes for unfinished to ``lost/``.

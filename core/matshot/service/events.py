@@ -12,11 +12,15 @@ import json
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 #: Events of one job that are kept for clients that return.
 _KEPT = 256
+#: The same of the whole queue.
+_KEPT_OF_ALL = 2048
+#: Name of the stream of the whole queue, which no job has.
+QUEUE = ""
 #: Events that may wait for a slow client.
 _WAITING = 512
 #: Jobs whose end is remembered for clients that return.
@@ -36,26 +40,39 @@ class Event:
         kind: ``state``, ``progress``, ``preview`` or ``log``.
         data: as JSON holds it.
         last: whether nothing follows.
+        owner: whose job it is of.
     """
 
     number: int
     kind: str
     data: Mapping[str, Any]
     last: bool = False
+    owner: str = ""
 
 
 class Listener:
-    """One connection; created in the event loop that reads it."""
+    """One connection; created in the event loop that reads it.
 
-    def __init__(self) -> None:
+    Args:
+        owner: whose events it gets; None for all.
+    """
+
+    def __init__(self, owner: str | None = None) -> None:
+        self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue(_WAITING)
 
     def put(self, event: Event | None) -> None:
         """Pass an event on, from any thread; None ends the connection."""
+        if event is not None and not self.hears(event):
+            return
         # A loop that has ended has no connections any more.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._put, event)
+
+    def hears(self, event: Event) -> bool:
+        """Whether an event is for this connection."""
+        return self._owner is None or event.owner == self._owner
 
     def _put(self, event: Event | None) -> None:
         if self._queue.full():
@@ -94,12 +111,16 @@ class EventStreams:
         self._streams: dict[str, _Stream] = {}
         self._ended: collections.OrderedDict[str, int] = collections.OrderedDict()
         self._closed = False
+        self._queue = _Stream(collections.deque(maxlen=_KEPT_OF_ALL))
 
-    def publish(self, job: str, kind: str, data: Mapping[str, Any], *, last: bool = False) -> None:
-        """Send an event to all connections that follow a job."""
+    def publish(self, job: str, kind: str, data: Mapping[str, Any], *, last: bool = False, owner: str = "") -> None:
+        """Send an event to all connections that follow a job, or the whole queue."""
         with self._lock:
             self._number += 1
-            event = Event(self._number, kind, data, last)
+            event = Event(self._number, kind, data, last, owner)
+            self._queue.kept.append(replace(event, data={"job": job, **data}, last=False))
+            for listener in self._queue.listeners:
+                listener.put(self._queue.kept[-1])
             stream = self._streams.setdefault(job, _Stream())
             stream.kept.append(event)
             for listener in stream.listeners:
@@ -123,24 +144,26 @@ class EventStreams:
             return None
         return int(number) if int(number) <= self._number else None
 
-    def subscribe(self, job: str, last_id: str) -> tuple[Listener, list[Event] | None, int]:
+    def subscribe(self, job: str, last_id: str, owner: str | None = None) -> tuple[Listener, list[Event] | None, int]:
         """Follow a job.
 
         Args:
-            job: to follow.
+            job: to follow; :data:`QUEUE` for all.
             last_id: id of the last event that the client has seen; empty for none.
+            owner: whose events it gets; None for all.
 
         Returns:
             The listener, the events that it has missed (None if they are not known, so that it needs the job as it
             is), and the number of the last event.
         """
-        listener = Listener()
+        listener = Listener(owner)
         with self._lock:
-            stream = self._streams.setdefault(job, _Stream())
+            stream = self._queue if job == QUEUE else self._streams.setdefault(job, _Stream())
             stream.listeners.add(listener)
             if self._closed:
                 listener.put(None)
-            return listener, self._missed(stream, last_id), self._number
+            missed = self._missed(stream, last_id)
+            return listener, missed and [event for event in missed if listener.hears(event)], self._number
 
     def _missed(self, stream: _Stream, last_id: str) -> list[Event] | None:
         number = self._number_of(last_id)
@@ -153,6 +176,7 @@ class EventStreams:
     def unsubscribe(self, job: str, listener: Listener) -> None:
         """Stop following a job."""
         with self._lock:
+            self._queue.listeners.discard(listener)
             stream = self._streams.get(job)
             if stream is not None:
                 stream.listeners.discard(listener)
@@ -163,7 +187,7 @@ class EventStreams:
         """End all connections."""
         with self._lock:
             self._closed = True
-            for stream in self._streams.values():
+            for stream in (self._queue, *self._streams.values()):
                 for listener in stream.listeners:
                     listener.put(None)
 
@@ -171,7 +195,7 @@ class EventStreams:
     def listeners(self) -> int:
         """Number of connections."""
         with self._lock:
-            return sum(len(stream.listeners) for stream in self._streams.values())
+            return sum(len(stream.listeners) for stream in (self._queue, *self._streams.values()))
 
     def text(self, event: Event) -> bytes:
         """An event as it is sent."""

@@ -5,22 +5,57 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import MatshotError
 from ..tools.registry import ToolEntry, entry
+from .accounts import ADMIN, Account
 from .assets import Assets
 from .data_folder import DataFolder
-from .models import JobProgress, JobRequest, JobView, NamedInput, job_view
+from .models import (
+    MOST_STEPS,
+    ChainRequest,
+    ChainStep,
+    JobInput,
+    JobProgress,
+    JobRequest,
+    JobView,
+    NamedInput,
+    ResultInput,
+    Step,
+)
 from .naming import plain_name, safe_name
 from .refusal import Refusal
 from .runner import Runner
 from .settings import Settings
-from .store import LIVE, AssetRecord, JobRecord, Store, now
+from .store import LIVE, AssetRecord, JobFilter, JobRecord, Store, now
+from .webhooks import check_webhook
 
 #: Seconds after which a client whose job found the queue full may try again.
 _RETRY_AFTER = 5
+#: Between a user's name and a key, neither of which can hold it.
+_APART = "\x1f"
+#: Before the number of an input of a later step that is not a result of the one before.
+_MORE = "more-"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where the files of an input come from.
+
+    Attributes:
+        record: an asset, or a result as one.
+        folder: that its files lie in.
+        name: that it gets.
+        stated: what else the job remembers of it.
+    """
+
+    record: AssetRecord
+    folder: Path
+    name: str
+    stated: Mapping[str, Any]
 
 
 class Jobs:
@@ -37,86 +72,148 @@ class Jobs:
     def __init__(self, settings: Settings, data: DataFolder, store: Store, assets: Assets, runner: Runner) -> None:
         self._settings, self._data, self._store = settings, data, store
         self._assets, self._runner = assets, runner
+        runner.on_end, runner.proceed = self.follow, self.proceed
 
-    def submit(self, request: JobRequest, key: str | None) -> tuple[JobRecord, bool]:
+    def submit(self, request: JobRequest, key: str | None, account: Account = ADMIN) -> tuple[JobRecord, bool]:
         """Take a job; also whether it is new.
 
         Args:
             request: what to do.
             key: of the client's; the same key gives the same job again. None for none.
+            account: whose job it becomes.
 
         Raises:
-            Refusal: for what the tool refuses, unknown assets, a full queue, a full disk, a key of another job.
+            Refusal: for what the tool refuses, unknown inputs, a full queue, a full disk, a key of another job.
         """
+        return self._take([request], request.inputs, request, key, account, chain=False)
+
+    def submit_chain(self, request: ChainRequest, key: str | None, account: Account = ADMIN) -> tuple[JobRecord, bool]:
+        """Take the jobs of a chain, all or none; the first of them, and whether they are new.
+
+        Raises:
+            Refusal: as :meth:`submit`.
+        """
+        return self._take(request.steps, request.inputs, request, key, account, chain=True)
+
+    def _take(
+        self,
+        steps: Sequence[Step],
+        inputs: Sequence[JobInput],
+        request: JobRequest | ChainRequest,
+        key: str | None,
+        account: Account,
+        *,
+        chain: bool,
+    ) -> tuple[JobRecord, bool]:
         digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+        key = f"{account.name}{_APART}{key}" if key is not None and account.name else key
         if key is not None and (known := self._store.job_of_key(key)) is not None:
             return _same(known, digest), False
-        try:
-            tool = entry(request.tool)
-            parameters = tool.table.check(request.parameters)
-        except MatshotError as error:
-            raise Refusal(422, error.sentence, error.cause) from error
-        inputs = [
-            NamedInput(asset=one, name="", kind="", normal="") if isinstance(one, str) else one
-            for one in request.inputs
-        ]
-        assets = [self._assets.get(one.asset) for one in inputs]
-        self._check_inputs(tool, inputs, assets, parameters)
+        if request.webhook:
+            check_webhook(request.webhook, self._settings.webhook_hosts)
+        identifiers = [uuid.uuid4().hex for _ in steps]
+        jobs = []
         self._assets.check_room()
-        identifier = uuid.uuid4().hex
         try:
-            linked = self._link_inputs(identifier, inputs, assets)
-            self._data.put_job(identifier)
-            job = JobRecord(
-                0, identifier, tool.table.name, linked, request.parameters, key, digest, "waiting", False, False, 0,
-                now(), None, None,
-            )  # fmt: skip
-            kept = self._store.add_job(job, self._settings.queue)
+            for number, (step, identifier) in enumerate(zip(steps, identifiers, strict=True)):
+                tool, parameters = self._checked_step(step, account)
+                further = inputs if number == 0 else step.inputs if isinstance(step, ChainStep) else ()
+                sources = [self._source(one, account) for one in further]
+                if number == 0:
+                    self._check_inputs(tool, sources, parameters)
+                else:
+                    _check_count(tool, len(sources))
+                linked = [self._link(identifier, f"{_MORE if number else ''}{place}", source, self._data.incoming)
+                          for place, source in enumerate(sources)]  # fmt: skip
+                if not linked:
+                    (self._data.incoming / identifier).mkdir()
+                jobs.append(
+                    JobRecord(
+                        0, identifier, tool.table.name, linked, parameters, key if number == 0 else None, digest,
+                        "waiting", False, False, 0, now(), None, None, owner=account.name, priority=request.priority,
+                        tags=request.tags, chain=identifiers[0] if chain else "",
+                        after=identifiers[number - 1] if number else "",
+                        webhook=request.webhook if number == len(steps) - 1 else "",
+                    )
+                )  # fmt: skip
+            for identifier in identifiers:
+                self._data.put_job(identifier)
+            kept = self._store.add_jobs(jobs, self._settings.queue)
         except BaseException:
-            self._data.discard_job(identifier)
+            self._discard(identifiers)
             raise
-        if kept is None or kept.id != identifier:
-            self._data.discard_job(identifier)
+        if kept is None or kept.id != identifiers[0]:
+            self._discard(identifiers)
         if kept is None:
             raise Refusal(
                 429,
                 f"The queue is full with {self._settings.queue} jobs. Try again in a few seconds.",
                 headers={"Retry-After": str(_RETRY_AFTER)},
             )
-        if kept.id != identifier:
+        if kept.id != identifiers[0]:
             return _same(kept, digest), False
         self._runner.run(kept)
         return kept, True
 
-    def _check_inputs(
-        self,
-        tool: ToolEntry,
-        inputs: Sequence[NamedInput],
-        assets: Sequence[AssetRecord],
-        parameters: Mapping[str, Any],
-    ) -> None:
+    def _discard(self, identifiers: Sequence[str]) -> None:
+        for identifier in identifiers:
+            self._data.discard_job(identifier)
+
+    def _checked_step(self, step: Step, account: Account) -> tuple[ToolEntry, dict[str, Any]]:
+        """A step's tool, and its parameters over those of its preset."""
+        try:
+            tool = entry(step.tool)
+        except MatshotError as error:
+            raise Refusal(422, error.sentence, error.cause) from error
+        parameters = dict(step.parameters)
+        if step.preset:
+            preset = self._store.preset(account.name, step.preset)
+            if preset is None:
+                raise Refusal(404, f"Unknown preset {step.preset!r}.", code="unknown_preset")
+            if preset.tool != step.tool:
+                raise Refusal(422, f"The preset {step.preset!r} is for {preset.tool}, not for {step.tool}.")
+            parameters = {**preset.parameters, **parameters}
+        try:
+            tool.table.check(parameters)
+        except MatshotError as error:
+            raise Refusal(422, error.sentence, error.cause) from error
+        return tool, parameters
+
+    def _source(self, given: JobInput, account: Account) -> _Source:
+        """What an input of a request names."""
+        if isinstance(given, ResultInput):
+            return self._result_source(self.finished(given.job, account), given.result, given.name)
+        one = NamedInput(asset=given, name="", kind="", normal="") if isinstance(given, str) else given
+        asset = self._assets.get(one.asset, account)
+        title = plain_name(one.name) or asset.name
+        return _Source(asset, self._data.assets / asset.id, title, {"kind": one.kind, "normal": one.normal})
+
+    def _result_source(self, job: JobRecord, number: int, name: str = "") -> _Source:
+        facts = _numbered(job.results, number, "result")
+        path = self.results_folder(job.id) / str(facts["path"])
+        size = sum(one["bytes"] for one in facts["files"])
+        record = AssetRecord(
+            "", facts["kind"], facts["name"], facts["width"], facts["height"], size, facts["files"], 0.0, 0.0
+        )
+        folder = path if facts["kind"] == "material" else path.parent
+        stated = {"kind": "", "normal": "", "job": job.id, "result": number}
+        return _Source(record, folder, plain_name(name) or str(facts["name"]), stated)
+
+    def _check_inputs(self, tool: ToolEntry, sources: Sequence[_Source], parameters: Mapping[str, Any]) -> None:
         table = tool.table
         needs = ", ".join(one.title.lower() for one in table.inputs)
         several = any(one.several for one in table.inputs)
-        if not several and len(assets) != len(table.inputs):
-            raise Refusal(422, f"{table.title} needs {needs}, got {len(assets)} assets.")
-        for number, asset in enumerate(assets):
-            needed = table.inputs[min(number, len(table.inputs) - 1)]
-            if needed.kind == "photo" and asset.kind != "image":
-                raise Refusal(422, f"{needed.title} needs an image, but {asset.name} is a material.")
-            if needed.kind == "material" and asset.kind != "material":
-                raise Refusal(422, f"{needed.title} needs a material folder, but {asset.name} is an image.")
-        if not table.works_on_files and any(one.kind or one.normal for one in inputs):
+        if not several and len(sources) != len(table.inputs):
+            raise Refusal(422, f"{table.title} needs {needs}, got {len(sources)} assets.")
+        for number, source in enumerate(sources):
+            needed, kind, name = table.inputs[min(number, len(table.inputs) - 1)], source.record.kind, source.name
+            if needed.kind == "photo" and kind != "image":
+                raise Refusal(422, f"{needed.title} needs an image, but {name} is a material.")
+            if needed.kind == "material" and kind != "material":
+                raise Refusal(422, f"{needed.title} needs a material folder, but {name} is an image.")
+        if not table.works_on_files and any(one.stated["kind"] or one.stated["normal"] for one in sources):
             raise Refusal(422, f"Inputs of {table.title} take no kind and no normal convention.")
-        areas = [sum(one["width"] * one["height"] for one in asset.files if one["map"] or asset.kind == "image")
-                 for asset in assets]  # fmt: skip
-        if table.works_on_files:
-            pixels = tool.pixels({**table.defaults, **parameters}, areas)
-        else:
-            # Every map of the first input has its counterpart in each result.
-            single = [asset.width * asset.height for asset in assets]
-            maps = -(-areas[0] // max(1, single[0])) if table.result != "picture" else 1
-            pixels = maps * tool.pixels({**table.defaults, **parameters}, single)
+        pixels = self._pixels(tool, [one.record for one in sources], {**table.defaults, **parameters})
         if pixels > self._settings.result_pixels:
             raise Refusal(
                 422,
@@ -124,42 +221,121 @@ class Jobs:
                 f"{self._settings.result_pixels / 1e6:.0f} million per job.",
             )
 
-    def _link_inputs(
-        self, identifier: str, inputs: Sequence[NamedInput], assets: Sequence[AssetRecord]
-    ) -> list[dict[str, Any]]:
-        """A job's own inputs: the assets' files under their names, which outlive the assets."""
-        linked = []
-        for number, (one, asset) in enumerate(zip(inputs, assets, strict=True)):
-            name = plain_name(one.name) or asset.name
-            # Not complete yet, so where the next start removes it.
-            place = self._data.incoming / identifier / "inputs" / str(number)
-            if asset.kind == "image":
-                stored = asset.files[0]["name"]
-                own = safe_name(name, PurePosixPath(stored).suffix)
-                names = {stored: own}
-            else:
-                own = safe_name(name, "")
-                place = place / own
-                names = {file["name"]: file["name"] for file in asset.files}
-            self._assets.link_files(asset, names, place)
-            facts = {"asset": asset.id, "name": name, "path": f"inputs/{number}/{own}"}
-            linked.append({**facts, "kind": one.kind, "normal": one.normal})
-        return linked
+    @staticmethod
+    def _pixels(tool: ToolEntry, assets: Sequence[AssetRecord], parameters: Mapping[str, Any]) -> int:
+        """Pixels of all maps of all results."""
+        areas = [
+            sum(one["width"] * one["height"] for one in asset.files if one["map"] or asset.kind == "image")
+            for asset in assets
+        ]
+        if tool.table.works_on_files:
+            return tool.pixels(parameters, areas)
+        single = [asset.width * asset.height for asset in assets]
+        # Every map of the first input has its counterpart in each result.
+        maps = -(-areas[0] // max(1, single[0])) if tool.table.result != "picture" else 1
+        return maps * tool.pixels(parameters, single)
 
-    def get(self, identifier: str) -> JobRecord:
+    def _link(self, identifier: str, number: str, source: _Source, folder: Path) -> dict[str, Any]:
+        """An input of a job's own: the files under its name, which outlive what they come from.
+
+        Args:
+            identifier: of the job.
+            number: name of the input's folder.
+            source: of the files.
+            folder: that the job lies in: ``incoming`` until it is complete, so that the next start removes it.
+        """
+        record = source.record
+        place = folder / identifier / "inputs" / number
+        if record.kind == "image":
+            stored = record.files[0]["name"]
+            own = safe_name(source.name, PurePosixPath(stored).suffix)
+            names = {stored: own}
+        else:
+            own = safe_name(source.name, "")
+            place = place / own
+            names = {file["name"]: file["name"] for file in record.files}
+        self._assets.link_files(source.folder, names, place)
+        what = record.files[0]["map"] if record.kind == "image" else ""
+        facts = {"asset": record.id, "name": source.name, "path": f"inputs/{number}/{own}", "map": what}
+        return {**facts, **source.stated}
+
+    def follow(self, job: JobRecord) -> None:
+        """Begin, or end, what takes the results of a job that has ended."""
+        for one in self._store.following(job.id):
+            if one.state == "waiting" and not one.cancelling:
+                self.proceed(one, job)
+
+    def proceed(self, job: JobRecord, before: JobRecord) -> None:
+        """Run a step of a chain whose predecessor has ended, with its results; without any, end it."""
+        if before.state != "done":
+            ending = "was cancelled" if before.state == "cancelled" else "failed"
+            self._runner.end(job.id, before.state, f"The step before this one {ending}.")
+            return
+        try:
+            if not any(one.get("job") == before.id for one in job.inputs):
+                job = self._with_results(job, before)
+        except (MatshotError, OSError) as error:
+            sentence = error.sentence if isinstance(error, MatshotError) else str(Refusal.of_disk(error))
+            self._runner.end(job.id, "failed", sentence)
+            return
+        self._runner.run(job)
+
+    def _with_results(self, job: JobRecord, before: JobRecord) -> JobRecord:
+        """A step whose inputs are the results before it, and those of its own."""
+        tool = entry(job.tool)
+        several = any(one.several for one in tool.table.inputs)
+        count = len(before.results) if several else 1
+        if count < len(before.results):
+            sentence = f"The step before made {len(before.results)} results; this one takes the first."
+            self._store.write_log(job.id, sentence)
+        sources = [self._result_source(before, number) for number in range(count)]
+        own = [
+            _Source(self._linked_record(job, one), self._data.jobs / job.id, one["name"], {"kind": "", "normal": ""})
+            for one in job.inputs
+        ]
+        self._check_inputs(tool, [*sources, *own], job.parameters)
+        self._data.remove_inputs(job.id, [str(number) for number in range(count)])
+        linked = [self._link(job.id, str(number), one, self._data.jobs) for number, one in enumerate(sources)]
+        self._store.change_job(job.id, inputs=[*linked, *job.inputs], durable=True)
+        return replace(job, inputs=[*linked, *job.inputs])
+
+    def _linked_record(self, job: JobRecord, linked: Mapping[str, Any]) -> AssetRecord:
+        """What is known of an input that lies in a job's folder."""
+        known = self._store.asset(linked["asset"]) if linked["asset"] else None
+        if known is not None:
+            return known
+        path = self._data.jobs / job.id / linked["path"]
+        return AssetRecord("", "material" if path.is_dir() else "image", linked["name"], 0, 0, 0, [], 0.0, 0.0)
+
+    def chain(self, identifier: str, account: Account = ADMIN) -> list[JobRecord]:
+        """The jobs of a chain, in order.
+
+        Raises:
+            Refusal: when it is unknown.
+        """
+        found = self._store.jobs(JobFilter(owner=account.owner, chain=identifier), MOST_STEPS)
+        if not found:
+            raise Refusal(404, "Unknown chain; it may have expired.", code="unknown_job")
+        return found[::-1]
+
+    def get(self, identifier: str, account: Account = ADMIN) -> JobRecord:
         """A job.
+
+        Args:
+            identifier: of the job.
+            account: that asks; those of others are unknown to it.
 
         Raises:
             Refusal: when it is unknown.
         """
         job = self._store.job(identifier)
-        if job is None or job.deleted:
-            raise Refusal(404, "Unknown job; it may have expired.")
+        if job is None or job.deleted or not account.sees(job.owner):
+            raise Refusal(404, "Unknown job; it may have expired.", code="unknown_job")
         return job
 
-    def listing(self, state: str | None, most: int, before: int | None) -> list[JobRecord]:
+    def listing(self, wanted: JobFilter, most: int) -> list[JobRecord]:
         """Jobs, newest first; see :meth:`~matshot.service.store.Store.jobs`."""
-        return self._store.jobs(state, most, before)
+        return self._store.jobs(wanted, most)
 
     def progress(self, identifier: str) -> JobProgress:
         """How far a job is; of one that does not run, nothing yet."""
@@ -167,31 +343,31 @@ class Jobs:
 
     def view(self, job: JobRecord) -> JobView:
         """A job as clients see it now."""
-        position = self._store.jobs_before(job.number) if job.state == "waiting" else 0
-        return job_view(job, self.progress(job.id), position, self._store.log(job.id))
+        return self._runner.view(job)
 
-    def cancel(self, identifier: str) -> JobRecord:
+    def cancel(self, identifier: str, account: Account = ADMIN) -> JobRecord:
         """Cancel a job; one that has ended stays as it is.
 
         Raises:
             Refusal: when it is unknown.
         """
-        job = self.get(identifier)
+        job = self.get(identifier, account)
         if job.state in LIVE and not job.cancelling:
-            self._store.change_job(identifier, cancelling=1)
+            self._store.change_job(identifier, durable=True, cancelling=1)
             self._runner.cancel(identifier)
         return self.get(identifier)
 
-    def delete(self, identifier: str) -> None:
+    def delete(self, identifier: str, account: Account = ADMIN) -> None:
         """Delete a job and its results, after cancelling it if need be.
 
         Raises:
             Refusal: when it is unknown.
         """
-        job = self.get(identifier)
+        job = self.get(identifier, account)
         if job.state in LIVE:
             self.cancel(identifier)
-        self._store.change_job(identifier, deleted=1)
+        self._store.change_job(identifier, durable=True, deleted=1)
+        job = self._store.job(identifier) or job
         # One that is still ending is removed by its end.
         if job.state not in LIVE:
             self.remove(identifier)
@@ -200,13 +376,13 @@ class Jobs:
         """Remove an ended job's folder, then its record."""
         self._runner.remove(identifier)
 
-    def finished(self, identifier: str) -> JobRecord:
+    def finished(self, identifier: str, account: Account = ADMIN) -> JobRecord:
         """A job that has results.
 
         Raises:
             Refusal: when it is unknown, or not done.
         """
-        job = self.get(identifier)
+        job = self.get(identifier, account)
         if job.state != "done":
             raise Refusal(409, f"The job has no results: it is {job.state}.")
         return job
@@ -215,31 +391,42 @@ class Jobs:
         """Folder of a job's results."""
         return self._data.jobs / identifier / "results"
 
-    def result(self, identifier: str, number: int) -> tuple[Path, Mapping[str, Any]]:
+    def result(self, identifier: str, number: int, account: Account = ADMIN) -> tuple[Path, Mapping[str, Any]]:
         """A result's file or folder, and what is known of it.
 
         Raises:
             Refusal: when it is unknown.
         """
-        facts = _numbered(self.finished(identifier).results, number, "result")
+        facts = _numbered(self.finished(identifier, account).results, number, "result")
         return self.results_folder(identifier) / facts["path"], facts
 
-    def result_file(self, identifier: str, number: int, place: int) -> tuple[Path, Mapping[str, Any]]:
+    def result_file(
+        self, identifier: str, number: int, place: int, account: Account = ADMIN
+    ) -> tuple[Path, Mapping[str, Any]]:
         """One file of a result, and what is known of it.
 
         Raises:
             Refusal: when it is unknown.
         """
-        path, facts = self.result(identifier, number)
+        path, facts = self.result(identifier, number, account)
         file = _numbered(facts["files"], place, "file")
         return (path / file["name"] if facts["kind"] == "material" else path), file
 
 
+def _check_count(tool: ToolEntry, further: int) -> None:
+    """Check how many inputs a later step has besides the results before it."""
+    table = tool.table
+    if not any(one.several for one in table.inputs) and further != len(table.inputs) - 1:
+        raise Refusal(
+            422, f"{table.title} takes {len(table.inputs) - 1} inputs besides the results before it, got {further}."
+        )
+
+
 def _same(job: JobRecord, digest: str) -> JobRecord:
     if job.digest != digest:
-        raise Refusal(422, "This Idempotency-Key belongs to another job. Use a new one.")
+        raise Refusal(422, "This Idempotency-Key belongs to another job. Use a new one.", code="key_taken")
     if job.deleted:
-        raise Refusal(404, "The job of this Idempotency-Key was deleted. Use a new one.")
+        raise Refusal(404, "The job of this Idempotency-Key was deleted. Use a new one.", code="unknown_job")
     return job
 
 

@@ -11,9 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, fi
 
 from matshot_host.tools import tool
 
-from .naming import LONGEST_NAME
-from .schema import MOST_INPUTS, request_schema
-from .store import AssetRecord, JobRecord
+from ..material.map_names import guess_map
+from .naming import LONGEST_NAME, plain_name
+from .refusal import CODES
+from .schema import LONGEST_PRESET, MOST_INPUTS, PRESET, REQUEST, STEP
+from .store import AssetRecord, JobRecord, Preset, now
+
+#: Steps of a chain.
+MOST_STEPS = 16
+#: Share of a job from which on the time that it still takes can be told.
+_TELLING = 0.05
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -30,17 +37,22 @@ def media_type(name: str) -> str:
     return MEDIA_TYPES.get(f".{name.rpartition('.')[2].lower()}", "application/octet-stream")
 
 
-class Problem(BaseModel):
-    """What went wrong."""
+class Cause(BaseModel):
+    """Why a job failed."""
 
     sentence: str = Field(description="One sentence for the artist.")
     cause: str = Field("", description="Technical detail.")
 
 
-class Failure(BaseModel):
-    """Answer to a request that failed."""
+class Problem(BaseModel):
+    """A request that failed, as RFC 9457 has it."""
 
-    error: Problem
+    type: str = Field(description="urn:matshot:problem: and the code.")
+    title: str = Field(description="Of all failures of this code.")
+    status: int = Field(description="HTTP status.")
+    detail: str = Field(description="One sentence for the artist.")
+    code: str = Field(description=f"Stable, for programs: {', '.join(CODES)}.")
+    cause: str = Field("", description="Technical detail.")
 
 
 class FileView(BaseModel):
@@ -67,6 +79,16 @@ class AssetView(BaseModel):
     created: str
     files: list[FileView]
     preview: str
+    kept_until: str | None = Field(
+        description="When it expires unless a job uses it or it is sent again; null if it is kept."
+    )
+
+
+class AssetList(BaseModel):
+    """Assets, newest first."""
+
+    assets: list[AssetView]
+    more: bool
 
 
 class NamedInput(BaseModel):
@@ -80,15 +102,27 @@ class NamedInput(BaseModel):
     normal: Literal["", "gl", "dx"] = Field("", description="For upscale: green channel of a normal map.")
 
 
-class JobRequest(BaseModel):
-    """A job to run."""
+class ResultInput(BaseModel):
+    """A result of a job that is done, as input of another."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job: str = Field(pattern="^[0-9a-f]{32}$")
+    result: int = Field(0, ge=0, lt=2**31, description="Number of the result.")
+    name: str = Field("", max_length=LONGEST_NAME, description="File name; results are named after it.")
+
+
+AssetId = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+JobInput = AssetId | NamedInput | ResultInput
+
+
+class Step(BaseModel):
+    """A tool with its parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
     tool: str = Field(max_length=40)
-    inputs: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | NamedInput] = Field(
-        min_length=1, max_length=MOST_INPUTS
-    )
+    preset: str = Field("", max_length=LONGEST_PRESET, description="Preset whose parameters hold where none is given.")
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
 
     @field_validator("parameters")
@@ -98,17 +132,87 @@ class JobRequest(BaseModel):
         json.dumps(parameters, ensure_ascii=False).encode()
         return parameters
 
+
+class ChainStep(Step):
+    """A step of a chain."""
+
+    inputs: list[JobInput] = Field(
+        default_factory=list, max_length=MOST_INPUTS, description="Further inputs, after the results before it."
+    )
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
         """One alternative for each tool, with its parameters."""
-        return request_schema()
+        return {"$ref": f"#/components/schemas/{STEP}"}
+
+
+class Handling(BaseModel):
+    """How a job is queued, and who is told of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: int = Field(0, ge=-10, le=10, description="Jobs of a higher priority run first.")
+    tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=list, max_length=16)
+    webhook: str = Field("", max_length=2000, description="Address that is told of its end, by a signed POST.")
+
+    @field_validator("tags", "webhook")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
+
+
+class JobRequest(Step, Handling):
+    """A job to run."""
+
+    inputs: list[JobInput] = Field(min_length=1, max_length=MOST_INPUTS)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """One alternative for each tool, with its parameters."""
+        return {"$ref": f"#/components/schemas/{REQUEST}"}
+
+
+class ChainRequest(Handling):
+    """Several tools in a row; each takes the results of the one before."""
+
+    inputs: list[JobInput] = Field(min_length=1, max_length=MOST_INPUTS, description="Of the first step.")
+    steps: list[ChainStep] = Field(min_length=1, max_length=MOST_STEPS)
+
+
+class PresetView(BaseModel):
+    """Parameters of a tool under a name."""
+
+    name: str
+    tool: str
+    parameters: dict[str, JsonValue]
+    changed: str
+
+
+class PresetList(BaseModel):
+    """Presets, by name."""
+
+    presets: list[PresetView]
+
+
+class PresetRequest(Step):
+    """A preset to keep."""
+
+    preset: Literal[""] = ""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """One alternative for each tool, with its parameters."""
+        return {"$ref": f"#/components/schemas/{PRESET}"}
 
 
 class InputView(BaseModel):
     """An input of a job."""
 
-    asset: str
+    asset: str = Field(description="Id of an asset; empty for a result of another job.")
     name: str
+    job: str | None = Field(None, description="Id of the job whose result it is.")
+    result: int | None = Field(None, description="Number of that result.")
 
 
 class ResultView(BaseModel):
@@ -144,13 +248,21 @@ class JobView(BaseModel):
     cancelling: bool
     fraction: float
     stage: str
-    position: int = Field(description="Jobs that wait before it.")
+    position: int = Field(description="Jobs that run before it.")
+    priority: int
+    tags: list[str]
+    owner: str = Field(description="User whose it is; empty for the service's own token.")
+    chain: str | None = Field(description="Id of the first job of its chain.")
+    after: str | None = Field(description="Id of the job whose results it takes.")
     inputs: list[InputView]
     parameters: dict[str, JsonValue]
     created: str
     started: str | None
     ended: str | None
-    error: Problem | None
+    kept_until: str | None = Field(description="When it expires with its results; null before its end, and if kept.")
+    seconds: float | None = Field(description="That it has run.")
+    remaining: float | None = Field(description="Seconds that it still takes, by how far it is; null if unknown.")
+    error: Cause | None
     failures: list[str]
     log: list[LogLine]
     preview: str | None
@@ -163,6 +275,12 @@ class LogLine(BaseModel):
 
     time: str
     text: str
+
+
+class Chain(BaseModel):
+    """The jobs of a chain, in order."""
+
+    jobs: list[JobView]
 
 
 class JobList(BaseModel):
@@ -180,6 +298,7 @@ class Limits(BaseModel):
     result_pixels: int
     queue: int
     seconds: float
+    keep_days: float = Field(description="Days that jobs and unused assets are kept; 0 for ever.")
 
 
 class ToolView(BaseModel):
@@ -210,6 +329,28 @@ class TokenRequest(BaseModel):
     token: str = Field(max_length=1000)
 
 
+class MapNamesRequest(BaseModel):
+    """Names of files."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    names: list[Annotated[str, Field(max_length=LONGEST_NAME)]] = Field(max_length=256)
+
+
+class MapName(BaseModel):
+    """What the name of a file says."""
+
+    name: str
+    map: str = Field(description="Map of a material that it is, or empty.")
+    base: str = Field(description="What the names of all maps of the material have in common.")
+
+
+class MapNames(BaseModel):
+    """What names of files say, in the order of the request."""
+
+    names: list[MapName]
+
+
 class Health(BaseModel):
     """That the service works."""
 
@@ -231,7 +372,14 @@ def instant(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def asset_view(asset: AssetRecord) -> AssetView:
+def map_name(name: str) -> MapName:
+    """What the name of a file says."""
+    shown = plain_name(name)
+    guess = guess_map(shown) if shown else None
+    return MapName(name=shown, map=(guess.kind or "") if guess else "", base=guess.base if guess else "")
+
+
+def asset_view(asset: AssetRecord, kept_until: float | None) -> AssetView:
     """An asset as clients see it."""
     base = f"/v1/assets/{asset.id}"
     return AssetView(
@@ -250,11 +398,29 @@ def asset_view(asset: AssetRecord) -> AssetView:
             for number, one in enumerate(asset.files)
         ],
         preview=f"{base}/preview",
+        kept_until=instant(kept_until) if kept_until is not None else None,
     )
 
 
-def job_view(job: JobRecord, progress: JobProgress, position: int, log: list[tuple[float, str]]) -> JobView:
+def preset_view(preset: Preset) -> PresetView:
+    """A preset as clients see it."""
+    return PresetView(
+        name=preset.name, tool=preset.tool, parameters=dict(preset.parameters), changed=instant(preset.changed)
+    )
+
+
+def job_view(
+    job: JobRecord,
+    progress: JobProgress,
+    position: int,
+    log: list[tuple[float, str]],
+    kept_until: float | None = None,
+) -> JobView:
     """A job as clients see it."""
+    running = (job.ended or now()) - job.started if job.started is not None else None
+    seconds = round(max(0.0, running), 3) if running is not None else None
+    known = seconds is not None and job.ended is None and progress.fraction >= _TELLING
+    remaining = round(seconds * (1 / progress.fraction - 1), 1) if known and seconds is not None else None
     base = f"/v1/jobs/{job.id}"
     preview = f"{base}/preview?n={progress.pictures}" if progress.preview and job.state == "running" else None
     if any(result["preview"] for result in job.results):
@@ -269,12 +435,23 @@ def job_view(job: JobRecord, progress: JobProgress, position: int, log: list[tup
         fraction=1.0 if done else progress.fraction,
         stage=progress.stage if job.ended is None else "",
         position=position,
-        inputs=[InputView(asset=one["asset"], name=one["name"]) for one in job.inputs],
+        priority=job.priority,
+        tags=list(job.tags),
+        owner=job.owner,
+        chain=job.chain or None,
+        after=job.after or None,
+        inputs=[
+            InputView(asset=one["asset"], name=one["name"], job=one.get("job"), result=one.get("result"))
+            for one in job.inputs
+        ],
         parameters=dict(job.parameters),
         created=instant(job.created),
         started=instant(job.started) if job.started is not None else None,
         ended=instant(job.ended) if job.ended is not None else None,
-        error=Problem(sentence=job.sentence, cause=job.cause) if job.sentence else None,
+        kept_until=instant(kept_until) if kept_until is not None else None,
+        seconds=seconds,
+        remaining=remaining,
+        error=Cause(sentence=job.sentence, cause=job.cause) if job.sentence else None,
         failures=list(job.failures),
         log=[LogLine(time=instant(time), text=text) for time, text in log],
         preview=preview,

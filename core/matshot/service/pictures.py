@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import remove
+from .accounts import ADMIN, Account
 from .assets import Assets
 from .data_folder import PICTURES, DataFolder
 from .inspector import Inspector
@@ -42,57 +43,57 @@ class Pictures:
         self._failures: collections.OrderedDict[Path, Refusal] = collections.OrderedDict()
         self._lock = threading.Lock()
 
-    def asset_preview(self, identifier: str) -> Path:
+    def asset_preview(self, identifier: str, account: Account = ADMIN) -> Path:
         """A picture of an asset.
 
         Raises:
             Refusal: when the asset is unknown, or no picture can be made of it.
         """
-        asset = self._assets.get(identifier)
+        asset = self._assets.get(identifier, account)
         if asset.kind == "image":
-            return self.asset_file(identifier, 0, PREVIEW_SIDE)
+            return self.asset_file(identifier, 0, PREVIEW_SIDE, account)
         folder = self._data.assets / asset.id
         return self._drawn(folder, "", PREVIEW_SIDE, folder / PICTURES, "preview")
 
-    def asset_file(self, identifier: str, number: int, side: int) -> Path:
+    def asset_file(self, identifier: str, number: int, side: int, account: Account = ADMIN) -> Path:
         """A file of an asset as browsers show it.
 
         Raises:
             Refusal: when it is unknown, or cannot be read.
         """
-        path, facts = self._assets.file(identifier, number)
+        path, facts = self._assets.file(identifier, number, account)
         _check_is_image(facts)
         return self._drawn(path, facts["map"], side, path.parent / PICTURES, str(number))
 
-    def result_preview(self, identifier: str, number: int) -> Path:
+    def result_preview(self, identifier: str, number: int, account: Account = ADMIN) -> Path:
         """A small picture of a result.
 
         Raises:
             Refusal: when the result is unknown or has none.
         """
-        _, facts = self._jobs.result(identifier, number)
+        _, facts = self._jobs.result(identifier, number, account)
         if not facts["preview"]:
             raise Refusal(404, "This result has no picture.")
         return self._jobs.results_folder(identifier) / str(facts["preview"])
 
-    def result_file(self, identifier: str, number: int, place: int, side: int) -> Path:
+    def result_file(self, identifier: str, number: int, place: int, side: int, account: Account = ADMIN) -> Path:
         """A file of a result as browsers show it.
 
         Raises:
             Refusal: when it is unknown, or not an image.
         """
-        path, facts = self._jobs.result_file(identifier, number, place)
+        path, facts = self._jobs.result_file(identifier, number, place, account)
         _check_is_image(facts)
         folder = self._data.jobs / identifier / PICTURES
         return self._drawn(path, facts["map"], side, folder, f"{number}-{place}")
 
-    def job_preview(self, identifier: str) -> Path:
+    def job_preview(self, identifier: str, account: Account = ADMIN) -> Path:
         """The latest picture of a job: of its first result, or of what is not done yet.
 
         Raises:
             Refusal: when the job is unknown or has none yet.
         """
-        job = self._jobs.get(identifier)
+        job = self._jobs.get(identifier, account)
         if job.state == "done":
             first = next((number for number, one in enumerate(job.results) if one["preview"]), 0)
             return self.result_preview(identifier, first)

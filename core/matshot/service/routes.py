@@ -6,15 +6,18 @@ import asyncio
 import logging
 import sqlite3
 import time
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import quote
 
 import anyio
-from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
+from fastapi import Path as RoutePath
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -25,16 +28,19 @@ from matshot_host.tools import TOOLS
 
 from .. import __version__
 from ..errors import MatshotError
+from ..tools.registry import entry
 from . import models
-from .events import Event
+from .accounts import Account
+from .events import QUEUE, Event
 from .metrics import CONTENT_TYPE
-from .models import AssetView, Failure, Health, JobList, JobView, ResultList, State, ToolList
+from .models import AssetView, Health, JobList, JobView, ResultList, State, ToolList
 from .naming import LONGEST_NAME
 from .pictures import LEAST_SIDE, MOST_SIDE
-from .refusal import Refusal
-from .schema import tool_schema
-from .security import COOKIE, Guard
+from .refusal import CODES, PROBLEM_TYPE, Refusal, problem
+from .schema import LONGEST_PRESET, add_tool_schemas, tool_schema
+from .security import COOKIE, OPEN_API, Guard
 from .service import Service
+from .store import LIVE, JobFilter, Preset, now
 from .upload import Upload
 from .zipping import zipped
 
@@ -54,36 +60,46 @@ _DRAWINGS = 2
 
 _log = logging.getLogger("matshot.service")
 
+#: What is answered to a request for an unknown address, and the like.
 _SENTENCES = {
     400: "The request is malformed.",
     404: "Nothing is at this address.",
     405: "This address does not support that method.",
 }
-_MEANINGS = {
-    400: "The request or the upload is malformed or ends early.",
-    401: "The token is missing or wrong.",
-    403: "The request names another host, or comes from a page of another site.",
-    404: "Unknown or deleted.",
-    405: "The method is not supported.",
-    409: "The job is not done.",
-    413: "Too many bytes or pixels.",
-    415: "Neither an image nor a material.",
-    422: "Inputs or parameters do not fit.",
-    429: "The queue is full; Retry-After says when to try again.",
-    503: "The service is not available.",
-    507: "The disk is full or the quota used up.",
-}
-
 Side = Annotated[
     int | None,
     Query(ge=LEAST_SIDE, le=MOST_SIDE, description="Longest side of an 8-bit PNG to send instead of the file."),
 ]
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
+PresetName = Annotated[
+    str, RoutePath(min_length=1, max_length=LONGEST_PRESET, pattern=r"^[^\x00-\x1f/\\]+$", description="Its name.")
+]
+LastEventId = Annotated[str, Header(max_length=100)]
+LastEvent = Annotated[str, Query(alias="last_event_id", max_length=100)]
+EventToken = Annotated[str, Query(max_length=1000, description="For clients that cannot set headers.")]
+_EVENT = {"type": "object", "properties": {name: {"type": "string"} for name in ("id", "event", "data")}}
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": _EVENT}}, "description": "Events."}
+}
 _Result = TypeVar("_Result")
 
 
 def _failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    always = (400, 401, 403, 422, 503)
-    return {one: {"model": Failure, "description": _MEANINGS[one]} for one in sorted({*always, *statuses})}
+    always = (400, 401, 403, 408, 422, 503)
+    content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {one: {"content": content, "description": f"{_meaning(one)}."} for one in sorted({*always, *statuses})}
+
+
+def _meaning(status: int) -> str:
+    return "; ".join(title for own, title in CODES.values() if own == status)
+
+
+async def _caller(request: Request) -> Account:
+    """Whose request it is; asynchronous, so that it takes no thread."""
+    return cast("Account", request.state.account)
+
+
+Caller = Annotated[Account, Depends(_caller)]
 
 
 def _file_answer(*types: str) -> dict[int | str, dict[str, Any]]:
@@ -110,7 +126,7 @@ def make_app(service: Service) -> Guard:
     app = FastAPI(
         title="Matshot",
         version=__version__,
-        description="AI texture and material tools. Every failure has one sentence: {'error': {'sentence', 'cause'}}.",
+        description="AI texture and material tools. Failures are problems (RFC 9457) with a sentence and a code.",
         lifespan=lifespan,
         docs_url=None,  # both pages fetch scripts from elsewhere
         redoc_url=None,
@@ -119,13 +135,57 @@ def make_app(service: Service) -> Guard:
     )
     guard = Guard(app, service.settings, service.metrics)
     inspections, drawings = anyio.CapacityLimiter(_INSPECTIONS), anyio.CapacityLimiter(_DRAWINGS)
-    app.include_router(_about(service, guard))
-    app.include_router(_assets(service, inspections, drawings))
-    app.include_router(_jobs(service))
-    app.include_router(_results(service, drawings))
+    for router in (
+        _about(service, guard),
+        _assets(service, inspections, drawings),
+        _jobs(service),
+        _chains(service),
+        _results(service, drawings),
+        _presets(service),
+        _events(service),
+    ):
+        _add_head(router)
+        app.include_router(router)
     _add_page(app, guard)
     _add_failures(app)
+    app.openapi = lambda: _description(app)  # type: ignore[method-assign]
     return guard
+
+
+def _add_head(router: APIRouter) -> None:
+    """Answer HEAD wherever GET is, but for streams, which have no end."""
+    for route in router.routes:
+        methods = route.methods or set() if isinstance(route, APIRoute) else set()
+        if "GET" in methods and not str(getattr(route, "path")).endswith("/events"):  # noqa: B009
+            methods.add("HEAD")
+
+
+def _description(app: FastAPI) -> dict[str, Any]:
+    """The API as OpenAPI, from which programs generate clients."""
+    if app.openapi_schema is None:
+        with warnings.catch_warnings():
+            # HEAD is GET's operation, and not described.
+            warnings.filterwarnings("ignore", "Duplicate Operation ID")
+            found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = found["components"]["schemas"]
+        for model in (models.Problem, models.Handling, models.NamedInput, models.ResultInput):
+            schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        add_tool_schemas(found)
+        found["components"]["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer"},
+            "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+        }
+        # A service on this machine alone may have no token.
+        found["security"] = [{"token": []}, {"cookie": []}, {}]
+        for path, operations in found["paths"].items():
+            operations.pop("head", None)
+            if path in OPEN_API:
+                for operation in operations.values():
+                    operation["security"] = []
+        app.openapi_schema = found
+    return app.openapi_schema
 
 
 def _operation(route: APIRoute) -> str:
@@ -135,7 +195,7 @@ def _operation(route: APIRoute) -> str:
 def _about(service: Service, guard: Guard) -> APIRouter:
     router = APIRouter(tags=["service"])
 
-    @router.get("/healthz", responses={503: {"model": Failure, "description": _MEANINGS[503]}, **_failures()})
+    @router.get("/healthz", responses=_failures())
     def health() -> Health:
         """Whether the service works; needs no token."""
         service.check()
@@ -158,17 +218,23 @@ def _about(service: Service, guard: Guard) -> APIRouter:
                 result_pixels=settings.result_pixels,
                 queue=settings.queue,
                 seconds=settings.seconds,
+                keep_days=settings.keep_days,
             ),
             accepts=list(_ACCEPTED),
             tools=[models.ToolView(**tool_schema(tool)) for tool in TOOLS],
         )
 
+    @router.post("/v1/map-names", responses=_failures())
+    def map_names(names_request: models.MapNamesRequest) -> models.MapNames:
+        """Which maps of which materials files are, by their names; for clients that gather loose files."""
+        return models.MapNames(names=[models.map_name(name) for name in names_request.names])
+
     @router.post("/v1/session", status_code=204, responses=_failures())
     def open_session(given: models.TokenRequest, request: Request) -> Response:
         """Exchange the token for a cookie; for browsers."""
-        if not guard.knows_token([given.token]):
+        if guard.account([given.token]) is None:
             raise Refusal(401, "The token is wrong.")
-        return _with_cookie(Response(status_code=204), service.settings.token, request)
+        return _with_cookie(Response(status_code=204), given.token if guard.needs_token else "", request)
 
     @router.delete("/v1/session", status_code=204, responses=_failures())
     def close_session() -> Response:
@@ -202,6 +268,7 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyi
     async def upload(
         request: Request,
         response: Response,
+        caller: Caller,
         name: Annotated[str, Query(max_length=LONGEST_NAME, description="Name of the file or the material.")] = "",
         sha256: Annotated[str, Query(pattern="^([0-9a-fA-F]{64})?$", description="Expected SHA-256 of the file.")] = "",
     ) -> AssetView:
@@ -212,35 +279,50 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyi
         incoming = await run_in_threadpool(service.assets.begin_upload, kind, name, length)
         try:
             await _receive(request, incoming)
-            asset, new = await _in_turn(inspections, service.assets.add, incoming, sha256)
+            asset, new = await _in_turn(inspections, service.assets.add, incoming, sha256, caller)
         finally:
             incoming.discard()
         response.status_code = 201 if new else 200
         response.headers["location"] = f"/v1/assets/{asset.id}"
-        return models.asset_view(asset)
+        return service.assets.view(asset)
+
+    @router.get("", responses=_failures(404))
+    def assets(
+        caller: Caller,
+        kind: Annotated[Literal["image", "material"] | None, Query()] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        before: Annotated[str | None, Query(max_length=64, description="Id of an asset: list those before it.")] = None,
+    ) -> models.AssetList:
+        """Assets, newest first."""
+        if before:
+            service.assets.get(before, caller)
+        found = service.assets.listing(caller, kind or "", limit + 1, before)
+        views = [service.assets.view(asset) for asset in found[:limit]]
+        return models.AssetList(assets=views, more=len(found) > limit)
 
     @router.get("/{identifier}", responses=_failures(404))
-    def asset(identifier: str) -> AssetView:
+    def asset(identifier: str, caller: Caller) -> AssetView:
         """An asset."""
-        return models.asset_view(service.assets.get(identifier))
+        return service.assets.view(service.assets.get(identifier, caller))
 
     @router.delete("/{identifier}", status_code=204, responses=_failures(404))
-    def delete_asset(identifier: str) -> None:
+    def delete_asset(identifier: str, caller: Caller) -> None:
         """Delete an asset."""
-        service.assets.delete(identifier)
+        service.assets.delete(identifier, caller)
 
     @router.get("/{identifier}/preview", responses={**_file_answer("image/png"), **_failures(404, 507)})
-    async def asset_preview(identifier: str) -> FileResponse:
+    async def asset_preview(identifier: str, caller: Caller, request: Request) -> Response:
         """A picture of at most 512 pixels per side."""
-        return _shown(await _in_turn(drawings, service.pictures.asset_preview, identifier))
+        return _shown(request, await _in_turn(drawings, service.pictures.asset_preview, identifier, caller))
 
     @router.get("/{identifier}/files/{number}", responses={**_file_answer(*_FILES), **_failures(404, 415, 507)})
-    async def asset_file(identifier: str, number: int, side: Side = None) -> FileResponse:
+    async def asset_file(identifier: str, number: int, caller: Caller, request: Request, side: Side = None) -> Response:
         """A file as it was uploaded, or a picture of it."""
         if side is not None:
-            return _shown(await _in_turn(drawings, service.pictures.asset_file, identifier, number, side))
-        path, facts = await run_in_threadpool(service.assets.file, identifier, number)
-        return _sent(path, facts["name"])
+            drawn = await _in_turn(drawings, service.pictures.asset_file, identifier, number, side, caller)
+            return _shown(request, drawn)
+        path, facts = await run_in_threadpool(service.assets.file, identifier, number, caller)
+        return _sent(request, path, facts["name"])
 
     return router
 
@@ -256,69 +338,69 @@ def _jobs(service: Service) -> APIRouter:
     def submit(
         job_request: models.JobRequest,
         response: Response,
-        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+        caller: Caller,
+        idempotency_key: IdempotencyKey = None,
     ) -> JobView:
         """Run a tool. The same Idempotency-Key gives the same job again."""
-        job, new = service.jobs.submit(job_request, idempotency_key)
+        job, new = service.jobs.submit(job_request, idempotency_key, caller)
         response.status_code = 201 if new else 200
         response.headers["location"] = f"/v1/jobs/{job.id}"
         return service.jobs.view(job)
 
     @router.get("", responses=_failures(404))
     def jobs(
-        state: Annotated[State | None, Query()] = None,
+        caller: Caller,
+        state: Annotated[list[State] | None, Query(description="States that they may have.")] = None,
+        tool: Annotated[str, Query(max_length=40)] = "",
+        tag: Annotated[str, Query(max_length=64)] = "",
+        owner: Annotated[str | None, Query(max_length=64, description="User whose they are; for admin.")] = None,
+        chain: Annotated[str, Query(max_length=64, description="Id of a chain's first job.")] = "",
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
         before: Annotated[str | None, Query(max_length=64, description="Id of a job: list those before it.")] = None,
     ) -> JobList:
         """Jobs, newest first."""
-        number = service.jobs.get(before).number if before else None
-        found = service.jobs.listing(state, limit + 1, number)
+        number = service.jobs.get(before, caller).number if before else None
+        whose = owner if caller.owner is None else caller.owner
+        wanted = JobFilter(whose, tuple(state or ()), tool, tag, chain, number)
+        found = service.jobs.listing(wanted, limit + 1)
         return JobList(jobs=[service.jobs.view(job) for job in found[:limit]], more=len(found) > limit)
 
     @router.get("/{identifier}", responses=_failures(404))
-    def job(identifier: str) -> JobView:
+    def job(identifier: str, caller: Caller) -> JobView:
         """A job."""
-        return service.jobs.view(service.jobs.get(identifier))
+        return service.jobs.view(service.jobs.get(identifier, caller))
 
     @router.post("/{identifier}/cancel", responses=_failures(404))
-    def cancel(identifier: str) -> JobView:
+    def cancel(identifier: str, caller: Caller) -> JobView:
         """Cancel a job; one that has ended stays as it is."""
-        return service.jobs.view(service.jobs.cancel(identifier))
+        return service.jobs.view(service.jobs.cancel(identifier, caller))
 
     @router.delete("/{identifier}", status_code=204, responses=_failures(404))
-    def delete_job(identifier: str) -> None:
+    def delete_job(identifier: str, caller: Caller) -> None:
         """Delete a job and its results, after cancelling it if need be."""
-        service.jobs.delete(identifier)
+        service.jobs.delete(identifier, caller)
 
     @router.get("/{identifier}/preview", responses={**_file_answer("image/png"), **_failures(404)})
-    def job_preview(identifier: str) -> FileResponse:
+    def job_preview(identifier: str, caller: Caller, request: Request) -> Response:
         """The latest picture of the job."""
-        return _shown(service.pictures.job_preview(identifier))
-
-    event = {"type": "object", "properties": {name: {"type": "string"} for name in ("id", "event", "data")}}
-    stream: dict[int | str, dict[str, Any]] = {
-        200: {"content": {"text/event-stream": {"schema": event}}, "description": "Events."}
-    }
+        return _shown(request, service.pictures.job_preview(identifier, caller))
 
     @router.get(
         "/{identifier}/events",
         response_class=StreamingResponse,
-        responses={**stream, 204: {"description": "The client has seen the end."}, **_failures(404)},
+        responses={**_STREAM, 204: {"description": "The client has seen the end."}, **_failures(404)},
     )
     async def events(
-        identifier: str,
-        last_event_id: Annotated[str, Header(max_length=100)] = "",
-        last: Annotated[str, Query(alias="last_event_id", max_length=100)] = "",
-        token: Annotated[str, Query(max_length=1000, description="For clients that cannot set headers.")] = "",
+        identifier: str, caller: Caller, last_event_id: LastEventId = "", last: LastEvent = "", token: EventToken = ""
     ) -> Response:
         """Follow a job: ``state``, ``progress``, ``preview`` and ``log``, until it has ended."""
         del token  # the guard has checked it
         last_id = last_event_id or last
-        await run_in_threadpool(service.jobs.get, identifier)
+        await run_in_threadpool(service.jobs.get, identifier, caller)
         listener, missed, number = service.events.subscribe(identifier, last_id)
         try:
             # After listening began, so that no end is missed.
-            known = await run_in_threadpool(service.jobs.get, identifier)
+            known = await run_in_threadpool(service.jobs.get, identifier, caller)
             if known.ended is not None and service.events.has_seen_end(identifier, last_id):
                 service.events.unsubscribe(identifier, listener)
                 return Response(status_code=204)
@@ -328,10 +410,102 @@ def _jobs(service: Service) -> APIRouter:
         except BaseException:
             service.events.unsubscribe(identifier, listener)
             raise
-        # A proxy that gathers answers would hold events back.
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        body = service.events.stream(identifier, listener, missed)
-        return StreamingResponse(body, media_type="text/event-stream", headers=headers)
+        return _event_stream(service.events.stream(identifier, listener, missed))
+
+    return router
+
+
+def _chains(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/v1/chains", tags=["jobs"])
+
+    @router.post(
+        "",
+        status_code=201,
+        responses={
+            200: {"model": models.Chain, "description": "It was here already."},
+            **_failures(404, 413, 429, 507),
+        },
+    )
+    def submit_chain(
+        chain_request: models.ChainRequest, response: Response, caller: Caller, idempotency_key: IdempotencyKey = None
+    ) -> models.Chain:
+        """Run several tools in a row, each on the results of the one before."""
+        first, new = service.jobs.submit_chain(chain_request, idempotency_key, caller)
+        response.status_code = 201 if new else 200
+        response.headers["location"] = f"/v1/chains/{first.id}"
+        return models.Chain(jobs=[service.jobs.view(job) for job in service.jobs.chain(first.id, caller)])
+
+    @router.get("/{identifier}", responses=_failures(404))
+    def chain(identifier: str, caller: Caller) -> models.Chain:
+        """The jobs of a chain, by the id of the first."""
+        return models.Chain(jobs=[service.jobs.view(job) for job in service.jobs.chain(identifier, caller)])
+
+    return router
+
+
+def _events(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["jobs"])
+
+    @router.get("/events", response_class=StreamingResponse, responses={**_STREAM, **_failures()})
+    async def all_events(
+        caller: Caller, last_event_id: LastEventId = "", last: LastEvent = "", token: EventToken = ""
+    ) -> Response:
+        """Follow all jobs in one stream, without an end; every event names its ``job``."""
+        del token
+        listener, missed, number = service.events.subscribe(QUEUE, last_event_id or last, caller.owner)
+        try:
+            if missed is None:
+                wanted = JobFilter(caller.owner, LIVE)
+                live = await run_in_threadpool(service.jobs.listing, wanted, service.settings.queue)
+                views = [(await run_in_threadpool(service.jobs.view, job)).model_dump() for job in reversed(live)]
+                missed = [Event(number, "state", {"job": view["id"], **view}) for view in views]
+        except BaseException:
+            service.events.unsubscribe(QUEUE, listener)
+            raise
+        return _event_stream(service.events.stream(QUEUE, listener, missed))
+
+    return router
+
+
+def _event_stream(body: AsyncIterator[bytes]) -> StreamingResponse:
+    # A proxy that gathers answers would hold events back.
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(body, media_type="text/event-stream", headers=headers)
+
+
+def _presets(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/v1/presets", tags=["presets"])
+
+    @router.get("", responses=_failures())
+    def presets(caller: Caller) -> models.PresetList:
+        """The presets of this user, by name."""
+        found = service.store.presets(caller.name)
+        return models.PresetList(presets=[models.preset_view(one) for one in found])
+
+    @router.put("/{name}", responses=_failures())
+    def put_preset(name: PresetName, preset_request: models.PresetRequest, caller: Caller) -> models.PresetView:
+        """Keep parameters of a tool under a name, in the place of what had it."""
+        try:
+            entry(preset_request.tool).table.check(preset_request.parameters)
+        except MatshotError as error:
+            raise Refusal(422, error.sentence, error.cause) from error
+        kept = Preset(caller.name, name, preset_request.tool, preset_request.parameters, now())
+        service.store.put_preset(kept)
+        return models.preset_view(kept)
+
+    @router.get("/{name}", responses=_failures(404))
+    def preset(name: PresetName, caller: Caller) -> models.PresetView:
+        """A preset."""
+        found = service.store.preset(caller.name, name)
+        if found is None:
+            raise Refusal(404, f"Unknown preset {name!r}.", code="unknown_preset")
+        return models.preset_view(found)
+
+    @router.delete("/{name}", status_code=204, responses=_failures(404))
+    def delete_preset(name: PresetName, caller: Caller) -> None:
+        """Delete a preset."""
+        if not service.store.remove_preset(caller.name, name):
+            raise Refusal(404, f"Unknown preset {name!r}.", code="unknown_preset")
 
     return router
 
@@ -340,18 +514,18 @@ def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs/{identifier}", tags=["results"])
 
     @router.get("/results", responses=_failures(404, 409))
-    def results(identifier: str) -> ResultList:
+    def results(identifier: str, caller: Caller) -> ResultList:
         """The results of a job."""
-        return models.result_list(service.jobs.finished(identifier))
+        return models.result_list(service.jobs.finished(identifier, caller))
 
     @router.get(
         "/results.zip",
         response_class=StreamingResponse,
-        responses={**_file_answer("application/zip"), **_failures(404, 409)},
+        responses={**_file_answer("application/zip", "application/octet-stream"), **_failures(404, 409)},
     )
-    def results_zip(identifier: str) -> StreamingResponse:
+    def results_zip(identifier: str, caller: Caller) -> StreamingResponse:
         """A zip of all results."""
-        job = service.jobs.finished(identifier)
+        job = service.jobs.finished(identifier, caller)
         files: list[tuple[str, Path]] = []
         for number in range(len(job.results)):
             # Files of one name may come from several places.
@@ -359,25 +533,28 @@ def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
         return _zip(files, f"matshot_{job.tool}_{job.id[:8]}.zip")
 
     @router.get("/results/{number}", responses={**_file_answer(*_FILES), **_failures(404, 409)})
-    def result(identifier: str, number: int) -> Response:
+    def result(identifier: str, number: int, caller: Caller, request: Request) -> Response:
         """An image, or the zip of a material's folder."""
-        path, facts = service.jobs.result(identifier, number)
+        path, facts = service.jobs.result(identifier, number, caller)
         if facts["kind"] == "image":
-            return _sent(path, facts["name"])
+            return _sent(request, path, facts["name"])
         return _zip(_packed(service, identifier, number, ""), f"{facts['name']}.zip")
 
     @router.get("/results/{number}/preview", responses={**_file_answer("image/png"), **_failures(404, 409)})
-    def result_preview(identifier: str, number: int) -> FileResponse:
+    def result_preview(identifier: str, number: int, caller: Caller, request: Request) -> Response:
         """A picture of at most 512 pixels per side."""
-        return _shown(service.pictures.result_preview(identifier, number))
+        return _shown(request, service.pictures.result_preview(identifier, number, caller))
 
     @router.get("/results/{number}/files/{place}", responses={**_file_answer(*_FILES), **_failures(404, 409, 415, 507)})
-    async def result_file(identifier: str, number: int, place: int, side: Side = None) -> FileResponse:
+    async def result_file(
+        identifier: str, number: int, place: int, caller: Caller, request: Request, side: Side = None
+    ) -> Response:
         """A file as it was written, or a picture of it."""
         if side is not None:
-            return _shown(await _in_turn(drawings, service.pictures.result_file, identifier, number, place, side))
-        path, facts = await run_in_threadpool(service.jobs.result_file, identifier, number, place)
-        return _sent(path, facts["name"])
+            work = service.pictures.result_file
+            return _shown(request, await _in_turn(drawings, work, identifier, number, place, side, caller))
+        path, facts = await run_in_threadpool(service.jobs.result_file, identifier, number, place, caller)
+        return _sent(request, path, facts["name"])
 
     return router
 
@@ -428,22 +605,29 @@ def _zip(files: list[tuple[str, Path]], name: str) -> StreamingResponse:
     return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
 
 
-def _sent(path: Path, name: str) -> FileResponse:
-    """A file to keep."""
-    _check_there(path)
+def _sent(request: Request, path: Path, name: str) -> Response:
+    """A file to keep, or a part of it."""
     headers = {"content-disposition": _attached(name), "cache-control": "private, max-age=3600"}
-    return FileResponse(path, media_type=models.media_type(path.name), headers=headers)
+    return _file(request, path, models.media_type(path.name), headers)
 
 
-def _shown(path: Path) -> FileResponse:
+def _shown(request: Request, path: Path) -> Response:
     """A picture to look at."""
-    _check_there(path)
-    return FileResponse(path, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+    return _file(request, path, "image/png", {"cache-control": "private, max-age=3600"})
 
 
-def _check_there(path: Path) -> None:
-    if not path.is_file():
-        raise Refusal(404, "It has just been deleted.")
+def _file(request: Request, path: Path, media_type: str, headers: dict[str, str]) -> Response:
+    """A file with its tag; without its contents if the client has them already."""
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise Refusal(404, "It has just been deleted.") from error
+    response = FileResponse(path, media_type=media_type, headers=headers, stat_result=found)
+    tag = response.headers["etag"]
+    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers={"etag": tag, "cache-control": headers["cache-control"]})
+    return response
 
 
 def _attached(name: str) -> str:
@@ -462,10 +646,10 @@ def _add_page(app: FastAPI, guard: Guard) -> None:
     @app.get("/", include_in_schema=False)
     def page(request: Request, token: Annotated[str, Query(max_length=1000)] = "") -> Response:
         if token:
-            if not guard.knows_token([token]):
+            if guard.account([token]) is None:
                 raise Refusal(401, "The token is wrong.")
             # Relative, so that a proxy may have the service under another path.
-            return _with_cookie(RedirectResponse("./", 303), token, request)
+            return _with_cookie(RedirectResponse("./", 303), token if guard.needs_token else "", request)
         if "/index.html" not in files:
             return PlainTextResponse(
                 "Matshot's service is running, but its page was not built. In the folder page/ of the sources run: "
@@ -487,7 +671,7 @@ def _add_failures(app: FastAPI) -> None:
 
     def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        return _failure(error.status, error.sentence, error.cause, error.headers)
+        return _failure(error.status, error.sentence, error.cause, error.headers, error.code)
 
     def failed(_: Request, error: Exception) -> Response:
         assert isinstance(error, MatshotError)
@@ -523,6 +707,8 @@ def _add_failures(app: FastAPI) -> None:
     app.add_exception_handler(Exception, broken)
 
 
-def _failure(status: int, sentence: str, cause: str = "", headers: dict[str, str] | None = None) -> Response:
-    content = {"error": {"sentence": sentence, "cause": cause}}
-    return JSONResponse(content, status_code=status, headers=headers)
+def _failure(
+    status: int, sentence: str, cause: str = "", headers: dict[str, str] | None = None, code: str = ""
+) -> Response:
+    content = problem(status, sentence, cause, code)
+    return JSONResponse(content, status_code=status, headers=headers, media_type=PROBLEM_TYPE)

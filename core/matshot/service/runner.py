@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,10 @@ from .data_folder import DataFolder
 from .events import EventStreams
 from .inspector import Inspector
 from .metrics import Metrics
-from .models import JobProgress, LogLine, instant, job_view
+from .models import JobProgress, JobView, LogLine, instant, job_view
 from .refusal import is_full
 from .store import LIVE, JobRecord, Store, now
+from .webhooks import delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Seconds between attempts to write what a full disk refused.
 _RETRY = 1.0
+#: Events that are taken in together at most.
+_BURST = 64
 #: Times that a job is started that ends with the service each time.
 MOST_ATTEMPTS = 3
 #: Kinds of the engine's events that end a job.
@@ -54,6 +58,11 @@ class Runner:
         events: streams of jobs' events.
         inspector: describes the files of results.
         metrics: counts and times jobs.
+        keep_days: that ended jobs are kept; 0 for ever.
+
+    Attributes:
+        on_end: called with each job that has ended.
+        proceed: called at the start with each step of a chain whose predecessor (the second argument) has ended.
     """
 
     def __init__(
@@ -64,12 +73,18 @@ class Runner:
         events: EventStreams,
         inspector: Inspector,
         metrics: Metrics,
+        keep_days: float = 0.0,
     ) -> None:
         self._data, self._store, self._engine = data, store, engine
         self._events, self._inspector, self._metrics = events, inspector, metrics
         self._lock = threading.RLock()
         self._progress: dict[str, JobProgress] = {}
         self._keys: dict[str, str] = {}
+        self._owners: dict[str, str] = {}
+        self._keep_days = keep_days
+        self._endings: dict[str, dict[str, Any]] = {}
+        self.on_end: Callable[[JobRecord], None] = lambda _: None
+        self.proceed: Callable[[JobRecord, JobRecord], None] = lambda *_: None
         self._inbox: queue.Queue[tuple[str, str, RunEvent] | None] = queue.Queue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._receive, name="matshot jobs", daemon=True)
@@ -123,13 +138,17 @@ class Runner:
         with self._lock:
             self._progress[job.id] = JobProgress()
             self._keys[job.id] = key
+            self._owners[job.id] = job.owner
         request = ToolRequest(job.tool, inputs, dict(job.parameters), run_folder)
         try:
-            self._engine.submit(key, request, lambda event: self._inbox.put((job.id, attempt, event)))
+            self._engine.submit(
+                key, request, lambda event: self._inbox.put((job.id, attempt, event)), priority=job.priority
+            )
         except (MatshotError, ValueError) as error:
             if not self._closing.is_set():
-                self._end(job.id, state="failed", sentence=str(error))
+                self.end(job.id, "failed", str(error))
             return
+        self._publish_state(job.id)
         current = self._store.job(job.id)
         if current is not None and current.cancelling:
             self._engine.cancel(key)
@@ -141,6 +160,12 @@ class Runner:
             key = self._keys.get(identifier)
         if key is not None:
             self._engine.cancel(key)
+        elif (job := self._store.job(identifier)) is not None and job.after and job.state in LIVE:
+            self.end(identifier, "cancelled")  # it waits for the step before it
+
+    def end(self, identifier: str, state: str, sentence: str = "") -> None:
+        """End a job that the engine does not have, at once."""
+        self._record({identifier: {"state": state, "sentence": sentence}})
 
     def remove(self, identifier: str) -> None:
         """Remove an ended job's folder, then its record."""
@@ -154,29 +179,48 @@ class Runner:
         folder = self._data.jobs / job.id
         self._data.remove_runs(job.id)
         self._data.lose_results(job.id)
+        before = self._store.job(job.after) if job.after else None
         if job.cancelling or job.deleted:
-            self._end(job.id, state="cancelled")
+            self.end(job.id, "cancelled")
         elif not all((folder / one["path"]).exists() for one in job.inputs):
-            self._end(job.id, state="failed", sentence="The job's inputs are missing from the service's disk.")
+            self.end(job.id, "failed", "The job's inputs are missing from the service's disk.")
         elif job.attempts >= MOST_ATTEMPTS:
             sentence = f"The service ended {job.attempts} times during this job; it may be too much for this machine."
-            self._end(job.id, state="failed", sentence=sentence)
+            self.end(job.id, "failed", sentence)
+        elif before is not None and before.state in LIVE:
+            return  # its turn comes when that has ended
+        elif job.after and not any(one.get("job") == job.after for one in job.inputs):
+            if before is None:
+                self.end(job.id, "failed", "The step before this one was deleted.")
+            else:
+                self.proceed(job, before)
         else:
             if job.state == "running":
                 self._store.change_job(job.id, state="waiting", started=None)
-                self._write_log(job.id, _INTERRUPTED)
+                self.write_log(job.id, _INTERRUPTED)
             self.run(job)
 
     def _receive(self) -> None:
         """Take in the engine's events; the thread of the runner."""
-        while (entry := self._inbox.get()) is not None:
-            identifier, attempt, event = entry
-            if event.kind in _LAST and self._closing.is_set() and event.kind != "done":
-                continue  # the engine was closed; the next start takes the job up
+        entries: list[tuple[str, str, RunEvent] | None] = []
+        while None not in entries:
+            # What comes in a burst is recorded together: each record is a trip to the disk.
+            entries = [self._inbox.get()]
+            with contextlib.suppress(queue.Empty):
+                while len(entries) < _BURST:
+                    entries.append(self._inbox.get_nowait())
+            for identifier, attempt, event in filter(None, entries):
+                if event.kind in _LAST and self._closing.is_set() and event.kind != "done":
+                    continue  # the engine was closed; the next start takes the job up
+                try:
+                    self._handle(identifier, attempt, event)
+                except Exception:
+                    _log.exception("job %s", identifier)
+            endings, self._endings = self._endings, {}
             try:
-                self._handle(identifier, attempt, event)
+                self._record(endings)
             except Exception:
-                _log.exception("job %s", identifier)
+                _log.exception("jobs %s", ", ".join(endings))
 
     def _handle(self, identifier: str, attempt: str, event: RunEvent) -> None:
         folder = self._data.jobs / identifier / f"run-{attempt}"
@@ -196,7 +240,7 @@ class Runner:
         elif event.kind == "again":
             with self._lock:
                 self._progress[identifier] = JobProgress()
-            self._write_log(identifier, event.sentence or "The worker died; the job is tried again.")
+            self.write_log(identifier, event.sentence or "The worker died; the job is tried again.")
         elif event.kind == "done":
             self._finish(identifier, folder, event)
         else:
@@ -216,9 +260,9 @@ class Runner:
                 progress.preview = event.preview
                 progress.pictures += 1
             current = progress.model_copy()
-        self._events.publish(identifier, "progress", {"fraction": current.fraction, "stage": current.stage})
+        self._publish(identifier, "progress", {"fraction": current.fraction, "stage": current.stage})
         if pictured:
-            self._events.publish(identifier, "preview", {"href": f"/v1/jobs/{identifier}/preview?n={current.pictures}"})
+            self._publish(identifier, "preview", {"href": f"/v1/jobs/{identifier}/preview?n={current.pictures}"})
 
     def _finish(self, identifier: str, folder: Path, event: RunEvent) -> None:
         job = self._store.job(identifier)
@@ -258,9 +302,9 @@ class Runner:
         if result["kind"] == "material":
             files = [dict(one) for one in self._inspector.material(path)["files"]]
         else:
-            asset = self._store.asset(job.inputs[source]["asset"]) if source is not None else None
-            same = asset is not None and asset.kind == "image" and tool(job.tool).result != "picture"
-            files = [{"name": path.name, "map": asset.files[0]["map"] if asset and same else "", **size}]
+            same = source is not None and tool(job.tool).result != "picture"
+            what = job.inputs[source].get("map", "") if source is not None and same else ""
+            files = [{"name": path.name, "map": what, **size}]
         for one in files:
             one["bytes"] = (path / one["name"] if result["kind"] == "material" else path).stat().st_size
         return {
@@ -276,11 +320,33 @@ class Runner:
         }
 
     def _end(self, identifier: str, **values: Any) -> None:
-        """Record a job's end, publish it, and remove what the job no longer needs."""
-        self._persistently(lambda: self._store.change_job(identifier, ended=now(), cancelling=0, **values))
+        """Have a job's end recorded, with others that came at the same time."""
+        self._endings[identifier] = values
+
+    def _record(self, endings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Record the ends of jobs, publish them, and remove what the jobs no longer need."""
+        if not endings:
+            return
+        changes = {identifier: {"ended": now(), "cancelling": 0, **values} for identifier, values in endings.items()}
+        deliveries = []
+        for identifier, values in changes.items():
+            job = self._store.job(identifier)
+            if job is not None and job.webhook and not job.deleted and job.state in LIVE:
+                view = self._view(replace(job, **values))
+                deliveries.append(delivery(job.id, job.webhook, view))
+        self._persistently(lambda: self._store.change_jobs(changes, deliveries))
+        for identifier in endings:
+            try:
+                self._conclude(identifier)
+            except Exception:
+                _log.exception("job %s", identifier)
+
+    def _conclude(self, identifier: str) -> None:
+        """What follows when the end of a job is recorded."""
         with self._lock:
             self._progress.pop(identifier, None)
             self._keys.pop(identifier, None)
+            self._owners.pop(identifier, None)
         job = self._store.job(identifier)
         if job is None:
             return
@@ -290,7 +356,8 @@ class Runner:
             )
         self._metrics.count("matshot_jobs_total", "Jobs that ended.", tool=job.tool, state=job.state)
         self._data.remove_runs(identifier, inputs=True)
-        self._events.publish(identifier, "state", self._view(job), last=True)
+        self._events.publish(identifier, "state", self._view(job), last=True, owner=job.owner)
+        self.on_end(job)
         if job.deleted:
             self.remove(identifier)
 
@@ -304,19 +371,30 @@ class Runner:
                 if not is_full(error) or self._closing.wait(_RETRY):
                     raise
 
-    def _write_log(self, identifier: str, text: str) -> None:
+    def write_log(self, identifier: str, text: str) -> None:
+        """Add a line to the log of a job."""
         with contextlib.suppress(sqlite3.Error):
             time, text = self._store.write_log(identifier, text)
-            self._events.publish(identifier, "log", LogLine(time=instant(time), text=text).model_dump())
+            self._publish(identifier, "log", LogLine(time=instant(time), text=text).model_dump())
+
+    def _publish(self, identifier: str, kind: str, data: Mapping[str, Any]) -> None:
+        with self._lock:
+            owner = self._owners.get(identifier, "")
+        self._events.publish(identifier, kind, data, owner=owner)
 
     def _publish_state(self, identifier: str) -> None:
         job = self._store.job(identifier)
         if job is not None and job.state in LIVE:
-            self._events.publish(identifier, "state", self._view(job))
+            self._events.publish(identifier, "state", self._view(job), owner=job.owner)
+
+    def view(self, job: JobRecord) -> JobView:
+        """A job as clients see it now."""
+        position = self._store.jobs_before(job) if job.state == "waiting" else 0
+        expiry = self._store.expiry(job.ended_at, self._keep_days)
+        return job_view(job, self.progress(job.id), position, self._store.log(job.id), expiry)
 
     def _view(self, job: JobRecord) -> dict[str, Any]:
-        position = self._store.jobs_before(job.number) if job.state == "waiting" else 0
-        return job_view(job, self.progress(job.id), position, self._store.log(job.id)).model_dump()
+        return self.view(job).model_dump()
 
 
 def _is_within(path: str, folder: Path) -> bool:

@@ -6,11 +6,13 @@ from typing import Any
 
 from matshot_host.tools import LONGEST_TEXT, TOOLS, Parameter, Tool
 
-from .naming import LONGEST_NAME
-
 _TYPES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 #: Inputs of one job, for a tool that takes several.
 MOST_INPUTS = 64
+#: Characters of a preset's name.
+LONGEST_PRESET = 100
+#: Names in the description of what a job, a step of a chain, and a preset take.
+REQUEST, STEP, PRESET = "JobRequest", "ChainStep", "PresetRequest"
 
 
 def tool_schema(tool: Tool) -> dict[str, Any]:
@@ -57,31 +59,68 @@ def _property(parameter: Parameter) -> dict[str, Any]:
     return schema
 
 
-def request_schema() -> dict[str, Any]:
-    """JSON Schema of what a job is asked with: one alternative for each tool."""
-    return {"oneOf": [_request(tool) for tool in TOOLS]}
+def add_tool_schemas(description: dict[str, Any]) -> None:
+    """Add what each tool takes to an OpenAPI description: named, and told apart by ``tool``.
+
+    Args:
+        description: whose models refer to :data:`REQUEST` and :data:`STEP`.
+    """
+    schemas = description["components"]["schemas"]
+    handling = schemas.pop("Handling")["properties"]
+    for tool in TOOLS:
+        name = _class_name(tool)
+        schemas[f"{name}Parameters"] = {"title": f"{name}Parameters", **parameters_schema(tool)}
+        schemas[f"{name}Job"] = _step(tool, f"{name}Job", inputs=_inputs(tool), more=handling)
+        schemas[f"{name}Step"] = _step(tool, f"{name}Step", inputs=_further_inputs())
+        schemas[f"{name}Preset"] = _step(tool, f"{name}Preset")
+    for title, kind in ((REQUEST, "Job"), (STEP, "Step"), (PRESET, "Preset")):
+        references = {tool.name: f"#/components/schemas/{_class_name(tool)}{kind}" for tool in TOOLS}
+        schemas[title] = {
+            "title": title,
+            "oneOf": [{"$ref": reference} for reference in references.values()],
+            "discriminator": {"propertyName": "tool", "mapping": references},
+        }
 
 
-def _request(tool: Tool) -> dict[str, Any]:
-    several = any(one.several for one in tool.inputs)
-    identifier = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-    named: dict[str, Any] = {"asset": identifier, "name": {"type": "string", "maxLength": LONGEST_NAME}}
-    if tool.works_on_files:
-        named["kind"] = {"type": "string", "enum": ["", "color", "normal", "data"]}
-        named["normal"] = {"type": "string", "enum": ["", "gl", "dx"]}
-    one = {
-        "oneOf": [
-            identifier,
-            {"type": "object", "properties": named, "required": ["asset"], "additionalProperties": False},
-        ]
-    }
-    inputs: dict[str, Any] = {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_INPUTS}
-    if not several:
-        inputs["minItems"] = inputs["maxItems"] = len(tool.inputs)
+def _class_name(tool: Tool) -> str:
+    return "".join(part.title() for part in tool.name.split("_"))
+
+
+def _step(
+    tool: Tool, title: str, inputs: dict[str, Any] | None = None, more: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    properties: dict[str, Any] = {"tool": {"type": "string", "enum": [tool.name]}}
+    required = ["tool"]
+    if inputs is not None:
+        properties["inputs"] = inputs
+        if inputs.get("minItems"):
+            required.append("inputs")
+        properties["preset"] = {"type": "string", "maxLength": LONGEST_PRESET, "default": ""}
+    properties["parameters"] = {"$ref": f"#/components/schemas/{_class_name(tool)}Parameters"}
     return {
-        "title": tool.title,
+        "title": title,
+        "description": tool.help,
         "type": "object",
-        "properties": {"tool": {"const": tool.name}, "inputs": inputs, "parameters": parameters_schema(tool)},
-        "required": ["tool", "inputs"],
+        "properties": {**properties, **(more or {})},
+        "required": required,
         "additionalProperties": False,
     }
+
+
+def _further_inputs() -> dict[str, Any]:
+    return {"type": "array", "items": _INPUT, "maxItems": MOST_INPUTS}
+
+
+def _inputs(tool: Tool) -> dict[str, Any]:
+    several = any(one.several for one in tool.inputs)
+    least, most = (1, MOST_INPUTS) if several else (len(tool.inputs), len(tool.inputs))
+    return {"type": "array", "items": _INPUT, "minItems": least, "maxItems": most}
+
+
+_INPUT = {
+    "anyOf": [
+        {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Id of an asset."},
+        {"$ref": "#/components/schemas/NamedInput"},
+        {"$ref": "#/components/schemas/ResultInput"},
+    ]
+}

@@ -8,7 +8,6 @@ another page.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -16,8 +15,9 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from .accounts import ADMIN, Account, token_digest
 from .metrics import Metrics
-from .refusal import Refusal
+from .refusal import PROBLEM_TYPE, Refusal, problem
 from .settings import Settings, is_loopback
 
 _Message = MutableMapping[str, Any]
@@ -34,7 +34,7 @@ _BODY = 20.0
 #: Address of uploads.
 _UPLOADS = "/v1/assets"
 #: Addresses that need no token; the page asks for it and has no secrets.
-_OPEN_API = ("/healthz", "/v1/session")
+OPEN_API = ("/healthz", "/v1/session")
 
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self' blob:; "
@@ -64,6 +64,8 @@ class Guard:
 
     def __init__(self, app: _App, settings: Settings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
+        own = (Account("", token_digest(settings.token)),) if settings.token else ()
+        self._accounts = (*own, *settings.users)
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answer one request."""
@@ -103,10 +105,8 @@ class Guard:
         try:
             self._check_host(headers)
             self._check_origin(headers, api)
-            if api and path not in _OPEN_API and not self.knows_token(_tokens(scope, headers)):
-                raise Refusal(
-                    401, "This service needs a token.", headers={"WWW-Authenticate": 'Bearer realm="matshot"'}
-                )
+            if api and path not in OPEN_API:
+                scope.setdefault("state", {})["account"] = self._admitted(scope, headers)
             await self._app(scope, receive_bounded, send_checked)
         except Refusal as refusal:
             if not answered:
@@ -121,10 +121,30 @@ class Guard:
                     "matshot_request_seconds", "Seconds that requests took.", time.monotonic() - began, route=route
                 )
 
-    def knows_token(self, given: list[str]) -> bool:
-        """Whether one of these is the service's token, or it has none."""
-        token = self._settings.token.encode()
-        return not token or any(hmac.compare_digest(token, one.encode("utf-8", "replace")) for one in given)
+    @property
+    def needs_token(self) -> bool:
+        """Whether the service has any token."""
+        return bool(self._accounts)
+
+    def account(self, given: list[str]) -> Account | None:
+        """Whose one of these tokens is; None for nobody's."""
+        if not self._accounts:
+            return ADMIN
+        # Every token is compared with every account, so that the time says nothing.
+        found = [account for token in given for account in self._accounts if account.has_token(token)]
+        return found[0] if found else None
+
+    def _admitted(self, scope: _Message, headers: dict[str, str]) -> Account:
+        account = self.account(_tokens(scope, headers))
+        if account is None:
+            challenge = {"WWW-Authenticate": 'Bearer realm="matshot"'}
+            raise Refusal(401, "This service needs a token.", headers=challenge)
+        needed = "read" if scope["method"] in ("GET", "HEAD") else "run"
+        if scope["path"] == "/metrics":
+            needed = "admin"
+        if needed not in account.scopes and "admin" not in account.scopes:
+            raise Refusal(403, f"The token of {account.name} does not allow this: it lacks {needed}.", code="scope")
+        return account
 
     def _check_host(self, headers: dict[str, str]) -> None:
         names = self._settings.hosts
@@ -191,8 +211,8 @@ def _with_headers(headers: Any, api: bool) -> list[tuple[bytes, bytes]]:
 
 
 async def _refuse(refusal: Refusal, send: _Send) -> None:
-    error = {"sentence": refusal.sentence, "cause": refusal.cause}
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    content = problem(refusal.status, refusal.sentence, refusal.cause, refusal.code)
+    headers = [(b"content-type", PROBLEM_TYPE.encode()), (b"connection", b"close")]
     headers += [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps({"error": error}).encode()})
+    await send({"type": "http.response.body", "body": json.dumps(content).encode()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sqlite3
 from collections.abc import Mapping
@@ -19,9 +20,12 @@ from .runner import Runner
 from .settings import Settings
 from .store import Store
 from .sweeping import Sweeper
+from .webhooks import Webhooks
 
 if TYPE_CHECKING:
     from ..farm.engine import Engine
+
+_log = logging.getLogger("matshot.service")
 
 
 class Service:
@@ -43,6 +47,7 @@ class Service:
         assets: uploads.
         jobs: as clients see them.
         pictures: for browsers.
+        webhooks: that are to be delivered.
         sweeper: removes what has expired.
 
     Raises:
@@ -57,20 +62,27 @@ class Service:
         self.metrics = Metrics()
         self.inspector = inspector or Inspector(settings.pixels)
         self.assets = Assets(settings, self.data, self.store, self.inspector, self.metrics)
-        self.runner = Runner(self.data, self.store, engine, self.events, self.inspector, self.metrics)
+        self.runner = Runner(
+            self.data, self.store, engine, self.events, self.inspector, self.metrics, settings.keep_days
+        )
         self.jobs = Jobs(settings, self.data, self.store, self.assets, self.runner)
         self.pictures = Pictures(self.data, self.assets, self.jobs, self.inspector)
+        self.webhooks = Webhooks(self.store, settings.webhook_secret, self.runner.write_log)
         self.sweeper = Sweeper(settings.keep_days, self.store, self.assets, self.jobs, self.pictures)
 
     def start(self) -> None:
         """Tidy the folder, and run again what the last service did not end."""
+        if self.store.backup is not None:
+            _log.warning("The database was brought to this version; a copy of the old one is %s.", self.store.backup)
         self.data.tidy(self.store.asset_ids(), self.store.job_ids())
         self.sweeper.start()
+        self.webhooks.start()
         self.runner.start()
 
     def close(self) -> None:
         """End; jobs that run are taken up again at the next start."""
         self.sweeper.close()
+        self.webhooks.close()
         self.runner.abandon()
         self.events.close()
         self.runner.close()

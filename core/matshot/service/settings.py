@@ -13,11 +13,12 @@ from typing import Any, get_type_hints
 from ..errors import MatshotError
 from ..files import os_reason
 from ..inference.memory import bytes_from_text
+from .accounts import Account, accounts, check_token
 
 #: Environment variable of the token, which in a command line every user of the machine could read.
 TOKEN = "MATSHOT_TOKEN"
-#: Fewest characters of a token.
-_SHORTEST_TOKEN = 16
+#: The same of the secret that signs webhooks.
+WEBHOOK_SECRET = "MATSHOT_WEBHOOK_SECRET"
 _LAST_PORT = 65535
 
 
@@ -44,6 +45,9 @@ class Settings:
         quota: bytes of all assets and results; 0 for no bound.
         spare: bytes of the disk that are left free.
         keep_days: after which jobs that have ended, and assets that nothing used, are removed; 0 keeps them.
+        users: with tokens of their own, whose jobs and assets are apart.
+        webhook_hosts: that may be told of the ends of jobs, as ``host`` or ``host:port``; none by default.
+        webhook_secret: that signs what they are sent.
         dashboard: whether the workers of this machine are shown on a page of their own, for this machine alone.
     """
 
@@ -66,6 +70,9 @@ class Settings:
     spare: int = 256 * 2**20
     keep_days: float = 14.0
     dashboard: bool = False
+    users: tuple[Account, ...] = ()
+    webhook_hosts: tuple[str, ...] = ()
+    webhook_secret: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work or is not safe."""
@@ -78,11 +85,11 @@ class Settings:
                 raise MatshotError(f"{_title(name)} must be 1 or more, got {getattr(self, name)}.")
         if self.port > _LAST_PORT:
             raise MatshotError(f"Port must be 0-{_LAST_PORT}, got {self.port}.")
-        if self.token and len(self.token) < _SHORTEST_TOKEN:
-            raise MatshotError(f"The token is too easy to guess. Use {_SHORTEST_TOKEN} or more characters.")
-        if not self.token.isascii() or not self.token.isprintable() or " " in self.token:
-            raise MatshotError("The token has characters that a header cannot carry. Use letters, digits and -_.~.")
-        if not self.loopback and not self.token:
+        if self.token:
+            check_token(self.token)
+        if self.webhook_hosts and not self.webhook_secret:
+            raise MatshotError(f"Webhooks need a secret that signs them: set {WEBHOOK_SECRET} or webhook_secret.")
+        if not self.loopback and not self.token and not self.users:
             raise MatshotError(
                 f"Others can reach the service at {self.host}, so it needs a token: set {TOKEN} or use --token."
             )
@@ -113,8 +120,9 @@ def settings(file: Path | None, given: Mapping[str, Any], environment: Mapping[s
         MatshotError: for a file that cannot be read, names that do not exist, and values that make no sense.
     """
     chosen = {**_read(file), **{name: value for name, value in given.items() if value is not None}}
-    if "token" not in chosen:
-        chosen["token"] = (os.environ if environment is None else environment).get(TOKEN, "")
+    given_by = os.environ if environment is None else environment
+    for setting, variable in (("token", TOKEN), ("webhook_secret", WEBHOOK_SECRET)):
+        chosen.setdefault(setting, given_by.get(variable, ""))
     types = get_type_hints(Settings)
     for name in chosen:
         if name not in types:
@@ -150,6 +158,9 @@ def _typed(name: str, wanted: Any, value: Any) -> Any:
         return wanted(value)
     if wanted is bool and isinstance(value, bool):
         return value
-    if name == "hosts" and isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+    if name == "users" and isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        return accounts(value)
+    texts = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+    if name in ("hosts", "webhook_hosts") and texts:
         return tuple(one.lower() for one in value)
     raise MatshotError(f"{_title(name)} cannot be {value!r}.")

@@ -1,13 +1,18 @@
-"""The service's database: assets, jobs and their logs, in SQLite.
+"""The service's database: assets, jobs and their logs, presets and webhooks, in SQLite.
 
-Every change is on the disk when its method returns, so it survives a service that is killed.
+Every change survives a service that is killed. What clients were promised (uploads, jobs and their ends) is on the disk
+when its method returns, so it survives a power cut too; threads that wait for the disk share one trip to it.
 """
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import json
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,30 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MatshotError
+from .migrations import migrate
 
 #: States of a job that has not ended.
 LIVE = ("waiting", "running")
 #: Final states.
 ENDED = ("done", "failed", "cancelled")
-#: Version of the tables.
-_VERSION = 1
-
-_TABLES = """
-CREATE TABLE assets (
-    id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, files TEXT NOT NULL, created REAL NOT NULL, used REAL NOT NULL
-);
-CREATE TABLE jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, tool TEXT NOT NULL, inputs TEXT NOT NULL,
-    parameters TEXT NOT NULL, key TEXT UNIQUE, digest TEXT NOT NULL, state TEXT NOT NULL, cancelling INTEGER NOT NULL,
-    deleted INTEGER NOT NULL, attempts INTEGER NOT NULL, created REAL NOT NULL, started REAL, ended REAL,
-    sentence TEXT NOT NULL, cause TEXT NOT NULL, results TEXT NOT NULL, failures TEXT NOT NULL, bytes INTEGER NOT NULL
-);
-CREATE INDEX jobs_by_state ON jobs (state, number);
-CREATE TABLE log (job TEXT NOT NULL, time REAL NOT NULL, text TEXT NOT NULL);
-CREATE INDEX log_by_job ON log (job);
-CREATE TABLE starts (number INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL);
-"""
+#: Records of each kind that are kept in memory, since every request reads some.
+_CACHED = 2000
+#: Seconds that a service that was off counts for at most, for what it keeps.
+_MOST_OFF = 86400.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +47,7 @@ class AssetRecord:
         files: {name, map, width, height, bytes} each; names are those of files in the asset's folder.
         created: seconds since 1970.
         used: when it was last sent or given to a job.
+        used_at: the same in the service's own time, see :meth:`Store.service_time`.
     """
 
     id: str
@@ -67,6 +59,7 @@ class AssetRecord:
     files: Sequence[Mapping[str, Any]]
     created: float
     used: float
+    used_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +86,13 @@ class JobRecord:
         results: as :class:`~matshot.service.runner.Runner` describes them; paths are within the results.
         failures: sentences about single files that failed.
         bytes: of its results.
+        owner: name of the user whose it is; empty for whoever has the service's own token.
+        priority: jobs of a higher one run first.
+        tags: for clients to find it by.
+        chain: id of the first job of the chain that it is a step of; empty for none.
+        after: id of the job whose results it takes; empty for none.
+        webhook: address that is told of its end; empty for none.
+        ended_at: when it ended, in the service's own time, see :meth:`Store.service_time`.
     """
 
     number: int
@@ -114,6 +114,74 @@ class JobRecord:
     results: Sequence[Mapping[str, Any]] = field(default=())
     failures: Sequence[str] = field(default=())
     bytes: int = 0
+    owner: str = ""
+    priority: int = 0
+    tags: Sequence[str] = field(default=())
+    chain: str = ""
+    after: str = ""
+    webhook: str = ""
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are listed.
+
+    Attributes:
+        owner: whose; None for all.
+        states: that they may have; empty for any.
+        tool: of theirs; empty for any.
+        tag: that they have; empty for any.
+        chain: that they are steps of; empty for any.
+        before: number below which theirs are; None for no bound.
+    """
+
+    owner: str | None = None
+    states: Sequence[str] = ()
+    tool: str = ""
+    tag: str = ""
+    chain: str = ""
+    before: int | None = None
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Parameters of a tool under a name.
+
+    Attributes:
+        owner: whose it is.
+        name: of it.
+        tool: whose parameters they are.
+        parameters: by name.
+        changed: seconds since 1970.
+    """
+
+    owner: str
+    name: str
+    tool: str
+    parameters: Mapping[str, Any]
+    changed: float
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A webhook that is to be delivered.
+
+    Attributes:
+        id: of the message; the same for each try.
+        job: that ended.
+        url: to which it goes.
+        body: of the message.
+        tries: that failed.
+        due: when it is tried next, in the service's own time.
+    """
+
+    id: str
+    job: str
+    url: str
+    body: str
+    tries: int
+    due: float
 
 
 class Store:
@@ -128,6 +196,12 @@ class Store:
 
     def __init__(self, file: Path) -> None:
         self._lock = threading.RLock()
+        self._jobs: collections.OrderedDict[str, JobRecord] = collections.OrderedDict()
+        self._assets: collections.OrderedDict[str, AssetRecord] = collections.OrderedDict()
+        self._caching = threading.Lock()
+        self._syncing = threading.Lock()
+        self._committed = self._synced = 0
+        self.backup: Path | None = None
         try:
             if not file.exists():
                 file.touch(mode=0o600)  # for this user alone, whatever the folder's permissions
@@ -139,37 +213,90 @@ class Store:
             if version == 0 and self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise MatshotError(f"{file} is not a service's database. Choose another folder with --data.")
             self._database.execute("PRAGMA journal_mode = WAL")
-            # What was answered to a client is to survive a power cut too.
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("BEGIN EXCLUSIVE")
             self._database.execute("COMMIT")
-            if version == 0:
-                self._database.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
-            elif version != _VERSION:
-                raise MatshotError(f"{file} belongs to another version of Matshot. Choose another folder with --data.")
+            self.backup = migrate(self._database, file, version)
+            # From here on, this class itself brings the log to the disk where that is needed.
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute("UPDATE facts SET value = value WHERE name = 'bytes'")
+            self._database.execute("COMMIT")
+            self._log_file = os.open(f"{file}-wal", os.O_RDWR)
+            facts = {row["name"]: row["value"] for row in self._database.execute("SELECT * FROM facts")}
         except (sqlite3.Error, OSError) as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 raise MatshotError(
                     f"Another service is using {file.parent}. Choose another folder with --data."
                 ) from error
             raise MatshotError(f"{file} cannot be opened as the service's database: {error}.", str(error)) from error
+        self._bytes = int(facts["bytes"])
+        off = now() - facts["wall_time"] if facts["wall_time"] else 0.0
+        self._began = time.monotonic()
+        self._time_at_start = facts["service_time"] + min(max(off, 0.0), _MOST_OFF)
 
     def close(self) -> None:
         """Close the database."""
-        with self._lock:
+        with contextlib.suppress(sqlite3.Error):
+            self.note_time()
+        with self._syncing, self._lock:
+            if self._log_file >= 0:
+                os.close(self._log_file)  # first, since SQLite deletes it
+                self._log_file = -1
             self._database.close()
 
+    def service_time(self) -> float:
+        """Seconds that the service has run by now, by a clock that nobody sets.
+
+        The wall clock counts only while the service is off, forward, and a day at most. So a clock that jumps makes
+        nothing expire.
+        """
+        return float(self._time_at_start + time.monotonic() - self._began)
+
+    def expiry(self, since: float | None, days: float) -> float | None:
+        """When something expires, in seconds since 1970 by the clock as it is now, to the minute; None for never.
+
+        Args:
+            since: the service's time from which on it is kept; None for what is not kept for a time yet.
+            days: that it is kept; 0 for ever.
+        """
+        if since is None or not days:
+            return None
+        return round((now() + since + days * 86400 - self.service_time()) / 60) * 60.0
+
+    def note_time(self) -> None:
+        """Remember the service's time for the next start."""
+        values = [(self.service_time(), "service_time"), (now(), "wall_time")]
+        with self._change(durable=False) as database:
+            database.executemany("UPDATE facts SET value = ? WHERE name = ?", values)
+
     @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
+    def _change(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """A transaction; durable ones are on the disk when the block ends."""
         with self._lock:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
+                self._bytes = int(self._database.execute("SELECT value FROM facts WHERE name = 'bytes'").fetchone()[0])
                 self._database.execute("COMMIT")
             except BaseException:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
+            self._committed += 1
+            number = self._committed
+        if durable:
+            self._sync(number)
+
+    def _sync(self, number: int) -> None:
+        """Bring the changes up to that one to the disk, with all that came since."""
+        with self._syncing:
+            if self._synced >= number:
+                return
+            latest = self._committed
+            if self._log_file >= 0:  # else closing brought everything to the disk
+                os.fsync(self._log_file)
+            self._synced = latest
 
     def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         with self._lock:
@@ -177,7 +304,7 @@ class Store:
 
     def begin(self) -> int:
         """Note that the service starts; how often it has by now."""
-        with self._change() as database:
+        with self._change(durable=False) as database:
             return int(database.execute("INSERT INTO starts (time) VALUES (?)", (now(),)).lastrowid or 0)
 
     def check(self) -> None:
@@ -192,119 +319,219 @@ class Store:
 
     def asset(self, identifier: str) -> AssetRecord | None:
         """An asset, None if there is none."""
-        rows = self._rows("SELECT * FROM assets WHERE id = ?", identifier)
-        return AssetRecord(**{**dict(rows[0]), "files": json.loads(rows[0]["files"])}) if rows else None
+        with self._caching:
+            if (known := self._assets.get(identifier)) is not None:
+                return known
+        with self._lock:
+            rows = self._rows("SELECT * FROM assets WHERE id = ?", identifier)
+            return self._cached_asset(_asset(rows[0])) if rows else None
 
-    def add_asset(self, asset: AssetRecord) -> None:
-        """Remember an asset."""
-        values = {**vars(asset), "files": json.dumps(asset.files)}
+    def _cached_asset(self, asset: AssetRecord) -> AssetRecord:
+        """Keep a record in memory; called with the database's lock, so that none is older than the database."""
+        with self._caching:
+            self._assets[asset.id] = asset
+            if len(self._assets) > _CACHED:
+                self._assets.popitem(last=False)
+        return asset
+
+    def _forget_asset(self, identifier: str) -> None:
+        with self._caching:
+            self._assets.pop(identifier, None)
+
+    def assets(self, owner: str | None, kind: str, most: int, before: str | None) -> list[AssetRecord]:
+        """Assets, newest first.
+
+        Args:
+            owner: whose; None for all.
+            kind: that they have; empty for any.
+            most: of them.
+            before: id of the asset after which the list begins; None for the newest.
+        """
+        wanted, values = ["1"], list[Any]()
+        if owner is not None:
+            wanted.append("id IN (SELECT asset FROM asset_owners WHERE owner = ?)")
+            values.append(owner)
+        if kind:
+            wanted.append("kind = ?")
+            values.append(kind)
+        if before is not None:
+            wanted.append("(created, id) < (SELECT created, id FROM assets WHERE id = ?)")
+            values.append(before)
+        query = f"SELECT * FROM assets WHERE {' AND '.join(wanted)} ORDER BY created DESC, id DESC LIMIT ?"
+        return [_asset(row) for row in self._rows(query, *values, most)]
+
+    def add_asset(self, asset: AssetRecord, owner: str = "") -> None:
+        """Remember an asset, and whose it is."""
+        values = {**vars(asset), "files": json.dumps(asset.files), "used_at": self.service_time()}
         with self._change() as database:
             database.execute(_insert("assets", values), values)
+            database.execute("INSERT OR IGNORE INTO asset_owners VALUES (?, ?)", (asset.id, owner))
+            self._forget_asset(asset.id)
 
-    def use_asset(self, identifier: str) -> None:
-        """Note that it was needed."""
-        with self._change() as database:
-            database.execute("UPDATE assets SET used = ? WHERE id = ?", (now(), identifier))
+    def use_asset(self, identifier: str, owner: str | None = None) -> None:
+        """Note that it was needed, and whose it is from now on, too."""
+        with self._change(durable=owner is not None) as database:
+            if owner is not None:
+                database.execute("INSERT OR IGNORE INTO asset_owners VALUES (?, ?)", (identifier, owner))
+            values = (now(), self.service_time(), identifier)
+            database.execute("UPDATE assets SET used = ?, used_at = ? WHERE id = ?", values)
+            self._forget_asset(identifier)
+
+    def owns_asset(self, identifier: str, owner: str) -> bool:
+        """Whether a user has sent an asset."""
+        query = "SELECT 1 FROM asset_owners WHERE asset = ? AND owner = ?"
+        return bool(self._rows(query, identifier, owner))
+
+    def disown_asset(self, identifier: str, owner: str) -> bool:
+        """Take an asset from a user; whether others have it still."""
+        with self._change(durable=False) as database:
+            database.execute("DELETE FROM asset_owners WHERE asset = ? AND owner = ?", (identifier, owner))
+            query = "SELECT 1 FROM asset_owners WHERE asset = ?"
+            return database.execute(query, (identifier,)).fetchone() is not None
 
     def remove_asset(self, identifier: str) -> bool:
         """Forget an asset; False if there is none."""
-        with self._change() as database:
+        with self._change(durable=False) as database:
+            self._forget_asset(identifier)
+            database.execute("DELETE FROM asset_owners WHERE asset = ?", (identifier,))
             return database.execute("DELETE FROM assets WHERE id = ?", (identifier,)).rowcount > 0
 
     def asset_ids(self, unused_since: float | None = None) -> list[str]:
-        """All, or those that nothing used since then."""
-        bound = now() + 1 if unused_since is None else unused_since
-        return [row["id"] for row in self._rows("SELECT id FROM assets WHERE used < ?", bound)]
+        """All, or those that nothing used since then, in the service's own time."""
+        if unused_since is None:
+            return [row["id"] for row in self._rows("SELECT id FROM assets")]
+        return [row["id"] for row in self._rows("SELECT id FROM assets WHERE used_at < ?", unused_since)]
 
     # Jobs
 
     def job(self, identifier: str) -> JobRecord | None:
         """A job, None if there is none."""
-        rows = self._rows("SELECT * FROM jobs WHERE id = ?", identifier)
-        return _job(rows[0]) if rows else None
+        with self._caching:
+            if (known := self._jobs.get(identifier)) is not None:
+                return known
+        with self._lock:
+            rows = self._rows("SELECT * FROM jobs WHERE id = ?", identifier)
+            return self._cached_job(_job(rows[0])) if rows else None
+
+    def _cached_job(self, job: JobRecord) -> JobRecord:
+        """Keep a record in memory; called with the database's lock."""
+        with self._caching:
+            self._jobs[job.id] = job
+            if len(self._jobs) > _CACHED:
+                self._jobs.popitem(last=False)
+        return job
 
     def job_of_key(self, key: str) -> JobRecord | None:
         """The job that was asked for with a client's key, None if there is none."""
         rows = self._rows("SELECT * FROM jobs WHERE key = ?", key)
         return _job(rows[0]) if rows else None
 
-    def jobs(self, state: str | None, most: int, before: int | None) -> list[JobRecord]:
-        """Jobs, newest first.
-
-        Args:
-            state: that they have; None for any.
-            most: of them.
-            before: number below which theirs are; None for no bound.
-        """
-        wanted, values = ["deleted = 0"], list[Any]()
-        if state is not None:
-            wanted.append("state = ?")
-            values.append(state)
-        if before is not None:
-            wanted.append("number < ?")
-            values.append(before)
-        query = f"SELECT * FROM jobs WHERE {' AND '.join(wanted)} ORDER BY number DESC LIMIT ?"
+    def jobs(self, wanted: JobFilter, most: int) -> list[JobRecord]:
+        """Jobs that pass a filter, newest first, so many at most."""
+        parts, values = ["deleted = 0"], list[Any]()
+        if wanted.owner is not None:
+            parts.append("owner = ?")
+            values.append(wanted.owner)
+        if wanted.states:
+            parts.append(f"state IN ({', '.join('?' * len(wanted.states))})")
+            values += wanted.states
+        for name in ("tool", "chain"):
+            if value := getattr(wanted, name):
+                parts.append(f"{name} = ?")
+                values.append(value)
+        if wanted.tag:
+            parts.append("EXISTS (SELECT 1 FROM json_each(jobs.tags) WHERE value = ?)")
+            values.append(wanted.tag)
+        if wanted.before is not None:
+            parts.append("number < ?")
+            values.append(wanted.before)
+        query = f"SELECT * FROM jobs WHERE {' AND '.join(parts)} ORDER BY number DESC LIMIT ?"
         return [_job(row) for row in self._rows(query, *values, most)]
 
     def live_jobs(self) -> list[JobRecord]:
-        """Those that have not ended, oldest first."""
-        return [_job(row) for row in self._rows("SELECT * FROM jobs WHERE state IN (?, ?) ORDER BY number", *LIVE)]
+        """Those that have not ended, in the order in which they run."""
+        query = "SELECT * FROM jobs WHERE state IN (?, ?) ORDER BY priority DESC, number"
+        return [_job(row) for row in self._rows(query, *LIVE)]
 
-    def add_job(self, job: JobRecord, most_live: int) -> JobRecord | None:
-        """Remember a job, with a number of its own, and that its assets were needed.
+    def following(self, identifier: str) -> list[JobRecord]:
+        """Jobs that take the results of a job."""
+        return [_job(row) for row in self._rows("SELECT * FROM jobs WHERE after = ? AND chain != ''", identifier)]
+
+    def add_jobs(self, jobs: Sequence[JobRecord], most_live: int) -> JobRecord | None:
+        """Remember the steps of a chain, or one job, all or none; and that their assets were needed.
 
         Args:
-            job: whose number does not count.
+            jobs: whose numbers do not count; a key, if there is one, is that of the first.
             most_live: jobs that may wait or run.
 
         Returns:
-            The job that was asked for with the same key, if there is one; None if there is no room.
+            The first as it was stored; the job that was asked for with the same key, if there is one; None if there is
+            no room.
         """
-        values = {name: value for name, value in vars(job).items() if name != "number"}
-        for name in ("inputs", "parameters", "results", "failures"):
-            values[name] = json.dumps(values[name])
+        first = jobs[0]
         with self._change() as database:
-            if job.key is not None:
-                known = database.execute("SELECT * FROM jobs WHERE key = ?", (job.key,)).fetchone()
+            if first.key is not None:
+                known = database.execute("SELECT * FROM jobs WHERE key = ?", (first.key,)).fetchone()
                 if known is not None:
                     return _job(known)
             count = database.execute("SELECT COUNT(*) FROM jobs WHERE state IN (?, ?)", LIVE).fetchone()[0]
-            if count >= most_live:
+            if count + len(jobs) > most_live:
                 return None
-            database.execute(_insert("jobs", values), values)
-            used = [(now(), one["asset"]) for one in job.inputs]
-            database.executemany("UPDATE assets SET used = ? WHERE id = ?", used)
-            return _job(database.execute("SELECT * FROM jobs WHERE id = ?", (job.id,)).fetchone())
+            for job in jobs:
+                values = {name: value for name, value in vars(job).items() if name != "number"}
+                values |= {name: json.dumps(values[name]) for name in _LISTS}
 
-    def change_job(self, identifier: str, **values: Any) -> None:
+                database.execute(_insert("jobs", values), values)
+            needed = [(now(), self.service_time(), one["asset"]) for job in jobs for one in job.inputs]
+            database.executemany("UPDATE assets SET used = ?, used_at = ? WHERE id = ?", needed)
+            for _, _, asset in needed:
+                self._forget_asset(asset)
+            return _job(database.execute("SELECT * FROM jobs WHERE id = ?", (first.id,)).fetchone())
+
+    def change_job(self, identifier: str, *, durable: bool = False, **values: Any) -> None:
         """Change some of a job that has not ended; one that has stays as it is, but for ``deleted``."""
-        for name in ("results", "failures"):
-            if name in values:
-                values[name] = json.dumps(values[name])
-        assigned = ", ".join(f"{name} = :{name}" for name in values)
-        live = "" if set(values) == {"deleted"} else f" AND state IN {LIVE!r}"
-        with self._change() as database:
-            database.execute(f"UPDATE jobs SET {assigned} WHERE id = :id{live}", {**values, "id": identifier})
+        self.change_jobs({identifier: values}, durable=durable)
+
+    def change_jobs(
+        self, changes: Mapping[str, Mapping[str, Any]], deliveries: Sequence[Delivery] = (), *, durable: bool = True
+    ) -> None:
+        """Change several jobs at once, as :meth:`change_job`, and remember webhooks that this brings about."""
+        with self._change(durable=durable) as database:
+            for identifier, given in changes.items():
+                values = {name: json.dumps(value) if name in _LISTS else value for name, value in given.items()}
+                if "ended" in values:
+                    values["ended_at"] = self.service_time()
+                assigned = ", ".join(f"{name} = :{name}" for name in values)
+                live = "" if set(values) == {"deleted"} else f" AND state IN {LIVE!r}"
+                database.execute(f"UPDATE jobs SET {assigned} WHERE id = :id{live}", {**values, "id": identifier})
+            for one in deliveries:
+                database.execute(_insert("webhooks", vars(one)), vars(one))
+            with self._caching:
+                for identifier in changes:
+                    self._jobs.pop(identifier, None)
 
     def remove_job(self, identifier: str) -> None:
         """Forget a job."""
-        with self._change() as database:
+        with self._change(durable=False) as database:
             database.execute("DELETE FROM jobs WHERE id = ?", (identifier,))
             database.execute("DELETE FROM log WHERE job = ?", (identifier,))
+            with self._caching:
+                self._jobs.pop(identifier, None)
 
     def job_ids(self, ended_before: float | None = None, *, deleted: bool = False) -> list[str]:
-        """All; or those that ended before then, or that are to go."""
+        """All; or those that ended before then in the service's own time, or that are to go."""
         if deleted:
             rows = self._rows("SELECT id FROM jobs WHERE deleted = 1 AND ended IS NOT NULL")
         elif ended_before is not None:
-            rows = self._rows("SELECT id FROM jobs WHERE ended < ?", ended_before)
+            rows = self._rows("SELECT id FROM jobs WHERE ended_at < ?", ended_before)
         else:
             rows = self._rows("SELECT id FROM jobs")
         return [row["id"] for row in rows]
 
-    def jobs_before(self, number: int) -> int:
-        """How many wait that came before."""
-        return int(self._rows("SELECT COUNT(*) FROM jobs WHERE state = 'waiting' AND number < ?", number)[0][0])
+    def jobs_before(self, job: JobRecord) -> int:
+        """How many wait that run before a job."""
+        query = "SELECT COUNT(*) FROM jobs WHERE state = 'waiting' AND (priority > ? OR priority = ? AND number < ?)"
+        return int(self._rows(query, job.priority, job.priority, job.number)[0][0])
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
@@ -313,17 +540,56 @@ class Store:
 
     def bytes(self) -> int:
         """That assets and results take."""
-        query = "SELECT (SELECT IFNULL(SUM(bytes), 0) FROM assets) + (SELECT IFNULL(SUM(bytes), 0) FROM jobs)"
-        return int(self._rows(query)[0][0])
+        return self._bytes
+
+    # Presets
+
+    def presets(self, owner: str) -> list[Preset]:
+        """Those of a user, by name."""
+        return [_preset(row) for row in self._rows("SELECT * FROM presets WHERE owner = ? ORDER BY name", owner)]
+
+    def preset(self, owner: str, name: str) -> Preset | None:
+        """One of a user's, None if there is none."""
+        rows = self._rows("SELECT * FROM presets WHERE owner = ? AND name = ?", owner, name)
+        return _preset(rows[0]) if rows else None
+
+    def put_preset(self, preset: Preset) -> None:
+        """Keep a preset, in the place of one of its name."""
+        values = {**vars(preset), "parameters": json.dumps(preset.parameters)}
+        with self._change() as database:
+            database.execute(_insert("presets", values).replace("INSERT", "INSERT OR REPLACE", 1), values)
+
+    def remove_preset(self, owner: str, name: str) -> bool:
+        """Forget a preset; False if there is none."""
+        with self._change() as database:
+            return database.execute("DELETE FROM presets WHERE owner = ? AND name = ?", (owner, name)).rowcount > 0
+
+    # Webhooks
+
+    def due_deliveries(self) -> list[Delivery]:
+        """Webhooks that are to be tried now, the oldest first."""
+        rows = self._rows("SELECT * FROM webhooks WHERE due <= ? ORDER BY due LIMIT 100", self.service_time())
+        return [Delivery(**dict(row)) for row in rows]
+
+    def put_off_delivery(self, delivery: Delivery, seconds: float) -> None:
+        """Try a webhook again later."""
+        values = (delivery.tries + 1, self.service_time() + seconds, delivery.id)
+        with self._change(durable=False) as database:
+            database.execute("UPDATE webhooks SET tries = ?, due = ? WHERE id = ?", values)
+
+    def remove_delivery(self, identifier: str) -> None:
+        """Forget a webhook."""
+        with self._change(durable=False) as database:
+            database.execute("DELETE FROM webhooks WHERE id = ?", (identifier,))
 
     # Log
 
     def write_log(self, identifier: str, text: str) -> tuple[float, str]:
         """Add a line to a job's log; its time and text."""
-        time = now()
-        with self._change() as database:
-            database.execute("INSERT INTO log VALUES (?, ?, ?)", (identifier, time, text))
-        return time, text
+        written = now()
+        with self._change(durable=False) as database:
+            database.execute("INSERT INTO log VALUES (?, ?, ?)", (identifier, written, text))
+        return written, text
 
     def log(self, identifier: str) -> list[tuple[float, str]]:
         """Times and texts of a job's log."""
@@ -340,11 +606,22 @@ def _insert(table: str, values: Mapping[str, Any]) -> str:
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})"
 
 
+#: Fields of jobs that are stored as JSON.
+_LISTS = ("inputs", "parameters", "results", "failures", "tags")
+
 _READ: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("inputs", "parameters", "results", "failures"), json.loads),
+    **dict.fromkeys(_LISTS, json.loads),
     **dict.fromkeys(("cancelling", "deleted"), bool),
 }
 
 
 def _job(row: sqlite3.Row) -> JobRecord:
     return JobRecord(**{name: _READ.get(name, lambda value: value)(row[name]) for name in row.keys()})  # noqa: SIM118
+
+
+def _asset(row: sqlite3.Row) -> AssetRecord:
+    return AssetRecord(**{**dict(row), "files": json.loads(row["files"])})
+
+
+def _preset(row: sqlite3.Row) -> Preset:
+    return Preset(**{**dict(row), "parameters": json.loads(row["parameters"])})

@@ -1,4 +1,4 @@
-"""Clearing away what has expired."""
+"""Clearing away what has expired, by the service's own time, which no jump of the clock moves."""
 
 from __future__ import annotations
 
@@ -54,12 +54,13 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Remove what has expired, what was deleted and is still there, and pictures that can be drawn again."""
+        self._store.note_time()
         self._pictures.remove_older(now() - _PICTURES)
         for identifier in self._store.job_ids(deleted=True):
             self._jobs.remove(identifier)
         if not self._keep_days:
             return
-        before = now() - self._keep_days * 86400
+        before = self._store.service_time() - self._keep_days * 86400
         for identifier in self._store.job_ids(ended_before=before):
             self._jobs.remove(identifier)
         for identifier in self._store.asset_ids(unused_since=before):

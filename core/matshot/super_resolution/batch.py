@@ -11,7 +11,7 @@ from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 
 from ..errors import MatshotError
 from ..files import atomic_file, os_reason
-from ..image.formats import WRITABLE
+from ..image.formats import READABLE, UNREAD, WRITABLE
 from ..image.types import Encoding
 from ..image.udim import TOKEN, Neighbors, UdimSet, udim_set, udim_sets
 from ..material.folder import MapEntry, MaterialFolder
@@ -55,10 +55,12 @@ class UpscaleResult:
     Attributes:
         done: files that were made.
         failed: source and error of those that were not.
+        left_out: sentences about pictures that were not read.
     """
 
     done: tuple[UpscaledFile, ...]
     failed: tuple[tuple[Path, MatshotError], ...]
+    left_out: tuple[str, ...] = ()
 
 
 def upscale_all(
@@ -87,7 +89,10 @@ def upscale_all(
         MatshotError: when an input does not exist, or there is nothing to do.
         Cancelled: when the listener says so; files that were done stay.
     """
-    tasks = planned([Path(i) for i in inputs], Path(output), options or UpscaleOptions(), files or FileOptions())
+    unread: list[str] = []
+    tasks = planned(
+        [Path(i) for i in inputs], Path(output), options or UpscaleOptions(), files or FileOptions(), unread
+    )
     done, failed = [], []
     maps: dict[Path, dict[MapKind, UpscaledFile]] = {}
     whole = Progress(progress)
@@ -108,37 +113,72 @@ def upscale_all(
             failed.append((task.source, error))
         if report is not None:
             report(failed[-1] if failed and failed[-1][0] == task.source else done[-1])
-    return UpscaleResult(tuple(done), tuple(failed))
+    return UpscaleResult(tuple(done), tuple(failed), tuple(unread))
 
 
-def planned(inputs: Sequence[Path], output: Path, options: UpscaleOptions, files: FileOptions) -> list[FileTask]:
+def planned(
+    inputs: Sequence[Path], output: Path, options: UpscaleOptions, files: FileOptions, unread: list[str] | None = None
+) -> list[FileTask]:
     """Every file that a batch will make.
 
+    Args:
+        inputs: files, folders or patterns.
+        output: file or folder.
+        options: of the tool.
+        files: how to read and store.
+        unread: gets a sentence for each picture in a folder that is not read.
+
     Raises:
-        MatshotError: when an input does not exist, two results would have one name, or there is nothing to do.
+        MatshotError: when an input does not exist, the output cannot be written, or there is nothing to do.
     """
     tasks: list[FileTask] = []
+    left_out: list[str] = [] if unread is None else unread
     single = len(inputs) == 1 and not inputs[0].is_dir() and TOKEN not in inputs[0].name
-    if single and output.suffix.lower() in WRITABLE and not output.is_dir():
+    suffix = output.suffix.lower()
+    if single and suffix in WRITABLE and not output.is_dir():
         return [FileTask(inputs[0], output, options, files)] if _existing(inputs[0]) else []
+    if suffix in (*READABLE, *UNREAD) and not output.exists():
+        problem = "holds one image, not several" if suffix in WRITABLE else "cannot be written"
+        formats = ", ".join(one[1:] for one in WRITABLE)
+        raise MatshotError(f"{output.name} {problem}. Give a folder, or for one image a file: {formats}.")
     for path in inputs:
         if TOKEN in path.name:
             tasks += _set_tasks(udim_set(path), output, options, files)
         elif _existing(path) and path.is_dir():
-            inside = list(_folder_tasks(path, output, options, files))
+            inside = list(_folder_tasks(path, output, options, files, left_out))
             if not inside:
                 if output.is_dir() and output.samefile(path):
                     raise MatshotError(f"{path} would be written into itself; choose another output.")
-                raise MatshotError(f"The folder {path} holds no images.")
+                named = f" Not read: {'; '.join(left_out[:5])}." if left_out else ""
+                raise MatshotError(f"The folder {path} holds no images that are read.{named}")
             tasks += inside
         else:
             tasks.append(FileTask(path, output / target_name(path, files.format), options, files))
-    seen: dict[Path, Path] = {}
+    return _apart(tasks)
+
+
+def _apart(tasks: list[FileTask]) -> list[FileTask]:
+    """Tasks whose results would have one name: all but one get the suffix of their source too, as ``wall_dds.png``."""
+    meant: dict[Path, list[FileTask]] = {}
     for task in tasks:
-        other = seen.setdefault(task.target, task.source)
-        if other != task.source:
-            raise MatshotError(f"{other} and {task.source} would both become {task.target}.")
-    return tasks
+        meant.setdefault(task.target, []).append(task)
+    renamed: dict[int, FileTask] = {}
+    taken = set(meant)
+    for target, same in meant.items():
+        if len({task.source for task in same}) < 2:
+            continue
+        # A source of that very name keeps it.
+        first = next((task for task in same if task.source.name == target.name), same[0])
+        for task in same:
+            other = target.with_name(f"{target.stem}_{task.source.suffix[1:].lower()}{target.suffix}")
+            if task is first:
+                continue
+            if other in taken or task.source.suffix == first.source.suffix:
+                raise MatshotError(f"{first.source} and {task.source} would both become {target}.")
+            taken.add(other)
+            note = f"named {other.name}, for {first.source.name} becomes {target.name}"
+            renamed[id(task)] = replace(task, target=other, notes=(*task.notes, note))
+    return [renamed.get(id(task), task) for task in tasks]
 
 
 def _existing(path: Path) -> bool:
@@ -147,14 +187,17 @@ def _existing(path: Path) -> bool:
     return True
 
 
-def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: FileOptions) -> Iterator[FileTask]:
-    """Tasks of a folder and all below it, mirrored."""
+def _folder_tasks(
+    folder: Path, output: Path, options: UpscaleOptions, files: FileOptions, unread: list[str]
+) -> Iterator[FileTask]:
+    """Tasks of a folder and all below it, mirrored; ``unread`` gets what is not read."""
     if output.resolve() in folder.resolve().parents:
         return  # a result of an earlier run
     for content in folder_contents(folder, output, materials=files.kind == "auto"):
         if content.error is not None:
             raise content.error
         inside, material = content.path, content.material
+        unread += content.unread
         mirrored = output / content.place
         maps = {entry.path: entry for entry in material.entries} if material else {}
         wrap = options.wrap
@@ -164,10 +207,13 @@ def _folder_tasks(folder: Path, output: Path, options: UpscaleOptions, files: Fi
         for path, entry in maps.items():
             known = replace(files, kind=_kind(entry.encoding))
             if entry.encoding == "normal" and files.normal == "auto":
-                known = replace(known, normal=entry.convention)
+                known = replace(known, kind="normal" if entry.stated else "auto")
+                if entry.stated:
+                    known = replace(known, normal=entry.convention)
             if entry.colorspace not in ("", "srgb", "linear") and not files.colorspace:
                 known = replace(known, colorspace=entry.colorspace)
-            note = (f"{entry.kind} of the material {inside.name}",)
+            held = " and ".join(kind for kind in entry.packing if kind) or entry.kind
+            note = (f"{held} of the material {inside.name}, {entry.reason}",)
             named = replace(options, wrap=wrap)
             target_path = mirrored / target_name(path, files.format)
             yield FileTask(path, target_path, named, known, None, note, entry, material)
@@ -186,13 +232,24 @@ def _kind(encoding: Encoding) -> Kind:
 def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: FileOptions) -> Iterator[FileTask]:
     """Tasks of a UDIM set: tiles border on each other and do not wrap."""
     options = replace(options, wrap="none")
+    # Tiles are of one kind, which the first tells for all; one that cannot be read fails when its turn comes.
+    try:
+        first = recognized_map(next(iter(udim.tiles.values())), files)
+        source = first.texture.source
+        known = replace(files, kind=first.kind)
+        reading: dict[str, str] = {"encoding": "auto" if first.kind == "color" else first.kind}
+        if first.kind == "normal" and source is not None:
+            known = replace(known, normal=source.convention)
+            reading["convention"] = source.convention
+        said = first.notes
+    except MatshotError:
+        known, reading, said = files, {"encoding": "auto"}, ()
+    if reading["encoding"] == "auto":
+        reading["colorspace"] = files.colorspace
+    files = known
     for number, path in udim.tiles.items():
-        kind, convention, _ = recognized_map(path, files)
-        reading = {"encoding": "auto" if kind == "color" else kind, "convention": convention}
-        if kind == "color":
-            reading["colorspace"] = files.colorspace
         neighbors = Neighbors(udim.tiles, number, reading)
-        note = (f"tile {number} of {udim.pattern.name}",)
+        note = (f"tile {number} of {udim.pattern.name}", *said)
         yield FileTask(path, output / target_name(path, files.format), options, files, neighbors, note)
 
 

@@ -14,12 +14,12 @@ from matshot_host.tools import UPSCALE
 from ..errors import MatshotError
 from ..image.formats import WRITABLE, check_target
 from ..image.reader import image_size, read_texture
-from ..image.types import Convention, Depth, Encoding
+from ..image.types import Depth
 from ..image.udim import Neighbors
-from ..image.wrap import measured_wrap
+from ..image.wrap import is_panorama, measured_wrap
 from ..image.writer import TextureWriter
 from ..inference.tiling import bands
-from ..material.map_names import guess_map
+from ..material.recognition import RecognizedMap, recognized
 from ..material.record import storage_of
 from ..options import ToolOptions
 from ..progress import Progress
@@ -115,49 +115,37 @@ def upscale_file(
         raise MatshotError(f"{source.name} would overwrite itself; choose another output.")
     width, height, _ = image_size(source)
     check_target(target, width * options.scale, height * options.scale)
-    kind, convention, notes = recognized_map(source, files)
+    found = recognized_map(source, files)
+    texture, notes = found.texture, found.notes
     if target.exists():
         notes += (f"replaced an older {target.name}",)
-    encoding: Encoding | Literal["auto"] = "auto" if kind == "color" else kind
-    colorspace = files.colorspace if kind == "color" else ""
-    texture = read_texture(source, encoding=encoding, colorspace=colorspace, convention=convention)
     margin = 0
     if neighbors is not None:
         margin = min(MARGIN, texture.height, texture.width)
         texture = texture.with_pixels(neighbors.with_border(texture.pixels, margin))
     rows, wrap = upscaled_rows(texture, options, progress)
+    if options.wrap == "auto" and is_panorama(texture):
+        notes += ("a panorama of all directions; it wraps on x only",)
     inset = margin * options.scale
     out_width, out_height = rows.width - 2 * inset, rows.height - 2 * inset
     depth = None if files.depth == "same" else files.depth
-    with TextureWriter(target, out_width, out_height, texture, depth=depth) as writer:
+    with TextureWriter(target, out_width, out_height, texture, depth=depth, scale=options.scale) as writer:
         for chunk in bands(rows, CHUNK, inset, inset + out_height):
             writer.write(chunk[:, inset : inset + out_width])
-    if texture.source is not None and writer.depth != texture.source.depth:
-        notes += (f"stored as {writer.depth}; {source.name} is {texture.source.depth}",)
+    notes += writer.notes
     seconds = time.monotonic() - start
     parameters = {**asdict(options), "wrap": wrap}
-    stored = storage_of(texture, writer.depth)
-    return UpscaledFile(source, target, out_width, out_height, kind, wrap, seconds, parameters, notes, stored)
+    stored = storage_of(texture, target, writer.depth)
+    return UpscaledFile(source, target, out_width, out_height, found.kind, wrap, seconds, parameters, notes, stored)
 
 
-def recognized_map(
-    source: Path, files: FileOptions
-) -> tuple[Literal["color", "normal", "data"], Convention, tuple[str, ...]]:
-    """What a file holds, its normal convention, and notes on what was guessed."""
-    guess = guess_map(source)
-    kind: Literal["color", "normal", "data"] = "color"
-    notes: tuple[str, ...] = ()
-    if files.kind != "auto":
-        kind = files.kind
-    elif guess is not None and guess.sure and guess.encoding in ("normal", "data"):
-        kind = "normal" if guess.encoding == "normal" else "data"
-        notes = (f"identified as {guess.kind} by its name",)
-    convention: Convention = "gl"
-    if kind == "normal":
-        convention = files.normal if files.normal != "auto" else (guess.convention if guess else "gl")
-        if files.normal == "auto":
-            notes += ("DirectX green channel" if convention == "dx" else "OpenGL green channel",)
-    return kind, convention, notes
+def recognized_map(source: Path, files: FileOptions) -> RecognizedMap:
+    """A file read as what it holds.
+
+    Raises:
+        MatshotError: as :func:`~matshot.image.reader.read_texture`.
+    """
+    return recognized(source, kind=files.kind, normal=files.normal, colorspace=files.colorspace)
 
 
 def common_wrap(paths: Sequence[Path]) -> str:

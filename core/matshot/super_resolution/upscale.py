@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matshot_host.tools import UPSCALE
 
 from ..errors import MatshotError
+from ..image.alpha import (
+    continues_under_alpha,
+    has_hidden_colors,
+    is_multiplied,
+    is_transparency,
+    multiplied_color,
+    straight_color,
+)
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.types import Encoding, Texture, Wrap
-from ..image.wrap import measured_wrap
+from ..image.wrap import is_panorama, measured_wrap
 from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
 from ..inference.session import Device
 from ..inference.tiling import ArrayRows, Operator, Rows, TiledRows
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .methods import operators
-from .transparency import bled_color, is_constant
+from .transparency import bled_color, coverage, is_constant
 
 #: Rows that are read at a time from a band: few, so that their conversions need little memory.
 CHUNK = 128
+
+#: Longest side of textures whose pixels are repeated as they are.
+_TINY = 2
+
+#: Alpha that 8 bits store as 0.
+_INVISIBLE = 0.5 / 255
 
 
 @dataclass(frozen=True)
@@ -86,27 +101,121 @@ def upscaled_rows(texture: Texture, options: UpscaleOptions, progress: Progress)
     Raises:
         MatshotError: as :func:`upscale`.
     """
-    wrap = measured_wrap(texture.color) if options.wrap == "auto" else options.wrap
+    wrap = texture_wrap(texture) if options.wrap == "auto" else options.wrap
     main, extra = _split(texture)
     encoding: Encoding = "srgb" if texture.encoding == "linear" else texture.encoding
-    chains = [_operators(encoding, options)]
+    planes = [_Plane(main, encoding, stretched=_is_measured(texture))]
+    layout = _Layout()
     if extra is not None and not is_constant(extra):
-        chains.append(_operators("data", options))
-        if texture.encoding in ("srgb", "linear"):
-            main = bled_color(main, extra, wrap, _reach(chains[0]))
-    network_input = _network_input(main, texture.encoding)
-    sources = [ArrayRows(network_input)] + ([ArrayRows(extra)] if extra is not None and len(chains) == 2 else [])
+        planes.append(_Plane(extra, "data"))
+        if is_transparency(texture):
+            layout = _transparent_planes(texture, planes, wrap, _reach(_operators(encoding, options)))
+    sources = [plane.network_input(texture.encoding) for plane in planes]
+    chains = [_operators(plane.encoding, plane.options(options)) for plane in planes]
     tile = options.tile or largest_tile(
-        [Chain(c, s.height, s.width, s.channels) for c, s in zip(chains, sources, strict=True)],
+        [Chain(c, s.shape[0], s.shape[1], s.shape[2]) for c, s in zip(chains, sources, strict=True)],
         memory_budget(options.memory),
         resident_bytes(),
     )
+    if max(texture.height, texture.width) <= _TINY and options.method == "network":
+        # Too small to tell anything but these very pixels.
+        chains = [operators("data", options.scale, "", "nearest", options.device, options.threads)] * len(chains)
     parts = [(i / len(sources), (i + 1) / len(sources)) for i in range(len(sources))]
     upscaled = [
-        _cascade(source, chain, wrap, tile, progress.part(*part))
+        _cascade(ArrayRows(source), chain, wrap, tile, progress.part(*part))
         for source, chain, part in zip(sources, chains, parts, strict=True)
     ]
-    return _Assembled(texture, _Bounds(network_input, wrap, options.scale), upscaled, extra), wrap
+    bounds = [_Bounds(source, wrap, options.scale) for source in sources]
+    return _Assembled(texture, planes, bounds, upscaled, extra, layout, options.scale), wrap
+
+
+@dataclass
+class _Plane:
+    """Channels that go through one network.
+
+    Attributes:
+        pixels: ``H x W x C``, in the texture's encoding.
+        encoding: of the network.
+        stretched: bring the numbers to [0, 1] before the network, whatever their range.
+        plain: interpolate without a network: light without coverage, which networks have not seen.
+        low: what is subtracted before the network.
+        span: what is divided by.
+    """
+
+    pixels: Pixels
+    encoding: Encoding
+    stretched: bool = False
+    plain: bool = False
+    low: float = 0.0
+    span: float = 1.0
+
+    def options(self, options: UpscaleOptions) -> UpscaleOptions:
+        """Options of the tool for these channels."""
+        return replace(options, method="bicubic") if self.plain and options.method != "nearest" else options
+
+    def network_input(self, encoding: Encoding) -> Pixels:
+        """Pixels as the network needs them; numbers out of [0, 1], such as meters, are brought there first."""
+        if self.plain:
+            return np.ascontiguousarray(self.pixels)
+        if self.encoding != "data":
+            return _network_input(self.pixels, encoding)
+        low, high = float(self.pixels.min()), float(self.pixels.max())
+        if self.stretched or low < 0 or high > 1:
+            self.low, self.span = low, (high - low) or 1.0
+            return np.ascontiguousarray((self.pixels - np.float32(low)) / np.float32(self.span))
+        return np.ascontiguousarray(self.pixels)
+
+
+@dataclass
+class _Layout:
+    """Which planes there are beside color and alpha, by their index; -1 for none.
+
+    Attributes:
+        light: light without coverage.
+        hidden: color as it is under an alpha of 0.
+        matte: that color where it is one and the same.
+    """
+
+    light: int = -1
+    hidden: int = -1
+    matte: Pixels | None = None
+
+
+def _transparent_planes(texture: Texture, planes: list[_Plane], wrap: str, reach: int) -> _Layout:
+    """Color and alpha apart, so that neither what is hidden nor a glow reaches what is seen."""
+    alpha = planes[1].pixels
+    if is_multiplied(texture):
+        apart = coverage(planes[0].pixels, alpha, wrap, reach)
+        planes[0].pixels = apart.color
+        if apart.light is None:
+            return _Layout()
+        planes.append(_Plane(apart.light, "data", plain=True))
+        return _Layout(light=2)
+    hidden = alpha[..., 0] <= 0
+    if not hidden.any() or continues_under_alpha(texture):
+        return _Layout()
+    color = planes[0].pixels
+    planes[0].pixels = bled_color(color, alpha, wrap, reach)
+    if has_hidden_colors(texture):
+        planes.append(_Plane(color, planes[0].encoding))
+        return _Layout(hidden=2)
+    return _Layout(matte=color[hidden].mean(axis=0, dtype=np.float64).astype(np.float32))
+
+
+def _is_measured(texture: Texture) -> bool:
+    """Whether numbers are of a range of their own, such as heights in meters; their shape must not depend on it."""
+    source = texture.source
+    if texture.encoding != "data" or source is None:
+        return False
+    return source.depth in ("half", "float") or source.signed_integers
+
+
+def texture_wrap(texture: Texture) -> Wrap:
+    """Axes on which a texture is measured to repeat; a panorama of the sky never repeats downward."""
+    wrap = measured_wrap(texture.color)
+    if is_panorama(texture):
+        return "x" if "x" in wrap else "none"
+    return wrap
 
 
 def _operators(encoding: str, options: UpscaleOptions) -> list[Operator]:
@@ -182,27 +291,111 @@ class _Bounds:
 class _Assembled:
     """Rows of the result in the texture's own encoding, alpha beside color again."""
 
-    def __init__(self, texture: Texture, bounds: _Bounds, upscaled: list[Rows], extra: Pixels | None) -> None:
-        self._texture, self._bounds, self._upscaled, self._extra = texture, bounds, upscaled, extra
+    def __init__(
+        self,
+        texture: Texture,
+        planes: list[_Plane],
+        bounds: list[_Bounds],
+        upscaled: list[Rows],
+        extra: Pixels | None,
+        layout: _Layout,
+        scale: int,
+    ) -> None:
+        self._texture, self._planes, self._bounds, self._upscaled = texture, planes, bounds, upscaled
+        self._extra, self._layout, self._scale = extra, layout, scale
+        self._bright = _bright_places(texture) if texture.encoding == "linear" else None
         self.height, self.width = upscaled[0].height, upscaled[0].width
         self.channels = texture.pixels.shape[2]
 
     def read(self, start: int, stop: int) -> Pixels:
         """Rows ``start`` to ``stop``."""
-        texture = self._texture
-        main = self._upscaled[0].read(start, stop)
-        if texture.encoding == "normal":
-            main = main / np.maximum(np.linalg.norm(main, axis=2, keepdims=True), 1e-6)
-        else:
-            main = self._bounds.clipped(main, start)
-        if texture.encoding in ("srgb", "linear") and texture.color.shape[2] == 1:
-            main = main.mean(axis=2, keepdims=True)
-        if texture.encoding == "linear":
-            main = linear_from_srgb(main)
+        main = self._main(0, start, stop)
         if self._extra is None:
             return np.ascontiguousarray(main, dtype=np.float32)
-        if len(self._upscaled) == 2:
-            extra = self._upscaled[1].read(start, stop).clip(0, 1)
+        if len(self._upscaled) > 1:
+            extra = self._numbers(1, start, stop)
         else:
             extra = np.full((stop - start, self.width, 1), self._extra.flat[0], dtype=np.float32)
+        layout = self._layout
+        if layout.light >= 0:
+            stored = main * extra + self._numbers(layout.light, start, stop)
+            stored = self._with_means(stored, multiplied_color(self._texture.pixels)[..., :-1], start)
+            main = straight_color(np.concatenate([stored, extra], axis=2))[..., :-1]
+        elif is_multiplied(self._texture) and len(self._upscaled) > 1:
+            main = np.where(extra > 0, main, 0)
+        elif layout.hidden >= 0:
+            main = np.where(extra < _INVISIBLE, self._main(layout.hidden, start, stop), main)
+        elif layout.matte is not None:
+            main = np.where(extra < _INVISIBLE, layout.matte, main)
         return np.concatenate([main, extra], axis=2, dtype=np.float32)
+
+    def _main(self, index: int, start: int, stop: int) -> Pixels:
+        """Rows of color, normals or numbers in the texture's encoding."""
+        texture = self._texture
+        main = self._upscaled[index].read(start, stop)
+        if texture.encoding == "normal":
+            return np.asarray(main / np.maximum(np.linalg.norm(main, axis=2, keepdims=True), 1e-6))
+        if texture.encoding == "data":
+            return self._numbers(index, start, stop, main)
+        main = self._bounds[index].clipped(main, start)
+        if texture.color.shape[2] == 1:
+            main = main.mean(axis=2, keepdims=True)
+        if texture.encoding == "linear":
+            main = self._with_energy(linear_from_srgb(main), index, start)
+        return main
+
+    def _numbers(self, index: int, start: int, stop: int, rows: Pixels | None = None) -> Pixels:
+        """Rows of numbers in their own range."""
+        rows = self._upscaled[index].read(start, stop) if rows is None else rows
+        plane = self._planes[index]
+        clipped = self._bounds[index].clipped(rows, start)
+        return clipped * np.float32(plane.span) + np.float32(plane.low) if plane.span != 1 or plane.low else clipped
+
+    def _with_energy(self, light: Pixels, index: int, start: int) -> Pixels:
+        """Light whose means over the pixels of the input are theirs, around what is brighter than white.
+
+        The network keeps means as they are displayed, in which a sun of 500 counts as 15.
+        """
+        bright = self._bright
+        if bright is None:
+            return light
+        return self._with_means(light, self._planes[index].pixels, start, bright)
+
+    def _with_means(self, rows: Pixels, source: Pixels, start: int, where: NDArray[np.bool_] | None = None) -> Pixels:
+        """Rows from ``start`` whose means over the pixels of the input are those of ``source``.
+
+        What is too bright is scaled down, what is too dark drawn toward the brightest pixel nearby, so nothing becomes
+        brighter than that.
+        """
+        from scipy.ndimage import maximum_filter
+
+        scale = self._scale
+        if start % scale or len(rows) % scale:
+            return rows
+        top, count = start // scale, len(rows) // scale
+        wanted = source[top : top + count]
+        above = max(0, top - 1)
+        nearby = maximum_filter(source[above : top + count + 1], size=(3, 3, 1), mode="nearest")
+        highest = nearby[top - above : top - above + count]
+        blocks = rows.reshape(count, scale, wanted.shape[1], scale, rows.shape[2])
+        means = blocks.mean(axis=(1, 3))
+        dark = wanted > means
+        room = np.maximum(highest - means, 1e-6)
+        drawn = np.where(dark, ((wanted - means) / room).clip(0, 1), 0)
+        factor = np.where(dark | (means < 1e-6), 1, wanted / np.maximum(means, 1e-6))
+        if where is not None:
+            elsewhere = ~where[top : top + count, :, np.newaxis]
+            drawn[np.broadcast_to(elsewhere, drawn.shape)], factor[np.broadcast_to(elsewhere, drawn.shape)] = 0, 1
+        drawn, factor, highest = (one[:, np.newaxis, :, np.newaxis] for one in (drawn, factor, highest))
+        result = np.where(drawn > 0, blocks + drawn * (highest - blocks), blocks * factor)
+        return np.asarray(result.reshape(rows.shape), dtype=np.float32)
+
+
+def _bright_places(texture: Texture) -> NDArray[np.bool_] | None:
+    """Pixels at most two away from one that is brighter than white; None without any."""
+    from scipy.ndimage import maximum_filter
+
+    brightest = texture.color.max(axis=2)
+    if float(brightest.max()) <= 1:
+        return None
+    return np.asarray(maximum_filter(brightest, size=5, mode="wrap") > 1)

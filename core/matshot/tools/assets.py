@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,14 +12,14 @@ from matshot_host.description import PREVIEW
 
 from ..errors import MatshotError
 from ..image.formats import WRITABLE
-from ..image.reader import read_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..image.writer import write_texture
 from ..material.folder import check_unclaimed, load_material, save_material
 from ..material.map_names import guess_map
 from ..material.planes import planes_of
-from ..material.types import MapKind, Material
+from ..material.recognition import recognized
+from ..material.types import MapKind, Material, with_notes
 from ..progress import Listener
 from .job import OnTexture, ToolWork
 
@@ -54,7 +54,7 @@ def read_asset(
         path: of it.
         wrap: axes on which it repeats, if known; ``auto`` measures them.
         kind: what an image holds; ``auto`` goes by its name.
-        normal: convention of a normal map that is an image; ``auto`` goes by its name, else is OpenGL.
+        normal: convention of the normal map's file; ``auto`` goes by its name or description, else it is measured.
         colorspace: OCIO name of an image's colors; empty for sRGB in integer and linear Rec. 709 in float files.
 
     Raises:
@@ -71,26 +71,26 @@ def with_measured_wrap(material: Material) -> Material:
     return material if material.wrap != "none" else material.with_wrap(measured_wrap(planes_of(material).values))
 
 
-def _read(path: Path, wrap: Wrap | None, kind: str, normal: Convention | Literal["auto"], colorspace: str) -> Asset:
+def _read(
+    path: Path,
+    wrap: Wrap | None,
+    kind: Literal["auto", "color", "normal", "data"],
+    normal: Convention | Literal["auto"],
+    colorspace: str,
+) -> Asset:
     if path.is_dir():
-        return Asset(load_material(path, wrap=wrap), False)
-    encoding, convention = image_encoding(path, kind, normal)
-    known_space = colorspace if encoding == "auto" else ""
-    texture = read_texture(path, encoding=encoding, colorspace=known_space, convention=convention, wrap=wrap or "none")
-    return Asset(image_material(texture, path.stem, str(path)), True)
+        return Asset(load_material(path, wrap=wrap, normal=normal), False)
+    found = recognized(path, kind=kind, normal=normal, colorspace=colorspace)
+    texture = replace(found.texture, wrap=wrap or "none")
+    return Asset(with_notes(image_material(texture, path.stem, str(path)), found.notes), True)
 
 
-def image_encoding(
-    path: Path, kind: str = "auto", normal: Convention | Literal["auto"] = "auto"
-) -> tuple[Encoding | Literal["auto"], Convention]:
-    """What the pixels of a single image are, and the convention of its green channel; arguments as of `read_asset`."""
+def image_encoding(path: Path) -> tuple[Encoding | Literal["auto"], Convention]:
+    """What the pixels of a single image are by its name, and the convention of its green channel."""
     guess = guess_map(path)
-    encoding: Encoding | Literal["auto"] = "auto"
-    if kind in ("normal", "data"):
-        encoding = "normal" if kind == "normal" else "data"
-    elif kind == "auto" and guess is not None and guess.sure and guess.encoding != "srgb":
-        encoding = guess.encoding
-    return encoding, normal if normal != "auto" else (guess.convention if guess else "gl")
+    if guess is None or not guess.sure or guess.encoding == "srgb":
+        return "auto", "gl"
+    return guess.encoding, guess.convention
 
 
 def image_material(texture: Texture, name: str = "texture", origin: str = "") -> Material:
@@ -230,4 +230,10 @@ def asset_work(
         endings: likewise.
     """
     name = source.stem if asset.image else asset.material.name
-    return ToolWork(source, materials, image=asset.image, name=name, endings=endings)
+    notes = asset.material.parameters.get("notes", ())
+
+    def noted(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
+        for material in materials(progress, on_texture):
+            yield with_notes(material, notes, first=True)
+
+    return ToolWork(source, noted, image=asset.image, name=name, endings=endings)

@@ -35,6 +35,7 @@ class ConvertOptions(ToolOptions):
 
     Attributes:
         normal: green channel of the normal map's file: ``gl`` (+Y up) or ``dx`` (+Y down).
+        source_normal: green channel of the normal map that is read; ``auto`` goes by its name, else it is measured.
         pack: ``orm`` joins ambient occlusion, roughness and metallic in R, G and B of one map instead of their own;
             ``none`` takes such a map apart.
         size: pixels of the longer side at most; 0 keeps it.
@@ -45,6 +46,7 @@ class ConvertOptions(ToolOptions):
     table: ClassVar = CONVERT
 
     normal: Convention = "gl"
+    source_normal: Convention | Literal["auto"] = "auto"
     pack: Packing = "none"
     size: int = 0
     format: Format = "same"
@@ -98,15 +100,14 @@ def save_converted(
     Raises:
         MatshotError: when a map does not fit the format or the folder cannot be written.
     """
-    chosen = options or ConvertOptions()
-    return delivered(
-        material,
-        folder,
-        suffix=None if chosen.format == "same" else f".{chosen.format}",
-        depth=None if chosen.depth == "same" else chosen.depth,
-        convention=chosen.normal,
-        original=original,
-    )
+    suffix, depth, convention = stored_form(options or ConvertOptions())
+    return delivered(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
+
+
+def stored_form(options: ConvertOptions) -> tuple[str | None, Depth | None, Convention]:
+    """Suffix, depth and convention as :func:`~matshot.material.folder.save_material` takes them."""
+    suffix = None if options.format == "same" else f".{options.format}"
+    return suffix, None if options.depth == "same" else options.depth, options.normal
 
 
 def _packed(material: Material) -> Material:
@@ -137,7 +138,7 @@ def _roughness(material: Material, like: MapKind) -> Texture:
 def convert_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWork:
     """Work of ``convert`` on a material folder; arguments as :meth:`~matshot.tools.registry.ToolEntry.work`."""
     options = ConvertOptions(**parameters)
-    material = load_material(inputs[0])
+    material = load_material(inputs[0], normal=options.source_normal, size=options.size)
 
     def materials(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
         yield convert(material, options, progress=progress)

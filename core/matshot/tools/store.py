@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import MatshotError
 from ..files import free_path, move_new, os_reason, remove
-from ..image.formats import WRITABLE
-from ..image.writer import write_texture
-from ..material.types import Material
+from ..image.formats import WRITABLE, stored_depth
+from ..image.writer import storage_notes, write_texture
+from ..material.folder import material_storage_notes
+from ..material.types import Material, with_notes
 from ..shading.thumbnail import file_thumbnail, is_thumbnail, thumbnail, write_picture
 from .assets import targets, write_asset
-from .convert import ConvertOptions, convert, save_converted
+from .convert import ConvertOptions, convert, save_converted, stored_form
 from .job import OnPreview, ToolOutput, ToolRequest, ToolWork
 
 if TYPE_CHECKING:
@@ -89,11 +90,14 @@ def written_outputs(
     for ending, material in zip(work.endings, work.materials(progress.part(0.0, 0.9), on_texture), strict=True):
         target = folder / f"{file_name(work.name or material.name)}{ending}"
         if work.image:
-            target = _write(work, material, target.with_name(f"{target.name}{_suffix(work)}"))
+            target = target.with_name(f"{target.name}{_suffix(work)}")
+            material = _with_storage_notes(work, material, target)
+            _write(work, material, target)
             preview = target if entry.table.result == "picture" else picture_of(target, target)
         else:
             if form is not None and work.form is None:
                 material, work = convert(material, form), replace(work, form=form)
+            material = _with_storage_notes(work, material, target)
             _write(work, material, target)
             preview = write_picture(thumbnail(material), target.with_name(f"{target.name}.preview.png"))
         yield ToolOutput(
@@ -149,10 +153,23 @@ def deliver(
     began = time.monotonic()
     for material, place in zip(work.materials(reporter.progress, on_texture), places, strict=True):
         replaced = place.is_file()
+        material = _with_storage_notes(work, material, place)
         written = _write(work, material, place)
         reporter.delivered(material, written, time.monotonic() - began, replaced=replaced)
         began = time.monotonic()
     return True
+
+
+def _with_storage_notes(work: ToolWork, material: Material, target: Path) -> Material:
+    """The material with notes on what its files will not hold as its sources do."""
+    if not work.image:
+        chosen = work.form or ConvertOptions(format="png")
+        suffix, depth, convention = stored_form(chosen)
+        return with_notes(material, material_storage_notes(material, suffix=suffix, depth=depth, convention=convention))
+    texture = next(iter(material.maps.values()))
+    if texture.source is None:
+        return material
+    return with_notes(material, storage_notes(texture, target, stored_depth(target, texture.source.depth)))
 
 
 def _write(work: ToolWork, material: Material, target: Path) -> Path:

@@ -47,6 +47,7 @@ class UpscaleFiles:
             target = place / (source.resolve().name or "material") if source.is_dir() else place
             outcome = upscale_all([source], target, options, replace(files, **known), progress=part)
             failures += [error.sentence for _, error in outcome.failed]
+            failures += outcome.left_out
             if not source.is_dir():
                 outputs += [_image_output(done) for done in outcome.done]
             elif outcome.done:

@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Matshot in Blender: operators start jobs in a worker process and bring their results into the .blend file."""
 
-from . import drop, job_operator, job_queue, menus, operators, preferences, review
+from . import (
+    drop,
+    history,
+    job_operator,
+    job_queue,
+    menus,
+    operators,
+    preferences,
+    review,
+    sidebar,
+    whole_material,
+)
 
-_MODULES = (preferences, job_operator, operators, review, menus, drop)
+_MODULES = (
+    *(preferences, history, job_queue, job_operator, operators, whole_material),
+    *(review, menus, sidebar, drop),
+)
 
 
 def register() -> None:
@@ -16,4 +30,3 @@ def unregister() -> None:
     """Called by Blender when the extension is disabled, and when Blender quits."""
     for module in reversed(_MODULES):
         module.unregister()
-    job_queue.close()

@@ -5,9 +5,11 @@ import logging
 from typing import Any, NamedTuple
 
 import bpy
-from bpy.types import Context, Event, Header, Operator, Timer
+from bpy.props import IntProperty
+from bpy.types import Context, Event, Operator, Timer
 
-from . import job_queue, review
+from . import history, job_queue, review
+from .history import Entry
 from .matshot_host.errors import MatshotError
 from .matshot_host.jobs import Job
 from .preferences import preferences
@@ -27,12 +29,14 @@ class JobRequest(NamedTuple):
         parameters: of the tool.
         output: folder for the results; empty for the job's own folder.
         handler: of the results.
+        before: image file that the result is compared with in its review; empty for none.
     """
 
     inputs: list[Any]
     parameters: dict[str, Any]
     output: str
     handler: ResultHandler
+    before: str = ""
 
 
 class JobOperator:
@@ -45,7 +49,7 @@ class JobOperator:
     _interactive = False
     _timer: Timer | None = None
     _job: Job | None = None
-    _handler: ResultHandler | None = None
+    _entry: Entry | None = None
     _status = ""
 
     def run(self, context: Context, tool: str, title: str) -> set[str]:
@@ -63,9 +67,18 @@ class JobOperator:
             if job is not None:
                 jobs.forget(job)
             return self.fail(error)
-        self._handler = request.handler
+        self._entry = history.add(job, self.bl_idname_py(), self.keywords())
+        review.prepare(job, request.handler, request.before)
         jobs.start(job, request.inputs, request.parameters, request.output)
         return self.follow(context, job)
+
+    def bl_idname_py(self) -> str:
+        """Identifier of the operator as scripts write it: ``matshot.upscale``."""
+        return self.bl_idname.lower().replace("_ot_", ".", 1)
+
+    def keywords(self) -> dict[str, Any]:
+        """Properties that run the same job again."""
+        return {}
 
     def request(self, context: Context, job: Job) -> JobRequest:
         """The request for a job; images without a file are written to the job's folder.
@@ -78,13 +91,14 @@ class JobOperator:
     def follow(self, context: Context, job: Job) -> set[str]:
         """Wait for a job, or poll it with a timer while Blender stays responsive."""
         self._job = job
+        self._interactive = self._interactive or getattr(self, "from_dialog", False)
         if not self._interactive or bpy.app.background:
             job_queue.jobs().wait(job)
             return self._finish(context, job)
         self._timer = context.window_manager.event_timer_add(_POLL_INTERVAL, window=context.window)
         context.window_manager.modal_handler_add(self)
         context.window_manager.progress_begin(0, 100)
-        context.workspace.status_text_set(_draw_status)
+        job_queue.show_status(context.window_manager)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: Event) -> set[str]:
@@ -102,15 +116,18 @@ class JobOperator:
         if job.status != self._status:
             self._status = job.status
             context.window_manager.progress_update(100 * job.fraction)
-            # Setting it again redraws the status bar.
-            context.workspace.status_text_set(_draw_status)
+            # Setting it again redraws the status bars.
+            job_queue.show_status(context.window_manager)
+            history.redraw()
         return {"PASS_THROUGH"}
 
     def cancel(self, context: Context) -> None:
-        """Called by Blender when it opens another file or quits, and when a dialog is canceled."""
+        """Called by Blender when the window is closed, when a file is opened, and for canceled dialogs."""
         if self._timer is not None and self._job is not None:
-            self._remove_progress(context)
-            job_queue.jobs().forget(self._job)
+            self._timer = None
+            if self._job in job_queue.jobs().listing:
+                # The job outlives its window; when another file is opened, it is gone by now.
+                job_queue.follow(self._job)
 
     def done(self, context: Context, job: Job) -> set[str]:
         """Handle the results of a job.
@@ -118,12 +135,11 @@ class JobOperator:
         Returns:
             The value for the operator to return.
         """
-        assert self._handler is not None
         if self._interactive and preferences().ask:
-            review.show(job, self._handler)
+            review.show(job)
             return {"CANCELLED"}
         try:
-            summary = self._handler.apply(context, job)
+            summary = review.apply(context, job)
         except MatshotError as error:
             discard(job)
             return self.fail(error)
@@ -152,6 +168,7 @@ class JobOperator:
         if job.state == "done":
             return self.done(context, job)
         job_queue.jobs().forget(job)
+        history.redraw()
         if job.state == "failed":
             return self.fail(MatshotError(job.error, job.cause))
         self.report({"INFO"}, f"Cancelled {job.title}.")
@@ -164,43 +181,29 @@ class JobOperator:
         context.window_manager.event_timer_remove(self._timer)
         self._timer = None
         context.window_manager.progress_end()
-        context.workspace.status_text_set(None)
+        job_queue.show_status(context.window_manager)
 
 
 class MATSHOT_OT_cancel(Operator):
-    """Cancel the running job"""
+    """Cancel a job: the running one, or the one of this number"""
 
     bl_idname = "matshot.cancel"
-    bl_label = "Cancel"
+    bl_label = "Cancel Job"
+
+    number: IntProperty(name="Number", options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Whether a job is running."""
+        """Whether a job is running or waiting."""
         cls.poll_message_set("No job is running")
-        return job_queue.running() is not None
+        return job_queue.running() is not None or job_queue.waiting() > 0
 
     def execute(self, context: Context) -> set[str]:
-        """Cancel the running job."""
-        job = job_queue.running()
+        """Cancel the job."""
+        job = next((job for job in job_queue.jobs().listing if job.number == self.number), job_queue.running())
         if job is not None:
             job_queue.jobs().cancel(job)
         return {"FINISHED"}
-
-
-def _draw_status(header: Header, context: Context) -> None:
-    """Draw the status bar while a job runs."""
-    row = header.layout.row()
-    job = job_queue.running()
-    if job is None:
-        row.label(text="Matshot")
-        return
-    row.label(text=job.title, icon="TEXTURE")
-    bar = row.row()
-    bar.ui_units_x = 14
-    bar.progress(factor=job.fraction, text=f"{100 * job.fraction:.0f}%  {job.stage}")
-    row.label(text="Cancelling..." if job.cancelling else "Cancel", icon="EVENT_ESC")
-    if job_queue.waiting():
-        row.label(text=f"{job_queue.waiting()} Waiting")
 
 
 def register() -> None:

@@ -14,12 +14,23 @@ _IMAGE_ENTRIES = (
     ("matshot.multiply", "Multiply...", "MOD_ARRAY"),
     ("matshot.tile", "Make Seamless...", "UV_ISLANDSEL"),
     ("matshot.style", "Style...", "BRUSH_DATA"),
+    None,
+    ("matshot.derive", "Predict Maps", "NODE_TEXTURE"),
 )
 _MATERIAL_ENTRIES = (
     ("matshot.oneshot", "Photo to Material...", "IMAGE_DATA"),
     ("matshot.twoshot", "Two-Shot Material...", "CAMERA_DATA"),
+    ("matshot.import_folder", "Folder to Asset Library...", "ASSET_MANAGER"),
     None,
     ("matshot.upscale_material", "Upscale Material Textures...", "FULLSCREEN_ENTER"),
+    ("matshot.tile_material", "Make Material Seamless...", "UV_ISLANDSEL"),
+    ("matshot.multiply_material", "Multiply Material...", "MOD_ARRAY"),
+    ("matshot.style_material", "Style Material...", "BRUSH_DATA"),
+    ("matshot.adjust_material", "Adjust Maps...", "MODIFIER"),
+    ("matshot.adjust_mapping", "Adjust Size and Relief", "PREFERENCES"),
+    None,
+    ("matshot.derive", "Predict Maps", "NODE_TEXTURE"),
+    ("matshot.run_again", "Run Again...", "FILE_REFRESH"),
 )
 
 
@@ -50,6 +61,8 @@ def _draw_entries(layout: UILayout, entries: Sequence[tuple[str, str, str] | Non
     for entry in entries:
         if entry is None:
             layout.separator()
+        elif entry[0] == "matshot.derive":
+            layout.operator_menu_enum(entry[0], "map", text=entry[1], icon=entry[2])
         else:
             idname, text, icon = entry
             layout.operator(idname, text=text, icon=icon)
@@ -72,6 +85,10 @@ def _draw_in_shader_editor(self: Menu, context: Context) -> None:
         self.layout.menu(MATSHOT_MT_material.bl_idname)
 
 
+def _draw_in_viewport(self: Menu, context: Context) -> None:
+    self.layout.menu(MATSHOT_MT_material.bl_idname)
+
+
 def _draw_in_material_menu(self: Menu, context: Context) -> None:
     self.layout.separator()
     self.layout.menu(MATSHOT_MT_material.bl_idname)
@@ -80,6 +97,7 @@ def _draw_in_material_menu(self: Menu, context: Context) -> None:
 #: Menus of Blender that show ours.
 _PLACES = (
     ("IMAGE_MT_editor_menus", _draw_in_image_editor),
+    ("VIEW3D_MT_editor_menus", _draw_in_viewport),
     ("NODE_MT_editor_menus", _draw_in_shader_editor),
     ("MATERIAL_MT_context_menu", _draw_in_material_menu),
 )

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 import bpy
-from bpy.types import Image, Material, Node, NodeSocket, NodeTree
+from bpy.types import Context, Image, Material, Node, NodeSocket, NodeTree
 
 from .matshot_host.graph import (
     Anisotropy,
@@ -54,20 +54,34 @@ _HEIGHTS = {
 }
 
 
-def build(graph: MaterialGraph, image_of: Callable[[ImageNode], Image]) -> Material:
+def build(graph: MaterialGraph, image_of: Callable[[ImageNode], Image], height_scale: float = 0.0) -> Material:
     """Create a material from a graph.
 
     Args:
         graph: of the material.
         image_of: returns the data-block of an image node.
+        height_scale: displacement of one unit of height in units of the object; 0 if unknown.
     """
     material = bpy.data.materials.new(graph.name)
     if material.node_tree is None:
         material.use_nodes = True
     # The normal map already shows the height; bump from the height would show it twice.
     material.displacement_method = "DISPLACEMENT" if "geometry_normal" in graph.surface else "BOTH"
-    _TreeBuilder(graph, material.node_tree, image_of).build()
+    _TreeBuilder(graph, material.node_tree, image_of, height_scale).build()
     return material
+
+
+def show_all(context: Context, material: Material) -> None:
+    """Show all nodes of a material in the shader editors that show it."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            space = area.spaces.active
+            if area.type != "NODE_EDITOR" or space.tree_type != "ShaderNodeTree" or not area.width:
+                continue
+            region = next((one for one in area.regions if one.type == "WINDOW"), None)
+            with context.temp_override(window=window, area=area, region=region):
+                if not bpy.app.background and space.edit_tree == material.node_tree and bpy.ops.node.view_all.poll():
+                    bpy.ops.node.view_all()
 
 
 class _TreeBuilder:
@@ -77,10 +91,13 @@ class _TreeBuilder:
         graph: of the material.
         tree: to fill; its nodes are removed.
         image_of: returns the data-block of an image node.
+        height_scale: of the displacement; 0 if unknown.
     """
 
-    def __init__(self, graph: MaterialGraph, tree: NodeTree, image_of: Callable[[ImageNode], Image]) -> None:
-        self._graph, self._tree, self._image_of = graph, tree, image_of
+    def __init__(
+        self, graph: MaterialGraph, tree: NodeTree, image_of: Callable[[ImageNode], Image], height_scale: float
+    ) -> None:
+        self._graph, self._tree, self._image_of, self._height_scale = graph, tree, image_of, height_scale
         tree.nodes.clear()
         self._frame = tree.nodes.new("NodeFrame")
         self._frame.label = graph.name
@@ -90,6 +107,8 @@ class _TreeBuilder:
         self._outputs: dict[str, NodeSocket] = {}
         self._columns: dict[str, int] = {}
         self._separated: dict[str, Node] = {}
+        #: Distance of each image node from the top.
+        self._rows: dict[str, float] = {}
         #: Outputs that replace those of the graph, by socket of the Principled BSDF.
         self._replacements: dict[str, NodeSocket] = {}
 
@@ -133,11 +152,13 @@ class _TreeBuilder:
     def _displace(self, output: Node, column: int) -> None:
         displacement = self._graph.displacement
         assert displacement is not None
+        self._below[column] = max(self._below[column], self._rows[displacement.source])
         node = self._new("ShaderNodeDisplacement", column)
         if displacement.scale is None:
-            node.label, node.width = "Displacement (Estimated Scale)", 220.0
+            estimated = "from Normals" if self._height_scale else "Unknown Scale"
+            node.label, node.width = f"Displacement ({estimated})", 220.0
         node.inputs["Midlevel"].default_value = displacement.level
-        node.inputs["Scale"].default_value = _SCALE if displacement.scale is None else displacement.scale
+        node.inputs["Scale"].default_value = self._height_scale or displacement.scale or _SCALE
         self._link(self._outputs[displacement.source], node.inputs["Height"])
         self._link(node.outputs["Displacement"], output.inputs["Displacement"])
 
@@ -146,6 +167,9 @@ class _TreeBuilder:
         if isinstance(node, ImageNode):
             return self._image(node)
         self._columns[node.name] = column = self._columns[node.source] + 1
+        self._rows[node.name] = row = self._rows[node.source]
+        # Not above its image, so that no link of the images above runs below it.
+        self._below[column] = max(self._below[column], row)
         source = self._outputs[node.source]
         if isinstance(node, Channel):
             return self._channel(node, source)
@@ -166,12 +190,14 @@ class _TreeBuilder:
         return source
 
     def _image(self, node: ImageNode) -> NodeSocket:
+        self._rows[node.name] = self._below[2]
         created = self._new("ShaderNodeTexImage", 2, node.label)
         self._columns[node.name] = 2
         created.width = 240.0
         created.hide = True
         created.image = self._image_of(node)
-        created.extension = "EXTEND" if node.wrap == "none" and self._graph.mapping.tiling == (1.0, 1.0) else "REPEAT"
+        # Also a photograph that does not tile: its border would smear otherwise.
+        created.extension = "REPEAT"
         if node.name == self._graph.occlusion:
             created.label = f"{node.label} (Export Only)"
         self._link(self._vector, created.inputs["Vector"])
@@ -199,6 +225,10 @@ class _TreeBuilder:
             self._columns[node.name] = column = column + 1
         created = self._new("ShaderNodeNormalMap", column)
         created.space = "TANGENT"
+        base = created.bl_rna.properties.get("base")
+        if self._graph.displacement is not None and base is not None and "ORIGINAL" in base.enum_items:
+            # Normals of the displaced surface would show the relief twice.
+            created.base = "ORIGINAL"
         self._link(source, created.inputs["Color"])
         return created.outputs["Normal"]
 

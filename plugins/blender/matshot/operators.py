@@ -2,19 +2,21 @@
 """An operator for each tool of the tool table."""
 
 import os
+import re
 from typing import Any, ClassVar
 
 import bpy
-from bpy.props import BoolProperty, StringProperty
-from bpy.types import Context, Event, Image, Material, Operator
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
+from bpy.types import Context, Event, Image, Material, Object, Operator, OperatorFileListElement
 
-from . import drop, images, job_queue, parameters, storage, textures
+from . import drop, history, images, job_queue, parameters, storage, surface, textures
+from .blocks import BlockReference, check_local, check_target, named, reference
 from .job_operator import JobOperator, JobRequest
 from .matshot_host.errors import MatshotError
 from .matshot_host.jobs import Job
 from .matshot_host.tools import MULTIPLY, ONESHOT, STYLE, TILE, TWOSHOT, UPSCALE, Input, Tool
 from .preferences import preferences, show_findings
-from .results import NewImages, NewMaterial, ReplacedTextures
+from .results import Destination, NewImages, NewMaterial, ReplacedTextures
 
 #: Preferences that replace the defaults of parameters of the same name.
 _PREFERRED = ("look", "device", "memory")
@@ -23,7 +25,14 @@ _PREFERRED = ("look", "device", "memory")
 _PHOTOGRAPHS = "*.jpg;*.jpeg;*.png;*.tif;*.tiff;*.exr;*.webp;*.bmp;*.tga;*.hdr"
 
 
-class _ToolOperator(JobOperator):
+#: Properties of the file browser: pictures instead of names.
+_BROWSER = ("filter_image", "filter_folder", "display_type")
+#: Words in the names of photographs without and with flash.
+_AMBIENT = re.compile(r"(?:^|[^a-z])(?:ambient|no[-_ ]?flash|off)(?:$|[^a-z])", re.IGNORECASE)
+_FLASH = re.compile(r"(?:^|[^a-z])(?:flash|lit|on)(?:$|[^a-z])", re.IGNORECASE)
+
+
+class ToolOperator(JobOperator):
     """An operator that runs a tool, with a property for each of its parameters."""
 
     tool: ClassVar[Tool]
@@ -45,8 +54,12 @@ class _ToolOperator(JobOperator):
         chosen = preferences()
         return parameters.values(self, self.tool, {name: getattr(chosen, name) for name in _PREFERRED})
 
+    def keywords(self) -> dict[str, Any]:
+        """See base class."""
+        return self.as_keywords()
 
-class _ImageOperator(_ToolOperator):
+
+class _ImageOperator(ToolOperator):
     """A tool for the image of the image editor, or one that a script names."""
 
     @classmethod
@@ -62,6 +75,10 @@ class _ImageOperator(_ToolOperator):
         for tool_input in self.tool.inputs[1:]:
             self.layout.prop_search(self, tool_input.name, bpy.data, "images", text=tool_input.title)
         super().draw(context)
+        image = named("images", self.image) if self.image else _edited(context)
+        if self.tool is UPSCALE and image is not None and image.size[0]:
+            width, height = (side * int(self.scale) for side in image.size)
+            self.layout.label(text=f"Result: {width} x {height} px")
 
     def execute(self, context: Context) -> set[str]:
         """Start the job."""
@@ -72,7 +89,7 @@ class _ImageOperator(_ToolOperator):
     def request(self, context: Context, job: Job) -> JobRequest:
         """See base class."""
         output = storage.output_folder()
-        first = _edited(context) if not self.image else bpy.data.images.get(self.image)
+        first = _edited(context) if not self.image else named("images", self.image)
         values = self.values()
         inputs: list[Any] = [_file(self.image, first, job)]
         if self.tool is UPSCALE:
@@ -84,27 +101,37 @@ class _ImageOperator(_ToolOperator):
             name = getattr(self, tool_input.name)
             if not name:
                 raise MatshotError(f"Choose the {tool_input.title.lower()} first.")
-            inputs.append(_file(name, bpy.data.images.get(name), job))
-        return JobRequest(inputs, values, output, NewImages(first.name if first is not None else "", not output))
+            inputs.append(_file(name, named("images", name), job))
+        source = reference("images", first) if first is not None else None
+        before = inputs[0]["path"] if isinstance(inputs[0], dict) else inputs[0]
+        return JobRequest(inputs, values, output, NewImages(source, not output), before)
 
 
-class _PhotographOperator(_ToolOperator):
+class _PhotographOperator(ToolOperator):
     """A tool that makes a material from photographs; missing ones are chosen in the file browser, one by one."""
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """See base class."""
         if self.filepath and not self.target:
-            self.target = drop.object_below(context, event)
-        self._use_chosen_file()
-        if self._missing() is None:
-            return super().invoke(context, event)
-        self._interactive = True
-        chosen = next((getattr(self, one.name) for one in self.tool.inputs if getattr(self, one.name)), "")
-        if chosen:
-            # The other photograph is usually in the same folder.
-            self.filepath = os.path.join(os.path.dirname(chosen), "")
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
+            found = drop.below(context, event.mouse_x, event.mouse_y)
+            if found.target is not None:
+                self.target, self.slot = found.target.name, found.slot
+        self._use_chosen_files()
+        if self._missing() is not None:
+            self._interactive = True
+            chosen = next((getattr(self, one.name) for one in self.tool.inputs if getattr(self, one.name)), "")
+            if chosen:
+                # The other photograph is usually in the same folder.
+                self.filepath = os.path.join(os.path.dirname(chosen), "")
+            context.window_manager.fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        try:
+            target = self._target(context)
+        except MatshotError as error:
+            return self.fail(error)
+        if not self.properties.is_property_set("plane"):
+            self.plane = target is None
+        return super().invoke(context, event)
 
     def draw(self, context: Context) -> None:
         """See base class."""
@@ -112,47 +139,124 @@ class _PhotographOperator(_ToolOperator):
         if missing is not None:
             self.layout.label(text=missing.title, icon="IMAGE_DATA")
             self.layout.label(text=missing.help)
+        self._draw_photographs()
         self.layout.use_property_split = True
-        self.layout.prop(self, "assign")
+        target = named("objects", self.target) if self.target else context.active_object
+        if not self.plane and target is not None:
+            slot = f", {target.material_slots[self.slot].name}" if 0 <= self.slot < len(target.material_slots) else ""
+            self.layout.prop(self, "assign", text=f"Assign to {target.name}{slot}")
+            if surface.needs_unwrap(target):
+                self.layout.prop(self, "unwrap")
+        self.layout.prop(self, "plane")
+        self.layout.prop(self, "asset")
         super().draw(context)
 
     def execute(self, context: Context) -> set[str]:
         """Start the job, or ask for the next photograph; called for each one that was chosen."""
-        self._use_chosen_file()
+        self._use_chosen_files()
+        more = [one.name for one in self.files if one.name]
+        if self.pair and len(more) == 1 and len(self.tool.inputs) == 1:
+            return self._run_pair(more[0])
         if self._interactive and self._missing() is not None:
-            operator = getattr(bpy.ops.matshot, self.tool.name)
-            operator("INVOKE_DEFAULT", **self.as_keywords(ignore=("filepath", "filter_glob")))
+            _call(self.tool.name, "INVOKE_DEFAULT", self.keywords())
             return {"CANCELLED"}
         name = os.path.basename(getattr(self, self.tool.inputs[0].name))
-        return self.run(context, self.tool.name, f"{self.tool.title} {name}".strip())
+        answer = self.run(context, self.tool.name, f"{self.tool.title} {name}".strip())
+        # The others become materials of their own, beside the object.
+        keywords = self.keywords()
+        for index, other in enumerate(more, start=1):
+            more_keywords = {**keywords, self.tool.inputs[0].name: os.path.join(self.directory, other)}
+            if self.plane:
+                context.scene.cursor.location.x += 2.5 if index == 1 else 0.0
+            elif self.assign:
+                more_keywords.update(assign=False)
+            start_job(self.tool.name, self._interactive, more_keywords)
+        return answer
 
     def request(self, context: Context, job: Job) -> JobRequest:
         """See base class."""
         missing = self._missing()
         if missing is not None:
             raise MatshotError(f"Choose the {missing.title.lower()} first.")
+        target = self._target(context) if self.assign and not self.plane else None
         output = storage.output_folder()
         inputs = []
         for tool_input in self.tool.inputs:
             name = getattr(self, tool_input.name)
-            inputs.append(_file(name, bpy.data.images.get(name), job))
-        target = bpy.data.objects.get(self.target) or context.active_object
-        return JobRequest(
-            inputs, self.values(), output, NewMaterial(target.name if target and self.assign else "", not output)
+            inputs.append(_file(name, named("images", name), job))
+        destination = Destination(
+            reference("objects", target) if target is not None else None,
+            self.slot,
+            self.plane,
+            self.unwrap,
+            self.asset,
         )
+        return JobRequest(inputs, self.values(), output, NewMaterial(destination, not output), inputs[0])
 
-    def _use_chosen_file(self) -> None:
-        """Use the file of the file browser, or a dropped one, as the missing photograph."""
-        missing = self._missing()
-        if self.filepath and missing is not None:
-            setattr(self, missing.name, self.filepath)
+    def keywords(self) -> dict[str, Any]:
+        """See base class."""
+        return self.as_keywords(ignore=("filepath", "filter_glob", "files", "directory", *_BROWSER))
+
+    def _target(self, context: Context) -> Object | None:
+        """The object that gets the material; None if no object is chosen.
+
+        Raises:
+            MatshotError: for an unknown object, and one that cannot get a material.
+        """
+        target = named("objects", self.target) if self.target else context.active_object
+        if target is None and self.target:
+            raise MatshotError(f"Unknown object '{self.target}'. Name an object of this file.")
+        if target is not None and not self.target and target.type in ("CAMERA", "LIGHT", "EMPTY", "SPEAKER"):
+            # One that happens to be active is no choice.
+            return None
+        if target is not None:
+            check_target(target)
+        return target
+
+    def _run_pair(self, other: str) -> set[str]:
+        """Start Two-Shot Material on a flash photograph and one without flash."""
+        flash, ambient = _flash_first(self.photo, os.path.join(self.directory, other))
+        keywords = {"flash": flash, "ambient": ambient, "target": self.target, "slot": self.slot, "assign": self.assign}
+        keywords.update(plane=self.plane, unwrap=self.unwrap, asset=self.asset)
+        start_job(TWOSHOT.name, self._interactive, keywords)
+        return {"CANCELLED"} if self._interactive else {"FINISHED"}
+
+    def _use_chosen_files(self) -> None:
+        """Use files of the file browser, or dropped ones, as the missing photographs."""
+        chosen = [os.path.join(self.directory, one.name) for one in self.files if one.name]
+        chosen = chosen or ([self.filepath] if self.filepath else [])
+        for tool_input in self.tool.inputs:
+            if chosen and not getattr(self, tool_input.name):
+                setattr(self, tool_input.name, chosen.pop(0))
+        if self.filepath or len(self.files):
+            if len(chosen) == 1 and len(self.tool.inputs) == 1 and not self.properties.is_property_set("pair"):
+                self.pair = _is_pair(self.photo, chosen[0])
             self.filepath = ""
+            self.files.clear()
+            for path in chosen:
+                self.files.add().name = os.path.basename(path)
 
     def _missing(self) -> Input | None:
         return next((one for one in self.tool.inputs if not getattr(self, one.name)), None)
 
+    def _draw_photographs(self) -> None:
+        """Draw pictures and names of the photographs."""
+        paths = [getattr(self, one.name) for one in self.tool.inputs if getattr(self, one.name)]
+        paths += [os.path.join(self.directory, one.name) for one in self.files]
+        row = self.layout.row()
+        for path in paths[:3]:
+            column = row.column()
+            icon = history.picture_of(path, path) if os.path.isfile(path) else 0
+            if icon:
+                column.template_icon(icon, scale=5)
+            column.label(text=os.path.basename(path), icon="NONE" if icon else "IMAGE_DATA")
+        if len(paths) > 3:
+            row.label(text=f"and {len(paths) - 3} more")
+        if len(self.files) == 1 and len(self.tool.inputs) == 1:
+            self.layout.prop(self, "pair")
 
-class _MaterialOperator(_ToolOperator):
+
+class _MaterialOperator(ToolOperator):
     """A tool for all textures of a material."""
 
     @classmethod
@@ -163,6 +267,8 @@ class _MaterialOperator(_ToolOperator):
         if context.area and context.area.type in ("NODE_EDITOR", "PROPERTIES"):
             if material is None:
                 reason = "Select an object with a material first"
+            elif material.library is not None:
+                reason = f"{material.name} is linked from another file; make it local first"
             elif not textures.textures(material):
                 reason = f"{material.name} has no image textures"
         cls.poll_message_set(reason)
@@ -180,25 +286,20 @@ class _MaterialOperator(_ToolOperator):
 
     def request(self, context: Context, job: Job) -> JobRequest:
         """See base class."""
-        material = bpy.data.materials.get(self.material) if self.material else _shown(context)
-        if material is None:
-            raise MatshotError(
-                f"Unknown material '{self.material}'." if self.material else "Select an object with a material first."
-            )
+        material = shown_material(context, self.material)
         kinds = textures.textures(material)
         if not kinds:
             raise MatshotError(f"{material.name} has no image textures.")
         output = storage.output_folder()
         inputs: dict[str, dict[str, str]] = {}
-        sources: dict[str, tuple[str, ...]] = {}
-        for name, kind in kinds.items():
-            path = images.file_of(bpy.data.images[name], job.folder)
+        sources: dict[str, tuple[BlockReference, ...]] = {}
+        for one, kind in kinds.items():
+            path = images.file_of(one.block(), job.folder)
             # Blender's Normal Map node expects +Y up.
             inputs.setdefault(path, {"path": path, "kind": kind, **({"normal": "gl"} if kind == "normal" else {})})
-            sources[path] = (*sources.get(path, ()), name)
-        return JobRequest(
-            list(inputs.values()), self.values(), output, ReplacedTextures(material.name, sources, not output)
-        )
+            sources[path] = (*sources.get(path, ()), one)
+        handler = ReplacedTextures(reference("materials", material), sources, not output)
+        return JobRequest(list(inputs.values()), self.values(), output, handler)
 
 
 class MATSHOT_OT_test(JobOperator, Operator):
@@ -229,6 +330,40 @@ class MATSHOT_OT_test(JobOperator, Operator):
         if not wrong:
             self.report({"INFO"}, "Matshot is ready.")
         return {"FINISHED"}
+
+
+def shown_material(context: Context, name: str = "") -> Material:
+    """The local material of a name, or the one that the editor shows.
+
+    Raises:
+        MatshotError: without one, and for a linked one.
+    """
+    material = named("materials", name) if name else _shown(context)
+    if material is None:
+        raise MatshotError(f"Unknown material '{name}'." if name else "Select an object with a material first.")
+    check_local(material)
+    return material
+
+
+def start_job(name: str, interactive: bool, keywords: dict[str, Any]) -> None:
+    """Start another job: in the background of the user interface, or waiting for it in a script."""
+    _call(name, "EXEC_DEFAULT", {**keywords, "from_dialog": interactive})
+
+
+def _call(name: str, how: str, keywords: dict[str, Any]) -> None:
+    getattr(bpy.ops.matshot, name)(how, **keywords)
+
+
+def _is_pair(first: str, second: str) -> bool:
+    """Whether the names of two photographs tell that one has flash and the other has not."""
+    stems = [os.path.splitext(os.path.basename(path))[0] for path in (first, second)]
+    return any(_AMBIENT.search(one) for one in stems) and not all(_AMBIENT.search(one) for one in stems)
+
+
+def _flash_first(first: str, second: str) -> tuple[str, str]:
+    """Two photographs, the one with flash first, by their names."""
+    stem = os.path.splitext(os.path.basename(first))[0]
+    return (second, first) if _AMBIENT.search(stem) and not _FLASH.fullmatch(stem) else (first, second)
 
 
 def _edited(context: Context) -> Image | None:
@@ -264,12 +399,17 @@ def _text(name: str, help: str) -> Any:
     return StringProperty(name=name, description=help.rstrip("."), options={"SKIP_SAVE"})
 
 
-def _operator(
-    tool: Tool, base: type[_ToolOperator], properties: dict[str, Any], idname: str = "", label: str = ""
+def tool_operator(
+    tool: Tool, base: type[ToolOperator], properties: dict[str, Any], idname: str = "", label: str = ""
 ) -> type:
     """Operator class of a tool, with a property for each parameter."""
     idname = idname or tool.name
     generated = {parameter.name: parameters.bpy_property(parameter) for parameter in tool.parameters}
+    if tool is ONESHOT:
+        # What does not tile shows its borders on every object that is larger than the photograph.
+        seamless = tool.parameter("seamless")
+        generated["seamless"] = parameters.bpy_property(seamless._replace(default="xy"))
+    properties = {**properties, "from_dialog": BoolProperty(options={"HIDDEN", "SKIP_SAVE"})}
     return type(
         f"MATSHOT_OT_{idname}",
         (base, Operator),
@@ -280,7 +420,7 @@ def _operator(
             "bl_idname": f"matshot.{idname}",
             "bl_label": label or tool.title,
             "bl_description": tool.help.rstrip("."),
-            "bl_options": {"UNDO"},
+            "bl_options": {"UNDO", "PRESET"},
             "tool": tool,
         },
     )
@@ -290,16 +430,47 @@ def _image_operator(tool: Tool) -> type:
     properties = {"image": _text("Image", "Name of an image, or a file path. Default: the image of the editor")}
     for tool_input in tool.inputs[1:]:
         properties[tool_input.name] = _text(tool_input.title, tool_input.help)
-    return _operator(tool, _ImageOperator, properties)
+    return tool_operator(tool, _ImageOperator, properties)
+
+
+#: Views of the file browser, with Blender's own numbers.
+_DISPLAYS = (
+    ("DEFAULT", "Default", "", 0),
+    ("LIST", "List", "", 1),
+    ("COLUMNS", "Columns", "", 2),
+    ("THUMBNAIL", "Thumbnails", "", 3),
+)
 
 
 def _photograph_operator(tool: Tool) -> type:
     properties = {
         "filepath": StringProperty(subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"}),
         "filter_glob": StringProperty(default=_PHOTOGRAPHS, options={"HIDDEN"}),
+        "filter_image": BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"}),
+        "filter_folder": BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"}),
+        "display_type": EnumProperty(items=_DISPLAYS, default="THUMBNAIL", options={"HIDDEN", "SKIP_SAVE"}),
+        "files": CollectionProperty(type=OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"}),
+        "directory": StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"}),
         "target": _text("Object", "Name of the object that gets the material. Default: the active object"),
+        "slot": IntProperty(
+            name="Material Slot", description="Index of the slot. Default: the active one", default=-1, min=-1,
+            options={"SKIP_SAVE"},
+        ),
         "assign": BoolProperty(name="Assign to Object", description="Assign the material to the object", default=True),
-    }
+        "plane": BoolProperty(
+            name="New Plane", description="Create a plane as large as the material and assign it to that",
+            options={"SKIP_SAVE"},
+        ),
+        "unwrap": BoolProperty(
+            name="Unwrap", description="Give a mesh without a UV map one, projected along the axes", default=True
+        ),
+        "asset": BoolProperty(name="Mark as Asset", description="Show the material in the asset browser"),
+        "pair": BoolProperty(
+            name="Flash and Ambient",
+            description="One of the two photographs was taken with flash, the other without, of the same place",
+            options={"SKIP_SAVE"},
+        ),
+    }  # fmt: skip
     for tool_input in tool.inputs:
         properties[tool_input.name] = StringProperty(
             name=tool_input.title,
@@ -307,13 +478,13 @@ def _photograph_operator(tool: Tool) -> type:
             subtype="FILE_PATH",
             options={"HIDDEN", "SKIP_SAVE"},
         )
-    return _operator(tool, _PhotographOperator, properties)
+    return tool_operator(tool, _PhotographOperator, properties)
 
 
 _CLASSES: tuple[type, ...] = (
     *(_image_operator(tool) for tool in (UPSCALE, MULTIPLY, TILE, STYLE)),
     *(_photograph_operator(tool) for tool in (ONESHOT, TWOSHOT)),
-    _operator(
+    tool_operator(
         UPSCALE,
         _MaterialOperator,
         {"material": _text("Material", "Name of the material. Default: the one in the editor")},

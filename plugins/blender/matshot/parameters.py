@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Parameters of the tool table as Blender properties, and their dialogs."""
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -17,13 +18,18 @@ from bpy.types import Operator, UILayout
 
 from .matshot_host.tools import Parameter, Tool
 
+_DEGREES = "\u00b0"
+
 
 def bpy_property(parameter: Parameter) -> Any:
     """Blender property of a parameter, for the annotations of a class."""
-    texts = {"name": parameter.annotated_label, "description": parameter.help.rstrip(".")}
+    note = f" ({parameter.default:g}: {parameter.placeholder})" if _is_special(parameter) else ""
+    texts = {"name": parameter.label + note, "description": parameter.help.rstrip(".")}
     default = parameter.default
     if parameter.choices:
-        items = [(str(choice), parameter.choice_label(choice), "") for choice in parameter.choices]
+        items = [
+            (str(choice), parameter.choice_label(choice), parameter.choice_help(choice)) for choice in parameter.choices
+        ]
         return EnumProperty(items=items, default=str(default), **texts)
     if parameter.type is bool:
         return BoolProperty(default=default, **texts)
@@ -36,10 +42,22 @@ def bpy_property(parameter: Parameter) -> Any:
         bounds["max"] = parameter.high
     if isinstance(default, tuple):
         property_of = IntVectorProperty if all(isinstance(value, int) for value in default) else FloatVectorProperty
+        texts["name"] = parameter.annotated_label
         return property_of(default=default, size=len(default), **bounds, **texts)
     if parameter.type is int:
-        return IntProperty(default=default, **bounds, **texts)
-    return FloatProperty(default=default, precision=3, **bounds, **texts)
+        return IntProperty(default=default, subtype="PIXEL" if parameter.unit == "px" else "NONE", **bounds, **texts)
+    if parameter.unit == _DEGREES:
+        # Blender stores angles in radians and shows degrees.
+        radians = {name: math.radians(value) for name, value in bounds.items()}
+        return FloatProperty(default=math.radians(default), subtype="ANGLE", precision=3, **radians, **texts)
+    unit = "LENGTH" if parameter.unit == "m" else "NONE"
+    subtype = "DISTANCE" if parameter.unit == "m" else "NONE"
+    return FloatProperty(default=default, precision=3, subtype=subtype, unit=unit, **bounds, **texts)
+
+
+def _is_special(parameter: Parameter) -> bool:
+    """Whether the default is a number that stands for no value."""
+    return bool(parameter.placeholder) and parameter.type in (int, float)
 
 
 def values(operator: Operator, tool: Tool, preferred: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +79,8 @@ def values(operator: Operator, tool: Tool, preferred: dict[str, Any]) -> dict[st
             value = preferred[name]
         if parameter.choices:
             value = parameter.type(value)
+        elif parameter.unit == _DEGREES and not isinstance(value, str):
+            value = round(math.degrees(value), 4)
         found[name] = tuple(value) if isinstance(parameter.default, tuple) else value
     return tool.check(found)
 

@@ -1,29 +1,40 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results of jobs in the .blend file. Data-blocks are referenced by name, since undo replaces them."""
+"""Results of jobs in the .blend file. Data-blocks are referenced by name and library, since undo replaces them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import bpy
-from bpy.types import Context, Object
+from bpy.types import Context, Image, Material, Node, NodeSocket, Object
 
-from . import nodes, storage, textures
+from . import nodes, storage, surface, textures
+from .blocks import BlockReference, check_local, check_target
 from .images import stem
 from .matshot_host.errors import MatshotError
-from .matshot_host.graph import material_graph
+from .matshot_host.graph import Image as ImageNode
+from .matshot_host.graph import MaterialGraph, material_graph
 from .matshot_host.jobs import Job, Result, discard_result
+
+
+class Outcome(NamedTuple):
+    """What became of results.
+
+    Attributes:
+        summary: for the artist.
+        created: collection in ``bpy.data`` and name of each new data-block, the most important first.
+    """
+
+    summary: str
+    created: Sequence[tuple[str, str]]
 
 
 class ResultHandler(Protocol):
     """Brings the results of a job into the .blend file."""
 
-    def apply(self, context: Context, job: Job) -> str:
+    def apply(self, context: Context, job: Job) -> Outcome:
         """Apply the results.
-
-        Returns:
-            A summary for the artist.
 
         Raises:
             MatshotError: when they cannot be applied.
@@ -41,17 +52,17 @@ class NewImages:
     """New images, shown in the editors that show their source.
 
     Attributes:
-        source: name of the source image; empty if it was a file.
+        source: the source image; None if it was a file.
         packed: whether they are packed into the .blend file.
     """
 
-    source: str
+    source: BlockReference | None
     packed: bool
 
-    def apply(self, context: Context, job: Job) -> str:
+    def apply(self, context: Context, job: Job) -> Outcome:
         """See :class:`ResultHandler`."""
-        source = bpy.data.images.get(self.source)
-        name = f"{stem(self.source)}_{job.tool}" if self.source else ""
+        source = self.source.block() if self.source is not None else None
+        name = f"{stem(self.source.name)}_{job.tool}" if self.source is not None else ""
         if source is not None and source.source == "TILED":
             images = [storage.load_image([result.path for result in job.results], name, self.packed)]
         else:
@@ -69,41 +80,117 @@ class NewImages:
                     space.image = images[0]
         # The size of the image itself would make Blender decode it now.
         first = job.results[0]
-        return f"{job.title}: {', '.join(image.name for image in images)}, {first.width} x {first.height}."
+        summary = f"{job.title}: {', '.join(image.name for image in images)}, {first.width} x {first.height}."
+        return Outcome(summary, [("images", image.name) for image in images])
+
+
+class Destination(NamedTuple):
+    """What gets a new material.
+
+    Attributes:
+        target: object; None for none.
+        slot: index of its material slot; -1 for the active one.
+        plane: whether a new plane gets the material instead.
+        unwrap: whether a mesh without a UV map gets one.
+        asset: whether the material is marked as an asset.
+    """
+
+    target: BlockReference | None = None
+    slot: int = -1
+    plane: bool = False
+    unwrap: bool = False
+    asset: bool = False
 
 
 @dataclass(frozen=True)
 class NewMaterial:
-    """A new material, assigned to an object if one is named.
+    """A new material, assigned to an object, to a new plane or to nothing.
 
     Attributes:
-        target: name of the object, or empty.
+        destination: of the material.
         packed: whether its images are packed into the .blend file.
     """
 
-    target: str
+    destination: Destination
     packed: bool
 
-    def apply(self, context: Context, job: Job) -> str:
+    def apply(self, context: Context, job: Job) -> Outcome:
         """See :class:`ResultHandler`."""
         if not job.results:
             raise MatshotError(f"{job.title} produced no output.")
-        graph = material_graph(job.results[0].path)
-        images = {}
-        for node in graph.images():
-            images[node.name] = storage.load_image([node.file], f"{graph.name} {node.label}", self.packed)
-            storage.set_color_space(images[node.name], node)
-        material = nodes.build(graph, lambda node: images[node.name])
-        target = bpy.data.objects.get(self.target)
-        if target is None or not takes_material(target):
-            # Blender discards materials without users when the file is closed.
-            material.use_fake_user = True
-            return f"{job.title}: {material.name}."
-        if target.material_slots:
-            target.material_slots[target.active_material_index].material = material
-        else:
-            target.data.materials.append(material)
-        return f"{job.title}: {material.name}, assigned to {target.name}."
+        result = job.results[0]
+        outcome = import_material(context, result.path, self.destination, self.packed, result.width / result.height)
+        return outcome._replace(summary=f"{job.title}: {outcome.summary}")
+
+
+def import_material(context: Context, folder: str, destination: Destination, packed: bool, aspect: float) -> Outcome:
+    """Create a material of a folder, in the right size for what it is assigned to.
+
+    Args:
+        context: for new objects.
+        folder: with a ``material.json``.
+        destination: of the material.
+        packed: whether its images are packed into the .blend file.
+        aspect: width of the maps divided by their height.
+
+    Raises:
+        MatshotError: for a folder that is not a material, and an object that cannot get one.
+    """
+    graph = material_graph(folder)
+    created: list[tuple[str, str]] = []
+    target = destination.target.block() if destination.target is not None else None
+    if destination.plane:
+        width, height = graph.physical_size or (max(aspect, 1.0), max(aspect, 1.0) / aspect)
+        target = surface.new_plane(context, graph.name, width, height)
+        created.append(("objects", target.name))
+    notes = []
+    if target is not None:
+        check_target(target)
+        if surface.needs_unwrap(target) and destination.unwrap:
+            surface.unwrap(target.data)
+            notes.append(f"{target.name} got a UV map")
+        elif surface.needs_unwrap(target):
+            notes.append(f"{target.name} has no UV map, so it shows a single color")
+    elif destination.target is not None:
+        notes.append(f"{destination.target.name} no longer exists")
+    size = surface.uv_size(target)
+    # A plane is as large as its material.
+    tiling = (1.0, 1.0) if destination.plane else surface.tiling(graph, aspect, size)
+    graph = graph._replace(mapping=graph.mapping._replace(tiling=tiling))
+    scale = surface.height_scale(graph, target, size, tiling[0]) if graph.displacement is not None else 0.0
+    images: dict[str, Image] = {}
+    for node in graph.images():
+        images[node.name] = storage.load_image([node.file], f"{graph.name} {node.label}", packed)
+        storage.set_color_space(images[node.name], node)
+    material = nodes.build(graph, lambda node: images[node.name], scale)
+    created.insert(0, ("materials", material.name))
+    if destination.asset:
+        mark_asset(material, os.path.join(folder, "preview.png"))
+        notes.append("marked as an asset")
+    if target is None:
+        # Blender discards materials without users when the file is closed.
+        material.use_fake_user = True
+    else:
+        _assign(material, target, destination.slot)
+        nodes.show_all(context, material)
+        notes.insert(0, f"assigned to {target.name}")
+    return Outcome(f"{', '.join([material.name, *notes])}.", created)
+
+
+def mark_asset(material: Material, preview: str) -> None:
+    """Mark a material as an asset, with a picture where there is one."""
+    material.asset_mark()
+    if os.path.isfile(preview):
+        with bpy.context.temp_override(id=material):
+            bpy.ops.ed.lib_id_load_custom_preview(filepath=preview)
+
+
+def _assign(material: Material, target: Object, slot: int) -> None:
+    if not target.material_slots:
+        target.data.materials.append(material)
+        return
+    index = slot if 0 <= slot < len(target.material_slots) else target.active_material_index
+    target.material_slots[index].material = material
 
 
 @dataclass(frozen=True)
@@ -111,36 +198,129 @@ class ReplacedTextures:
     """New images in the texture nodes of a material.
 
     Attributes:
-        material: its name.
-        sources: names of images by their file, which may contain ``<UDIM>``.
+        material: whose textures they are.
+        sources: images by their file, which may contain ``<UDIM>``.
         packed: whether the new images are packed into the .blend file.
     """
 
-    material: str
-    sources: Mapping[str, tuple[str, ...]]
+    material: BlockReference
+    sources: Mapping[str, tuple[BlockReference, ...]]
     packed: bool
 
-    def apply(self, context: Context, job: Job) -> str:
+    def apply(self, context: Context, job: Job) -> Outcome:
         """See :class:`ResultHandler`."""
-        material = bpy.data.materials.get(self.material)
-        if material is None:
-            raise MatshotError(f"The material {self.material} no longer exists, so its textures were not replaced.")
-        replaced = {}
-        for source, names in self.sources.items():
+        replaced: dict[BlockReference, Image] = {}
+        for source, references in self.sources.items():
             paths = [result.path for result in job.results if _is_from(result, source)]
-            for name in names if paths else ():
-                old = bpy.data.images.get(name)
+            for one in references if paths else ():
+                old = one.block()
                 if old is None:
                     continue
-                replaced[name] = storage.load_image(sorted(paths), f"{stem(name)}_{job.tool}", self.packed)
-                storage.copy_color_settings(replaced[name], old)
-        textures.replace(material, replaced)
-        return f"{job.title}: replaced {len(replaced)} of {sum(map(len, self.sources.values()))} textures."
+                replaced[one] = storage.load_image(sorted(paths), f"{stem(one.name)}_{job.tool}", self.packed)
+                storage.copy_color_settings(replaced[one], old)
+        return _replace(self.material, replaced, job, sum(map(len, self.sources.values())))
 
 
-def takes_material(target: Object) -> bool:
-    """Whether an object can have materials and is not linked."""
-    return target.data is not None and hasattr(target.data, "materials") and target.data.library is None
+@dataclass(frozen=True)
+class ReplacedMaps:
+    """The maps of a material folder in the texture nodes of a material.
+
+    Attributes:
+        material: whose textures they are.
+        sources: its images by map.
+        packed: whether the new images are packed into the .blend file.
+    """
+
+    material: BlockReference
+    sources: Mapping[str, BlockReference]
+    packed: bool
+
+    def apply(self, context: Context, job: Job) -> Outcome:
+        """See :class:`ResultHandler`."""
+        if not job.results:
+            raise MatshotError(f"{job.title} produced no output.")
+        maps = {image.name: image.file for image in material_graph(job.results[0].path).images()}
+        replaced: dict[BlockReference, Image] = {}
+        for kind, one in self.sources.items():
+            old = one.block()
+            if old is None or kind not in maps:
+                continue
+            replaced[one] = storage.load_image([maps[kind]], f"{stem(one.name)}_{job.tool}", self.packed)
+            storage.copy_color_settings(replaced[one], old)
+        return _replace(self.material, replaced, job, len(self.sources))
+
+
+@dataclass(frozen=True)
+class DerivedMap:
+    """A map that was predicted from an image, as a node beside it.
+
+    Attributes:
+        material: in which the image is used; None for a new image only.
+        source: the image.
+        kind: ``normal`` or ``height``.
+        packed: whether the new image is packed into the .blend file.
+    """
+
+    material: BlockReference | None
+    source: BlockReference
+    kind: str
+    packed: bool
+
+    def apply(self, context: Context, job: Job) -> Outcome:
+        """See :class:`ResultHandler`."""
+        if not job.results:
+            raise MatshotError(f"{job.title} produced no output.")
+        graph = material_graph(job.results[0].path)
+        node = next((image for image in graph.images() if image.name == self.kind), None)
+        if node is None:
+            raise MatshotError(f"{job.title} produced no {self.kind} map.")
+        image = storage.load_image([node.file], f"{stem(self.source.name)} {node.label}", self.packed)
+        storage.set_color_space(image, node)
+        material = self.material.block() if self.material is not None else None
+        source = self.source.block()
+        used = [one for _, one in textures.image_nodes(material) if one.image == source] if material else []
+        if used:
+            _wire_map(used[0], image, node, graph)
+        else:
+            image.use_fake_user = True
+        return Outcome(f"{job.title}: {image.name}.", [("images", image.name)])
+
+
+def _wire_map(used: Node, image: Image, node: ImageNode, graph: MaterialGraph) -> None:
+    """Connect a derived map below the node of its source."""
+    tree = used.id_data
+    created = tree.nodes.new("ShaderNodeTexImage")
+    created.image, created.label, created.extension = image, node.label, used.extension
+    created.location = used.location.x, used.location.y - 320.0
+    for link in tree.links:
+        if link.to_node == used:
+            tree.links.new(link.from_socket, created.inputs["Vector"])
+    principled = next((one for one in tree.nodes if one.type == "BSDF_PRINCIPLED"), None)
+    output = next((one for one in tree.nodes if one.type == "OUTPUT_MATERIAL" and one.is_active_output), None)
+    if node.name == "normal":
+        helper = tree.nodes.new("ShaderNodeNormalMap")
+        tree.links.new(created.outputs["Color"], helper.inputs["Color"])
+        ends: tuple[NodeSocket | None, str] = (principled.inputs["Normal"] if principled else None, "Normal")
+    else:
+        helper = tree.nodes.new("ShaderNodeDisplacement")
+        displacement = graph.displacement
+        helper.inputs["Scale"].default_value = (displacement.widths or 0.02) if displacement is not None else 0.02
+        tree.links.new(created.outputs["Color"], helper.inputs["Height"])
+        ends = (output.inputs["Displacement"] if output else None, "Displacement")
+    helper.location = created.location.x + 320.0, created.location.y
+    if ends[0] is not None and not ends[0].is_linked:
+        tree.links.new(helper.outputs[ends[1]], ends[0])
+
+
+def _replace(material: BlockReference, replaced: Mapping[BlockReference, Image], job: Job, count: int) -> Outcome:
+    """Put new images into the nodes of a material."""
+    found = material.block()
+    if found is None:
+        raise MatshotError(f"The material {material.name} no longer exists, so its textures were not replaced.")
+    check_local(found)
+    textures.replace(found, replaced)
+    created = [("images", image.name) for image in replaced.values()]
+    return Outcome(f"{job.title}: replaced {len(replaced)} of {count} textures.", created)
 
 
 def _name(result: Result) -> str:

@@ -1,29 +1,66 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Review of results: a dialog with Apply and Discard."""
+"""Results on their way into the .blend file, after a review with Apply and Discard if the preferences ask for one."""
 
-from typing import Any, ClassVar
+from typing import ClassVar, NamedTuple
 
 import bpy
-import bpy.utils.previews
-from bpy.props import IntProperty
+from bpy.props import FloatProperty, IntProperty
 from bpy.types import Context, Event, Operator
 
-from . import job_queue
+from . import history, job_queue
 from .matshot_host.errors import MatshotError
 from .matshot_host.jobs import Job
 from .results import ResultHandler, discard
 
-#: Jobs under review and the handlers of their results, by job number.
-_pending: dict[int, tuple[Job, ResultHandler]] = {}
-#: Previews of these jobs.
-_previews: Any = None
+
+class _Pending(NamedTuple):
+    """Results that are not applied yet.
+
+    Attributes:
+        job: whose results they are.
+        handler: of the results.
+        before: image file to compare them with; empty for none.
+    """
+
+    job: Job
+    handler: ResultHandler
+    before: str
 
 
-def show(job: Job, handler: ResultHandler) -> None:
+#: By job number.
+_pending: dict[int, _Pending] = {}
+
+
+def prepare(job: Job, handler: ResultHandler, before: str) -> None:
+    """Note what becomes of the results of a job that starts now."""
+    _pending[job.number] = _Pending(job, handler, before)
+
+
+def apply(context: Context, job: Job) -> str:
+    """Apply the results of a job.
+
+    Returns:
+        A summary for the artist.
+
+    Raises:
+        MatshotError: when they cannot be applied.
+    """
+    outcome = _pending.pop(job.number).handler.apply(context, job)
+    created = context.window_manager.matshot_created
+    created.clear()
+    for kind, name in outcome.created:
+        one = created.add()
+        one.name, one.kind = name, kind
+    entry = history.entry_of(job.number)
+    if entry is not None:
+        history.picture(job)
+        entry.summary, entry.created = outcome.summary, list(outcome.created)
+    history.redraw()
+    return outcome.summary
+
+
+def show(job: Job) -> None:
     """Open the review of a finished job."""
-    _pending[job.number] = (job, handler)
-    if job.preview:
-        _previews.load(str(job.number), job.preview, "IMAGE")
     bpy.ops.matshot.review("INVOKE_DEFAULT", number=job.number)
 
 
@@ -38,18 +75,23 @@ class MATSHOT_OT_review(Operator):
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Open the dialog."""
-        return context.window_manager.invoke_props_dialog(self, width=400, title=_pending[self.number][0].title)
+        return context.window_manager.invoke_props_dialog(self, width=480, title=_pending[self.number].job.title)
 
     def draw(self, context: Context) -> None:
         """Draw the dialog; called by Blender once more while it closes."""
         if self.number not in _pending:
             return
-        job = _pending[self.number][0]
+        job, _, before = _pending[self.number]
         column = self.layout.column()
-        if str(self.number) in _previews:
-            column.template_icon(_previews[str(self.number)].icon_id, scale=18)
+        pictures = column.row()
+        shown = (("Before", history.picture_of(before, before)), ("After", history.picture(job)))
+        for label, icon in shown:
+            if icon:
+                one = pictures.column()
+                one.label(text=label)
+                one.template_icon(icon, scale=11)
         for result in job.results[:4]:
-            column.label(text=f"{result.kind.capitalize()}, {result.width} x {result.height}", icon="CHECKMARK")
+            column.label(text=f"{result.kind.capitalize()}, {result.width} x {result.height} px", icon="CHECKMARK")
         for sentence in job.notes + job.failures:
             column.label(text=sentence, icon="INFO")
         confirm = self.layout.template_popup_confirm("matshot.apply", text="Apply", cancel_text="Discard")
@@ -62,8 +104,11 @@ class MATSHOT_OT_review(Operator):
     def cancel(self, context: Context) -> None:
         """Discard the results; called by Blender for Discard and Esc."""
         if self.number in _pending:
-            job, _ = _take(self.number)
+            job = _pending.pop(self.number).job
             discard(job)
+            entry = history.entry_of(job.number)
+            if entry is not None:
+                entry.summary = "Discarded"
             job_queue.jobs().forget(job)
 
 
@@ -71,7 +116,7 @@ class MATSHOT_OT_apply(Operator):
     """Apply the results of the job to the scene"""
 
     bl_idname = "matshot.apply"
-    bl_label = "Apply"
+    bl_label = "Apply Result"
     bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
 
     number: IntProperty(options={"HIDDEN"})
@@ -80,9 +125,9 @@ class MATSHOT_OT_apply(Operator):
         """Apply the results."""
         if self.number not in _pending:
             return {"CANCELLED"}
-        job, handler = _take(self.number)
+        job = _pending[self.number].job
         try:
-            summary = handler.apply(context, job)
+            summary = apply(context, job)
         except MatshotError as error:
             discard(job)
             self.report({"ERROR"}, error.sentence)
@@ -93,27 +138,68 @@ class MATSHOT_OT_apply(Operator):
         return {"FINISHED"}
 
 
-def _take(number: int) -> tuple[Job, ResultHandler]:
-    """Remove a job from those under review."""
-    if str(number) in _previews:
-        del _previews[str(number)]
-    return _pending.pop(number)
+class MATSHOT_PG_created(bpy.types.PropertyGroup):
+    """A data-block that the last operator made; its name is the property ``name``."""
+
+    kind: bpy.props.StringProperty(name="Kind", description="Its collection in bpy.data, such as images")
 
 
-_CLASSES = (MATSHOT_OT_review, MATSHOT_OT_apply)
+class MATSHOT_OT_adjust_mapping(Operator):
+    """Change how large the last material is and how far it displaces"""
+
+    bl_idname = "matshot.adjust_mapping"
+    bl_label = "Adjust Material"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    size: FloatProperty(name="Size", description="Factor on the size of the texture", default=1, min=0.01, soft_max=10)
+    rotation: FloatProperty(name="Rotation", description="Rotation of the texture", subtype="ANGLE")
+    relief: FloatProperty(name="Relief", description="Factor on the displacement", default=1, min=0, soft_max=4)
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether the active material was made by Matshot."""
+        cls.poll_message_set("Select an object with a material of Matshot")
+        return _mapping_of(context) is not None
+
+    def execute(self, context: Context) -> set[str]:
+        """Change the nodes."""
+        mapping = _mapping_of(context)
+        assert mapping is not None
+        scale = mapping.inputs["Scale"].default_value
+        mapping.inputs["Scale"].default_value = (scale[0] / self.size, scale[1] / self.size, scale[2])
+        mapping.inputs["Rotation"].default_value[2] += self.rotation
+        for node in context.active_object.active_material.node_tree.nodes:
+            if node.type == "DISPLACEMENT":
+                node.inputs["Scale"].default_value *= self.relief
+        return {"FINISHED"}
+
+
+def _mapping_of(context: Context) -> bpy.types.Node | None:
+    """The mapping node of the active object's material, if Matshot built it."""
+    material = getattr(context.active_object, "active_material", None) if context.active_object else None
+    if material is None or material.library is not None or material.node_tree is None:
+        return None
+    return next((node for node in material.node_tree.nodes if node.type == "MAPPING" and node.label == "Tiling"), None)
+
+
+_CLASSES = (MATSHOT_PG_created, MATSHOT_OT_review, MATSHOT_OT_apply, MATSHOT_OT_adjust_mapping)
 
 
 def register() -> None:
     """Register the classes."""
-    global _previews
-    _previews = bpy.utils.previews.new()
-    for operator in _CLASSES:
-        bpy.utils.register_class(operator)
+    for one in _CLASSES:
+        bpy.utils.register_class(one)
+    bpy.types.WindowManager.matshot_created = bpy.props.CollectionProperty(
+        type=MATSHOT_PG_created,
+        name="Created",
+        description="What the last operator of Matshot made",
+        options={"HIDDEN"},
+    )
 
 
 def unregister() -> None:
     """Unregister the classes."""
-    for operator in reversed(_CLASSES):
-        bpy.utils.unregister_class(operator)
-    bpy.utils.previews.remove(_previews)
+    del bpy.types.WindowManager.matshot_created
+    for one in reversed(_CLASSES):
+        bpy.utils.unregister_class(one)
     _pending.clear()

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from matshot.capture.composition import as_lit_from, composed_surface, evened, filled, trend_by_distance
+from matshot.capture.composition import agreement, as_lit_from, composed_surface, evened, filled, trend_by_distance
 from matshot.capture.flattening import flattened, highlight_distance
 from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.image.color import linear_from_srgb, srgb_from_linear
@@ -132,3 +132,25 @@ def test_a_trend_is_what_depends_on_distance_alone() -> None:
     distance = highlight_distance(CAMERA, lamp)
     trend = trend_by_distance(3 * distance, distance, np.ones_like(distance, dtype=bool))
     np.testing.assert_allclose(trend, 3 * distance, atol=0.05)
+
+
+def test_slopes_that_two_predictions_do_not_share_are_weakened() -> None:
+    light, saturated = photographed(stained(0.5), 0.9)
+    lamp = fitted_lamp(light, saturated, CAMERA)
+    flat = flattened(light, saturated, CAMERA, lamp)
+    rng = np.random.default_rng(1)
+
+    def guess(slopes: np.ndarray) -> Surface:
+        normal = np.concatenate([slopes, np.ones((SIZE, SIZE, 1))], axis=2)
+        normal /= np.linalg.norm(normal, axis=2, keepdims=True)
+        return Surface.of(flat.color, normal.astype(np.float32), 0.5, 0.0)
+
+    one, other = (0.2 * rng.standard_normal((SIZE, SIZE, 2)) for _ in range(2))
+    known = np.ones((SIZE, SIZE), dtype=bool)
+    assert agreement(one, one, known) == pytest.approx(1)
+    assert abs(agreement(one, other, known)) < 0.1
+    shared, apart = (
+        np.hypot(*np.moveaxis(composed_surface(guess(one), guess(second), flat, lamp, CAMERA).surface.normal, 2, 0)[:2])
+        for second in (one, other)
+    )
+    assert apart.mean() < 0.6 * shared.mean()

@@ -196,7 +196,8 @@ def test_how_it_was_made_and_converted_is_recorded(tmp_path):
     made = saved(material, tmp_path / "out", normal="dx", pack="orm")
     recorded = json.loads((made / "material.json").read_text())["parameters"]
     assert recorded["tool"] == "oneshot"
-    assert recorded["converted"] == {"normal": "dx", "pack": "orm", "size": 0, "format": "same", "depth": "same"}
+    form = {"normal": "dx", "source_normal": "auto", "pack": "orm", "size": 0, "format": "same", "depth": "same"}
+    assert recorded["converted"] == form
     assert (made / PREVIEW).is_file()
 
 

@@ -51,17 +51,26 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def inside(blender_python: str, light_zip: Path, tmp_path: Path) -> Inside:
+def inside(inside_folder: Callable[[Path], Inside], tmp_path: Path) -> Inside:
     """Runs a scenario of `inside.py` in a Blender of its own, with the extension installed from its zip."""
+    return inside_folder(tmp_path)
 
+
+@pytest.fixture(scope="session")
+def inside_folder(blender_python: str, light_zip: Path) -> Callable[[Path], Inside]:
+    """What :func:`inside` gives, with files in a folder."""
+    return lambda folder: _runner(blender_python, light_zip, folder)
+
+
+def _runner(blender_python: str, light_zip: Path, folder: Path) -> Inside:
     def run(scenario: str, *, worker: str = sys.executable, timeout: float = 90, **given: object) -> dict[str, Any]:
-        answer = tmp_path / f"{scenario}.json"
-        told = {"zip": str(light_zip), "worker": worker, "answer": str(answer), "folder": str(tmp_path), **given}
+        answer = folder / f"{scenario}.json"
+        told = {"zip": str(light_zip), "worker": worker, "answer": str(answer), "folder": str(folder), **given}
         environment = {
             **os.environ,
-            "BLENDER_USER_RESOURCES": str(tmp_path / "user"),
+            "BLENDER_USER_RESOURCES": str(folder / "user"),
             # Neither what is noted on this machine nor what its tester has in the home folder counts.
-            "MATSHOT_HOME": str(tmp_path / "home"),
+            "MATSHOT_HOME": str(folder / "home"),
         }
         environment.pop("PYTHONPATH", None)
         done = subprocess.run(

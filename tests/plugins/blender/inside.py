@@ -114,7 +114,12 @@ def new_images(make):
 
 def installed(given):
     menus = {}
-    for place in ("IMAGE_MT_editor_menus", "NODE_MT_editor_menus", "MATERIAL_MT_context_menu"):
+    for place in (
+        "IMAGE_MT_editor_menus",
+        "VIEW3D_MT_editor_menus",
+        "NODE_MT_editor_menus",
+        "MATERIAL_MT_context_menu",
+    ):
         drawn = Drawn()
         context = type("Context", (), {"space_data": type("Space", (), {"tree_type": "ShaderNodeTree"})})()
         for draw in getattr(bpy.types, place)._dyn_ui_initialize():
@@ -241,7 +246,7 @@ def materials(given):
     mapped = other.node_tree.nodes.new("ShaderNodeNormalMap")
     other.node_tree.links.new(normal.outputs["Color"], mapped.inputs["Color"])
     other.node_tree.nodes.new("ShaderNodeGroup").node_tree = group
-    report["kinds"] = extension("textures").textures(other)
+    report["kinds"] = {one.name: kind for one, kind in extension("textures").textures(other).items()}
     report["tiled"] = {
         "answer": called(bpy.ops.matshot.upscale_material, material="tiled", scale="2", method="lanczos"),
         "image": told(node.image),
@@ -306,6 +311,263 @@ def photographed(material, fov, side, offset, path):
     scene.render.image_settings.color_depth = "32"
     scene.render.filepath = path
     bpy.ops.render.render(write_still=True)
+
+
+def fresh():
+    """The default scene with its cube, without what was there."""
+    bpy.ops.wm.read_homefile(use_factory_startup=False, load_ui=False)
+    preferences().python = WORKER["python"]
+    for thing in list(bpy.data.objects):
+        bpy.data.objects.remove(thing)
+    mesh = bpy.data.meshes.new("Cube")
+    corners = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
+    faces = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    mesh.from_pydata(corners, [], faces)
+    for loop, uv in zip(mesh.uv_layers.new(name="UVMap").data, [(0, 0), (1, 0), (1, 1), (0, 1)] * 6, strict=True):
+        loop.uv = uv
+    cube = bpy.data.objects.new("Cube", mesh)
+    bpy.context.scene.collection.objects.link(cube)
+    bpy.context.view_layer.objects.active = cube
+    return cube
+
+
+#: The Python that works, as preferences forget it when a file is read.
+WORKER = {"python": ""}
+#: How long the extension took to be there.
+INSTALL = {"seconds": 0.0}
+
+
+def created():
+    """What the last operator says that it made."""
+    return [(one.kind, one.name) for one in bpy.context.window_manager.matshot_created]
+
+
+def node_of(material, kind, label=""):
+    return next(node for node in material.node_tree.nodes if node.type == kind and label in node.label)
+
+
+def situations(given):
+    """What artists do in an afternoon, one after the other in one Blender."""
+    WORKER["python"] = given["worker"]
+    folder, wide = Path(given["folder"]), given["wide"]
+    photo, oneshot = given["photo"], bpy.ops.matshot.oneshot
+    report, quick = {}, {"light": "even", "seamless": "none", "threads": 1}
+
+    # Two drags and two clicks: the extension was installed by the first pair; this is the second.
+    cube = fresh()
+    begun = time.perf_counter()
+    report["first"] = called(oneshot, filepath=wide)
+    report["seconds"] = [INSTALL["seconds"], time.perf_counter() - begun]
+    material = cube.active_material
+    report["first created"] = created()
+    report["first material"] = described(material)
+    mapping = node_of(material, "MAPPING")
+    report["aspect"] = list(mapping.inputs["Scale"].default_value)
+    report["extension"] = sorted({node.extension for node in material.node_tree.nodes if node.type == "TEX_IMAGE"})
+    report["relief"] = node_of(material, "DISPLACEMENT").inputs["Scale"].default_value
+    report["relief label"] = node_of(material, "DISPLACEMENT").label
+
+    # Adjusted afterwards.
+    called(bpy.ops.matshot.adjust_mapping, size=2.0, relief=0.5)
+    report["adjusted"] = list(mapping.inputs["Scale"].default_value)
+    report["adjusted relief"] = node_of(material, "DISPLACEMENT").inputs["Scale"].default_value
+
+    # The same photograph in its real size on a cube of two meters, then on one scaled by hand.
+    called(oneshot, photo=wide, width=0.5, **quick)
+    report["real size"] = list(node_of(cube.active_material, "MAPPING").inputs["Scale"].default_value)
+    report["real relief"] = node_of(cube.active_material, "DISPLACEMENT").inputs["Scale"].default_value
+    cube.scale = (2, 2, 2)
+    bpy.context.view_layer.update()
+    called(oneshot, photo=wide, width=0.5, **quick)
+    report["scaled"] = list(node_of(cube.active_material, "MAPPING").inputs["Scale"].default_value)
+    report["scaled relief"] = node_of(cube.active_material, "DISPLACEMENT").inputs["Scale"].default_value
+    cube.scale = (1, 1, 1)
+
+    # A typing error, a Grease Pencil object, a camera that is active, nothing at all.
+    report["typo"] = called(oneshot, photo=photo, target="typo", **quick)
+    pencils = getattr(bpy.data, "grease_pencils_v3", bpy.data.grease_pencils)
+    pencil = bpy.data.objects.new("Stroke", pencils.new("Stroke"))
+    bpy.context.scene.collection.objects.link(pencil)
+    report["pencil"] = called(oneshot, photo=photo, target="Stroke", **quick)
+    report["pencil slots"] = len(pencil.material_slots)
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    bpy.context.scene.collection.objects.link(camera)
+    bpy.context.view_layer.objects.active = camera
+    report["camera"] = called(oneshot, photo=photo, **quick)
+    report["camera created"] = created()
+    bpy.context.view_layer.objects.active = None
+    report["plane"] = called(oneshot, photo=wide, plane=True, width=3.0, **quick)
+    report["plane created"] = created()
+    plane = bpy.data.objects[dict(created())["objects"]]
+    report["plane size"] = list(plane.dimensions)
+    report["plane scale"] = list(node_of(plane.active_material, "MAPPING").inputs["Scale"].default_value)
+
+    # A mesh without UVs, with and without the unwrap that is offered.
+    for unwrap in (False, True):
+        bare = bpy.data.objects.new(f"Bare{unwrap}", bpy.data.meshes.new("Bare"))
+        bare.data.from_pydata([(0, 0, 0), (4, 0, 0), (4, 2, 0), (0, 2, 0)], [], [(0, 1, 2, 3)])
+        bpy.context.scene.collection.objects.link(bare)
+        report[f"bare {unwrap}"] = called(oneshot, photo=photo, target=bare.name, unwrap=unwrap, **quick)
+        report[f"bare {unwrap} uv"] = [list(loop.uv) for loop in bare.data.uv_layers[0].data] if unwrap else []
+
+    # The slot below the drop.
+    cube.data.materials.append(bpy.data.materials.new("second"))
+    report["slot"] = called(oneshot, photo=photo, target="Cube", slot=1, **quick)
+    report["slots"] = [slot.material.name for slot in cube.material_slots]
+
+    # Two photographs of the same place together, and three of different ones.
+    files = [{"name": "ambient.png"}, {"name": "flash.png"}]
+    before = set(bpy.data.materials)
+    bpy.context.view_layer.objects.active = cube
+    report["pair"] = called(oneshot, files=files, directory=given["photographs"], assign=False)
+    report["pair material"] = [one.name for one in set(bpy.data.materials) - before]
+    report["pair history"] = extension("history").entries()[0].operator
+    for name in ("one", "two", "three"):
+        (folder / f"{name}.png").write_bytes(Path(photo).read_bytes())
+    before = set(bpy.data.materials)
+    files = [{"name": f"{name}.png"} for name in ("one", "two", "three")]
+    report["three"] = called(oneshot, files=files, directory=str(folder), **quick)
+    report["three materials"] = sorted(one.name for one in set(bpy.data.materials) - before)
+    report["three assigned"] = cube.active_material.name
+
+    # As an asset, with a picture.
+    report["asset"] = called(oneshot, photo=photo, target="Cube", asset=True, **quick)
+    report["asset data"] = cube.active_material.asset_data is not None
+    report["asset preview"] = list(cube.active_material.preview.image_size)
+    report["folder"] = called(bpy.ops.matshot.import_folder, directory=given["library"])
+    report["assets"] = sorted(one.name for one in bpy.data.materials if one.asset_data is not None)
+    report["empty folder"] = called(bpy.ops.matshot.import_folder, directory=str(folder / "nowhere"))
+
+    # The whole material in place: seamless, multiplied, in the style of another, upscaled.
+    cube = fresh()
+    called(oneshot, photo=photo, **quick)
+    material = cube.active_material
+    report["maps"] = sorted(extension("textures").maps(material))
+    links = described(material)["links"]
+    for tool, more in (
+        ("tile_material", {}),
+        ("multiply_material", {"size": "96x64", "engine": "patch"}),
+        ("style_material", {"style": material.name, "strength": 0.5}),
+        ("adjust_material", {"roughness": 0.5, "normal": 0.5}),
+        ("upscale_material", {"scale": "2", "method": "nearest"}),
+    ):
+        old = {node.label: node.image.name for node in material.node_tree.nodes if node.type == "TEX_IMAGE"}
+        answer = called(getattr(bpy.ops.matshot, tool), material=material.name, **more)
+        new = {node.label: node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE"}
+        report[tool] = {
+            "answer": answer,
+            "changed": sorted(label for label in new if new[label].name != old[label]),
+            "sizes": sorted({tuple(image.size) for image in new.values()}),
+            "spaces": sorted({image.colorspace_settings.name for image in new.values()}),
+            "links": described(material)["links"] == links,
+        }
+
+    # From the texture of a node to normals and height, from an open image to a material.
+    other = bpy.data.materials.new("handmade")
+    if other.node_tree is None:
+        other.use_nodes = True
+    node = other.node_tree.nodes.new("ShaderNodeTexImage")
+    node.image = bpy.data.images.load(photo)
+    principled = node_of(other, "BSDF_PRINCIPLED")
+    other.node_tree.links.new(node.outputs["Color"], principled.inputs["Base Color"])
+    report["normal"] = called(bpy.ops.matshot.derive, image=node.image.name, map="normal")
+    report["height"] = called(bpy.ops.matshot.derive, image=node.image.name, map="height")
+    report["derived"] = described(other)["links"]
+    loose = picture("loose", 64, 64, path=folder / "loose.png")
+    report["material"] = called(bpy.ops.matshot.derive, image=loose.name, map="material")
+    report["material links"] = len(described(cube.active_material)["links"])
+
+    # Linked data: a local and a linked image of one name, and linked objects and materials.
+    library = folder / "library.blend"
+    shared = picture("shared", 32, 32, path=folder / "shared.png")
+    linked_material = bpy.data.materials.new("linked material")
+    thing = bpy.data.objects.new("Linked", bpy.data.meshes.new("Linked"))
+    thing.data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    thing.data.materials.append(linked_material)
+    bpy.data.libraries.write(str(library), {shared, thing})
+    cube = fresh()
+    mine = picture("shared", 128, 128, path=folder / "mine.png")
+    with bpy.data.libraries.load(str(library), link=True) as (_, wanted):
+        wanted.images, wanted.objects = ["shared"], ["Linked"]
+    bpy.context.scene.collection.objects.link(bpy.data.objects["Linked"])
+    answer, made = new_images(lambda: called(bpy.ops.matshot.upscale, image="shared", scale="2", method="nearest"))
+    report["of one name"] = [answer, sorted(image["size"] for image in made.values())]
+    report["linked object"] = called(oneshot, photo=photo, target="Linked", **quick)
+    report["linked material"] = called(bpy.ops.matshot.upscale_material, material="linked material", scale="2")
+    both = bpy.data.materials.new("both")
+    if both.node_tree is None:
+        both.use_nodes = True
+    used = [both.node_tree.nodes.new("ShaderNodeTexImage") for _ in range(2)]
+    used[0].image, used[1].image = mine, next(image for image in bpy.data.images if image.library is not None)
+    called(bpy.ops.matshot.upscale_material, material="both", scale="2", method="nearest")
+    report["both"] = [list(node.image.size) for node in used]
+
+    # What is below the cursor, where an area shows the cube from above.
+    report["below"] = below_cursor(cube)
+
+    # Again, with what the list remembers; and disabled while a job runs.
+    report["again"] = called(bpy.ops.matshot.run_again)
+    report["listed"] = [[entry.operator, entry.text] for entry in extension("history").entries()][:2]
+    report["drawn"] = drawn_sidebar()
+    history, queue = extension("history"), extension("job_queue")
+    jobs = queue.jobs()
+    job = jobs.new("multiply", "Multiply")
+    jobs.start(job, [photo], {"size": "2048x2048", "engine": "patch"})
+    history.add(job, "matshot.multiply", {})
+    queue.follow(job)
+    while job.state != "running":
+        jobs.poll()
+        time.sleep(0.01)
+    report["outlives"] = bpy.app.timers.is_registered(queue._follow)
+    pid, place = jobs.worker_pid, job.folder
+    bpy.ops.preferences.addon_disable(module=MODULE)
+    report["disabled"] = [os.path.isdir(place), bpy.app.timers.is_registered(queue._follow)]
+    try:
+        os.kill(pid, 0)
+        report["worker"] = "lives"
+    except ProcessLookupError:
+        report["worker"] = "ended"
+    return report
+
+
+def below_cursor(cube):
+    """Objects in the middle of a viewport that looks down, in its corner and outside of it."""
+    import mathutils
+
+    class Box:
+        def __init__(self, **values):
+            self.__dict__.update(values)
+
+    view = mathutils.Matrix.Translation((0, 0, -10))
+    # Four units across a square of 100 pixels.
+    flat = mathutils.Matrix.Diagonal((0.5, 0.5, -0.01, 1.0))
+    region = Box(type="WINDOW", x=20, y=10, width=100, height=100)
+    shown = Box(view_matrix=view, perspective_matrix=flat @ view, is_perspective=False, view_perspective="ORTHO")
+    spaces = Box(active=Box(region_3d=shown))
+    area = Box(type="VIEW_3D", x=20, y=10, width=100, height=100, regions=[region], spaces=spaces)
+    bpy.context.view_layer.update()
+    context = Box(
+        window=Box(screen=Box(areas=[area])),
+        scene=bpy.context.scene,
+        evaluated_depsgraph_get=bpy.context.evaluated_depsgraph_get,
+    )
+    found = [extension("drop").below(context, x, y) for x, y in ((70, 60), (21, 109), (0, 0))]
+    return [*(one.target.name if one.target is not None else None for one in found), found[0].slot]
+
+
+def drawn_sidebar():
+    """Operators that the tab shows in each editor."""
+    found = {}
+    for space in ("view_3d", "image_editor", "node_editor"):
+        for panel in ("tools", "jobs"):
+            drawn = Drawn()
+            kind = getattr(bpy.types, f"MATSHOT_PT_{panel}_{space}")
+            area = type("Area", (), {"type": space.upper()})()
+            kind.draw(drawn, type("Context", (), {"area": area})())
+            found[f"{panel} {space}"] = [
+                arguments[0] for call, arguments, _ in drawn.layout.calls if call == "operator"
+            ]
+    return found
 
 
 def places(given):
@@ -429,7 +691,9 @@ class _Shown:
 
 def main():
     scenario, given = sys.argv[1], json.loads(sys.argv[2])
+    begun = time.perf_counter()
     bpy.ops.extensions.package_install_files(filepath=given["zip"], repo=REPOSITORY, enable_on_install=True)
+    INSTALL["seconds"] = time.perf_counter() - begun
     preferences().python = given["worker"]
     try:
         answer = globals()[scenario](given)

@@ -26,6 +26,7 @@ def test_it_installs_draws_its_menus_and_leaves_nothing(inside):
     found = inside("installed")
     assert found["menus"] == {
         "IMAGE_MT_editor_menus": ["MATSHOT_MT_image"],
+        "VIEW3D_MT_editor_menus": ["MATSHOT_MT_material"],
         "NODE_MT_editor_menus": ["MATSHOT_MT_material"],
         "MATERIAL_MT_context_menu": ["MATSHOT_MT_material"],
     }
@@ -33,7 +34,9 @@ def test_it_installs_draws_its_menus_and_leaves_nothing(inside):
         *("Upscale...", "Multiply...", "Make Seamless...", "Style...")
     ]
     assert [text for _, text in found["entries"]["MATSHOT_MT_material"]] == [
-        *("Photo to Material...", "Two-Shot Material...", "Upscale Material Textures...")
+        *("Photo to Material...", "Two-Shot Material...", "Folder to Asset Library..."),
+        *("Upscale Material Textures...", "Make Material Seamless...", "Multiply Material...", "Style Material..."),
+        *("Adjust Maps...", "Adjust Size and Relief", "Run Again..."),
     ]
     assert found["handler"][0].lower() == "matshot.oneshot"
     assert found["uninstalled"] == FINISHED

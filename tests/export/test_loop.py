@@ -1,0 +1,79 @@
+"""The training loop's parts: a loss that is no number is never saved, a GPU computes with a compiled network."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from matshot_export.loop import Average, Schedule, compiled, descend
+
+
+class Slope:
+    """A network of one number that its loss pushes up; from some step on, the loss is no number."""
+
+    def __init__(self, breaks_at=10**9):
+        self.network, self.rng, self.breaks_at, self.step = nn.Linear(1, 1), np.random.default_rng(0), breaks_at, 0
+
+    def loss(self, done):
+        self.step += 1
+        value = -self.network.weight.sum() * (float("nan") if self.step >= self.breaks_at else 1.0)
+        return value, {"term": value.detach()}, 7
+
+    def figures(self, weights, picture):
+        return {"value": float(weights["weight"])}
+
+    def state(self):
+        return {}
+
+    def load(self, state):
+        pass
+
+
+def schedule(steps, log_every):
+    return Schedule(steps, rate=0.01, warmup=1, average=0.9, log_every=log_every)
+
+
+def silent(_):
+    pass
+
+
+@pytest.mark.parametrize(("breaks_at", "log_every"), [(3, 1000), (15, 10)])
+def test_a_loss_that_is_no_number_is_found_before_it_is_saved(tmp_path, breaks_at, log_every):
+    with pytest.raises(FloatingPointError, match="stopped being a number"):
+        descend(Slope(breaks_at), schedule(200, log_every), tmp_path, report=silent)
+    weights = tmp_path / "weights.pt"
+    # What was measured before is kept; after that nothing is.
+    assert weights.exists() == (breaks_at > log_every)
+    if weights.exists():
+        assert torch.load(weights, weights_only=True)["weight"].isfinite().all()
+        assert torch.load(tmp_path / "checkpoint.pt", weights_only=False)["progress"]["step"] == 10
+
+
+def test_progress_counts_pixels(tmp_path):
+    progress = descend(Slope(), schedule(5, 2), tmp_path, report=silent)
+    assert progress.pixels == 35
+    assert [point["step"] for point in progress.measured] == [2, 4, 5]
+
+
+def test_the_average_follows_the_network():
+    network = nn.Linear(2, 2)
+    average = Average(network, 0.5)
+    before = average.weights["weight"].clone()
+    with torch.no_grad():
+        network.weight.add_(1.0)
+    average.update(network)
+    # The first step counts for ten elevenths, since the start is to be forgotten.
+    torch.testing.assert_close(average.weights["weight"], before + 10 / 11)
+
+
+def test_a_gpu_computes_with_a_compiled_network(monkeypatch):
+    # The compiler itself takes seconds to load.
+    dynamo = SimpleNamespace(config=SimpleNamespace())
+    monkeypatch.setattr(torch, "_dynamo", dynamo, raising=False)
+    monkeypatch.setattr(torch, "compile", lambda network: ("compiled", network))
+    network = nn.Linear(2, 2)
+    assert compiled(network, torch.device("cpu")) is network
+    assert compiled(network, torch.device("cuda")) == ("compiled", network)
+    assert dynamo.config.suppress_errors
