@@ -39,20 +39,20 @@ class ChannelChoice:
     left_out: tuple[str, ...] = ()
 
 
-def chosen_channels(spec: oiio.ImageSpec, layered: bool) -> ChannelChoice | None:
+def chosen_channels(spec: oiio.ImageSpec, format_name: str) -> ChannelChoice | None:
     """The channels of a file that are read.
 
     Args:
         spec: header.
-        layered: whether channels are known by their names alone, as in EXR.
+        format_name: as the library calls it; in ``openexr`` channels are known by their names alone.
 
     Returns:
         Color with alpha where there is color; else gray; else up to four channels as they are. None for more channels
         than that without color among them.
     """
     names = [str(name) for name in spec.channelnames]
-    if not layered:
-        return _by_place(spec, names)
+    if format_name != "openexr":
+        return _by_place(spec, names, format_name)
     layers: dict[str, dict[str, int]] = {}
     for index, name in enumerate(names):
         layer, _, channel = name.rpartition(".")
@@ -70,10 +70,11 @@ def chosen_channels(spec: oiio.ImageSpec, layered: bool) -> ChannelChoice | None
     return ChannelChoice(tuple(range(len(names))), tuple(names), alpha=False, color=False)
 
 
-def _by_place(spec: oiio.ImageSpec, names: Sequence[str]) -> ChannelChoice:
+def _by_place(spec: oiio.ImageSpec, names: Sequence[str], format_name: str) -> ChannelChoice:
     """Formats in which the order of channels says what they are."""
     count, alpha = len(names), spec.alpha_channel
-    if alpha < 0 and count in (2, 4) and names[-1].lower() in _ALPHA:
+    # Two channels of a TGA are gray and alpha, whatever they are called.
+    if alpha < 0 and ((count in (2, 4) and names[-1].lower() in _ALPHA) or (count == 2 and format_name == "targa")):
         alpha = count - 1
     if alpha < 0 and count in (2, 4):
         return ChannelChoice(tuple(range(count)), tuple(names), color=count == 4 or names[0].lower() in _GRAY)

@@ -76,10 +76,11 @@ def read_texture(
         <Texture 64 x 64, 3 channels, srgb, tiles on x and y, from wall.png>
     """
     path = Path(path)
-    stored = _read_pixels(path)
-    _check_finite(path, stored.pixels)
-    signed = encoding == "normal" and _is_signed(stored.spec, stored.pixels)
-    return _texture(path, stored, encoding, colorspace, convention, wrap, signed)
+    with _damage_in_words(path):
+        stored = _read_pixels(path)
+        _check_finite(path, stored.pixels)
+        signed = encoding == "normal" and _is_signed(stored.spec, stored.pixels)
+        return _texture(path, stored, encoding, colorspace, convention, wrap, signed)
 
 
 def texture_strips(
@@ -109,6 +110,15 @@ def texture_strips(
     for stored in _strips(path, edges):
         _check_finite(path, stored.pixels)
         yield _texture(path, stored, encoding, colorspace, convention, "none", signed)
+
+
+@contextlib.contextmanager
+def _damage_in_words(path: Path) -> Iterator[None]:
+    """The library's own errors about texts and values of damaged headers, as a sentence."""
+    try:
+        yield
+    except (UnicodeError, RuntimeError, TypeError) as error:
+        raise MatshotError(f"{path.name} is damaged: its header makes no sense.", repr(error)) from error
 
 
 def upright_texture(texture: Texture) -> Texture:
@@ -185,7 +195,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int, int]:
         MatshotError: as :func:`read_texture`.
     """
     path = Path(path)
-    with contextlib.closing(open_image(path)) as image:
+    with _damage_in_words(path), contextlib.closing(open_image(path)) as image:
         spec, choice, _ = _main_part(path, image)
         return int(spec.width), int(spec.height), len(choice.indices)
 
@@ -252,7 +262,11 @@ def _read_pixels(path: Path) -> _Stored:
         part = image.current_subimage()
     # Opened again, since animations cannot be read from the start once their pictures were counted.
     with contextlib.closing(open_image(path)) as image:
-        values = image.read_image(part, 0, first, last, oiio.FLOAT)
+        try:
+            values = image.read_image(part, 0, first, last, oiio.FLOAT)
+        except MemoryError as error:
+            size = f"{spec.width} x {spec.height}"
+            raise MatshotError(f"{path.name} is {size} pixels by its header, which do not fit into memory.") from error
         message = image.geterror()
         format_name = str(image.format_name())
     if values is None or message:
@@ -291,7 +305,7 @@ def _main_part(path: Path, image: Any) -> tuple[oiio.ImageSpec, ChannelChoice, t
     while len(specs) < _MOST_PARTS and image.seek_subimage(len(specs), 0):
         specs.append(image.spec())
     image.geterror()
-    choices = [chosen_channels(spec, layered) for spec in specs]
+    choices = [chosen_channels(spec, str(image.format_name())) for spec in specs]
     ranks = [(choice is None, choice is not None and not choice.color, i) for i, choice in enumerate(choices)]
     part = min(ranks)[2] if layered else 0
     image.seek_subimage(part, 0)
@@ -321,7 +335,7 @@ def _other_parts(specs: list[oiio.ImageSpec], part: int, layered: bool) -> str:
 
 def _strips(path: Path, edges: Sequence[int]) -> Iterator[_Stored]:
     """Rows from each edge to the next, as they are stored."""
-    with contextlib.closing(open_image(path)) as image:
+    with _damage_in_words(path), contextlib.closing(open_image(path)) as image:
         spec, choice, notes = _main_part(path, image)
         _check_supported(path, spec)
         part = image.current_subimage()

@@ -165,6 +165,8 @@ class TextureWriter:
         self._signed_integers = _stores_signed(like, suffix, self.depth)
         self._refuse_negative(like)
         self._clipped = [0, 0]
+        #: Whether metadata of the source cannot be understood.
+        self._damaged = False
         #: Where the data window begins.
         self._top = 0
         self._rows = 0
@@ -232,6 +234,8 @@ class TextureWriter:
             for count, where in ((above, "were above white"), (below, "were below 0"))
             if count > _MOST_CLIPPED * samples
         )
+        if self._damaged:
+            lost += (f"{self.path.name}: damaged metadata is left out.",)
         return storage_notes(self.like, self.path, self.depth, scale=self._scale) + lost
 
     def _refuse_negative(self, like: Texture) -> None:
@@ -281,17 +285,11 @@ class TextureWriter:
         attributes = source.attributes or oiio.ImageSpec()
         kept = carries_profile(self.like, self.path, self.depth)
         for attribute in attributes.extra_attribs:
-            if attribute.name in _STALE or attribute.name.startswith(("ICCProfile:", "dds:")):
-                continue
-            if attribute.name == "ICCProfile" and (
-                (attributes.nchannels < 3) != (channels < 3) or not kept or self.depth in ("half", "float")
-            ):
-                continue  # a profile for gray means nothing in a color file, nor any in a converted one
-            if attribute.name == "chromaticities" and not (kept and suffix == ".exr"):
-                continue
-            if attribute.name == "CICP" and suffix != ".png":
-                continue
-            spec.attribute(attribute.name, attribute.type, attribute.value)
+            try:
+                if self._is_kept(attribute.name, channels, kept):
+                    spec.attribute(attribute.name, attribute.type, attribute.value)
+            except (UnicodeError, RuntimeError, TypeError):
+                self._damaged = True  # metadata of a damaged file
         if spec.get_string_attribute("ResolutionUnit") == "inch":
             # So it comes from PNG; JPEG and TIFF would not understand it.
             spec.attribute("ResolutionUnit", "in")
@@ -301,6 +299,21 @@ class TextureWriter:
         if window is not None:
             self._top = window[1]
             spec.x, spec.y, spec.full_x, spec.full_y, spec.full_width, spec.full_height = window
+
+    def _is_kept(self, name: str, channels: int, profiled: bool) -> bool:
+        """Whether an attribute of the source is right for the result; ``profiled`` if colors keep their profile."""
+        source, suffix = self.like.source, self.path.suffix.lower()
+        assert source is not None
+        assert source.attributes is not None
+        if name in _STALE or name.startswith(("ICCProfile:", "dds:")):
+            return False
+        if name == "ICCProfile":
+            # A profile for gray means nothing in a color file, nor any in a converted one.
+            one_kind = (source.attributes.nchannels < 3) == (channels < 3)
+            return one_kind and profiled and self.depth not in ("half", "float")
+        if name == "chromaticities":
+            return profiled and suffix == ".exr"
+        return name != "CICP" or suffix == ".png"
 
     @property
     def _multiplies(self) -> bool:
@@ -328,7 +341,8 @@ class TextureWriter:
         if self._pair_to_rgb:
             values = np.concatenate([values, np.zeros_like(values[..., :1])], axis=2)
         if self.path.suffix.lower() == ".hdr":
-            values = _rounded_rgbe(values)
+            self._clipped[1] += int((values < -1e-4).sum())
+            values = _rounded_rgbe(np.maximum(values, 0))
         if self._signed_integers:
             values = np.rint(values.clip(-1, 1) * np.float32(32767)).astype(np.int16)
         elif integer:
@@ -449,6 +463,11 @@ def storage_notes(texture: Texture, path: Path, depth: Depth, *, scale: int = 0)
             notes.append(f"{path.name}: the signal description (cICP) of {source.path.name} is left out.")
     if len(source.channels) == 2 and texture.pixels.shape[2] == 2 and suffix not in (".exr", ".tif", ".tiff"):
         notes.append(f"{path.name}: {' and '.join(source.channels)} are stored in red and green; blue is 0.")
+    if suffix == ".hdr" and source.path.suffix.lower() != ".hdr":
+        notes.append(f"{path.name}: HDR holds three numbers of 8 bits with one exponent.")
+    hidden = texture.alpha[..., 0] <= 0 if texture.alpha is not None and suffix == ".webp" else None
+    if hidden is not None and float(np.abs(texture.color[hidden]).max(initial=0)) > 0:
+        notes.append(f"{path.name}: WebP keeps no color where alpha is 0.")
     return tuple(notes)
 
 

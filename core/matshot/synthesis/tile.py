@@ -46,6 +46,8 @@ _SEVERAL = 3
 _COMPARED_ROWS = 5
 #: Ratio to nearly all steps inside that the step across the edge of maps other than color may have.
 _BLOCK_TOLERANCE = 1.4
+#: Blocks across an edge below which chance is allowed for.
+_FEW_BLOCKS = 24
 #: Rows around a phase of the period that count as the same phase.
 _NEAR = 2
 #: Columns at each end that a step from the last to the first is compared with.
@@ -300,6 +302,10 @@ def _is_continuous(plane: Pixels, scale: int, period: float | None, tolerance: f
         if near.size:
             return bool(steps[0] <= max(tolerance * float(steps[near].max()), _INVISIBLE))
     allowed = max(TOLERANCE * float(np.quantile(inside, 0.98)), float(inside.max()))
+    blocks = coarse.shape[1]
+    if scale > 1 and blocks < _FEW_BLOCKS:
+        # The mean of n absolute differences of normal deviates varies by 0.75 / sqrt(n) of itself.
+        allowed *= 1 + 0.75 / np.sqrt(blocks)
     return bool(steps[0] <= allowed * tolerance / TOLERANCE)
 
 

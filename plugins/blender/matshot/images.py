@@ -9,13 +9,11 @@ import bpy
 from bpy.types import Image
 
 from .matshot_host.errors import MatshotError
+from .matshot_host.map_names import guess_name
 
 #: File suffixes by Blender's name of the format.
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "OPEN_EXR": ".exr", "TIFF": ".tif", "TARGA": ".tga", "BMP": ".bmp"}
 _SUFFIXES |= {"WEBP": ".webp", "HDR": ".hdr", "TARGA_RAW": ".tga", "OPEN_EXR_MULTILAYER": ".exr", "JPEG2000": ".jp2"}
-
-#: Words in the name of a non-color image that mark a normal map.
-_NORMAL = re.compile(r"(normal|nrm|[^a-z]nor|[^a-z]n)([^a-z]|$)", re.IGNORECASE)
 
 
 def unusable(image: Image | None) -> str:
@@ -73,7 +71,8 @@ def kind_of(image: Image) -> str:
     """Map type of an image by its color space and name: color, normal, data or auto."""
     if not image.colorspace_settings.is_data:
         return "auto"
-    return "normal" if _NORMAL.search(stem(image.name)) else "data"
+    guess = guess_name(stem(image.name))
+    return "normal" if guess is not None and guess.kind == "normal" else "data"
 
 
 def _tiles(path: str, image: Image) -> list[str]:

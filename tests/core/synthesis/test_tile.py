@@ -353,3 +353,14 @@ def test_blocks_of_jpeg_in_a_rough_map_do_not_hide_that_it_repeats():
     assert tile(Material(maps)).parameters["notes"] == [
         f"Axis {letter} is tileable already and unchanged." for letter in "xy"
     ]
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_small_noise_that_tiles_is_recognized(seed):
+    from scipy.ndimage import gaussian_filter
+
+    noise = np.random.default_rng(seed).standard_normal((64, 64, 3))
+    smooth = np.stack([gaussian_filter(noise[..., c], 1.5, mode="wrap") for c in range(3)], axis=2)
+    pixels = (0.5 + 0.15 * smooth / smooth.std()).clip(0, 1).astype(np.float32)
+    made = tile(Material({"basecolor": Texture(pixels, "srgb")}))
+    assert np.array_equal(made.maps["basecolor"].pixels, pixels)

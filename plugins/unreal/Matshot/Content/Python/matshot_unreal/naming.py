@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Callable
 
+from matshot_host.map_names import guess_name
+
 #: Suffix of a texture's name by map.
 SUFFIXES = {
     "basecolor": "BC",
@@ -20,24 +22,8 @@ SUFFIXES = {
     "metallic": "M",
     "ao": "AO",
 }
-#: Other suffixes that projects use.
-_ALIASES = {
-    "D": "basecolor",
-    "ALBEDO": "basecolor",
-    "DIFFUSE": "basecolor",
-    "BASECOLOR": "basecolor",
-    "NRM": "normal",
-    "NORMAL": "normal",
-    "HEIGHT": "height",
-    "DISP": "height",
-    "ROUGHNESS": "roughness",
-    "METALLIC": "metallic",
-    "OCCLUSION": "ao",
-    "EMISSIVE": "emission",
-    "OPACITY": "opacity",
-}
-#: An A alone is more often the first of several variants than anisotropy.
-_MAPS = {**_ALIASES, **{suffix: kind for kind, suffix in SUFFIXES.items() if not kind.startswith("anisotropy")}}
+#: Suffixes that mean something else in Unreal than elsewhere.
+_OWN = {suffix: kind for kind, suffix in SUFFIXES.items() if not kind.startswith("anisotropy")}
 _PREFIXES = ("T_", "MI_", "M_")
 #: Characters of a name: asset paths have at most 260, including the folder.
 _LONGEST = 60
@@ -59,9 +45,14 @@ def instance_name(base: str) -> str:
 
 
 def map_of(name: str) -> str:
-    """The map that the suffix of a name stands for; empty without a known suffix."""
+    """The map that a name stands for, as everywhere in Matshot; empty where it says none."""
     base, _, suffix = name.rpartition("_")
-    return _MAPS.get(suffix.upper(), "") if base and f"{base}_" not in _PREFIXES else ""
+    if f"{base}_" in _PREFIXES:
+        return ""
+    if base and suffix.upper() in _OWN:
+        return _OWN[suffix.upper()]
+    guess = guess_name(name)
+    return guess.kind if guess is not None and guess.base else ""
 
 
 def base_of(name: str) -> str:
