@@ -30,9 +30,8 @@ from matshot.tools.run import run
 
 NAME = "service.load"
 
-#: Wanted: throughput against the plain command line, and growth of memory from the second round to the last.
-_WANTED = 0.9
-_GROWTH = 0.05
+#: Wanted: growth of memory from the second round to the last.
+_GROWTH = 0.03
 #: Files that the command line is started for one by one; the rest is reckoned from them.
 _SINGLE = 5
 #: Workers of the service whose memory is watched.
@@ -48,6 +47,7 @@ class Case:
         side: of its picture, in pixels.
         parameters: of upscale.
         workers: of the service.
+        wanted: throughput against the plain command line.
         turns: of the service and the plain command line, each with its part of the pictures; in between the machine
             may become slower or faster.
     """
@@ -56,11 +56,12 @@ class Case:
     side: int
     parameters: Mapping[str, Any]
     workers: int = 1
+    wanted: float = 0.95
     turns: int = 4
 
 
 _CASES = (
-    Case("64 px, bicubic x2, one worker", 64, {"scale": 2, "method": "bicubic", "wrap": "none"}, turns=1),
+    Case("64 px, bicubic x2, one worker", 64, {"scale": 2, "method": "bicubic", "wrap": "none"}, wanted=0.6, turns=1),
     Case("256 px, network x2, one worker of one thread", 256, {"scale": 2, "wrap": "none", "threads": 1}),
     Case("256 px, network x4, all processors", 256, {"scale": 4, "wrap": "none"}, usable_threads()),
 )
@@ -106,8 +107,9 @@ def measure(options: argparse.Namespace) -> report.Section:
             "All clients at once, and all their jobs. One command: one `matshot upscale` for all files, alternating "
             "with the service, with one thread against one worker, and as it comes against as many workers as there "
             "are processors. Ratio: the service's throughput to that of one command, start included for neither; "
-            f"the target is {_WANTED}. The smallest jobs show the cost of the service itself: each job needs four "
-            "requests, five transactions on the disk and a run through the cluster."
+            f"the target is {_CASES[0].wanted} for the smallest jobs, {_CASES[1].wanted} for others. The smallest jobs "
+            "show the cost of the service itself: each job needs four requests, three trips to the disk that it shares "
+            "with others, and a run in the worker process."
         )
         if not options.skip_slow:
             text.append(_memory(folder / "memory", options))
@@ -139,7 +141,7 @@ def _compared(case: Case, folder: Path, options: argparse.Namespace) -> list[str
             load.add(_load(served, case, files, expected, options.clients, part))
             whole += by_command() if turn % 2 else 0.0
     ratio = whole / load.seconds
-    wanted = ratio >= _WANTED and not load.wrong and not load.lost
+    wanted = ratio >= case.wanted and not load.wrong and not load.lost
     jobs = f"{case.turns} x {options.jobs // case.turns}" if case.turns > 1 else str(options.jobs)
     return [
         case.title, f"{jobs}, {options.clients}", str(load.lost), str(load.wrong), f"{load.seconds:.1f}",

@@ -200,9 +200,12 @@ export const description = (href: string): Promise<unknown> => json("GET", href)
 export const jobs = (before = ""): Promise<{ jobs: Job[]; more: boolean }> =>
   json("GET", `v1/jobs?limit=50${before && `&before=${before}`}`);
 
+/** An upload, or a result of a job that is done. */
+export type JobInput = { asset: string; name: string } | { job: string; result: number };
+
 /** Start a job. The key makes a retry after a lost response the same job. */
 export async function start(
-  request: { tool: string; inputs: { asset: string; name: string }[]; parameters: Parameters },
+  request: { tool: string; inputs: JobInput[]; parameters: Parameters },
   key: string = identifier(),
 ): Promise<Job> {
   try {

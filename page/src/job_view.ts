@@ -1,6 +1,6 @@
 /** The selected job: its progress, error or result. */
 
-import { type Job, address, ended, picture } from "./api";
+import { type Job, type Parameters, type Result, type Tool, address, ended, picture } from "./api";
 import { element, fill } from "./element";
 import { duration, inputNames, keptName, span, stateName } from "./labels";
 import { ResultView } from "./result_view";
@@ -24,7 +24,9 @@ export class JobView {
       again: (job: Job) => void;
       remove: (job: Job) => void;
       failed: (sentence: string) => void;
+      adjust: (job: Job, result: Result, parameters: Parameters) => void;
     },
+    private readonly adjust: Tool | null,
   ) {
     this.empty();
   }
@@ -58,7 +60,7 @@ export class JobView {
       return;
     }
     if (job.state === "done" && job.results.length > 0) {
-      this.result = new ResultView(job, { failed: this.callbacks.failed });
+      this.result = new ResultView(job, this.callbacks, this.adjust);
       fill(this.element, this.header(job), this.result.element);
       return;
     }

@@ -66,7 +66,8 @@ class Page {
       again: (job) => void this.attempt(() => this.again(job)),
       remove: (job) => this.remove(job),
       failed: (sentence) => this.say(sentence),
-    });
+      adjust: (job, result, parameters) => void this.attempt(() => this.adjust(job, result, parameters)),
+    }, table.tools.find((tool) => tool.name === "adjust") ?? null);
     this.jobList = new JobList(
       (job) => this.choose(job.id, true),
       () => void this.attempt(() => this.loadOlder()),
@@ -201,6 +202,14 @@ class Page {
     }
     this.start.disabled = false;
     if (document.activeElement === document.body) this.start.focus();
+    void this.refresh();
+  }
+
+  /** Make a material from a result with other sliders. */
+  private async adjust(job: Job, result: api.Result, parameters: Parameters): Promise<void> {
+    const started = await api.start({ tool: "adjust", inputs: [{ job: job.id, result: result.number }], parameters });
+    this.update(started);
+    this.choose(started.id, true);
     void this.refresh();
   }
 

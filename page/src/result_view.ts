@@ -1,16 +1,21 @@
 /** The results of a job: a lit material or images, map by map, with downloads. */
 
-import { type Asset, type Job, type Result, type StoredFile, address, asset, description, shown } from "./api";
+import { type Asset, type Job, type Parameters, type Result, type StoredFile, type Tool, address, asset, description, shown } from "./api";
 import { choices, element, fill, size } from "./element";
+import { Form } from "./form";
 import { inOrder, mapName, resultName, wrapName } from "./labels";
 import { ImageView, THUMBNAIL } from "./image_view";
-import type { Shape, Viewer } from "./viewer";
+import type { Shape, Sliders, Viewer } from "./viewer";
 
 type View = Shape | "picture";
 
 /** Tools whose result is aligned with its input, apart from its size. */
-const COMPARED = ["upscale", "tile", "style", "convert"];
+const COMPARED = ["upscale", "adjust", "tile", "style", "convert"];
 const MAX_REPEATS = 8;
+/** The tools' sliders, and what they are before they are moved. */
+const SLIDERS: Sliders = { roughness: 0, normal: 1, height: 1, metal: "auto" };
+/** Tools whose parameters have these sliders. */
+const CAPTURED = ["oneshot", "twoshot", "adjust"];
 /** The same where the description does not say it. */
 const USUAL_RELIEF = 0.03;
 /** Largest height range, as a fraction of the map's width. */
@@ -22,6 +27,7 @@ export class ResultView {
   private readonly bar = element("div", { class: "bar" });
   private readonly maps = element("div", { class: "maps" });
   private readonly notes = element("div", { class: "notes" });
+  private readonly sliders = element("div", {});
   private readonly imageView: ImageView;
   private readonly zoomed = element("output", { class: "help", "aria-label": "Zoom" });
   private hasBefore = false;
@@ -39,11 +45,15 @@ export class ResultView {
 
   constructor(
     private readonly job: Job,
-    private readonly callbacks: { failed: (sentence: string) => void },
+    private readonly callbacks: {
+      failed: (sentence: string) => void;
+      adjust: (job: Job, result: Result, parameters: Parameters) => void;
+    },
+    private readonly adjust: Tool | null,
   ) {
     this.imageView = new ImageView({ zoomed: (percent) => void (this.zoomed.value = `${percent}%`), failed: callbacks.failed });
     const picker = job.results.length > 1 && this.picker();
-    fill(this.element, this.stage, this.bar, picker, this.maps, this.notes);
+    fill(this.element, this.stage, this.bar, picker, this.sliders, this.maps, this.notes);
     this.choose(job.results[0]!);
   }
 
@@ -81,6 +91,7 @@ export class ResultView {
     this.view = result.kind === "image" ? "picture" : this.view === "picture" || !this.chosen ? solid : this.view;
     fill(this.maps, ...this.thumbnails());
     fill(this.notes, ...this.sentences());
+    fill(this.sliders, ...this.adjusting());
     void this.draw();
   }
 
@@ -276,6 +287,37 @@ export class ResultView {
         : []),
       element("button", { type: "button", class: "quiet", onclick: () => viewer.reset() }, "Reset"),
     ];
+  }
+
+  /** Sliders that act on the 3D view at once, and a button that makes a material with them. */
+  private adjusting(): HTMLElement[] {
+    const { adjust, result, job } = this;
+    if (this.viewer) this.viewer.sliders = SLIDERS;
+    if (!adjust || result.kind !== "material") return [];
+    const known = CAPTURED.includes(job.tool) ? job.parameters : {};
+    const names = Object.keys(SLIDERS);
+    const initial: Parameters = Object.fromEntries(Object.entries(known).filter(([name]) => names.includes(name)));
+    const begun = { ...SLIDERS, ...initial } as Sliders;
+    const form: Form = new Form({ ...adjust, name: `${adjust.name}-result` }, initial, () => {
+      const now = { ...SLIDERS, ...form.parameters } as Sliders;
+      // The maps that are shown have the sliders of before.
+      const ratio = (value: number, before: number): number => (before > 0 ? value / before : value);
+      if (this.viewer) {
+        this.viewer.sliders = {
+          roughness: now.roughness - begun.roughness,
+          normal: ratio(now.normal, begun.normal),
+          height: ratio(now.height, begun.height),
+          metal: now.metal,
+        };
+      }
+    });
+    const apply = element(
+      "button",
+      { type: "button", class: "primary", onclick: () => this.callbacks.adjust(job, result, form.parameters) },
+      "Adjust",
+    );
+    const summary = element("summary", {}, "Adjust this material");
+    return [element("details", { class: "adjust" }, summary, form.element, element("div", { class: "actions" }, apply))];
   }
 
   private thumbnails(): HTMLElement[] {

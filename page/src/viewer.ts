@@ -30,6 +30,15 @@ import { type StoredFile, shown } from "./api";
 export type Shape = "sphere" | "plane";
 export type Grip = "turn" | "light";
 
+/** Sliders of the tool `adjust`, as changes of the material that is shown. */
+export interface Sliders {
+  /** Exponent of the factor on the odds of roughness. */
+  roughness: number;
+  normal: number;
+  height: number;
+  metal: "auto" | "on" | "off";
+}
+
 /** Longest side of a map in pixels; a screen shows less. */
 const SIDE = 2048;
 /** Rotation in radians by a drag over the whole view and by an arrow key, and the largest pitch. */
@@ -38,6 +47,23 @@ const DISTANCE = { near: 1.6, far: 8, usual: { sphere: 3.5, plane: 3.5 } };
 /** Reflectance at normal incidence for a specular level of 1, and the index of refraction with that reflectance. */
 const MAX_DIELECTRIC = 0.08;
 const MAX_IOR = (1 + Math.sqrt(MAX_DIELECTRIC)) / (1 - Math.sqrt(MAX_DIELECTRIC));
+/** Factor on the odds of roughness for a slider of 1, as `adjust` has it. */
+const ODDS = "8.0";
+/** Reflectance at normal incidence of usual dielectrics. */
+const DIELECTRIC = "0.04";
+/** What `adjust` does to roughness, metal and base color, in the shader. */
+const ADJUSTED = `
+  float inside = clamp(roughnessFactor, 0.02 * abs(roughnessShift), 1.0 - 0.02 * abs(roughnessShift));
+  roughnessFactor = roughnessShift == 0.0 ? roughnessFactor : inside / (inside + (1.0 - inside) * pow(${ODDS}, -roughnessShift));
+  if (metal > 0.0) {
+    vec3 whole = max(diffuseColor.rgb, vec3(1.0));
+    diffuseColor.rgb = min(diffuseColor.rgb + ${DIELECTRIC} * (1.0 - metalnessFactor), whole);
+    metalnessFactor = 1.0;
+  } else if (metal < 0.0) {
+    diffuseColor.rgb = max(diffuseColor.rgb - ${DIELECTRIC} * metalnessFactor, vec3(0.0));
+    metalnessFactor = 0.0;
+  }
+`;
 /** Side of the plane, in units of the sphere's radius. */
 const PLANE = 2;
 
@@ -57,6 +83,9 @@ export class Viewer {
   private shape: Shape = "sphere";
   private aspect = 1;
   private repeats = 1;
+  private depth = 0;
+  private strength = 1;
+  private readonly uniforms = { roughnessShift: { value: 0 }, metal: { value: 0 } };
   private angles = { yaw: 0, pitch: 0 };
   private lightAngles = { azimuth: 0, elevation: 0 };
   private distance = DISTANCE.usual.sphere;
@@ -70,6 +99,13 @@ export class Viewer {
     this.renderer.outputColorSpace = SRGBColorSpace;
     this.canvas = this.renderer.domElement;
     this.canvas.tabIndex = 0;
+    this.material.onBeforeCompile = (shader) => {
+      Object.assign(shader.uniforms, this.uniforms);
+      shader.fragmentShader = `uniform float roughnessShift;\nuniform float metal;\n${shader.fragmentShader}`.replace(
+        "#include <metalnessmap_fragment>",
+        `#include <metalnessmap_fragment>${ADJUSTED}`,
+      );
+    };
     this.mesh = new Mesh(new SphereGeometry(), this.material);
     this.turned.add(this.mesh);
     this.scene.add(this.turned, this.light, this.light.target);
@@ -155,10 +191,21 @@ export class Viewer {
 
   /** Distance between black and white of the height map, as a fraction of the map's width. */
   set relief(part: number) {
+    this.depth = part;
     const width = this.shape === "plane" ? PLANE / this.repeats : Math.PI / this.repeats;
-    this.material.displacementScale = part * width;
-    this.material.displacementBias = -0.5 * part * width;
+    this.material.displacementScale = part * this.strength * width;
+    this.material.displacementBias = -0.5 * part * this.strength * width;
     this.draw();
+  }
+
+  /** Show the material as the tool `adjust` would make it. */
+  set sliders({ roughness, normal, height, metal }: Sliders) {
+    this.uniforms.roughnessShift.value = roughness;
+    this.uniforms.metal.value = { auto: 0, on: 1, off: -1 }[metal];
+    this.material.normalScale.set(normal, normal);
+    this.material.aoMapIntensity = height;
+    this.strength = height;
+    this.relief = this.depth;
   }
 
   /** Reset view and light. */

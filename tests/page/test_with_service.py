@@ -98,6 +98,27 @@ def test_a_dropped_material_is_lit_on_the_sphere(artist: Artist, address: str, w
     assert set(captions) == {"Base Color", "Normal", "Roughness", "Height"}
 
 
+def test_sliders_act_on_the_view_at_once_and_make_a_material(artist: Artist, address: str, wall: Path) -> None:
+    artist.opens(address, "convert")
+    artist.browser.find_element("css selector", ".folder input").send_keys(str(wall))
+    artist.sees(".upload", "4 maps")
+    artist.presses("Start")
+    artist.sees(".stage[data-shown='0'] canvas", seconds=180)
+    artist.sees(".adjust summary", "Adjust this material").click()
+    metal = artist.sees(".adjust .row", "Metal").find_element("css selector", "input[value=on]")
+    seen = [artist.shows(".stage").mean()]
+    until(lambda: seen.append(artist.shows(".stage").mean()) or abs(seen[-1] - seen[-2]) < 1e-4, 30)
+    metal.click()
+    # The view has changed, before any job runs.
+    until(lambda: abs(artist.shows(".stage").mean() - seen[-1]) > 2e-3, 30)
+    artist.sees("#stage-title", "Convert")
+    artist.presses("Adjust", ".adjust button.primary")
+    artist.sees("#stage-title", "Adjust", seconds=60)
+    artist.sees(".stage[data-shown='0'] canvas", seconds=180)
+    captions = [one.text for one in artist.browser.find_elements("css selector", ".maps figcaption .name")]
+    assert "Metallic" in captions
+
+
 def test_what_the_tool_refuses_is_said_in_its_words(artist: Artist, address: str, tmp_path: Path) -> None:
     even = write_texture(Texture(np.full((64, 64, 3), 0.5, np.float32), "srgb"), tmp_path / "even.png")
     artist.opens(address, "convert")

@@ -56,7 +56,7 @@ _RESPONSE_SIDE = 320
 _ALIKE = ((0.35, 0.5), (1.0, 0.0))
 #: Agreement of two predictions from which on relief is believed a little, and fully; strength of what is not.
 _SURE = ((0.2, 0.4), (0.0, 1.0))
-_CAUTIOUS = 0.6
+_CAUTIOUS = 0.85
 #: Deviations in pixels between which slopes are compared with the photograph's detail.
 _FINE = 1.0
 _COARSE = 12.0

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..errors import MatshotError
 from ..image.color import Pixels
 from ..image.normals import unit_normals
+from ..material.planes import normals_of_slopes, slopes
 from ..progress import Progress
 from ..shading.brdf import (
     SMOOTHEST,
@@ -65,6 +66,13 @@ _METAL_ROUGHNESS = 0.28
 _METAL_MARGIN = 0.5
 #: Pixels' worth of evidence in the sample: neighbors err alike.
 _EVIDENCE = 20.0
+#: Side of the median in pixels, deviations, and least distance from it, of pixels that are specks.
+_AROUND_SPECK = 5
+_STANDING_OUT = 4.0
+_LEAST_SPECK = 0.05
+#: Pixels of a speck, and part of the tile that all take, at most.
+_MOST_SPECK = 12
+_MOST_SPECKS = 0.01
 #: Range of the logarithms of colors, of slopes.
 _DARKEST = np.log(2e-3)
 _BRIGHTEST = np.log(1.2)
@@ -248,7 +256,36 @@ def fitted_surface(
         theta, _ = _solved(fitted, data, theta, scale.intensity, target, precision, count, threads, part)
         if index == 0:
             data = data.with_noise_of(fitted, theta, scale.intensity)
-    return Fit(fitted.surface(theta, (height, width)), scale.intensity, data.typical_noise)
+    return Fit(without_specks(fitted.surface(theta, (height, width))), scale.intensity, data.typical_noise)
+
+
+def without_specks(surface: Surface) -> Surface:
+    """The surface with the median of what is around them for pixels whose slopes or roughness stand far out.
+
+    A pixel that was matched falsely in most tiles is one bump in a field without others.
+    """
+    steepness = _without_outliers(slopes(surface.normal), _LEAST_SPECK)
+    return replace(
+        surface,
+        normal=normals_of_slopes(steepness),
+        roughness=_without_outliers(surface.roughness, _LEAST_SPECK),
+    )
+
+
+def _without_outliers(planes: Pixels, least: float) -> Pixels:
+    around = np.stack(
+        [cv2.medianBlur(np.ascontiguousarray(planes[..., index]), _AROUND_SPECK) for index in range(planes.shape[2])],
+        axis=2,
+    )
+    off = np.sqrt(np.square(planes - around).sum(axis=2))
+    far = off > max(least, _STANDING_OUT * 1.4826 * float(np.median(off)))
+    _, numbers, facts, _ = cv2.connectedComponentsWithStats(far.astype(np.uint8), connectivity=8)
+    # Edges and joints are long, and what is everywhere is the texture.
+    specks = (facts[:, cv2.CC_STAT_AREA] <= _MOST_SPECK)[numbers] & far
+    if specks.mean() > _MOST_SPECKS:
+        return planes
+    specks = cv2.dilate(specks.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(np.where(specks[..., np.newaxis], around, planes), dtype=np.float32)
 
 
 class _Rays:

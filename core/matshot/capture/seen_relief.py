@@ -46,6 +46,8 @@ _MOST_UNKNOWN = 0.02
 #: Rounds of the robust fit, and deviations from which a window counts less.
 _ROUNDS = 6
 _OUTLYING = 1.5
+#: Standard errors by which heights must stand out from chance.
+_CHANCE = 1.5
 #: Most that the network is believed, and is strengthened by.
 _MOST_BELIEVED = 0.95
 _MOST_STRENGTHENED = 4.0
@@ -53,7 +55,7 @@ _MOST_STRENGTHENED = 4.0
 _BY_DARKNESS = 0.7
 #: What is found over what is there, to be made up for; and the part of the predicted relief that there is at least.
 _FOUND = 1.2
-_LEAST_OF_PREDICTED = 0.85
+_LEAST_OF_PREDICTED = 0.6
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def seen_relief(predicted: Pixels, flat: Flattened, response: Response, camera: 
         camera: of the photograph.
 
     Returns:
-        Nothing for a photograph that is too small, or that shows no relief.
+        Nothing for a photograph that is too small, or without predicted relief.
     """
     windows = _Windows.of(camera)
     tone = _whole_tone(flat)
@@ -93,15 +95,21 @@ def seen_relief(predicted: Pixels, flat: Flattened, response: Response, camera: 
     spectra = _Spectra.of(windows, powers.tone[known], means[known])
     strength = windows.mean_square(spectra.heights * windows.squared)
     before = float(np.square(predicted[~flat.burnt]).sum(axis=1).mean())
-    if not strength > 0 or not before > 0:
+    if not before > 0:
         return None
+    if not strength > 0:
+        return SeenRelief(np.asarray(_LEAST_OF_PREDICTED * predicted, np.float32), np.zeros_like(flat.tone))
     believed, gain = _network_share(windows, powers, spectra, means, known)
     slopes, visible = _composed(windows, tone, predicted, means, powers, spectra, believed, gain, known)
     ring, sector = rings_of(flat.distance, camera, ~flat.burnt)
     slopes *= ring_gain(np.hypot(slopes[..., 0], slopes[..., 1]), ring, sector, ~flat.burnt, flat.distance)[..., None]
-    wanted = max(_FOUND * np.sqrt(strength), _LEAST_OF_PREDICTED * np.sqrt(before))
+    found = _FOUND * float(np.sqrt(strength))
     own = float(np.sqrt(np.square(slopes[~flat.burnt]).sum(axis=1).mean()))
-    return SeenRelief(np.asarray(slopes * np.float32(wanted / max(own, 1e-6)), np.float32), visible)
+    slopes *= np.float32(found / max(own, 1e-6))
+    # Few waves that are found by chance must not stand for all that is missing.
+    least = _LEAST_OF_PREDICTED * float(np.sqrt(before))
+    rest = np.sqrt(max(0.0, 1 - (found / least) ** 2)) * _LEAST_OF_PREDICTED
+    return SeenRelief(np.asarray(slopes + np.float32(rest) * predicted, np.float32), visible)
 
 
 def _whole_tone(flat: Flattened) -> Pixels:
@@ -309,7 +317,7 @@ class _Spectra:
 
     @staticmethod
     def of(windows: _Windows, tone: NDArray[np.float64], means: NDArray[np.float64]) -> _Spectra:
-        found = np.zeros((tone.shape[1], 3))
+        found, variance = np.zeros((tone.shape[1], 3)), np.zeros(tone.shape[1])
         squared = windows.squared
         for band, angle in enumerate(windows.directions):
             wanted = tone[:, band]
@@ -323,6 +331,17 @@ class _Spectra:
                 expected = np.maximum(table @ found[band], 0.01 * usual)
                 off = (wanted - expected) / expected
                 weight = 1 / (expected * np.sqrt(1 + np.square(off / _OUTLYING)))
+            weighted = table * weight[:, np.newaxis]
+            # Neighbors overlap by half, so that a quarter of them is independent.
+            noise = 4 * float(np.square(off * expected * weight).mean())
+            scale = np.sqrt(np.square(weighted).sum(axis=0)) + 1e-12
+            normal = (weighted / scale).T @ (weighted / scale) + 1e-6 * np.eye(3)
+            variance[band] = noise * np.linalg.inv(normal)[1, 1] / scale[1] ** 2
+        # What chance alone would find is no relief.
+        of_lengths = found[:, 1].reshape(_BANDS, _DIRECTIONS).sum(axis=1)
+        error = variance.reshape(_BANDS, _DIRECTIONS).sum(axis=1)
+        share = np.maximum(0, 1 - _CHANCE**2 * error / np.maximum(np.square(of_lengths), 1e-20))
+        found[:, 1] *= np.repeat(share, _DIRECTIONS)
         # Directions lean on their neighbors: a window has few waves of each.
         roots = np.sqrt(found[:, 1]).reshape(_BANDS, _DIRECTIONS)
         roots = roots / 2 + (np.roll(roots, 1, axis=1) + np.roll(roots, -1, axis=1)) / 4

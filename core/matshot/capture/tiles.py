@@ -35,7 +35,7 @@ _MOST_PIXELS = 1170
 #: What a tile's worth loses by each part that is unknown, by each deviation that it is atypical, and by being half as
 #: large, in parts of the clearest relief.
 _UNKNOWN_COST = 8.0
-_ATYPICAL_COST = 0.2
+_ATYPICAL_COST = 0.5
 _HALF_COST = 0.6
 #: Times the ninth decile of fine contrast from which something stands out, what a share of such pixels costs, and all.
 _STANDING_OUT = 4.0

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from matshot_host.description import DESCRIPTION
+from matshot_host.description import DESCRIPTION, RAW_MAPS
 
 from ..errors import MatshotError
 from .naming import safe_name
@@ -246,7 +246,9 @@ def _members(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
 def _belongs(name: str) -> bool:
     from ..image.formats import READABLE
 
-    return not name.startswith(".") and (name == DESCRIPTION or PurePosixPath(name).suffix.lower() in READABLE)
+    return not name.startswith(".") and (
+        name in (DESCRIPTION, RAW_MAPS) or PurePosixPath(name).suffix.lower() in READABLE
+    )
 
 
 def _image(file: str, name: str, pixels: int) -> dict[str, Any]:
@@ -311,7 +313,7 @@ def _material(folder: str, pixels: int) -> dict[str, Any]:
         if not file.is_file():
             continue
         width = height = 0
-        if _belongs(file.name) and file.name != DESCRIPTION:
+        if _belongs(file.name) and file.name not in (DESCRIPTION, RAW_MAPS):
             width, height = _size(file, file.name, pixels)
         files.append({"name": file.name, "map": kinds.get(file.name, ""), "width": width, "height": height})
     first = next(one for one in files if one["map"])

@@ -107,6 +107,8 @@ class _TreeBuilder:
         self._outputs: dict[str, NodeSocket] = {}
         self._columns: dict[str, int] = {}
         self._separated: dict[str, Node] = {}
+        #: Distance of each image node from the top.
+        self._rows: dict[str, float] = {}
         #: Outputs that replace those of the graph, by socket of the Principled BSDF.
         self._replacements: dict[str, NodeSocket] = {}
 
@@ -150,6 +152,7 @@ class _TreeBuilder:
     def _displace(self, output: Node, column: int) -> None:
         displacement = self._graph.displacement
         assert displacement is not None
+        self._below[column] = max(self._below[column], self._rows[displacement.source])
         node = self._new("ShaderNodeDisplacement", column)
         if displacement.scale is None:
             estimated = "from Normals" if self._height_scale else "Unknown Scale"
@@ -164,6 +167,9 @@ class _TreeBuilder:
         if isinstance(node, ImageNode):
             return self._image(node)
         self._columns[node.name] = column = self._columns[node.source] + 1
+        self._rows[node.name] = row = self._rows[node.source]
+        # Not above its image, so that no link of the images above runs below it.
+        self._below[column] = max(self._below[column], row)
         source = self._outputs[node.source]
         if isinstance(node, Channel):
             return self._channel(node, source)
@@ -184,6 +190,7 @@ class _TreeBuilder:
         return source
 
     def _image(self, node: ImageNode) -> NodeSocket:
+        self._rows[node.name] = self._below[2]
         created = self._new("ShaderNodeTexImage", 2, node.label)
         self._columns[node.name] = 2
         created.width = 240.0
@@ -218,7 +225,8 @@ class _TreeBuilder:
             self._columns[node.name] = column = column + 1
         created = self._new("ShaderNodeNormalMap", column)
         created.space = "TANGENT"
-        if self._graph.displacement is not None and hasattr(created, "base"):
+        base = created.bl_rna.properties.get("base")
+        if self._graph.displacement is not None and base is not None and "ORIGINAL" in base.enum_items:
             # Normals of the displaced surface would show the relief twice.
             created.base = "ORIGINAL"
         self._link(source, created.inputs["Color"])

@@ -15,12 +15,14 @@ from matshot.capture.fitting import (
     expected_response,
     fitted_surface,
     guided_filter,
+    without_specks,
 )
 from matshot.capture.lumitexels import Lumitexels
 from matshot.capture.shading import GuidedSlopes, diffuse_response
 from matshot.capture.tiles import Tile
 from matshot.errors import Cancelled, MatshotError
 from matshot.image.normals import normal_from_height
+from matshot.material.planes import normals_of_slopes, slopes
 from matshot.progress import Progress
 from matshot.shading.brdf import ggx
 from matshot.shading.procedural import noise
@@ -305,3 +307,18 @@ def test_guided_filter_averages_within_and_not_across_edges():
     smooth = guided_filter(guide, clean + 0.1 * rng.standard_normal(clean.shape).astype(np.float32))
     assert np.abs(smooth - clean).mean() < 0.03
     assert (smooth[:, 24] - smooth[:, 23]).mean() > 0.3
+
+
+def test_a_pixel_that_stands_out_far_is_no_bump() -> None:
+    rng = np.random.default_rng(5)
+    steepness = (0.03 * rng.standard_normal((48, 48, 2))).astype(np.float32)
+    clean = Surface.of(np.full((48, 48, 3), 0.3, np.float32), normals_of_slopes(steepness), 0.6)
+    steepness[20, 30:32] = (1.5, -1.0)
+    speckled = replace(clean, normal=normals_of_slopes(steepness))
+    found = without_specks(speckled)
+    assert np.abs(slopes(found.normal)).max() < 0.2
+    # All else is as it was, joints as well.
+    np.testing.assert_allclose(found.normal[:10], clean.normal[:10], atol=1e-5)
+    steepness[:, 5:7] = (0.8, 0.0)
+    joint = slopes(without_specks(replace(clean, normal=normals_of_slopes(steepness))).normal)
+    assert joint[:, 5:7, 0].min() > 0.7

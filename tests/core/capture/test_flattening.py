@@ -153,4 +153,4 @@ def test_slopes_that_two_predictions_do_not_share_are_weakened() -> None:
         np.hypot(*np.moveaxis(composed_surface(guess(one), guess(second), flat, lamp, CAMERA).surface.normal, 2, 0)[:2])
         for second in (one, other)
     )
-    assert apart.mean() < 0.6 * shared.mean()
+    assert apart.mean() < 0.75 * shared.mean()

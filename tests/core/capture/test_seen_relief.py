@@ -78,6 +78,17 @@ def test_the_middle_has_relief_as_strong_as_the_outside(truth: Pixels, flat: Fla
     assert 0.6 < middle / outside < 1.7
 
 
+def test_waves_that_are_seen_by_chance_do_not_stand_for_relief_that_is_not(flat: Flattened) -> None:
+    # A print alone, whose contrast says nothing of where light comes from.
+    print_ = np.repeat((0.5 * noise(7, 2.0))[..., np.newaxis], 3, axis=2)
+    printed = Flattened(0.2 * np.exp(print_), flat.hole, flat.distance, print_.mean(axis=2), flat.burnt)
+    predicted = np.asarray(slopes_of_height(0.4 * noise(8, 2.0)), np.float32)
+    found = seen_relief(predicted, printed, diffuse_response(CAMERA, LAMP.position), CAMERA)
+    assert found is not None
+    assert strength(found.slopes) < 1.1 * strength(predicted)
+    assert correlation(found.slopes, predicted) > 0.3
+
+
 def test_a_small_or_flat_photograph_has_no_relief_to_see() -> None:
     camera = Camera(64, 64, 60.0)
     level = np.full((64, 64, 3), 0.2, np.float32)

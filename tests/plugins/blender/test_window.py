@@ -77,7 +77,7 @@ def driven(screen, tmp_path_factory):
             stdout=log,
             stderr=log,
         )
-        until = time.monotonic() + 400
+        until = time.monotonic() + 560
         while process.poll() is None and time.monotonic() < until:
             for wanted in folder.glob("*.wanted"):
                 photograph(screen, wanted.stem)

@@ -108,7 +108,7 @@ def shot(name):
         yield 0.05
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=150):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         yield 0.02
@@ -162,6 +162,14 @@ def prepared():
     space.image = bpy.data.images.load(GIVEN["wall"])
     bpy.ops.ed.undo_push(message="Start")
     yield 0.5
+
+
+def placed(node):
+    """Place of a node in its tree; before Blender 4.4, that of a node in a frame is the frame's plus its own."""
+    if hasattr(node, "location_absolute"):
+        return tuple(node.location_absolute)
+    above = placed(node.parent) if node.parent is not None else (0.0, 0.0)
+    return node.location.x + above[0], node.location.y + above[1]
 
 
 def steps():
@@ -247,9 +255,7 @@ def steps():
     key("HOME", x, y)
     yield 0.7
     yield from shot("material")
-    boxes = [
-        (one.name, *one.location_absolute, one.dimensions.x, one.dimensions.y) for one in nodes if one.type != "FRAME"
-    ]
+    boxes = [(one.name, *placed(one), one.dimensions.x, one.dimensions.y) for one in nodes if one.type != "FRAME"]
     scale = bpy.context.preferences.system.ui_scale
     REPORT["oneshot"]["boxes"] = [
         (name, x, x + width / scale, y - height / scale, y) for name, x, y, width, height in boxes

@@ -34,7 +34,7 @@ class ToolOptions:
         self.tool = tool
         self._parameters, self._uses = dialog_parameters(tool), result_parameters(tool)
         parameters = [*self._parameters, *self._uses]
-        self.object = _new(_tool_class(tool, parameters), tool.name, parameters, values)
+        self.object = _new(_tool_class(tool, self._parameters, self._uses), tool.name, parameters, values)
         self.set_textures(textures)
 
     def set_textures(self, textures: Sequence[Any]) -> None:
@@ -118,7 +118,7 @@ def _full(path: Any) -> str:
     return str(unreal.Paths.convert_relative_path_to_full(plain)) if plain else ""
 
 
-def _tool_class(tool: Tool, parameters: Sequence[Parameter]) -> type:
+def _tool_class(tool: Tool, parameters: Sequence[Parameter], uses: Sequence[Parameter]) -> type:
     if tool.name not in _classes:
         properties: dict[str, Any] = {}
         for index, tool_input in enumerate(tool.inputs):
@@ -132,6 +132,7 @@ def _tool_class(tool: Tool, parameters: Sequence[Parameter]) -> type:
             "Project folder for the result, such as /Game/Walls. Default: the folder of the source.",
             "1 Input and Output",
         )
+        properties.update(_properties(tool.name, uses, "1 Input and Output"))
         properties.update(_properties(tool.name, parameters))
         _classes[tool.name] = _generated(tool.name, properties)
     return _classes[tool.name]
@@ -153,9 +154,9 @@ def _input_properties(index: int, tool_input: Input, batch: bool) -> Iterable[tu
     yield f"path{index}", _property(unreal.FilePath, f"{tool_input.title} on Disk", tool_input.help, group)
 
 
-def _properties(owner: str, parameters: Iterable[Parameter]) -> Iterable[tuple[str, Any]]:
+def _properties(owner: str, parameters: Iterable[Parameter], category: str = "") -> Iterable[tuple[str, Any]]:
     for parameter in parameters:
-        group = "3 Advanced" if parameter.advanced else "2 Options"
+        group = category or ("3 Advanced" if parameter.advanced else "2 Options")
         bounds: dict[str, str] = {}
         if parameter.low is not None:
             bounds.update(ClampMin=str(parameter.low), UIMin=str(parameter.low))
