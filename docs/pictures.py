@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from bench.capture.photographs import FOV
+from bench.capture.scenes import Scene
 from bench.images import write_picture
 from matshot.image.color import srgb_from_linear
 from matshot.image.normals import encoded_normals, normal_from_height
@@ -183,12 +185,19 @@ def publish(name: str, picture: Picture) -> None:
     write_picture(IMAGES / f"{name}.jpg", picture)
 
 
+def _scene_photographs(work: Path) -> tuple[Path, Path]:
+    """Cobbles with and without flash, rendered by Mitsuba."""
+    folder = Scene("cobbles", 7).photographed(work, ambient=True)
+    return folder / "flash.jpg", folder / "ambient.jpg"
+
+
 def hero(work: Path) -> None:
     """Two photographs, the maps of the material, the material on a sphere."""
-    wall = matshot(work / "demo", "demo")
-    pair = [resized(read(wall / "photographs" / f"{name}.png"), 196) for name in ("flash", "ambient")]
+    files = _scene_photographs(work)
+    material = matshot(work / "hero", "twoshot", *files, "--fov", str(FOV))
+    pair = [resized(read(file), 196) for file in files]
     photographs = np.concatenate([pair[0], np.full((8, 196, 3), 0.125, np.float32), pair[1]])
-    row = [photographs, maps_of(wall / "tile", 196), sphere(wall / "tile")]
+    row = [photographs, maps_of(material, 196), sphere(material)]
     publish("hero", sheet([labeled_row(row, ["two photographs", "a seamless material", "lit"])]))
 
 
@@ -213,17 +222,18 @@ def upscale(work: Path) -> None:
 
 def oneshot(work: Path) -> None:
     """A flash photograph, the maps of it, and the material lit."""
-    photo = store(photograph(stones(512, seed=3), "flash"), work / "stones_flash.png")
-    material = matshot(work / "oneshot", "oneshot", photo)
+    photo = _scene_photographs(work)[0]
+    material = matshot(work / "oneshot", "oneshot", photo, "--fov", str(FOV))
     row = [resized(read(photo), 400), maps_of(material, 196), sphere(material)]
     publish("oneshot", sheet([labeled_row(row, ["one flash photograph", "maps", "lit"])]))
 
 
 def twoshot(work: Path) -> None:
     """Both photographs, and the seamless tile repeated."""
-    wall = matshot(work / "demo", "demo")
-    photographs = [resized(read(wall / "photographs" / f"{name}.png"), 400) for name in ("flash", "ambient")]
-    tile = repeated(read(next((wall / "tile").glob("basecolor.*"))), 400, 2)
+    files = _scene_photographs(work)
+    material = matshot(work / "twoshot", "twoshot", *files, "--fov", str(FOV))
+    photographs = [resized(read(file), 400) for file in files]
+    tile = repeated(read(next(material.glob("basecolor.*"))), 400, 2)
     row = labeled_row([*photographs, tile], ["with flash", "without flash", "base color of the tile, 2 x 2"])
     publish("twoshot", sheet([row]))
 

@@ -130,21 +130,12 @@ def material_truth(folder: Path, size: int) -> Surface:
 
 def photograph(name: str, truth: Surface, folder: Path) -> None:
     """Render the photographs of one material; the folder appears when all of them are done."""
-    flash = _rendered(truth, [_point(FLASH)], _POINT_SAMPLES)
-    gain = _exposure(flash, *_FLASH_EXPOSURE)
-    dome = {"type": "constant", "radiance": {"type": "rgb", "value": list(_DOME)}}
-    lamp = {
-        "type": "directional",
-        "direction": list(_LAMP_DIRECTION),
-        "irradiance": {"type": "rgb", "value": list(_LAMP)},
-    }
-    ambient = _rendered(truth, [dome, lamp], _DOME_SAMPLES)
     place = folder.with_name(f".{name}")
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     noise = np.random.default_rng(zlib.crc32(name.encode()))
-    write_photograph(place / "flash.jpg", flash * gain, noise)
-    write_photograph(place / "ambient.jpg", ambient * _exposure(ambient, *_AMBIENT_EXPOSURE), noise)
+    gain = write_flash(truth, place / "flash.jpg", noise)
+    write_ambient(truth, place / "ambient.jpg", noise)
     for number, position in enumerate(NOVEL):
         seen = _rendered(truth, [_point(position)], _POINT_SAMPLES) * gain
         images.write_image(place / f"novel{number}.png", seen.clip(0, 1), oiio.UINT16)
@@ -152,6 +143,26 @@ def photograph(name: str, truth: Surface, folder: Path) -> None:
     (place / "camera.json").write_text(json.dumps(camera), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     place.rename(folder)
+
+
+def write_flash(truth: Surface, path: Path, noise: np.random.Generator) -> float:
+    """Render and store a flash photograph; the gain of its exposure."""
+    flash = _rendered(truth, [_point(FLASH)], _POINT_SAMPLES)
+    gain = _exposure(flash, *_FLASH_EXPOSURE)
+    write_photograph(path, flash * gain, noise)
+    return gain
+
+
+def write_ambient(truth: Surface, path: Path, noise: np.random.Generator) -> None:
+    """Render and store an evenly lit photograph."""
+    dome = {"type": "constant", "radiance": {"type": "rgb", "value": list(_DOME)}}
+    lamp = {
+        "type": "directional",
+        "direction": list(_LAMP_DIRECTION),
+        "irradiance": {"type": "rgb", "value": list(_LAMP)},
+    }
+    ambient = _rendered(truth, [dome, lamp], _DOME_SAMPLES)
+    write_photograph(path, ambient * _exposure(ambient, *_AMBIENT_EXPOSURE), noise)
 
 
 def write_photograph(

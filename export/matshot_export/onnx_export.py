@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import resource
-import subprocess
-import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -25,6 +22,7 @@ from matshot.files import atomic_write
 from matshot.inference.cards import SHIPPED, Card, read_card, write_card
 
 from .parity import check_parity
+from .peak_memory import measured_bytes_per_pixel
 from .recipes import Recipe
 
 OPSET = 17
@@ -248,28 +246,6 @@ def noise(planes: int, height: int, width: int, *, unit: bool = False, seed: int
         # Directions near +Z, as normals are: making noise of any direction unit would magnify rounding without bound.
         x = torch.nn.functional.normalize(torch.cat([x[:, :2] - 0.5, x[:, 2:] + 0.5], dim=1), dim=1)
     return x
-
-
-def measured_bytes_per_pixel(card: Path) -> int:
-    """Peak memory that one more input pixel costs, from two runs of different size in processes of their own."""
-    sides = (256, 512)
-    peaks = []
-    for side in sides:
-        code = f"from {__name__} import _print_peak; _print_peak({str(card)!r}, {side})"
-        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        peaks.append(int(said.stdout))
-    return max(64, (peaks[1] - peaks[0]) // (sides[1] ** 2 - sides[0] ** 2))
-
-
-def _print_peak(card: str, side: int) -> None:
-    from matshot.inference.session import Network
-
-    run = Network(read_card(Path(card)), "cpu", 1)
-    side = -(-side // run.grid) * run.grid
-    others = {name: np.zeros((1, *shape[1:]), dtype=np.float32) for name, shape in run.other_inputs.items()}
-    run(np.zeros((1, run.planes, side, side), dtype=np.float32), **others)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(peak * (1 if sys.platform == "darwin" else 1024))
 
 
 def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Problem(BaseModel):
     """A request that failed, as RFC 9457 has it."""
 
     type: str = Field(description="urn:matshot:problem: and the code.")
-    title: str = Field(description="Of all failures of this code.")
+    title: str = Field(description="Shared by all failures of this code.")
     status: int = Field(description="HTTP status.")
     detail: str = Field(description="One sentence for the artist.")
     code: str = Field(description=f"Stable, for programs: {', '.join(CODES)}.")
@@ -153,7 +153,7 @@ class Handling(BaseModel):
 
     priority: int = Field(0, ge=-10, le=10, description="Jobs of a higher priority run first.")
     tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=list, max_length=16)
-    webhook: str = Field("", max_length=2000, description="Address that is told of its end, by a signed POST.")
+    webhook: str = Field("", max_length=2000, description="Address that receives a signed POST at its end.")
 
     @field_validator("tags", "webhook")
     @classmethod

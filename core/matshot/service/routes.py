@@ -164,7 +164,7 @@ def _description(app: FastAPI) -> dict[str, Any]:
     """The API as OpenAPI, from which programs generate clients."""
     if app.openapi_schema is None:
         with warnings.catch_warnings():
-            # HEAD is GET's operation, and not described.
+            # HEAD has the operation of GET, and is not described.
             warnings.filterwarnings("ignore", "Duplicate Operation ID")
             found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = found["components"]["schemas"]

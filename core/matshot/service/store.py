@@ -248,8 +248,8 @@ class Store:
     def service_time(self) -> float:
         """Seconds that the service has run by now, by a clock that nobody sets.
 
-        The wall clock counts only while the service is off, forward, and a day at most. So a clock that jumps makes
-        nothing expire.
+        The wall clock counts only while the service is off, forward, and a day at most. So no jump of the clock
+        ends what is kept.
         """
         return float(self._time_at_start + time.monotonic() - self._began)
 
