@@ -82,6 +82,14 @@ def _twoshot(painter: QPainter) -> None:
     _shape(painter, (26, 2), (19.5, 12.5), (23.5, 12.5), (21.5, 20), (29.5, 8.8), (25, 8.8))
 
 
+def _adjust(painter: QPainter) -> None:
+    _sphere(painter, 16, 12, 9)
+    _pen(painter)
+    _lines(painter, (4, 26), (28, 26))
+    _fill(painter, _ACCENT)
+    painter.drawEllipse(QPointF(20, 26), 3.6, 3.6)
+
+
 def _multiply(painter: QPainter) -> None:
     _fill(painter, _ACCENT)
     painter.drawRect(QRectF(4, 4, 11, 11))
@@ -167,6 +175,7 @@ ICONS: Dict[str, Callable[[QPainter], None]] = {
     "matshot_upscale": _upscale,
     "matshot_oneshot": _oneshot,
     "matshot_twoshot": _twoshot,
+    "matshot_adjust": _adjust,
     "matshot_multiply": _multiply,
     "matshot_tile": _tile,
     "matshot_style": _style,

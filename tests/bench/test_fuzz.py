@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.material.fuzz import attempts, seed_files
+from bench.material.fuzz import attempts, outcome, seed_files
 
 
 def test_damaged_headers_are_refused_or_kept(tmp_path: Path) -> None:
@@ -13,3 +13,13 @@ def test_damaged_headers_are_refused_or_kept(tmp_path: Path) -> None:
     found = attempts(files, tmp_path, seed=7, count=60)
     assert not [one for one in found if one[1].startswith("WRONG")]
     assert {said for _, said in found} >= {"refused", "kept"}
+
+
+def test_a_channel_whose_name_is_not_text_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "seeds").mkdir()
+    (file,) = [one for one in seed_files(tmp_path / "seeds", (".exr",)) if one.name == "float1.exr"]
+    data = file.read_bytes()
+    assert b"Y\0\x02\0\0\0" in data
+    data = data.replace(b"Y\0\x02\0\0\0", b"\xc7\0\x02\0\0\0", 1)
+    (tmp_path / "in.exr").write_bytes(data)
+    assert not outcome(tmp_path / "in.exr", tmp_path).startswith("WRONG")

@@ -153,7 +153,7 @@ def adjusted_maps(raw: RawMaps, sliders: AdjustOptions, notes: list[str]) -> dic
     maps = dict(raw.maps)
     if not maps:
         return maps
-    surface = _surface(raw)
+    surface = _surface(raw, colored=sliders.metal != "auto")
     changed = adjusted(surface, roughness=sliders.roughness, normal_strength=sliders.normal, metal=sliders.metal)
     if changed.roughness is not surface.roughness:
         if "roughness" in maps:
@@ -193,8 +193,13 @@ def _relief(raw: RawMaps) -> Relief:
     return Relief(raw.maps["height"].color[..., :1], raw.height_scale)
 
 
-def _surface(raw: RawMaps) -> Surface:
-    """The reflectance that raw maps describe; what there is no map for is as a shader would take it."""
+def _surface(raw: RawMaps, *, colored: bool) -> Surface:
+    """The reflectance that raw maps describe; what there is no map for is as a shader would take it.
+
+    Args:
+        raw: complete.
+        colored: whether the base color is needed, whose decoding takes the most time; else it is black.
+    """
     maps: Mapping[MapKind, Texture] = raw.maps
     like = next(iter(maps.values())).pixels
 
@@ -202,7 +207,7 @@ def _surface(raw: RawMaps) -> Surface:
         return maps[kind].color[..., :1] if kind in maps else default
 
     color = np.zeros((*like.shape[:2], 3), dtype=np.float32)
-    if "basecolor" in maps:
+    if colored and "basecolor" in maps:
         stored = maps["basecolor"].color
         light = linear_from_srgb(stored) if maps["basecolor"].encoding == "srgb" else stored
         color = np.broadcast_to(light, color.shape)

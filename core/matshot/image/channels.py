@@ -50,7 +50,9 @@ def chosen_channels(spec: oiio.ImageSpec, format_name: str) -> ChannelChoice | N
         Color with alpha where there is color; else gray; else up to four channels as they are. None for more channels
         than that without color among them.
     """
-    names = [str(name) for name in spec.channelnames]
+    # A damaged header may hold empty names, and bytes that are not text.
+    texts = [str(name).encode("ascii", "ignore").decode("ascii") for name in spec.channelnames]
+    names = [text or f"channel{index}" for index, text in enumerate(texts)]
     if format_name != "openexr":
         return _by_place(spec, names, format_name)
     layers: dict[str, dict[str, int]] = {}

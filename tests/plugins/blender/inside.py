@@ -346,6 +346,19 @@ def node_of(material, kind, label=""):
     return next(node for node in material.node_tree.nodes if node.type == kind and label in node.label)
 
 
+def first_material(given):
+    """A photograph dropped on the cube of a Blender where nothing was set."""
+    cube = bpy.data.objects["Cube"]
+    begun = time.perf_counter()
+    answer = called(bpy.ops.matshot.oneshot, filepath=given["photo"])
+    seconds = [INSTALL["seconds"], time.perf_counter() - begun]
+    material = cube.active_material
+    scale = node_of(material, "MAPPING").inputs["Scale"].default_value
+    size = extension("surface").uv_size(cube)
+    repetition = " x ".join(f"{side / repeats:.2f} m" for side, repeats in zip(size, scale, strict=False))
+    return {"answer": answer, "seconds": seconds, "links": len(material.node_tree.links), "repetition": repetition}
+
+
 def situations(given):
     """What artists do in an afternoon, one after the other in one Blender."""
     WORKER["python"] = given["worker"]

@@ -93,6 +93,7 @@ row = QtWidgets.QToolBar()
 row.setIconSize(QtCore.QSize(32, 32))
 for told in maya.shelves["Matshot"].values():
     row.addAction(QtGui.QIcon(told["image"]), told["label"])
+row.resize(44 * len(buttons) + 8, 48)
 picture(row, "shelf")
 
 # The preferences, and their test.
