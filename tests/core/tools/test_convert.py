@@ -269,7 +269,7 @@ def test_the_command_says_what_is_wrong_in_one_sentence(tmp_path):
         ((tmp_path / "empty", "-o", tmp_path / "out"), "is not a material folder"),
         ((damaged, "-o", tmp_path / "out"), "roughness.png"),
         ((missing, "-o", tmp_path / "out"), "height.png, which is not there"),
-        ((source, "-o", tmp_path / "out", "--format", "psd"), "Unknown format 'psd'"),
+        ((source, "-o", tmp_path / "out", "--format", "psd"), "Unknown --format 'psd'"),
     ):
         done = matshot("convert", *arguments)
         assert done.returncode == 1, arguments
