@@ -52,7 +52,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory, steps: dict[str, str]) -> 
     edit(
         copy / REGISTRY,
         ("\n)\n\n\ndef entry(", f"\n{entry})\n\n\ndef entry("),
-        ("import CONVERT,", "import CONVERT, INVERT,"),
+        ("import ADJUST, CONVERT,", "import ADJUST, CONVERT, INVERT,"),
     )
     return copy
 
@@ -93,10 +93,12 @@ def test_the_command_inverts_a_map_of_a_material(sources: Path, tmp_path: Path) 
 def test_the_entry_is_the_only_check(sources: Path, tmp_path: Path) -> None:
     assert "Map to invert." in run(sources, "-m", "matshot", "invert", "--help")
     code = """
-        from matshot.service.schema import request_schema, tool_schema
+        from matshot.service.schema import REQUEST, add_tool_schemas, tool_schema
         from matshot_host.tools import MatshotError, tool
         assert "map" in str(tool_schema(tool("invert")))
-        assert request_schema()["oneOf"][-1]["properties"]["tool"] == {"const": "invert"}
+        description = {"components": {"schemas": {"Handling": {"properties": {}}}}}
+        add_tool_schemas(description)
+        assert "invert" in description["components"]["schemas"][REQUEST]["discriminator"]["mapping"]
         try:
             tool("invert").check({"map": "roughnes"})
         except MatshotError as error:

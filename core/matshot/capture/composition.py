@@ -222,7 +222,10 @@ def composed_surface(
     # How rough it is was fitted with all of the relief that the photograph may show.
     rough = _roughness(odds, steepness, flat, lamp)
     if sure < 1:
-        steepness = np.asarray(steepness + (1 - sure) * (_cautious(each[0], each[1]) - steepness), dtype=np.float32)
+        doubtful = _cautious(each[0], each[1])
+        # What is doubtful is never stronger than what the photograph shows.
+        doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
+        steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
     surface = Surface.of(flat.color, normals_of_slopes(steepness), rough, lamp.metallic)
     return Composed(surface, visibility)
 
@@ -243,6 +246,10 @@ def _cautious(first: Pixels, second: Pixels) -> Pixels:
     middle = (power[0] * power[1]) ** 0.25
     mean = (first * (middle / np.sqrt(power[0])) + second * (middle / np.sqrt(power[1]))) / 2
     return np.asarray(_CAUTIOUS * _half_integrable(np.asarray(mean, dtype=np.float32)), dtype=np.float32)
+
+
+def _strength(steepness: Pixels) -> np.float32:
+    return np.float32(np.sqrt(np.square(steepness).mean()))
 
 
 def _half_integrable(steepness: Pixels) -> Pixels:

@@ -101,7 +101,7 @@ def test_demo_goes_the_whole_way(tmp_path: Path) -> None:
     about = ("material.json", "material.mtlx", "preview.png")
     folders = ("tile", "multiplied", "material")
     wanted = {f"{folder}/{name}" for folder in folders for name in (*(f"{m}.png" for m in maps), *about)}
-    assert made == wanted | {"photographs/flash.png", "photographs/ambient.png"}
+    assert made == wanted | {"photographs/flash.png", "photographs/ambient.png", "tile/raw_maps.zip"}
     tile, large = (load_material(tmp_path / "demo" / folder) for folder in ("tile", "material"))
     assert (large.width, large.height) == (2 * tile.width, 2 * tile.height)
     more = load_material(tmp_path / "demo" / "multiplied")

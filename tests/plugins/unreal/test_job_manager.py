@@ -161,7 +161,8 @@ def test_a_material_folder_is_imported(parts, tmp_path, source_of, editor_tools)
     job = start(manager, CONVERT, [[source_of(path=str(folder))]], {}, folder="/Game/Castle/")
     assert jobs.started[0][2] == {"normal": "dx", "pack": "orm", "format": "png"}
     assert editor_tools.menu_title(CONVERT) == "Import Material"
-    assert [parameter.name for parameter in editor_tools.dialog_parameters(CONVERT)] == ["size", "depth"]
+    names = [parameter.name for parameter in editor_tools.dialog_parameters(CONVERT)]
+    assert names == ["size", "source_normal", "depth"]
     jobs.end(job, "done", [material_folder(tmp_path / "m", "Castle Wall")])
     manager.poll()
     assert editor.made == [("Castle Wall", "Castle_Wall", "/Game/Castle")]
