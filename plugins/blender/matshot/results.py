@@ -17,7 +17,6 @@ from .matshot_host.graph import Image as ImageNode
 from .matshot_host.graph import MaterialGraph, material_graph
 from .matshot_host.jobs import Job, Result, discard_result
 
-
 #: Property of an adjusted image with the image that it was adjusted from, which Blender keeps with it.
 RAW_IMAGE = "matshot_raw"
 

@@ -8,7 +8,6 @@ from mathutils import Vector
 
 from .matshot_host.graph import MaterialGraph
 
-
 #: Widths from the middle of a plane to that of the next.
 _SPACING = 1.25
 

@@ -186,6 +186,8 @@ def test_shaders_that_this_maya_lacks_are_not_offered(start, application):
     from matshot_maya import network
 
     assert [kind for kind, _ in network.available_shaders()] == ["standardSurface"]
+    start(renderers=("redshift", "vray"))
+    assert [kind for kind, _ in network.available_shaders()][-2:] == ["RedshiftStandardMaterial", "VRayMtl"]
 
 
 # From dialog to network.
