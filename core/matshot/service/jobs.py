@@ -27,10 +27,11 @@ from .models import (
     Step,
 )
 from .naming import plain_name, safe_name
+from .records import LIVE, AssetRecord, JobFilter, JobRecord
 from .refusal import Refusal
 from .runner import Runner
 from .settings import Settings
-from .store import LIVE, AssetRecord, JobFilter, JobRecord, Store, now
+from .store import Store, now
 from .webhooks import check_webhook
 
 #: Seconds after which a client whose job found the queue full may try again.

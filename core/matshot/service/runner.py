@@ -25,8 +25,9 @@ from .events import EventStreams
 from .inspector import Inspector
 from .metrics import Metrics
 from .models import JobProgress, JobView, LogLine, instant, job_view
+from .records import LIVE, JobRecord
 from .refusal import is_full
-from .store import LIVE, JobRecord, Store, now
+from .store import Store, now
 from .webhooks import delivery
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from .records import Delivery
 from .refusal import Refusal
-from .store import Delivery, Store, now
+from .store import Store, now
 
 #: Seconds after each failure until the next try; after the last, the webhook is given up.
 _PAUSES = (5, 30, 300, 1800, 7200, 18000, 36000)
