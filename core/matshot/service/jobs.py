@@ -288,7 +288,7 @@ class Jobs:
         count = len(before.results) if several else 1
         if count < len(before.results):
             sentence = f"The step before made {len(before.results)} results; this one takes the first."
-            self._store.write_log(job.id, sentence)
+            self._runner.write_log(job.id, sentence)
         sources = [self._result_source(before, number) for number in range(count)]
         own = [
             _Source(self._linked_record(job, one), self._data.jobs / job.id, one["name"], {"kind": "", "normal": ""})
