@@ -56,17 +56,42 @@ _BRIGHT = 97
 _LEVEL = 0.75
 
 #: What photographs end in.
-SUFFIXES = (".jpg", ".png")
+_SUFFIXES = (".jpg", ".png")
+
+
+def add_options(options: argparse.ArgumentParser) -> None:
+    """What every benchmark of these photographs takes."""
+    options.add_argument("--out", type=Path, metavar="DIR", help="folder for the sheets; without it there are none")
+    options.add_argument("--only", default="", metavar="WORD", help="only photographs with this in their name")
+    options.add_argument(
+        "--size", type=int, default=0, metavar="N", help="longer side that photographs are worked on at"
+    )
+
+
+def command(name: str, chosen: argparse.Namespace) -> str:
+    """The command that makes a section of these photographs as it was made."""
+    parts = [report.command(name, chosen)]
+    parts += [f"--size {chosen.size}"] if chosen.size else []
+    parts += [f"--only '{chosen.only}'"] if chosen.only else []
+    return " ".join(parts)
+
+
+def flash_photographs(data: Path) -> dict[str, Path]:
+    """By name, the flash photographs in ``data/eval``."""
+    return {
+        f"{folder} {path.stem}": path
+        for folder in ("flash", "flash_256")
+        for path in sorted((data / "eval" / folder).glob("*"))
+        if path.suffix in _SUFFIXES
+    }
 
 
 def captures(data: Path, *, refine: bool, size: int) -> dict[str, tuple[Path, Callable[[], Material]]]:
     """By name, the photographs in ``data/eval`` that are rendered again, and what makes a material of each."""
     one = OneShotOptions(refine=refine, size=size)
-    found: dict[str, tuple[Path, Callable[[], Material]]] = {}
-    for folder in ("flash", "flash_256"):
-        for path in sorted((data / "eval" / folder).glob("*")):
-            if path.suffix in SUFFIXES:
-                found[f"{folder} {path.stem}"] = (path, lambda path=path: oneshot(path, one))
+    found: dict[str, tuple[Path, Callable[[], Material]]] = {
+        name: (path, lambda path=path: oneshot(path, one)) for name, path in flash_photographs(data).items()
+    }
     flash, ambient = (data / "eval" / "twoshot_towel" / name for name in ("point.jpg", "ambient.jpg"))
     if flash.exists():
         found["towel from one"] = (flash, lambda: oneshot(flash, one))
@@ -161,21 +186,15 @@ def measure(chosen: argparse.Namespace) -> report.Section:
             rows.append(row_of_all(name, path, material, found))
     if rows:
         images.write_image(chosen.out / "all.png", sheet(rows, "Real photographs"))
-    command = report.command(NAME, chosen)
-    command += (f" --size {chosen.size}" if chosen.size else "") + (f" --only {chosen.only}" if chosen.only else "")
-    text = f"{MEANING}\n\n{table(figures)}\n\n{report.conditions(command)}"
+    text = f"{MEANING}\n\n{table(figures)}\n\n{report.conditions(command(NAME, chosen))}"
     return report.Section(NAME, "Photo to material: what of the lamp is left in real photographs", text)
 
 
 def main() -> None:
     """Measure, and write the sheets."""
     options = report.parser(__doc__)
-    options.add_argument("--out", type=Path, metavar="DIR", help="folder for the sheets; without it there are none")
-    options.add_argument("--only", default="", metavar="WORD", help="only photographs with this in their name")
+    add_options(options)
     options.add_argument("--refine", action="store_true", help="refine what is made of one photograph")
-    options.add_argument(
-        "--size", type=int, default=0, metavar="N", help="longer side that photographs are worked on at"
-    )
     report.run_alone(measure, options)
 
 

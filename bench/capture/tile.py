@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import images, report
-from bench.capture.real import PREVIEW, SUFFIXES, exposed
+from bench.capture.real import PREVIEW, add_options, command, exposed, flash_photographs
 from bench.capture.rings import rings
 from matshot.capture.oneshot import OneShotOptions, oneshot
 from matshot.errors import MatshotError
@@ -83,12 +83,7 @@ def row(name: str, path: Path, material: Material) -> Pixels:
 
 def measure(chosen: argparse.Namespace) -> report.Section:
     """Run the benchmark."""
-    paths = {
-        f"{folder} {path.stem}": path
-        for folder in ("flash", "flash_256")
-        for path in sorted((chosen.data / "eval" / folder).glob("*"))
-        if path.suffix in SUFFIXES
-    }
+    paths = flash_photographs(chosen.data)
     options = OneShotOptions(area="auto", size=chosen.size, threads=report.THREADS)
     found: dict[str, _Figures] = {}
     others: list[str] = []
@@ -136,20 +131,14 @@ def measure(chosen: argparse.Namespace) -> report.Section:
         ],
     )
     passed = f"\n\nNot alike all over, so mapped whole: {', '.join(others)}." if others else ""
-    command = report.command(NAME, chosen)
-    command += (f" --size {chosen.size}" if chosen.size else "") + (f" --only {chosen.only}" if chosen.only else "")
-    text = f"{MEANING}\n\n{table}{passed}\n\n{report.conditions(command)}"
+    text = f"{MEANING}\n\n{table}{passed}\n\n{report.conditions(command(NAME, chosen))}"
     return report.Section(NAME, "Photo to material: seamless tiles of real photographs", text)
 
 
 def main() -> None:
     """Measure, and write the sheet."""
     options = report.parser(__doc__)
-    options.add_argument("--out", type=Path, metavar="DIR", help="folder for the sheet; without it there is none")
-    options.add_argument("--only", default="", metavar="WORD", help="only photographs with this in their name")
-    options.add_argument(
-        "--size", type=int, default=0, metavar="N", help="longer side that photographs are worked on at"
-    )
+    add_options(options)
     report.run_alone(measure, options)
 
 

@@ -18,6 +18,7 @@ from bench.super_resolution import contestants
 from bench.super_resolution.contestants import Contestant
 
 NAME = "super_resolution.color"
+_PICTURE = "upscale_color.jpg"
 SCALE = 4
 
 #: Largest side of the crops that are enlarged back to.
@@ -102,7 +103,7 @@ def measure(options: argparse.Namespace) -> report.Section:
     shown = [title for title in PICTURED if title in found]
     if options.write:
         sheet = images.contact_sheet([*shown, "truth"], pictures)
-        images.write_picture(report.PICTURES / f"{NAME}.jpg", sheet)
+        images.write_picture(report.PICTURES / _PICTURE, sheet)
     if np.isnan([score[2] for every in found.values() for score in every]).any():
         lines.append("ST-LPIPS is left out: pip install torch, pip install --no-deps stlpips-pytorch")
     report.say(f"{NAME}: times")
@@ -114,7 +115,7 @@ def measure(options: argparse.Namespace) -> report.Section:
         f"threads: the network alone, and the whole call of the tool; x SPAN is the ratio to {peers.SPAN_X4.title}.",
         _table(field, found),
         _table_of_textures(names, {title: found[title] for title in shown}),
-        f"![{', '.join([*shown, 'truth'])}](docs/images/{NAME}.jpg)",
+        f"![{', '.join([*shown, 'truth'])}](docs/images/{_PICTURE})",
         f"Left to right: {', '.join([*shown, 'truth'])}; where each texture varies most.",
         *lines,
     ]

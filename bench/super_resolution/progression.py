@@ -17,6 +17,7 @@ from bench.super_resolution import contestants
 from bench.super_resolution.color import SCALE, SIDE, crop, most_varied, scores, shrunk
 
 NAME = "super_resolution.progression"
+_PICTURE = "progression.jpg"
 DETAIL = 160
 
 _MODELS = {
@@ -47,7 +48,7 @@ def measure(options: argparse.Namespace) -> report.Section:
             pictures.append([result[window] for result in results.values()] + [truth[window]])
     columns = [*found, "truth"]
     if options.write:
-        images.write_picture(report.PICTURES / f"{NAME}.jpg", images.contact_sheet(columns, pictures))
+        images.write_picture(report.PICTURES / _PICTURE, images.contact_sheet(columns, pictures))
     rows = []
     for title, every in found.items():
         psnr, ssim, distance, shift = np.mean(every, axis=0)
@@ -58,7 +59,7 @@ def measure(options: argparse.Namespace) -> report.Section:
         f"The same network and data, {len(found[field[0].title])} held-out textures, {SIDE} px, x{SCALE}, measured as "
         "by `upscale_color.py`. Each loss is added to those before it.",
         report.table(["loss", "model", "PSNR-Y dB", "SSIM", "ST-LPIPS", "color shift"], rows, words=("model",)),
-        f"![{', '.join(columns)}](docs/images/{NAME}.jpg)",
+        f"![{', '.join(columns)}](docs/images/{_PICTURE})",
         f"Left to right: {', '.join(columns)}.",
         *lines,
     ]

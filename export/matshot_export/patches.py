@@ -23,6 +23,7 @@ from .generated import Generator, generated_image
 from .networks.resampling import REACH, shrink_matrix, shrink_taps
 from .procedural import procedural_color
 from .regular_patterns import regular_pattern
+from .rendering import unit
 
 #: Side of a generated image.
 GENERATED = 512
@@ -144,12 +145,6 @@ def turned_vectors(vectors: torch.Tensor, turns: np.ndarray) -> torch.Tensor:
     a, b, c, d = torch.from_numpy(matrix).to(vectors.device)[:, :, None, None]
     x, y, z = vectors.unbind(1)
     return torch.stack([a * x + b * y, c * x + d * y, z], dim=1)
-
-
-def unit(vectors: torch.Tensor) -> torch.Tensor:
-    """Vectors ``(N, 3, H, W)`` of length 1; several times as fast on a processor as ``normalize``."""
-    x, y, z = vectors.unbind(1)
-    return vectors / (x * x + y * y + z * z).sqrt_().clamp_min_(1e-12)[:, None]
 
 
 class PatchSource:

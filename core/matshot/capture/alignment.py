@@ -302,10 +302,10 @@ def _ambient_ratio(flash: Photograph, ambient: Photograph, light: _Light) -> tup
             return ratio, []
         if ratio <= _BENT_TONES * possible:
             return possible, [
-                f"{flash.name} holds {possible / ratio:.0%} of the room light that its EXIF lets expect. That much is "
+                f"{flash.name} holds {possible / ratio:.0%} of the room light that its EXIF suggests. That much is "
                 "removed. Photographs without HDR or night mode are more exact."
             ]
-        why = f"{flash.name} holds less room light than its EXIF lets expect, so the room was darker for it"
+        why = f"{flash.name} holds less room light than its EXIF suggests, so the room was darker for it"
     ratio = _proven_ratio(light)
     taken = ratio / float(light.ratio.mean())
     if taken < _LEAST_AMBIENT:

@@ -39,9 +39,9 @@ def photograph_notes(photograph: Photograph, light: Literal["flash", "even"]) ->
             "the exposure, or take it from farther away."
         )
     if light == "flash" and photograph.flash_fired is False:
-        notes.append(f"{name} was taken without flash, says its EXIF. Take it with flash, or set Light to even.")
+        notes.append(f"EXIF says that {name} was taken without flash. Take it with flash, or set Light to even.")
     if light == "even" and photograph.flash_fired:
-        notes.append(f"{name} was taken with flash, says its EXIF. Set Light to flash, or take it without.")
+        notes.append(f"EXIF says that {name} was taken with flash. Set Light to flash, or take it without.")
     return notes
 
 

@@ -68,6 +68,8 @@ _AWAY = 0.3
 _BRIGHTER = 0.45
 _BRIGHTER_DEVIATIONS = 3.0
 _LEAST_PART = 0.01
+#: Distance from the middle from which on a place is on a side, in longer sides.
+_ASIDE = 0.1
 #: Logarithms of brightness and chroma, and deviations, from which a cell shows something else, and the largest part of
 #: such cells on a surface that is alike all over.
 _ELSE = (0.6, 0.3)
@@ -253,6 +255,13 @@ def is_alike(lamp: Lamp) -> bool:
     return lamp.residual <= _UNEVEN and lamp.something_else <= _MOST_ELSE
 
 
+def _side(across: float, up: float) -> str:
+    """Where on a photograph a place lies, in words. Lights in opposite corners have their mean in the middle."""
+    level = "upper" if up > _ASIDE else "lower" if up < -_ASIDE else ""
+    hand = "right" if across > _ASIDE else "left" if across < -_ASIDE else ""
+    return f"{level} {hand}".strip() if hand else {"upper": "top", "lower": "bottom", "": "edges"}[level]
+
+
 def lamp_notes(lamp: Lamp) -> list[str]:
     """What a user should know of a photograph whose light or surface is not as assumed."""
     notes = []
@@ -265,19 +274,8 @@ def lamp_notes(lamp: Lamp) -> list[str]:
         degrees = np.degrees(np.arctan(np.hypot(*lamp.tilt)))
         notes.append(f"The camera was tilted by about {degrees:.0f}\u00b0. Hold it parallel to the surface.")
     if lamp.other_light is not None and lamp.residual <= _UNEVEN:
-        across, up = lamp.other_light
-        side = " ".join(
-            word
-            for word, there in (
-                ("upper", up > 0.1),
-                ("lower", up < -0.1),
-                ("left", across < -0.1),
-                ("right", across > 0.1),
-            )
-            if there
-        )
         notes.append(
-            f"Another light shines on the {side} of the photograph and stays in its maps there. "
+            f"Another light shines on the {_side(*lamp.other_light)} of the photograph and stays in its maps there. "
             "Turn other lights off, or cut that part away."
         )
     if not is_alike(lamp):

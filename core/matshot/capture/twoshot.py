@@ -251,7 +251,7 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
     if shrink < 1:
         small = _resized_shots(shots, shrink)
         place = _resized_tile(tile, small.camera, shrink)
-        start = resized_surface(initial, (place.width, place.height)) if initial is not None else None
+        start = _resized_surface(initial, (place.width, place.height)) if initial is not None else None
         surface, integrability = _fit(small, place, start, options, progress)
         surface = _with_detail(surface, start, initial, (tile.width, tile.height))
     else:
@@ -323,7 +323,7 @@ def _resized_tile(tile: Tile, camera: Camera, factor: float) -> Tile:
     return Tile(min(row, camera.height - side), min(column, camera.width - side), side, side)
 
 
-def resized_surface(surface: Surface, size: tuple[int, int]) -> Surface:
+def _resized_surface(surface: Surface, size: tuple[int, int]) -> Surface:
     """Maps at another size, columns and rows; normals as slopes."""
     planes = {
         field.name: resized(getattr(surface, field.name), size).reshape(size[1], size[0], -1)
@@ -335,10 +335,10 @@ def resized_surface(surface: Surface, size: tuple[int, int]) -> Surface:
 
 def _with_detail(fit: Surface, start: Surface | None, initial: Surface | None, size: tuple[int, int]) -> Surface:
     """A fit in small made large, with the detail that the guess has and its small version has not."""
-    large = resized_surface(fit, size)
+    large = _resized_surface(fit, size)
     if start is None or initial is None:
         return large
-    soft = resized_surface(start, size)
+    soft = _resized_surface(start, size)
     steepness = slopes(large.normal) + slopes(initial.normal) - slopes(soft.normal)
     color = large.base_color * (initial.base_color / np.maximum(soft.base_color, np.float32(_DARK))).clip(0.2, 5)
     return replace(

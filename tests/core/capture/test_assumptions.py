@@ -53,7 +53,7 @@ def test_too_much_over_exposure_is_told(wall: Photograph) -> None:
 @pytest.mark.parametrize(("light", "fired"), [("flash", False), ("even", True)])
 def test_a_flash_that_did_not_fire_and_one_that_did_is_told(wall: Photograph, light, fired: bool) -> None:
     (note,) = photograph_notes(replace(wall, flash_fired=fired), light)
-    assert "says its EXIF" in note
+    assert "EXIF says that" in note
     assert "set light to" in note.lower()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -110,6 +112,20 @@ def test_a_light_in_a_corner_is_found_and_noted() -> None:
     assert found.other_light == pytest.approx((0.42, 0.4), abs=0.15)
     assert any("upper right" in note for note in lamp_notes(found))
     assert fitted(surface, lamp).other_light is None
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ((0.4, 0.4), "the upper right of"),
+        ((0, 0.4), "the top of"),
+        ((-0.4, 0), "the left of"),
+        ((0, 0), "the edges of"),
+    ],
+)
+def test_a_note_names_where_another_light_shines(place: tuple[float, float], words: str) -> None:
+    lamp = replace(fitted(stained(0.45), lamp_at(0.03, 0.02)), other_light=place)
+    assert any(words in note for note in lamp_notes(lamp))
 
 
 def test_a_sign_on_a_wall_is_not_alike_all_over() -> None:
