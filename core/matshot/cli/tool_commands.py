@@ -43,9 +43,7 @@ def tool_command(entry: ToolEntry) -> Callable[..., None]:
         if "" in inputs:
             raise MatshotError("The input is empty. Give a file or a folder.")
         texts = {parameter.name: _typed(parameter, values[parameter.name]) for parameter in table.parameters}
-        parameters = table.check(
-            texts, {parameter.name: option_name(parameter.name) for parameter in table.parameters}
-        )
+        parameters = table.check(texts, {parameter.name: option_name(parameter.name) for parameter in table.parameters})
         from ..tools.store import deliver
         from .reporter import Reporter
 

@@ -41,7 +41,9 @@ def test_notes_and_errors_name_options(capsys: pytest.CaptureFixture[str], tmp_p
     assert "--light even" in capsys.readouterr().err
 
 
-def test_an_option_is_named_as_it_is_written(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_is_named_as_it_is_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from matshot.cli.commands import main
 
     monkeypatch.setattr("sys.argv", ["matshot", "convert", "wall", "-o", "out", "--source-normal", "up"])
