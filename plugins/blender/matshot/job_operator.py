@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Operators that run a job: start, progress, cancel, result."""
+"""Operators that run a job: start, progress, cancel, result, and again."""
 
 import logging
 from typing import Any, NamedTuple
@@ -185,12 +185,14 @@ class JobOperator:
 
 
 class MATSHOT_OT_cancel(Operator):
-    """Cancel a job: the running one, or the one of this number"""
+    """Cancel the running job"""
 
     bl_idname = "matshot.cancel"
     bl_label = "Cancel Job"
 
-    number: IntProperty(name="Number", options={"HIDDEN", "SKIP_SAVE"})
+    number: IntProperty(
+        name="Number", description="Of the job. Default: the running one", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -206,11 +208,47 @@ class MATSHOT_OT_cancel(Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    """Register the classes."""
-    bpy.utils.register_class(MATSHOT_OT_cancel)
+class MATSHOT_OT_run_again(Operator):
+    """Run a job again with the same or other settings"""
+
+    bl_idname = "matshot.run_again"
+    bl_label = "Run Again"
+
+    number: IntProperty(name="Number", description="Of the job. Default: the latest", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether a job is listed."""
+        cls.poll_message_set("No job has run yet")
+        return bool(history.entries())
+
+    def execute(self, context: Context) -> set[str]:
+        """Open the dialog of the job, or run it at once in a script."""
+        entry = history.entry_of(self.number) if self.number else next(iter(history.entries()), None)
+        if entry is None:
+            self.report({"ERROR"}, f"Job {self.number} is no longer listed. Run the tool from its menu.")
+            return {"CANCELLED"}
+        how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
+        operator = getattr(bpy.ops.matshot, entry.operator.partition(".")[2])
+        answer = operator(how, **{name: value for name, value in entry.keywords.items() if name != "from_dialog"})
+        return {"CANCELLED"} if answer == {"CANCELLED"} else {"FINISHED"}
 
 
-def unregister() -> None:
-    """Unregister the classes."""
-    bpy.utils.unregister_class(MATSHOT_OT_cancel)
+class MATSHOT_OT_forget(Operator):
+    """Clear finished jobs from the list; their results are kept"""
+
+    bl_idname = "matshot.forget"
+    bl_label = "Clear List"
+
+    def execute(self, context: Context) -> set[str]:
+        """Clear the list."""
+        for entry in history.entries():
+            if entry.job.ended and entry.job not in job_queue.jobs().listing:
+                history.remove(entry.job.number)
+        history.redraw()
+        return {"FINISHED"}
+
+
+_CLASSES = (MATSHOT_OT_cancel, MATSHOT_OT_run_again, MATSHOT_OT_forget)
+
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

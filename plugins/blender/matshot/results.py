@@ -17,6 +17,9 @@ from .matshot_host.graph import Image as ImageNode
 from .matshot_host.graph import MaterialGraph, material_graph
 from .matshot_host.jobs import Job, Result, discard_result
 
+#: Property of an adjusted image with the image that it was adjusted from, which Blender keeps with it.
+RAW_IMAGE = "matshot_raw"
+
 
 class Outcome(NamedTuple):
     """What became of results.
@@ -91,6 +94,7 @@ class Destination(NamedTuple):
         target: object; None for none.
         slot: index of its material slot; -1 for the active one.
         plane: whether a new plane gets the material instead.
+        column: number of planes between the 3D cursor and the new one.
         unwrap: whether a mesh without a UV map gets one.
         asset: whether the material is marked as an asset.
     """
@@ -98,6 +102,7 @@ class Destination(NamedTuple):
     target: BlockReference | None = None
     slot: int = -1
     plane: bool = False
+    column: int = 0
     unwrap: bool = False
     asset: bool = False
 
@@ -123,7 +128,9 @@ class NewMaterial:
         return outcome._replace(summary=f"{job.title}: {outcome.summary}")
 
 
-def import_material(context: Context, folder: str, destination: Destination, packed: bool, aspect: float) -> Outcome:
+def import_material(
+    context: Context, folder: str, destination: Destination, packed: bool, aspect: float = 0.0
+) -> Outcome:
     """Create a material of a folder, in the right size for what it is assigned to.
 
     Args:
@@ -131,17 +138,24 @@ def import_material(context: Context, folder: str, destination: Destination, pac
         folder: with a ``material.json``.
         destination: of the material.
         packed: whether its images are packed into the .blend file.
-        aspect: width of the maps divided by their height.
+        aspect: width of the maps divided by their height; 0 reads it from them.
 
     Raises:
         MatshotError: for a folder that is not a material, and an object that cannot get one.
     """
     graph = material_graph(folder)
+    images: dict[str, Image] = {}
+    for node in graph.images():
+        images[node.name] = storage.load_image([node.file], f"{graph.name} {node.label}", packed)
+        storage.set_color_space(images[node.name], node)
+    if not aspect:
+        width, height = next(iter(images.values())).size
+        aspect = width / height
     created: list[tuple[str, str]] = []
     target = destination.target.block() if destination.target is not None else None
     if destination.plane:
         width, height = graph.physical_size or (max(aspect, 1.0), max(aspect, 1.0) / aspect)
-        target = surface.new_plane(context, graph.name, width, height)
+        target = surface.new_plane(context, graph.name, width, height, destination.column)
         created.append(("objects", target.name))
     notes = []
     if target is not None:
@@ -158,10 +172,6 @@ def import_material(context: Context, folder: str, destination: Destination, pac
     tiling = (1.0, 1.0) if destination.plane else surface.tiling(graph, aspect, size)
     graph = graph._replace(mapping=graph.mapping._replace(tiling=tiling))
     scale = surface.height_scale(graph, target, size, tiling[0]) if graph.displacement is not None else 0.0
-    images: dict[str, Image] = {}
-    for node in graph.images():
-        images[node.name] = storage.load_image([node.file], f"{graph.name} {node.label}", packed)
-        storage.set_color_space(images[node.name], node)
     material = nodes.build(graph, lambda node: images[node.name], scale)
     created.insert(0, ("materials", material.name))
     if destination.asset:
@@ -228,11 +238,13 @@ class ReplacedMaps:
     Attributes:
         material: whose textures they are.
         sources: its images by map.
+        raw: images that the new ones are adjusted from, by map, so that the next adjustment starts there too.
         packed: whether the new images are packed into the .blend file.
     """
 
     material: BlockReference
     sources: Mapping[str, BlockReference]
+    raw: Mapping[str, BlockReference]
     packed: bool
 
     def apply(self, context: Context, job: Job) -> Outcome:
@@ -247,6 +259,8 @@ class ReplacedMaps:
                 continue
             replaced[one] = storage.load_image([maps[kind]], f"{stem(one.name)}_{job.tool}", self.packed)
             storage.copy_color_settings(replaced[one], old)
+            if kind in self.raw:
+                replaced[one][RAW_IMAGE] = self.raw[kind].block()
         return _replace(self.material, replaced, job, len(self.sources))
 
 
@@ -304,7 +318,8 @@ def _wire_map(used: Node, image: Image, node: ImageNode, graph: MaterialGraph) -
     else:
         helper = tree.nodes.new("ShaderNodeDisplacement")
         displacement = graph.displacement
-        helper.inputs["Scale"].default_value = (displacement.widths or 0.02) if displacement is not None else 0.02
+        widths = displacement.widths if displacement is not None else None
+        helper.inputs["Scale"].default_value = widths or nodes.UNKNOWN_SCALE
         tree.links.new(created.outputs["Color"], helper.inputs["Height"])
         ends = (output.inputs["Displacement"] if output else None, "Displacement")
     helper.location = created.location.x + 320.0, created.location.y
