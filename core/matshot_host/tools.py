@@ -293,6 +293,10 @@ def _number(value: Any, kind: Any) -> Any:
     return float(value)
 
 
+#: Suffixes of image files that file dialogs and drops take as photographs.
+PHOTOGRAPH_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".tga", ".hdr")
+
+
 class Input(NamedTuple):
     """What a tool is given to work on.
 

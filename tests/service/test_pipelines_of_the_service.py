@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -10,6 +11,7 @@ import http.server
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,9 @@ from service_double import TOKEN, Running, material_zip, picture, sentence
 
 from matshot.errors import MatshotError
 from matshot.farm.engine import Engine
+from matshot.service import migrations
 from matshot.service import store as store_module
+from matshot.service.events import QUEUE
 from matshot.service.migrations import _STEPS
 from matshot.service.refusal import CODES
 from matshot.service.settings import settings
@@ -381,6 +385,36 @@ def test_one_stream_follows_the_whole_queue(running: Running, listening: str) ->
     assert heard == missed
 
 
+def test_a_users_stream_has_the_logs_of_their_jobs(start: Callable[..., Running]) -> None:
+    users = settings(None, {"users": USERS}, {}).users
+    first = start(token=TOKEN, users=users, held=True)
+    asset = first.client.post("/v1/assets?name=a.png", content=picture(), headers=by("ann")).json()["id"]
+    body = {"tool": "upscale", "inputs": [asset], "parameters": BICUBIC}
+    job = first.client.post("/v1/jobs", json=body, headers=by("ann")).json()["id"]
+    until_state(first, job, "running")
+    first.kill()
+    second = start(token=TOKEN, users=users)
+    until_state(second, job, "done")
+    second.service.runner.write_log(job, "after its end")
+
+    async def missed(owner: str) -> list[str]:
+        _, events, _ = second.service.events.subscribe(QUEUE, "2.0", owner)  # of the second start, from its begin
+        return [one.data["text"] for one in events or () if one.kind == "log"]
+
+    logged = [text for _, text in second.service.store.log(job)]
+    assert len(logged) == 2
+    assert asyncio.run(missed("ann")) == logged
+    assert asyncio.run(missed("ben")) == []
+
+
+def until_state(running: Running, job: str, state: str) -> None:
+    """Wait for a job of a user."""
+    until = time.monotonic() + 30
+    while running.client.get(f"/v1/jobs/{job}", headers=by("ann")).json()["state"] != state:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 # Webhooks
 
 
@@ -431,6 +465,24 @@ def test_webhooks_are_signed_and_tried_again(
     assert len({one["webhook-id"] for one, _ in got}) == 1
     data = json.loads(sent)["data"]
     assert (data["id"], data["state"], data["results"][0]["href"]) == (job["id"], "done", job["results"][0]["href"])
+
+
+def test_a_webhook_of_a_job_that_was_deleted_leaves_no_log(
+    start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start(webhook_hosts=("127.0.0.1:9",), webhook_secret="a secret of the studio")
+    running.service.webhooks.close()  # the test itself delivers
+    url = "http://127.0.0.1:9/nobody"
+    body = {"tool": "upscale", "inputs": [running.send(picture())], "parameters": BICUBIC, "webhook": url}
+    job = running.wait(running.client.post("/v1/jobs", json=body).json()["id"])["id"]
+    assert running.client.delete(f"/v1/jobs/{job}").status_code == 204
+    deliverer = type(running.service.webhooks)(running.service.store, "secret", running.service.runner.write_log)
+    later = running.service.store.service_time()
+    for number in range(9):
+        monkeypatch.setattr(running.service.store, "service_time", lambda number=number: later + 1e6 * number)
+        deliverer.deliver()
+    assert running.service.store.due_deliveries() == []
+    assert running.service.store.log(job) == []
 
 
 def test_webhooks_go_where_the_settings_allow(start: Callable[..., Running]) -> None:
@@ -529,6 +581,32 @@ def test_an_older_database_is_copied_and_brought_up_to_date(start: Callable[...,
     third = start()
     assert third.client.get(f"/v1/jobs/{job['id']}").status_code == 200
     assert len(list(folder.glob("service-version-*"))) == 1
+
+
+class FullDisk(sqlite3.Connection):
+    """A disk that has room for half a copy."""
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql.startswith("VACUUM INTO"):
+            Path(values[0][0]).write_bytes(b"half")
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, *values)
+
+
+@pytest.mark.parametrize(("kind", "step"), [(FullDisk, _STEPS[1]), (sqlite3.Connection, "CREATE TABLE more (a); X;")])
+def test_a_change_of_the_database_that_fails_leaves_nothing(
+    kind: type[sqlite3.Connection], step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system service starts again at once: every try would leave one more copy."""
+    monkeypatch.setattr(migrations, "_STEPS", (_STEPS[0], step))
+    file = tmp_path / "service.db"
+    with contextlib.closing(sqlite3.connect(file, factory=kind, isolation_level=None)) as old:
+        old.executescript(f"{_STEPS[0]} PRAGMA user_version = 1;")
+        with pytest.raises(sqlite3.Error):
+            migrations.migrate(old, file, 1)
+        assert list(tmp_path.iterdir()) == [file]
+        assert old.execute("PRAGMA user_version").fetchone() == (1,)
+        assert old.execute("SELECT 1 FROM sqlite_master WHERE name = 'more'").fetchone() is None
 
 
 def test_a_newer_database_is_refused(start: Callable[..., Running]) -> None:

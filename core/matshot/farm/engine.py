@@ -25,7 +25,7 @@ from matshot_host.tools import tool
 from .. import __version__
 from ..errors import MatshotError, quoted
 from .local_cluster import local_cluster
-from .local_pool import LocalPool, PoolRun, machine_memory
+from .local_pool import LocalPool, PoolRun
 from .worker_task import PACE, WorkerOrder, close_stations, order_mapping, run_order
 
 if TYPE_CHECKING:
@@ -233,13 +233,16 @@ class Engine:
 
     def _share(self, workers: int) -> int:
         """How many workers this machine has; also notes the share of each run."""
+        import psutil
+
         from ..inference.gpu import nvidia_gpus
+        from ..inference.memory import container_limit
         from ..inference.session import usable_threads
 
         count = workers or max(1, usable_threads() // 2)
         self._threads = max(1, usable_threads() // count)
         self._gpus = len(nvidia_gpus())
-        self._memory = self._memory or machine_memory() // count
+        self._memory = self._memory or min(int(psutil.virtual_memory().total), container_limit()) // count
         return count
 
     def _connected(self, timeout: float) -> Client:
@@ -286,7 +289,7 @@ class Engine:
             except (OSError, TimeoutError) as error:
                 # What Dask raises while its scheduler goes away; the next check sees what is left.
                 _log.debug("the connection: %r", error)
-            except Exception:
+            except Exception:  # one message cannot end the thread that all runs wait for
                 _log.exception("the farm")
 
     def _take_submit(self, run: _ActiveRun) -> None:
@@ -400,7 +403,7 @@ class Engine:
             run.future = self._client.submit(
                 run_order, order_mapping(order), key=key, pure=False, resources={"GPU": 1} if gpu else None
             )
-        except Exception as error:
+        except Exception as error:  # whatever Dask makes of a run that it cannot send
             if self._client.status == "running":
                 self._end(run, RunEvent("failed", sentence=_dask_failure(error), cause=repr(error)))
             else:
@@ -516,7 +519,7 @@ class Engine:
     def _publish(self, run: _ActiveRun, event: RunEvent) -> None:
         try:
             run.on_event(event)
-        except Exception:
+        except Exception:  # of the caller; the engine's other runs are not to suffer from it
             _log.exception("listener of %s", run.key)
 
 

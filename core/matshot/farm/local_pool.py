@@ -6,12 +6,10 @@ more than a message to its process and back.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from .worker_task import WorkerOrder, carry_out
@@ -27,7 +25,6 @@ class LocalPool:
 
     def __init__(self, count: int, *, gpu: bool) -> None:
         self.status = "running"
-        self.dashboard_link = ""
         self._waiting: queue.SimpleQueue[PoolRun | None] = queue.SimpleQueue()
         self._take: Callable[[tuple[float, Any]], None] = lambda _: None
         self._gpu = gpu
@@ -41,9 +38,10 @@ class LocalPool:
     @property
     def addresses(self) -> list[str]:
         """One for each worker; they are reached from nowhere else."""
-        return [self._address(number) for number in range(len(self._threads))]
+        return [self.address(number) for number in range(len(self._threads))]
 
-    def _address(self, number: int) -> str:
+    def address(self, number: int) -> str:
+        """Address of a worker."""
         return f"local://{os.getpid()}-{id(self)}/{number}"
 
     def submit(self, function: Callable[..., None], order: Mapping[str, Any], **_: Any) -> PoolRun:
@@ -87,16 +85,12 @@ class LocalPool:
             try:
                 carry_out(run.order, _PoolCarrier(self, run, number))
                 run.end("finished")
-            except Exception as error:
+            except Exception as error:  # fails this run alone, as on a cluster; the thread takes the next
                 run.end("error", error)
 
     def tell(self, message: Mapping[str, Any]) -> None:
         """Hand a message on."""
         self._take((0.0, message))
-
-    def address_of(self, number: int) -> str:
-        """Address of a worker."""
-        return self._address(number)
 
 
 class PoolRun:
@@ -143,8 +137,7 @@ class PoolRun:
             self.status, self._error = status, error
             callbacks = list(self._callbacks)
         for callback in callbacks:
-            with contextlib.suppress(Exception):
-                callback(self)
+            callback(self)
 
 
 class _PoolCarrier:
@@ -154,7 +147,7 @@ class _PoolCarrier:
 
     def __init__(self, pool: LocalPool, run: PoolRun, number: int) -> None:
         self._pool, self._run = pool, run
-        self.address, self.name = pool.address_of(number), str(number)
+        self.address, self.name = pool.address(number), str(number)
 
     def send(self, message: Mapping[str, Any]) -> None:
         self._pool.tell(message)
@@ -164,15 +157,3 @@ class _PoolCarrier:
 
     def is_closing(self) -> bool:
         return self._pool.status != "running"
-
-
-def machine_memory() -> int:
-    """Memory of the machine, or of the container that this process may not leave; 0 if unknown."""
-    import psutil
-
-    total = int(psutil.virtual_memory().total)
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        return total
-    return min(total, int(limit)) if limit.isdecimal() else total

@@ -1,8 +1,9 @@
-"""One run on a Dask worker, in the worker process of Matshot beside it.
+"""One run on a worker, in the process of Matshot beside it.
 
-Every Dask worker keeps one ``matshot.worker`` process with its loaded models. A crash, too much memory or too much time
-of that process is reported as the run's failure, and the Dask worker lives on; if it is killed from outside, the run
-may be retried. Messages on a run go to the topic of its engine, see :func:`run_order`.
+A worker is one of Dask, or a thread of :class:`~matshot.farm.local_pool.LocalPool`. Each keeps one ``matshot.worker``
+process with its loaded models. A crash, too much memory or too much time of that process is reported as the run's
+failure, and the worker lives on; if the process is killed from outside, the run may be retried. Messages on a run go
+to the topic of its engine, see :func:`run_order`.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _ATTEMPT = "run-"
 
 @dataclass(frozen=True)
 class WorkerOrder:
-    """A run, as it travels to a Dask worker.
+    """A run, as it travels to a worker.
 
     Attributes:
         name: of this run, which every message on it carries.
@@ -172,7 +173,7 @@ def carry_out(known: WorkerOrder, carrier: Carrier) -> None:
 
 
 def close_stations(addresses: Iterable[str]) -> None:
-    """End the processes beside Dask workers of this very process, which are gone or about to go."""
+    """End the processes beside workers that live in this process, which are gone or about to go."""
     for address in addresses:
         station = _stations.pop(address, None)
         if station is not None:
@@ -180,7 +181,7 @@ def close_stations(addresses: Iterable[str]) -> None:
 
 
 class _Attempt:
-    """A run in the process beside this Dask worker."""
+    """A run in the process beside this worker."""
 
     def __init__(self, order: WorkerOrder, carrier: Carrier, station: _Station, send: Callable[..., None]) -> None:
         self._order, self._carrier, self._station, self._send = order, carrier, station, send
@@ -338,7 +339,7 @@ _THREADS = (
 
 
 class _Station:
-    """The process beside one Dask worker.
+    """The process beside one worker.
 
     Attributes:
         occupied: held by the run of the process: one at a time.
@@ -390,7 +391,7 @@ class _Station:
                 self.occupied.release()
 
 
-#: By the address of their Dask workers, of which one process may hold several.
+#: By the address of their workers, of which one process may hold several.
 _stations: dict[str, _Station] = {}
 
 

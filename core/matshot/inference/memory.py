@@ -26,6 +26,9 @@ _FREE_SHARE = 0.6
 #: Bytes that the interpreter and ONNX Runtime hold, where the system does not report them.
 _RESIDENT = 350 * 2**20
 
+#: More bytes than any machine has.
+_UNBOUNDED = 2**60
+
 #: Allocators keep freed blocks; measured peaks stay below the sum of live arrays times this.
 _SLACK = 1.15
 
@@ -67,14 +70,22 @@ def free_bytes() -> int:
     return 4 * 2**30
 
 
-def _container_left() -> int:
-    """Bytes that a control group leaves, or more than any machine has."""
+def container_limit() -> int:
+    """Bytes that the control group of this process may hold, or more than any machine has."""
     try:
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        return _UNBOUNDED if limit == "max" else int(limit)
+    except (OSError, ValueError):
+        return _UNBOUNDED
+
+
+def _container_left() -> int:
+    """Bytes that the control group leaves, or more than any machine has."""
+    try:
         used = int(Path("/sys/fs/cgroup/memory.current").read_text())
     except (OSError, ValueError):
-        return 2**60
-    return 2**60 if limit == "max" else max(int(limit) - used, 0)
+        return _UNBOUNDED
+    return max(container_limit() - used, 0)
 
 
 def resident_bytes() -> int:

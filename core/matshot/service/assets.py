@@ -18,9 +18,10 @@ from .inspector import Inspector
 from .metrics import Metrics
 from .models import AssetView, asset_view
 from .naming import plain_name, safe_name
+from .records import AssetRecord
 from .refusal import Refusal
 from .settings import Settings
-from .store import AssetRecord, Store, now
+from .store import Store, now
 from .upload import Upload, digest_of_files, too_large
 
 

@@ -28,10 +28,11 @@ from .models import (
     Step,
 )
 from .naming import plain_name, safe_name
+from .records import LIVE, AssetRecord, JobFilter, JobRecord
 from .refusal import Refusal
 from .runner import Runner
 from .settings import Settings
-from .store import LIVE, AssetRecord, JobFilter, JobRecord, Store, now
+from .store import Store, now
 from .webhooks import check_webhook
 
 #: Seconds after which a client whose job found the queue full may try again.
@@ -315,7 +316,7 @@ class Jobs:
         count = len(before.results) if several else 1
         if count < len(before.results):
             sentence = f"The step before made {len(before.results)} results; this one takes the first."
-            self._store.write_log(job.id, sentence)
+            self._runner.write_log(job.id, sentence)
         sources = [self._result_source(before, number) for number in range(count)]
         own = [
             _Source(self._linked_record(job, one), self._data.jobs / job.id, one["name"], {"kind": "", "normal": ""})

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from ..errors import MatshotError
-from ..files import free_path
+from ..files import atomic_file, free_path
 
 #: Statements that lead from each version to the next; the first makes the tables.
 _STEPS = (
@@ -84,7 +84,8 @@ def migrate(database: sqlite3.Connection, file: Path, version: int) -> Path | No
 
     Raises:
         MatshotError: for tables of a newer Matshot.
-        sqlite3.Error: when it cannot be written; it is as before then.
+        sqlite3.Error: when it cannot be written; it is as before then, and no copy is left.
+        OSError: likewise, when the copy cannot be.
     """
     if version > VERSION:
         raise MatshotError(
@@ -95,13 +96,17 @@ def migrate(database: sqlite3.Connection, file: Path, version: int) -> Path | No
     backup = None
     if version:
         backup = free_path(file.with_name(f"{file.stem}-version-{version}.db"))
-        database.execute("VACUUM INTO ?", (str(backup),))
-        backup.chmod(0o600)
+        with atomic_file(backup) as partial:  # whole and on the disk before anything changes
+            partial.touch(mode=0o600)
+            database.execute("VACUUM INTO ?", (str(partial),))
     steps = "".join(_STEPS[version:])
     try:
         database.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
     except sqlite3.Error:
         if database.in_transaction:
             database.execute("ROLLBACK")
+        # Nothing has changed, and every further start would add a copy.
+        if backup is not None and database.execute("PRAGMA user_version").fetchone()[0] == version:
+            backup.unlink()
         raise
     return backup

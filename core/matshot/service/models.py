@@ -13,9 +13,10 @@ from matshot_host.tools import tool
 
 from ..material.map_names import guess_map
 from .naming import LONGEST_NAME, plain_name
+from .records import AssetRecord, JobRecord, Preset
 from .refusal import CODES
 from .schema import LONGEST_PRESET, MOST_INPUTS, PRESET, REQUEST, STEP
-from .store import AssetRecord, JobRecord, Preset, now
+from .store import now
 
 #: Steps of a chain.
 MOST_STEPS = 16

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import sqlite3
 import time
-import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
-from urllib.parse import quote
 
 import anyio
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi import Path as RoutePath
-from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from matshot_host.tools import TOOLS
@@ -31,18 +24,20 @@ from ..errors import MatshotError
 from ..tools.registry import entry
 from . import models
 from .accounts import Account
+from .answers import SENTENCES, add_failures, file_response, picture_response, stream_response, zip_response
 from .events import QUEUE, Event
 from .metrics import CONTENT_TYPE
 from .models import AssetView, Health, JobList, JobView, ResultList, State, ToolList
 from .naming import LONGEST_NAME
+from .openapi import EVENTS, FILES, description, failures, file_answer, operation
 from .pictures import LEAST_SIDE, MOST_SIDE
-from .refusal import CODES, PROBLEM_TYPE, Refusal, problem
-from .schema import LONGEST_PRESET, add_tool_schemas, tool_schema
-from .security import COOKIE, OPEN_API, Guard
+from .records import LIVE, JobFilter, Preset
+from .refusal import Refusal
+from .schema import LONGEST_PRESET, tool_schema
+from .security import COOKIE, Guard
 from .service import Service
-from .store import LIVE, JobFilter, Preset, now
+from .store import now
 from .upload import Upload
-from .zipping import zipped
 
 #: Folder of the page, which is built by npm.
 PAGE = Path(__file__).parent / "page"
@@ -58,14 +53,6 @@ _SLOWEST = 4096
 _INSPECTIONS = 4
 _DRAWINGS = 2
 
-_log = logging.getLogger("matshot.service")
-
-#: What is answered to a request for an unknown address, and the like.
-_SENTENCES = {
-    400: "The request is malformed.",
-    404: "Nothing is at this address.",
-    405: "This address does not support that method.",
-}
 Side = Annotated[
     int | None,
     Query(ge=LEAST_SIDE, le=MOST_SIDE, description="Longest side of an 8-bit PNG to send instead of the file."),
@@ -77,21 +64,7 @@ PresetName = Annotated[
 LastEventId = Annotated[str, Header(max_length=100)]
 LastEvent = Annotated[str, Query(alias="last_event_id", max_length=100)]
 EventToken = Annotated[str, Query(max_length=1000, description="For clients that cannot set headers.")]
-_EVENT = {"type": "object", "properties": {name: {"type": "string"} for name in ("id", "event", "data")}}
-_STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": _EVENT}}, "description": "Events."}
-}
 _Result = TypeVar("_Result")
-
-
-def _failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    always = (400, 401, 403, 408, 422, 503)
-    content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {one: {"content": content, "description": f"{_meaning(one)}."} for one in sorted({*always, *statuses})}
-
-
-def _meaning(status: int) -> str:
-    return "; ".join(title for own, title in CODES.values() if own == status)
 
 
 async def _caller(request: Request) -> Account:
@@ -100,14 +73,6 @@ async def _caller(request: Request) -> Account:
 
 
 Caller = Annotated[Account, Depends(_caller)]
-
-
-def _file_answer(*types: str) -> dict[int | str, dict[str, Any]]:
-    schema = {"schema": {"type": "string", "format": "binary"}}
-    return {200: {"content": dict.fromkeys(types, schema), "description": "The file."}}
-
-
-_FILES = (*dict.fromkeys(models.MEDIA_TYPES.values()), "application/zip", "application/octet-stream")
 
 
 def make_app(service: Service) -> Guard:
@@ -131,7 +96,7 @@ def make_app(service: Service) -> Guard:
         docs_url=None,  # both pages fetch scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=_operation,
+        generate_unique_id_function=operation,
     )
     guard = Guard(app, service.settings, service.metrics)
     inspections, drawings = anyio.CapacityLimiter(_INSPECTIONS), anyio.CapacityLimiter(_DRAWINGS)
@@ -147,8 +112,8 @@ def make_app(service: Service) -> Guard:
         _add_head(router)
         app.include_router(router)
     _add_page(app, guard)
-    _add_failures(app)
-    app.openapi = lambda: _description(app)  # type: ignore[method-assign]
+    add_failures(app)
+    app.openapi = lambda: description(app)  # type: ignore[method-assign]
     return guard
 
 
@@ -160,53 +125,21 @@ def _add_head(router: APIRouter) -> None:
             methods.add("HEAD")
 
 
-def _description(app: FastAPI) -> dict[str, Any]:
-    """The API as OpenAPI, from which programs generate clients."""
-    if app.openapi_schema is None:
-        with warnings.catch_warnings():
-            # HEAD has the operation of GET, and is not described.
-            warnings.filterwarnings("ignore", "Duplicate Operation ID")
-            found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schemas = found["components"]["schemas"]
-        for model in (models.Problem, models.Handling, models.NamedInput, models.ResultInput):
-            schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        for unused in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(unused, None)
-        add_tool_schemas(found)
-        found["components"]["securitySchemes"] = {
-            "token": {"type": "http", "scheme": "bearer"},
-            "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
-        }
-        # A service on this machine alone may have no token.
-        found["security"] = [{"token": []}, {"cookie": []}, {}]
-        for path, operations in found["paths"].items():
-            operations.pop("head", None)
-            if path in OPEN_API:
-                for operation in operations.values():
-                    operation["security"] = []
-        app.openapi_schema = found
-    return app.openapi_schema
-
-
-def _operation(route: APIRoute) -> str:
-    return route.name
-
-
 def _about(service: Service, guard: Guard) -> APIRouter:
     router = APIRouter(tags=["service"])
 
-    @router.get("/healthz", responses=_failures())
+    @router.get("/healthz", responses=failures())
     def health() -> Health:
         """Whether the service works; needs no token."""
         service.check()
         return Health(version=__version__)
 
-    @router.get("/metrics", response_class=PlainTextResponse, responses=_failures())
+    @router.get("/metrics", response_class=PlainTextResponse, responses=failures())
     def metrics() -> Response:
         """Metrics for Prometheus."""
         return Response(service.metrics_text(), media_type=CONTENT_TYPE)
 
-    @router.get("/v1/tools", responses=_failures())
+    @router.get("/v1/tools", responses=failures())
     def tools() -> ToolList:
         """The tool table, and the service's limits."""
         settings = service.settings
@@ -224,19 +157,19 @@ def _about(service: Service, guard: Guard) -> APIRouter:
             tools=[models.ToolView(**tool_schema(tool)) for tool in TOOLS],
         )
 
-    @router.post("/v1/map-names", responses=_failures())
+    @router.post("/v1/map-names", responses=failures())
     def map_names(names_request: models.MapNamesRequest) -> models.MapNames:
         """Which maps of which materials files are, by their names; for clients that gather loose files."""
         return models.MapNames(names=[models.map_name(name) for name in names_request.names])
 
-    @router.post("/v1/session", status_code=204, responses=_failures())
+    @router.post("/v1/session", status_code=204, responses=failures())
     def open_session(given: models.TokenRequest, request: Request) -> Response:
         """Exchange the token for a cookie; for browsers."""
         if guard.account([given.token]) is None:
             raise Refusal(401, "The token is wrong.")
         return _with_cookie(Response(status_code=204), given.token if guard.needs_token else "", request)
 
-    @router.delete("/v1/session", status_code=204, responses=_failures())
+    @router.delete("/v1/session", status_code=204, responses=failures())
     def close_session() -> Response:
         """Delete the cookie."""
         response = Response(status_code=204)
@@ -262,7 +195,7 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyi
     @router.post(
         "",
         status_code=201,
-        responses={200: {"model": AssetView, "description": "It was here already."}, **_failures(413, 415, 507)},
+        responses={200: {"model": AssetView, "description": "It was here already."}, **failures(413, 415, 507)},
         openapi_extra={"requestBody": body},
     )
     async def upload(
@@ -286,7 +219,7 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyi
         response.headers["location"] = f"/v1/assets/{asset.id}"
         return service.assets.view(asset)
 
-    @router.get("", responses=_failures(404))
+    @router.get("", responses=failures(404))
     def assets(
         caller: Caller,
         kind: Annotated[Literal["image", "material"] | None, Query()] = None,
@@ -300,29 +233,29 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyi
         views = [service.assets.view(asset) for asset in found[:limit]]
         return models.AssetList(assets=views, more=len(found) > limit)
 
-    @router.get("/{identifier}", responses=_failures(404))
+    @router.get("/{identifier}", responses=failures(404))
     def asset(identifier: str, caller: Caller) -> AssetView:
         """An asset."""
         return service.assets.view(service.assets.get(identifier, caller))
 
-    @router.delete("/{identifier}", status_code=204, responses=_failures(404))
+    @router.delete("/{identifier}", status_code=204, responses=failures(404))
     def delete_asset(identifier: str, caller: Caller) -> None:
         """Delete an asset."""
         service.assets.delete(identifier, caller)
 
-    @router.get("/{identifier}/preview", responses={**_file_answer("image/png"), **_failures(404, 507)})
+    @router.get("/{identifier}/preview", responses={**file_answer("image/png"), **failures(404, 507)})
     async def asset_preview(identifier: str, caller: Caller, request: Request) -> Response:
         """A picture of at most 512 pixels per side."""
-        return _shown(request, await _in_turn(drawings, service.pictures.asset_preview, identifier, caller))
+        return picture_response(request, await _in_turn(drawings, service.pictures.asset_preview, identifier, caller))
 
-    @router.get("/{identifier}/files/{number}", responses={**_file_answer(*_FILES), **_failures(404, 415, 507)})
+    @router.get("/{identifier}/files/{number}", responses={**file_answer(*FILES), **failures(404, 415, 507)})
     async def asset_file(identifier: str, number: int, caller: Caller, request: Request, side: Side = None) -> Response:
         """A file as it was uploaded, or a picture of it."""
         if side is not None:
             drawn = await _in_turn(drawings, service.pictures.asset_file, identifier, number, side, caller)
-            return _shown(request, drawn)
+            return picture_response(request, drawn)
         path, facts = await run_in_threadpool(service.assets.file, identifier, number, caller)
-        return _sent(request, path, facts["name"])
+        return file_response(request, path, facts["name"])
 
     return router
 
@@ -333,7 +266,7 @@ def _jobs(service: Service) -> APIRouter:
     @router.post(
         "",
         status_code=201,
-        responses={200: {"model": JobView, "description": "It was here already."}, **_failures(404, 413, 429, 507)},
+        responses={200: {"model": JobView, "description": "It was here already."}, **failures(404, 413, 429, 507)},
     )
     def submit(
         job_request: models.JobRequest,
@@ -347,7 +280,7 @@ def _jobs(service: Service) -> APIRouter:
         response.headers["location"] = f"/v1/jobs/{job.id}"
         return service.jobs.view(job)
 
-    @router.get("", responses=_failures(404))
+    @router.get("", responses=failures(404))
     def jobs(
         caller: Caller,
         state: Annotated[list[State] | None, Query(description="States that they may have.")] = None,
@@ -365,30 +298,30 @@ def _jobs(service: Service) -> APIRouter:
         found = service.jobs.listing(wanted, limit + 1)
         return JobList(jobs=[service.jobs.view(job) for job in found[:limit]], more=len(found) > limit)
 
-    @router.get("/{identifier}", responses=_failures(404))
+    @router.get("/{identifier}", responses=failures(404))
     def job(identifier: str, caller: Caller) -> JobView:
         """A job."""
         return service.jobs.view(service.jobs.get(identifier, caller))
 
-    @router.post("/{identifier}/cancel", responses=_failures(404))
+    @router.post("/{identifier}/cancel", responses=failures(404))
     def cancel(identifier: str, caller: Caller) -> JobView:
         """Cancel a job; one that has ended stays as it is."""
         return service.jobs.view(service.jobs.cancel(identifier, caller))
 
-    @router.delete("/{identifier}", status_code=204, responses=_failures(404))
+    @router.delete("/{identifier}", status_code=204, responses=failures(404))
     def delete_job(identifier: str, caller: Caller) -> None:
         """Delete a job and its results, after cancelling it if need be."""
         service.jobs.delete(identifier, caller)
 
-    @router.get("/{identifier}/preview", responses={**_file_answer("image/png"), **_failures(404)})
+    @router.get("/{identifier}/preview", responses={**file_answer("image/png"), **failures(404)})
     def job_preview(identifier: str, caller: Caller, request: Request) -> Response:
         """The latest picture of the job."""
-        return _shown(request, service.pictures.job_preview(identifier, caller))
+        return picture_response(request, service.pictures.job_preview(identifier, caller))
 
     @router.get(
         "/{identifier}/events",
         response_class=StreamingResponse,
-        responses={**_STREAM, 204: {"description": "The client has seen the end."}, **_failures(404)},
+        responses={**EVENTS, 204: {"description": "The client has seen the end."}, **failures(404)},
     )
     async def events(
         identifier: str, caller: Caller, last_event_id: LastEventId = "", last: LastEvent = "", token: EventToken = ""
@@ -410,7 +343,7 @@ def _jobs(service: Service) -> APIRouter:
         except BaseException:
             service.events.unsubscribe(identifier, listener)
             raise
-        return _event_stream(service.events.stream(identifier, listener, missed))
+        return stream_response(service.events.stream(identifier, listener, missed))
 
     return router
 
@@ -423,7 +356,7 @@ def _chains(service: Service) -> APIRouter:
         status_code=201,
         responses={
             200: {"model": models.Chain, "description": "It was here already."},
-            **_failures(404, 413, 429, 507),
+            **failures(404, 413, 429, 507),
         },
     )
     def submit_chain(
@@ -435,7 +368,7 @@ def _chains(service: Service) -> APIRouter:
         response.headers["location"] = f"/v1/chains/{first.id}"
         return models.Chain(jobs=[service.jobs.view(job) for job in service.jobs.chain(first.id, caller)])
 
-    @router.get("/{identifier}", responses=_failures(404))
+    @router.get("/{identifier}", responses=failures(404))
     def chain(identifier: str, caller: Caller) -> models.Chain:
         """The jobs of a chain, by the id of the first."""
         return models.Chain(jobs=[service.jobs.view(job) for job in service.jobs.chain(identifier, caller)])
@@ -446,7 +379,11 @@ def _chains(service: Service) -> APIRouter:
 def _events(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["jobs"])
 
-    @router.get("/events", response_class=StreamingResponse, responses={**_STREAM, **_failures()})
+    def live_jobs(caller: Account) -> list[dict[str, Any]]:
+        found = service.jobs.listing(JobFilter(caller.owner, LIVE), service.settings.queue)
+        return [service.jobs.view(job).model_dump() for job in reversed(found)]
+
+    @router.get("/events", response_class=StreamingResponse, responses={**EVENTS, **failures()})
     async def all_events(
         caller: Caller, last_event_id: LastEventId = "", last: LastEvent = "", token: EventToken = ""
     ) -> Response:
@@ -455,34 +392,26 @@ def _events(service: Service) -> APIRouter:
         listener, missed, number = service.events.subscribe(QUEUE, last_event_id or last, caller.owner)
         try:
             if missed is None:
-                wanted = JobFilter(caller.owner, LIVE)
-                live = await run_in_threadpool(service.jobs.listing, wanted, service.settings.queue)
-                views = [(await run_in_threadpool(service.jobs.view, job)).model_dump() for job in reversed(live)]
+                views = await run_in_threadpool(live_jobs, caller)
                 missed = [Event(number, "state", {"job": view["id"], **view}) for view in views]
         except BaseException:
             service.events.unsubscribe(QUEUE, listener)
             raise
-        return _event_stream(service.events.stream(QUEUE, listener, missed))
+        return stream_response(service.events.stream(QUEUE, listener, missed))
 
     return router
-
-
-def _event_stream(body: AsyncIterator[bytes]) -> StreamingResponse:
-    # A proxy that gathers answers would hold events back.
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
 
 def _presets(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1/presets", tags=["presets"])
 
-    @router.get("", responses=_failures())
+    @router.get("", responses=failures())
     def presets(caller: Caller) -> models.PresetList:
         """The presets of this user, by name."""
         found = service.store.presets(caller.name)
         return models.PresetList(presets=[models.preset_view(one) for one in found])
 
-    @router.put("/{name}", responses=_failures())
+    @router.put("/{name}", responses=failures())
     def put_preset(name: PresetName, preset_request: models.PresetRequest, caller: Caller) -> models.PresetView:
         """Keep parameters of a tool under a name, in the place of what had it."""
         try:
@@ -493,7 +422,7 @@ def _presets(service: Service) -> APIRouter:
         service.store.put_preset(kept)
         return models.preset_view(kept)
 
-    @router.get("/{name}", responses=_failures(404))
+    @router.get("/{name}", responses=failures(404))
     def preset(name: PresetName, caller: Caller) -> models.PresetView:
         """A preset."""
         found = service.store.preset(caller.name, name)
@@ -501,7 +430,7 @@ def _presets(service: Service) -> APIRouter:
             raise Refusal(404, f"Unknown preset {name!r}.", code="unknown_preset")
         return models.preset_view(found)
 
-    @router.delete("/{name}", status_code=204, responses=_failures(404))
+    @router.delete("/{name}", status_code=204, responses=failures(404))
     def delete_preset(name: PresetName, caller: Caller) -> None:
         """Delete a preset."""
         if not service.store.remove_preset(caller.name, name):
@@ -513,7 +442,7 @@ def _presets(service: Service) -> APIRouter:
 def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs/{identifier}", tags=["results"])
 
-    @router.get("/results", responses=_failures(404, 409))
+    @router.get("/results", responses=failures(404, 409))
     def results(identifier: str, caller: Caller) -> ResultList:
         """The results of a job."""
         return models.result_list(service.jobs.finished(identifier, caller))
@@ -521,7 +450,7 @@ def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
     @router.get(
         "/results.zip",
         response_class=StreamingResponse,
-        responses={**_file_answer("application/zip", "application/octet-stream"), **_failures(404, 409)},
+        responses={**file_answer("application/zip", "application/octet-stream"), **failures(404, 409)},
     )
     def results_zip(identifier: str, caller: Caller) -> StreamingResponse:
         """A zip of all results."""
@@ -530,31 +459,31 @@ def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
         for number in range(len(job.results)):
             # Files of one name may come from several places.
             files += _packed(service, identifier, number, f"{number}/" if len(job.results) > 1 else "")
-        return _zip(files, f"matshot_{job.tool}_{job.id[:8]}.zip")
+        return zip_response(files, f"matshot_{job.tool}_{job.id[:8]}.zip")
 
-    @router.get("/results/{number}", responses={**_file_answer(*_FILES), **_failures(404, 409)})
+    @router.get("/results/{number}", responses={**file_answer(*FILES), **failures(404, 409)})
     def result(identifier: str, number: int, caller: Caller, request: Request) -> Response:
         """An image, or the zip of a material's folder."""
         path, facts = service.jobs.result(identifier, number, caller)
         if facts["kind"] == "image":
-            return _sent(request, path, facts["name"])
-        return _zip(_packed(service, identifier, number, ""), f"{facts['name']}.zip")
+            return file_response(request, path, facts["name"])
+        return zip_response(_packed(service, identifier, number, ""), f"{facts['name']}.zip")
 
-    @router.get("/results/{number}/preview", responses={**_file_answer("image/png"), **_failures(404, 409)})
+    @router.get("/results/{number}/preview", responses={**file_answer("image/png"), **failures(404, 409)})
     def result_preview(identifier: str, number: int, caller: Caller, request: Request) -> Response:
         """A picture of at most 512 pixels per side."""
-        return _shown(request, service.pictures.result_preview(identifier, number, caller))
+        return picture_response(request, service.pictures.result_preview(identifier, number, caller))
 
-    @router.get("/results/{number}/files/{place}", responses={**_file_answer(*_FILES), **_failures(404, 409, 415, 507)})
+    @router.get("/results/{number}/files/{place}", responses={**file_answer(*FILES), **failures(404, 409, 415, 507)})
     async def result_file(
         identifier: str, number: int, place: int, caller: Caller, request: Request, side: Side = None
     ) -> Response:
         """A file as it was written, or a picture of it."""
         if side is not None:
             work = service.pictures.result_file
-            return _shown(request, await _in_turn(drawings, work, identifier, number, place, side, caller))
+            return picture_response(request, await _in_turn(drawings, work, identifier, number, place, side, caller))
         path, facts = await run_in_threadpool(service.jobs.result_file, identifier, number, place, caller)
-        return _sent(request, path, facts["name"])
+        return file_response(request, path, facts["name"])
 
     return router
 
@@ -600,40 +529,6 @@ def _packed(service: Service, identifier: str, number: int, prefix: str) -> list
     return [(f"{prefix}{facts['name']}/{one['name']}", path / one["name"]) for one in facts["files"]]
 
 
-def _zip(files: list[tuple[str, Path]], name: str) -> StreamingResponse:
-    headers = {"content-disposition": _attached(name)}
-    return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
-
-
-def _sent(request: Request, path: Path, name: str) -> Response:
-    """A file to keep, or a part of it."""
-    headers = {"content-disposition": _attached(name), "cache-control": "private, max-age=3600"}
-    return _file(request, path, models.media_type(path.name), headers)
-
-
-def _shown(request: Request, path: Path) -> Response:
-    """A picture to look at."""
-    return _file(request, path, "image/png", {"cache-control": "private, max-age=3600"})
-
-
-def _file(request: Request, path: Path, media_type: str, headers: dict[str, str]) -> Response:
-    """A file with its tag; without its contents if the client has them already."""
-    try:
-        found = path.stat()
-    except FileNotFoundError as error:
-        raise Refusal(404, "It has just been deleted.") from error
-    response = FileResponse(path, media_type=media_type, headers=headers, stat_result=found)
-    tag = response.headers["etag"]
-    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
-    if tag in known or "*" in known:
-        return Response(status_code=304, headers={"etag": tag, "cache-control": headers["cache-control"]})
-    return response
-
-
-def _attached(name: str) -> str:
-    return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-
-
 def _with_cookie(response: Response, token: str, request: Request) -> Response:
     response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
     return response
@@ -661,54 +556,6 @@ def _add_page(app: FastAPI, guard: Guard) -> None:
     def page_file(place: str) -> Response:
         file = files.get(f"/{place}")
         if file is None:
-            raise Refusal(404, _SENTENCES[404])
+            raise Refusal(404, SENTENCES[404])
         kept = "public, max-age=31536000, immutable" if place.startswith("assets/") else "no-cache"
         return FileResponse(file, headers={"cache-control": kept})
-
-
-def _add_failures(app: FastAPI) -> None:
-    """Answer every failure with one sentence."""
-
-    def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Refusal)
-        return _failure(error.status, error.sentence, error.cause, error.headers, error.code)
-
-    def failed(_: Request, error: Exception) -> Response:
-        assert isinstance(error, MatshotError)
-        return _failure(422, error.sentence, error.cause)
-
-    def invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:])
-        sentence = f"Invalid {place or first['loc'][0]}: {first['msg'].rstrip('.')}."
-        return _failure(422, sentence.encode("utf-8", "replace").decode())
-
-    def unknown(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        if isinstance(error.__cause__, Refusal):  # of the guard, while the body was read
-            return refused(_, error.__cause__)
-        headers = dict(error.headers or {})
-        return _failure(error.status_code, _SENTENCES.get(error.status_code, str(error.detail)), "", headers)
-
-    def disk(_: Request, error: Exception) -> Response:
-        assert isinstance(error, OSError | sqlite3.Error)
-        return refused(_, Refusal.of_disk(error))
-
-    def broken(_: Request, error: Exception) -> Response:
-        return _failure(500, f"Something went wrong inside Matshot ({type(error).__name__}); its log says more.")
-
-    app.add_exception_handler(Refusal, refused)
-    app.add_exception_handler(MatshotError, failed)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, unknown)
-    app.add_exception_handler(OSError, disk)
-    app.add_exception_handler(sqlite3.Error, disk)
-    app.add_exception_handler(Exception, broken)
-
-
-def _failure(
-    status: int, sentence: str, cause: str = "", headers: dict[str, str] | None = None, code: str = ""
-) -> Response:
-    content = problem(status, sentence, cause, code)
-    return JSONResponse(content, status_code=status, headers=headers, media_type=PROBLEM_TYPE)

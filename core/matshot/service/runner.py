@@ -25,8 +25,9 @@ from .events import EventStreams
 from .inspector import Inspector
 from .metrics import Metrics
 from .models import JobProgress, JobView, LogLine, instant, job_view
+from .records import LIVE, JobRecord
 from .refusal import is_full
-from .store import LIVE, JobRecord, Store, now
+from .store import Store, now
 from .webhooks import delivery
 
 if TYPE_CHECKING:
@@ -80,7 +81,6 @@ class Runner:
         self._lock = threading.RLock()
         self._progress: dict[str, JobProgress] = {}
         self._keys: dict[str, str] = {}
-        self._owners: dict[str, str] = {}
         self._keep_days = keep_days
         self._endings: dict[str, dict[str, Any]] = {}
         self.on_end: Callable[[JobRecord], None] = lambda _: None
@@ -142,7 +142,6 @@ class Runner:
         with self._lock:
             self._progress[job.id] = JobProgress()
             self._keys[job.id] = key
-            self._owners[job.id] = job.owner
         request = ToolRequest(job.tool, inputs, parameters, run_folder)
         try:
             self._engine.submit(
@@ -218,12 +217,12 @@ class Runner:
                     continue  # the engine was closed; the next start takes the job up
                 try:
                     self._handle(identifier, attempt, event)
-                except Exception:
+                except Exception:  # other jobs go on; this one is live in the database, so the next start runs it again
                     _log.exception("job %s", identifier)
             endings, self._endings = self._endings, {}
             try:
                 self._record(endings)
-            except Exception:
+            except Exception:  # as above
                 _log.exception("jobs %s", ", ".join(endings))
 
     def _handle(self, identifier: str, attempt: str, event: RunEvent) -> None:
@@ -343,7 +342,7 @@ class Runner:
         for identifier in endings:
             try:
                 self._conclude(identifier)
-            except Exception:
+            except Exception:  # its end is recorded; its folder goes with it later, its chain goes on at the next start
                 _log.exception("job %s", identifier)
 
     def _conclude(self, identifier: str) -> None:
@@ -351,7 +350,6 @@ class Runner:
         with self._lock:
             self._progress.pop(identifier, None)
             self._keys.pop(identifier, None)
-            self._owners.pop(identifier, None)
         job = self._store.job(identifier)
         if job is None:
             return
@@ -377,15 +375,17 @@ class Runner:
                     raise
 
     def write_log(self, identifier: str, text: str) -> None:
-        """Add a line to the log of a job."""
+        """Add a line to the log of a job; one that was removed has none any more."""
         with contextlib.suppress(sqlite3.Error):
-            time, text = self._store.write_log(identifier, text)
-            self._publish(identifier, "log", LogLine(time=instant(time), text=text).model_dump())
+            if self._store.job(identifier) is not None:
+                time, text = self._store.write_log(identifier, text)
+                self._publish(identifier, "log", LogLine(time=instant(time), text=text).model_dump())
 
     def _publish(self, identifier: str, kind: str, data: Mapping[str, Any]) -> None:
-        with self._lock:
-            owner = self._owners.get(identifier, "")
-        self._events.publish(identifier, kind, data, owner=owner)
+        """Publish an event of a job; what comes after its end stays the last of it."""
+        job = self._store.job(identifier)
+        if job is not None:
+            self._events.publish(identifier, kind, data, last=job.ended is not None, owner=job.owner)
 
     def _publish_state(self, identifier: str) -> None:
         job = self._store.job(identifier)

@@ -15,173 +15,46 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..errors import MatshotError
 from .migrations import migrate
+from .records import ENDED, LIVE, AssetRecord, Delivery, JobFilter, JobRecord, Preset
 
-#: States of a job that has not ended.
-LIVE = ("waiting", "running")
-#: Final states.
-ENDED = ("done", "failed", "cancelled")
 #: Records of each kind that are kept in memory, since every request reads some.
 _CACHED = 2000
 #: Seconds that a service that was off counts for at most, for what it keeps.
 _MOST_OFF = 86400.0
 
+_Record = TypeVar("_Record")
 
-@dataclass(frozen=True)
-class AssetRecord:
-    """An upload.
 
-    Attributes:
-        id: SHA-256 of what it holds.
-        kind: ``image`` or ``material``.
-        name: as it was called when it first came.
-        width: in pixels.
-        height: in pixels.
-        bytes: on the disk.
-        files: {name, map, width, height, bytes} each; names are those of files in the asset's folder.
-        created: seconds since 1970.
-        used: when it was last sent or given to a job.
-        used_at: the same in the service's own time, see :meth:`Store.service_time`.
+class _Cache(Generic[_Record]):
+    """Records that were read lately, by id; for any thread.
+
+    The store puts and forgets with the lock of the database, so that none is older than the database.
     """
 
-    id: str
-    kind: str
-    name: str
-    width: int
-    height: int
-    bytes: int
-    files: Sequence[Mapping[str, Any]]
-    created: float
-    used: float
-    used_at: float = 0.0
+    def __init__(self) -> None:
+        self._records: collections.OrderedDict[str, _Record] = collections.OrderedDict()
+        self._lock = threading.Lock()
 
+    def get(self, identifier: str) -> _Record | None:
+        with self._lock:
+            return self._records.get(identifier)
 
-@dataclass(frozen=True)
-class JobRecord:
-    """A job.
+    def put(self, identifier: str, record: _Record) -> None:
+        with self._lock:
+            self._records[identifier] = record
+            if len(self._records) > _CACHED:
+                self._records.popitem(last=False)
 
-    Attributes:
-        number: counts all jobs.
-        id: as clients know it.
-        tool: its name.
-        inputs: {asset, name, kind, normal, path} each; the path is relative to the job's folder.
-        parameters: as they were given.
-        key: of the client's, under which the same job is asked for again; None for none.
-        digest: of what was asked for with that key.
-        state: ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``.
-        cancelling: whether it is to end.
-        deleted: whether it is to go when it has ended.
-        attempts: how often it was begun.
-        created: seconds since 1970.
-        started: likewise, None before.
-        ended: likewise, None before.
-        sentence: why it failed, else empty.
-        cause: of that, for the log.
-        results: as :class:`~matshot.service.runner.Runner` describes them; paths are within the results.
-        failures: sentences about single files that failed.
-        bytes: of its results.
-        owner: name of the user whose it is; empty for whoever has the service's own token.
-        priority: jobs of a higher one run first.
-        tags: for clients to find it by.
-        chain: id of the first job of the chain that it is a step of; empty for none.
-        after: id of the job whose results it takes; empty for none.
-        webhook: address that is told of its end; empty for none.
-        ended_at: when it ended, in the service's own time, see :meth:`Store.service_time`.
-    """
-
-    number: int
-    id: str
-    tool: str
-    inputs: Sequence[Mapping[str, Any]]
-    parameters: Mapping[str, Any]
-    key: str | None
-    digest: str
-    state: str
-    cancelling: bool
-    deleted: bool
-    attempts: int
-    created: float
-    started: float | None
-    ended: float | None
-    sentence: str = ""
-    cause: str = ""
-    results: Sequence[Mapping[str, Any]] = field(default=())
-    failures: Sequence[str] = field(default=())
-    bytes: int = 0
-    owner: str = ""
-    priority: int = 0
-    tags: Sequence[str] = field(default=())
-    chain: str = ""
-    after: str = ""
-    webhook: str = ""
-    ended_at: float | None = None
-
-
-@dataclass(frozen=True)
-class JobFilter:
-    """Which jobs are listed.
-
-    Attributes:
-        owner: whose; None for all.
-        states: that they may have; empty for any.
-        tool: of theirs; empty for any.
-        tag: that they have; empty for any.
-        chain: that they are steps of; empty for any.
-        before: number below which theirs are; None for no bound.
-    """
-
-    owner: str | None = None
-    states: Sequence[str] = ()
-    tool: str = ""
-    tag: str = ""
-    chain: str = ""
-    before: int | None = None
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Parameters of a tool under a name.
-
-    Attributes:
-        owner: whose it is.
-        name: of it.
-        tool: whose parameters they are.
-        parameters: by name.
-        changed: seconds since 1970.
-    """
-
-    owner: str
-    name: str
-    tool: str
-    parameters: Mapping[str, Any]
-    changed: float
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A webhook that is to be delivered.
-
-    Attributes:
-        id: of the message; the same for each try.
-        job: that ended.
-        url: to which it goes.
-        body: of the message.
-        tries: that failed.
-        due: when it is tried next, in the service's own time.
-    """
-
-    id: str
-    job: str
-    url: str
-    body: str
-    tries: int
-    due: float
+    def forget(self, *identifiers: str) -> None:
+        with self._lock:
+            for identifier in identifiers:
+                self._records.pop(identifier, None)
 
 
 class Store:
@@ -196,9 +69,7 @@ class Store:
 
     def __init__(self, file: Path) -> None:
         self._lock = threading.RLock()
-        self._jobs: collections.OrderedDict[str, JobRecord] = collections.OrderedDict()
-        self._assets: collections.OrderedDict[str, AssetRecord] = collections.OrderedDict()
-        self._caching = threading.Lock()
+        self._jobs, self._assets = _Cache[JobRecord](), _Cache[AssetRecord]()
         self._syncing = threading.Lock()
         self._committed = self._synced = 0
         self.backup: Path | None = None
@@ -302,6 +173,20 @@ class Store:
         with self._lock:
             return self._database.execute(query, values).fetchall()
 
+    def _record(
+        self, cache: _Cache[_Record], table: str, of_row: Callable[[sqlite3.Row], _Record], identifier: str
+    ) -> _Record | None:
+        """A record by its id, from memory where it is; None if there is none."""
+        if (known := cache.get(identifier)) is not None:
+            return known
+        with self._lock:  # so that what is put into the cache is not older than the database
+            rows = self._rows(f"SELECT * FROM {table} WHERE id = ?", identifier)
+            if not rows:
+                return None
+            record = of_row(rows[0])
+            cache.put(identifier, record)
+            return record
+
     def begin(self) -> int:
         """Note that the service starts; how often it has by now."""
         with self._change(durable=False) as database:
@@ -319,24 +204,7 @@ class Store:
 
     def asset(self, identifier: str) -> AssetRecord | None:
         """An asset, None if there is none."""
-        with self._caching:
-            if (known := self._assets.get(identifier)) is not None:
-                return known
-        with self._lock:
-            rows = self._rows("SELECT * FROM assets WHERE id = ?", identifier)
-            return self._cached_asset(_asset(rows[0])) if rows else None
-
-    def _cached_asset(self, asset: AssetRecord) -> AssetRecord:
-        """Keep a record in memory; called with the database's lock, so that none is older than the database."""
-        with self._caching:
-            self._assets[asset.id] = asset
-            if len(self._assets) > _CACHED:
-                self._assets.popitem(last=False)
-        return asset
-
-    def _forget_asset(self, identifier: str) -> None:
-        with self._caching:
-            self._assets.pop(identifier, None)
+        return self._record(self._assets, "assets", _asset, identifier)
 
     def assets(self, owner: str | None, kind: str, most: int, before: str | None) -> list[AssetRecord]:
         """Assets, newest first.
@@ -366,7 +234,7 @@ class Store:
         with self._change() as database:
             database.execute(_insert("assets", values), values)
             database.execute("INSERT OR IGNORE INTO asset_owners VALUES (?, ?)", (asset.id, owner))
-            self._forget_asset(asset.id)
+            self._assets.forget(asset.id)
 
     def use_asset(self, identifier: str, owner: str | None = None) -> None:
         """Note that it was needed, and whose it is from now on, too."""
@@ -375,7 +243,7 @@ class Store:
                 database.execute("INSERT OR IGNORE INTO asset_owners VALUES (?, ?)", (identifier, owner))
             values = (now(), self.service_time(), identifier)
             database.execute("UPDATE assets SET used = ?, used_at = ? WHERE id = ?", values)
-            self._forget_asset(identifier)
+            self._assets.forget(identifier)
 
     def owns_asset(self, identifier: str, owner: str) -> bool:
         """Whether a user has sent an asset."""
@@ -392,7 +260,7 @@ class Store:
     def remove_asset(self, identifier: str) -> bool:
         """Forget an asset; False if there is none."""
         with self._change(durable=False) as database:
-            self._forget_asset(identifier)
+            self._assets.forget(identifier)
             database.execute("DELETE FROM asset_owners WHERE asset = ?", (identifier,))
             return database.execute("DELETE FROM assets WHERE id = ?", (identifier,)).rowcount > 0
 
@@ -406,20 +274,7 @@ class Store:
 
     def job(self, identifier: str) -> JobRecord | None:
         """A job, None if there is none."""
-        with self._caching:
-            if (known := self._jobs.get(identifier)) is not None:
-                return known
-        with self._lock:
-            rows = self._rows("SELECT * FROM jobs WHERE id = ?", identifier)
-            return self._cached_job(_job(rows[0])) if rows else None
-
-    def _cached_job(self, job: JobRecord) -> JobRecord:
-        """Keep a record in memory; called with the database's lock."""
-        with self._caching:
-            self._jobs[job.id] = job
-            if len(self._jobs) > _CACHED:
-                self._jobs.popitem(last=False)
-        return job
+        return self._record(self._jobs, "jobs", _job, identifier)
 
     def job_of_key(self, key: str) -> JobRecord | None:
         """The job that was asked for with a client's key, None if there is none."""
@@ -480,12 +335,10 @@ class Store:
             for job in jobs:
                 values = {name: value for name, value in vars(job).items() if name != "number"}
                 values |= {name: json.dumps(values[name]) for name in _LISTS}
-
                 database.execute(_insert("jobs", values), values)
             needed = [(now(), self.service_time(), one["asset"]) for job in jobs for one in job.inputs]
             database.executemany("UPDATE assets SET used = ?, used_at = ? WHERE id = ?", needed)
-            for _, _, asset in needed:
-                self._forget_asset(asset)
+            self._assets.forget(*(asset for _, _, asset in needed))
             return _job(database.execute("SELECT * FROM jobs WHERE id = ?", (first.id,)).fetchone())
 
     def change_job(self, identifier: str, *, durable: bool = False, **values: Any) -> None:
@@ -506,17 +359,14 @@ class Store:
                 database.execute(f"UPDATE jobs SET {assigned} WHERE id = :id{live}", {**values, "id": identifier})
             for one in deliveries:
                 database.execute(_insert("webhooks", vars(one)), vars(one))
-            with self._caching:
-                for identifier in changes:
-                    self._jobs.pop(identifier, None)
+            self._jobs.forget(*changes)
 
     def remove_job(self, identifier: str) -> None:
         """Forget a job."""
         with self._change(durable=False) as database:
             database.execute("DELETE FROM jobs WHERE id = ?", (identifier,))
             database.execute("DELETE FROM log WHERE job = ?", (identifier,))
-            with self._caching:
-                self._jobs.pop(identifier, None)
+            self._jobs.forget(identifier)
 
     def job_ids(self, ended_before: float | None = None, *, deleted: bool = False) -> list[str]:
         """All; or those that ended before then in the service's own time, or that are to go."""

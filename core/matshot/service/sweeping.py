@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import threading
 
 from .assets import Assets
 from .jobs import Jobs
 from .pictures import Pictures
+from .recurring import Recurring
 from .refusal import Refusal
 from .store import Store, now
 
@@ -17,10 +16,8 @@ _INTERVAL = 60.0
 #: Seconds that pictures for browsers are kept.
 _PICTURES = 3600.0
 
-_log = logging.getLogger("matshot.service")
 
-
-class Sweeper:
+class Sweeper(Recurring):
     """Removes expired jobs, assets and pictures, every minute in a thread of its own.
 
     Args:
@@ -32,25 +29,9 @@ class Sweeper:
     """
 
     def __init__(self, keep_days: float, store: Store, assets: Assets, jobs: Jobs, pictures: Pictures) -> None:
+        super().__init__("sweeping", _INTERVAL, self.sweep)
         self._keep_days, self._store = keep_days, store
         self._assets, self._jobs, self._pictures = assets, jobs, pictures
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="matshot sweeping", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Let the thread end; a sweep in progress finishes first or goes with the process."""
-        self._closing.set()
-
-    def _run(self) -> None:
-        while not self._closing.wait(_INTERVAL):
-            try:
-                self.sweep()
-            except Exception:
-                _log.exception("sweeping")
 
     def sweep(self) -> None:
         """Remove what has expired, what was deleted and is still there, and pictures that can be drawn again."""

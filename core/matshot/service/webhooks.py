@@ -10,8 +10,6 @@ import base64
 import hashlib
 import hmac
 import json
-import logging
-import threading
 import urllib.error
 import urllib.request
 import uuid
@@ -19,8 +17,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from .records import Delivery
+from .recurring import Recurring
 from .refusal import Refusal
-from .store import Delivery, Store, now
+from .store import Store, now
 
 #: Seconds after each failure until the next try; after the last, the webhook is given up.
 _PAUSES = (5, 30, 300, 1800, 7200, 18000, 36000)
@@ -28,8 +28,6 @@ _PAUSES = (5, 30, 300, 1800, 7200, 18000, 36000)
 _PATIENCE = 10.0
 #: Seconds between looks at what is due.
 _PACE = 2.0
-
-_log = logging.getLogger("matshot.service")
 
 
 def check_webhook(url: str, hosts: Collection[str]) -> None:
@@ -69,8 +67,8 @@ def signature(secret: str, identifier: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode()
 
 
-class Webhooks:
-    """Delivers webhooks, in a thread of its own.
+class Webhooks(Recurring):
+    """Delivers webhooks, in a thread of its own; what is not delivered when it closes waits for the next start.
 
     Args:
         store: in which they wait.
@@ -79,26 +77,10 @@ class Webhooks:
     """
 
     def __init__(self, store: Store, secret: str, write_log: Callable[[str, str], None]) -> None:
+        super().__init__("webhooks", _PACE, self.deliver)
         self._store, self._secret, self._write_log = store, secret, write_log
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="matshot webhooks", daemon=True)
         # What answers with another address is not followed, and no proxy of the environment comes in between.
         self._opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Let the thread end; what it has not delivered waits for the next start."""
-        self._closing.set()
-
-    def _run(self) -> None:
-        while not self._closing.wait(_PACE):
-            try:
-                self.deliver()
-            except Exception:
-                _log.exception("webhooks")
 
     def deliver(self) -> None:
         """Try everything that is due."""

@@ -11,6 +11,7 @@ import unreal
 
 from matshot_host.errors import MatshotError
 from matshot_host.graph import Image
+from matshot_host.tools import PHOTOGRAPH_SUFFIXES
 
 from . import assets
 from .inputs import ExportedFile
@@ -19,8 +20,6 @@ from .inputs import ExportedFile
 _FLOATING = ("TC_HDR", "TC_HDR_COMPRESSED", "TC_HALF_FLOAT", "TC_SINGLE_FLOAT", "TC_HDR_F32")
 #: Suffixes and Interchange's names of their types.
 _INTERCHANGE_TYPES = {".png": "PNG", ".exr": "EXR", ".jpg": "JPG", ".jpeg": "JPG", ".tga": "TGA", ".bmp": "BMP"}
-#: Formats of photographs that the worker reads; of others, such as PSD, the pixels of the asset are exported.
-_PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".tga", ".hdr")
 #: Settings that a derived texture keeps: its source image, too, is one that Unreal adjusts and compresses.
 _KEPT_SETTINGS = (
     *("compression_settings", "srgb", "source_color_settings", "lod_group", "flip_green_channel"),
@@ -175,7 +174,8 @@ def export_texture(texture: Any, folder: str, photograph: bool) -> ExportedFile:
     if len(sources) > 1:
         raise MatshotError(f"{name} has {len(sources)} UDIM tiles, which Unreal cannot export.")
     suffix = os.path.splitext(sources[0])[1].lower() if sources else ""
-    if photograph and suffix in _PHOTOGRAPHS and os.path.isfile(sources[0]):
+    # Of other formats, such as PSD, the pixels of the asset are exported.
+    if photograph and suffix in PHOTOGRAPH_SUFFIXES and os.path.isfile(sources[0]):
         path = sources[0]
     else:
         path = _export(texture, os.path.join(folder, name))

@@ -1,0 +1,73 @@
+"""The API as OpenAPI, from which programs generate clients: what each route answers, and what each tool takes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from . import models
+from .refusal import CODES, PROBLEM_TYPE
+from .schema import add_tool_schemas
+from .security import COOKIE, OPEN_API
+
+_EVENT = {"type": "object", "properties": {name: {"type": "string"} for name in ("id", "event", "data")}}
+#: Answer of a stream of events.
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": _EVENT}}, "description": "Events."}
+}
+#: Types of files that are sent.
+FILES = (*dict.fromkeys(models.MEDIA_TYPES.values()), "application/zip", "application/octet-stream")
+
+
+def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Failures of a route, besides those that every route has."""
+    always = (400, 401, 403, 408, 422, 503)
+    content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {one: {"content": content, "description": f"{_meaning(one)}."} for one in sorted({*always, *statuses})}
+
+
+def _meaning(status: int) -> str:
+    return "; ".join(title for own, title in CODES.values() if own == status)
+
+
+def file_answer(*types: str) -> dict[int | str, dict[str, Any]]:
+    """The answer of a route that sends a file of one of these types."""
+    schema = {"schema": {"type": "string", "format": "binary"}}
+    return {200: {"content": dict.fromkeys(types, schema), "description": "The file."}}
+
+
+def description(app: FastAPI) -> dict[str, Any]:
+    """The API as OpenAPI, from which programs generate clients."""
+    if app.openapi_schema is None:
+        with warnings.catch_warnings():
+            # HEAD has the operation of GET, and is not described.
+            warnings.filterwarnings("ignore", "Duplicate Operation ID")
+            found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = found["components"]["schemas"]
+        for model in (models.Problem, models.Handling, models.NamedInput, models.ResultInput):
+            schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        add_tool_schemas(found)
+        found["components"]["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer"},
+            "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+        }
+        # A service on this machine alone may have no token.
+        found["security"] = [{"token": []}, {"cookie": []}, {}]
+        for path, operations in found["paths"].items():
+            operations.pop("head", None)
+            if path in OPEN_API:
+                for operation in operations.values():
+                    operation["security"] = []
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def operation(route: APIRoute) -> str:
+    """The name of a route's operation."""
+    return route.name
