@@ -732,8 +732,8 @@ MULTIPLY = Tool(
         _file("source_mask", "Which part of the input is used: white is, black is not. Default: all of it.", "mask"),
         _file(
             "target_mask",
-            "Which part of the input is replaced: white is synthesized again, black stays exactly as it is. Default: none; "
-            "the whole output is new.",
+            "Which part of the input is replaced: white is synthesized again, black stays exactly as it is. "
+            "Default: none; the whole output is new.",
             "mask",
         ),
         _file(
