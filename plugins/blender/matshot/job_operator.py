@@ -2,6 +2,7 @@
 """Operators that run a job: start, progress, cancel, result, and again."""
 
 import logging
+from functools import partial
 from typing import Any, NamedTuple
 
 import bpy
@@ -13,7 +14,7 @@ from .history import Entry
 from .matshot_host.errors import MatshotError
 from .matshot_host.jobs import Job
 from .preferences import preferences
-from .results import ResultHandler, discard
+from .results import FullSize, Outcome, ResultHandler, discard
 
 #: Seconds between polls of the worker.
 _POLL_INTERVAL = 0.05
@@ -30,6 +31,7 @@ class JobRequest(NamedTuple):
         output: folder for the results; empty for the job's own folder.
         handler: of the results.
         before: image file that the result is compared with in its review; empty for none.
+        draft: parameters of a draft that is shown first; None for none.
     """
 
     inputs: list[Any]
@@ -37,6 +39,17 @@ class JobRequest(NamedTuple):
     output: str
     handler: ResultHandler
     before: str = ""
+    draft: dict[str, Any] | None = None
+
+
+class _FullJob(NamedTuple):
+    """A job in full size that follows its draft: what :meth:`Jobs.start` and the history need."""
+
+    tool: str
+    title: str
+    request: JobRequest
+    operator: str
+    keywords: dict[str, Any]
 
 
 class JobOperator:
@@ -67,9 +80,15 @@ class JobOperator:
             if job is not None:
                 jobs.forget(job)
             return self.fail(error)
-        self._entry = history.add(job, self.bl_idname_py(), self.keywords())
-        review.prepare(job, request.handler, request.before)
-        jobs.start(job, request.inputs, request.parameters, request.output)
+        keywords = self.keywords()
+        self._entry = history.add(job, self.bl_idname_py(), keywords)
+        if request.draft is None:
+            review.prepare(job, request.handler, request.before)
+            jobs.start(job, request.inputs, request.parameters, request.output)
+        else:
+            full = _FullJob(tool, f"{title} in Full Size", request, self.bl_idname_py(), keywords)
+            review.prepare(job, request.handler, request.before, partial(_start_full, full))
+            jobs.start(job, request.inputs, request.draft)
         return self.follow(context, job)
 
     def bl_idname_py(self) -> str:
@@ -182,6 +201,18 @@ class JobOperator:
         self._timer = None
         context.window_manager.progress_end()
         job_queue.show_status(context.window_manager)
+
+
+def _start_full(full: _FullJob, outcome: Outcome) -> None:
+    """Start the job in full size whose draft was applied."""
+    if outcome.built is None:
+        return
+    jobs, request = job_queue.jobs(), full.request
+    job = jobs.new(full.tool, full.title)
+    history.add(job, full.operator, full.keywords)
+    review.prepare(job, FullSize(outcome.built, not request.output), "")
+    jobs.start(job, request.inputs, request.parameters, request.output)
+    job_queue.follow(job)
 
 
 class MATSHOT_OT_cancel(Operator):

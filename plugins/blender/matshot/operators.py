@@ -6,6 +6,7 @@ import re
 from typing import Any, ClassVar
 
 import bpy
+import imbuf
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import Context, Event, Image, Material, Object, Operator, OperatorFileListElement
 
@@ -31,6 +32,9 @@ from .results import Destination, NewImages, NewMaterial, ReplacedTextures
 #: Preferences that replace the defaults of parameters of the same name.
 _PREFERRED = ("look", "device", "memory")
 
+#: Longer side of a draft in pixels. A photograph of twice that or less is not worth one.
+_DRAFT = 512
+
 #: Properties of the file browser: pictures instead of names.
 _BROWSER = ("filter_image", "filter_folder", "display_type")
 #: Words in the names of photographs without and with flash.
@@ -46,6 +50,7 @@ class ToolOperator(JobOperator):
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Open the dialog."""
         self._interactive = True
+        job_queue.warm()
         for name in self.tool.accepted(dict.fromkeys(_PREFERRED)):
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(preferences(), name))
@@ -198,7 +203,17 @@ class _PhotographOperator(ToolOperator):
             self.unwrap,
             self.asset,
         )
-        return JobRequest(inputs, self.values(), output, NewMaterial(destination, not output), inputs[0])
+        values = self.values()
+        draft = None
+        # What is written to the folder of the draft's job is gone with it.
+        interactive = self._interactive or self.from_dialog
+        if interactive and preferences().draft and not any(path.startswith(job.folder) for path in inputs):
+            largest = max(max(_size(path)) for path in inputs)
+            if min(largest, values["size"] or largest) > 2 * _DRAFT:
+                draft = {**values, "size": _DRAFT}
+        # The folder of a draft is gone when its textures are replaced.
+        packed = not output or draft is not None
+        return JobRequest(inputs, values, output, NewMaterial(destination, packed), inputs[0], draft)
 
     def keywords(self) -> dict[str, Any]:
         """See base class."""
@@ -400,6 +415,17 @@ def _file(name: str, image: Image | None, job: Job) -> str:
     if not os.path.isfile(path):
         raise MatshotError(f"{name} is neither an image nor a file.")
     return path
+
+
+def _size(path: str) -> tuple[int, int]:
+    """Width and height of an image file; 0 for one that Blender cannot read."""
+    try:
+        buffer = imbuf.load(path)
+    except OSError:
+        return 0, 0
+    width, height = buffer.size
+    buffer.free()
+    return width, height
 
 
 def _text(name: str, help: str) -> Any:

@@ -10,7 +10,7 @@ import bpy
 from bpy.types import Context, Image, Material, Node, NodeSocket, Object
 
 from . import nodes, storage, surface, textures
-from .blocks import BlockReference, check_local, check_target
+from .blocks import BlockReference, check_local, check_target, reference
 from .images import stem
 from .matshot_host.errors import MatshotError
 from .matshot_host.graph import Image as ImageNode
@@ -27,10 +27,12 @@ class Outcome(NamedTuple):
     Attributes:
         summary: for the artist.
         created: collection in ``bpy.data`` and name of each new data-block, the most important first.
+        built: the material, if one was built.
     """
 
     summary: str
     created: Sequence[tuple[str, str]]
+    built: "BuiltMaterial | None" = None
 
 
 class ResultHandler(Protocol):
@@ -85,6 +87,26 @@ class NewImages:
         first = job.results[0]
         summary = f"{job.title}: {', '.join(image.name for image in images)}, {first.width} x {first.height}."
         return Outcome(summary, [("images", image.name) for image in images])
+
+
+class BuiltMaterial(NamedTuple):
+    """A material as it was built, without data-blocks, which undo replaces.
+
+    Attributes:
+        material: the material.
+        images: its images by map.
+        graph: that it was built from.
+        aspect: width of its maps divided by their height.
+        target: object that got it; None for none.
+        plane: whether that is a new plane.
+    """
+
+    material: BlockReference
+    images: Mapping[str, BlockReference]
+    graph: MaterialGraph
+    aspect: float
+    target: BlockReference | None
+    plane: bool
 
 
 class Destination(NamedTuple):
@@ -184,7 +206,15 @@ def import_material(
         _assign(material, target, destination.slot)
         nodes.show_all(context, material)
         notes.insert(0, f"assigned to {target.name}")
-    return Outcome(f"{', '.join([material.name, *notes])}.", created)
+    built = BuiltMaterial(
+        reference("materials", material),
+        {name: reference("images", image) for name, image in images.items()},
+        graph,
+        aspect,
+        reference("objects", target) if target is not None else None,
+        destination.plane,
+    )
+    return Outcome(f"{', '.join([material.name, *notes])}.", created, built)
 
 
 def mark_asset(material: Material, preview: str) -> None:
@@ -201,6 +231,72 @@ def _assign(material: Material, target: Object, slot: int) -> None:
         return
     index = slot if 0 <= slot < len(target.material_slots) else target.active_material_index
     target.material_slots[index].material = material
+
+
+@dataclass(frozen=True)
+class FullSize:
+    """The maps of a draft in full size, in place of the draft's; what an artist changed since is kept.
+
+    Attributes:
+        draft: that was built first.
+        packed: whether the new images are packed into the .blend file.
+    """
+
+    draft: BuiltMaterial
+    packed: bool
+
+    def apply(self, context: Context, job: Job) -> Outcome:
+        """See :class:`ResultHandler`."""
+        if not job.results:
+            raise MatshotError(f"{job.title} produced no output.")
+        material = self.draft.material.block()
+        if material is None:
+            raise MatshotError(f"The material {self.draft.material.name} no longer exists, so its draft was kept.")
+        check_local(material)
+        result = job.results[0]
+        graph = material_graph(result.path)
+        replaced: dict[BlockReference, Image] = {}
+        painted = []
+        for node in graph.images():
+            one = self.draft.images.get(node.name)
+            old = one.block() if one is not None else None
+            if one is None or old is None:
+                continue
+            if old.is_dirty:
+                painted.append(old.name)
+                continue
+            replaced[one] = storage.load_image([node.file], f"{graph.name} {node.label}", self.packed)
+            storage.set_color_space(replaced[one], node)
+        textures.replace(material, replaced)
+        for one, image in replaced.items():
+            old = one.block()
+            if not old.users:
+                name = old.name
+                bpy.data.images.remove(old)
+                image.name = name
+        self._scale(material, graph, result.width / result.height)
+        if material.asset_data is not None:
+            mark_asset(material, os.path.join(result.path, "preview.png"))
+        summary = f"{job.title}: {material.name}, {result.width} x {result.height}"
+        summary += f"; kept what was painted on {', '.join(painted)}." if painted else "."
+        return Outcome(summary, [("materials", material.name)])
+
+    def _scale(self, material: Material, graph: MaterialGraph, aspect: float) -> None:
+        """Change size and relief by as much as those of the maps differ from the draft's."""
+        draft = self.draft
+        target = draft.target.block() if draft.target is not None else None
+        size = surface.uv_size(target)
+        before = surface.tiling(draft.graph, draft.aspect, size)
+        after = before if draft.plane else surface.tiling(graph, aspect, size)
+        for node in material.node_tree.nodes:
+            if node.type == "MAPPING" and node.label == "Tiling":
+                scale = node.inputs["Scale"].default_value
+                scale[0], scale[1] = (scale[axis] * after[axis] / before[axis] for axis in (0, 1))
+            elif node.type == "DISPLACEMENT" and graph.displacement and draft.graph.displacement:
+                old = surface.height_scale(draft.graph, target, size, before[0])
+                new = surface.height_scale(graph, target, size, after[0])
+                if old and new:
+                    node.inputs["Scale"].default_value *= new / old
 
 
 @dataclass(frozen=True)

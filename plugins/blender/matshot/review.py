@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Results on their way into the .blend file, after a review with Apply and Discard if the preferences ask for one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 import bpy
@@ -11,7 +11,7 @@ from bpy.types import Context, Event, Operator
 from . import history, job_queue
 from .matshot_host.errors import MatshotError
 from .matshot_host.jobs import Job
-from .results import ResultHandler, discard
+from .results import Outcome, ResultHandler, discard
 
 
 class _Pending(NamedTuple):
@@ -21,20 +21,29 @@ class _Pending(NamedTuple):
         job: whose results they are.
         handler: of the results.
         before: image file to compare them with; empty for none.
+        then: called when they are applied; None for nothing.
     """
 
     job: Job
     handler: ResultHandler
     before: str
+    then: Callable[[Outcome], None] | None
 
 
 #: By job number.
 _pending: dict[int, _Pending] = {}
 
 
-def prepare(job: Job, handler: ResultHandler, before: str) -> None:
-    """Note what becomes of the results of a job that starts now."""
-    _pending[job.number] = _Pending(job, handler, before)
+def prepare(job: Job, handler: ResultHandler, before: str, then: Callable[[Outcome], None] | None = None) -> None:
+    """Note what becomes of the results of a job that starts now.
+
+    Args:
+        job: that starts.
+        handler: of its results.
+        before: image file to compare them with; empty for none.
+        then: called when they are applied. It must not hold data-blocks, which undo replaces.
+    """
+    _pending[job.number] = _Pending(job, handler, before, then)
 
 
 def apply(context: Context, job: Job) -> str:
@@ -46,12 +55,15 @@ def apply(context: Context, job: Job) -> str:
     Raises:
         MatshotError: when they cannot be applied.
     """
-    outcome = _pending.pop(job.number).handler.apply(context, job)
+    pending = _pending.pop(job.number)
+    outcome = pending.handler.apply(context, job)
     list_created(context, outcome.created)
     entry = history.entry_of(job.number)
     if entry is not None:
         history.picture(job)
         entry.summary, entry.created = outcome.summary, list(outcome.created)
+    if pending.then is not None:
+        pending.then(outcome)
     history.redraw()
     return outcome.summary
 
