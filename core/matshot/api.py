@@ -69,6 +69,7 @@ Light = Literal["flash", "even"]
 Area = Literal["photograph", "tile", "auto"]
 Metal = Literal["auto", "on", "off"]
 Engine = Literal["auto", "patch", "neural"]
+GuideType = Literal["auto", "labels", "values"]
 Axes = Literal["x", "y", "xy"]
 TileSize = Literal["same", "crop"]
 Packing = Literal["none", "orm"]
@@ -107,6 +108,12 @@ def _checked_by(tool: Tool) -> Callable[[_Function], _Function]:
         @functools.wraps(function)
         def checking(*args: Any, **kwargs: Any) -> Any:
             values = {name: value for name, value in kwargs.items() if name in names}
+            for one in tool.files:
+                value = values.get(one.name)
+                if isinstance(value, os.PathLike):
+                    values[one.name] = os.fspath(value)
+                elif isinstance(value, Texture | Material):
+                    del values[one.name]
             size = values.get("size")
             if isinstance(size, tuple) and len(size) == 2:
                 values["size"] = "x".join(map(str, size))
@@ -460,6 +467,12 @@ def multiply(
     tileable: bool = False,
     variety: float = 0.5,
     engine: Engine = "auto",
+    source_guide: PathLike | Texture = "",
+    target_guide: PathLike | Texture = "",
+    guide_type: GuideType = "auto",
+    source_mask: PathLike | Texture = "",
+    target_mask: PathLike | Texture = "",
+    fill_from: Source = "",
     wrap: WrapChoice = "auto",
     kind: Kind = "auto",
     normal: NormalConvention = "auto",
@@ -483,6 +496,15 @@ def multiply(
         variety: 0 keeps large pieces of the source together, 1 mixes as much as it can.
         engine: ``patch`` arranges pixels of the source, ``neural`` makes new ones; ``auto`` takes what keeps the
             source's structure.
+        source_guide: an image file or a texture, painted with a color for each kind of surface in the source, or gray
+            for values such as its height; empty for none.
+        target_guide: the same of the result, in the same colors or grays: what belongs where. Without a size, the
+            result has its size.
+        guide_type: ``labels`` for guides of a few colors, ``values`` for grays or colors that vary.
+        source_mask: white where the source may be used.
+        target_mask: white where the source is replaced; the rest stays as it is, bit for bit, and so does the size.
+        fill_from: an image file, a material folder, a texture or a material that this is made from; empty for the rest
+            of the source.
         wrap: axes on which the source tiles; ``auto`` takes what a texture or material states, else measures it.
         kind: what an image file holds; ``auto`` goes by its name (``brick_n.png`` is a normal map).
         normal: green channel of normal maps in files: ``gl`` is +Y up, ``dx`` is +Y down; ``auto`` goes by the name.
@@ -496,8 +518,8 @@ def multiply(
         A texture for an image or a texture, a material for a folder or a material.
 
     Raises:
-        MatshotError: for a value out of range, an unreadable or too small source, too little memory, or an output that
-            cannot be written.
+        MatshotError: for a value out of range, an unreadable or too small source, guides and masks that do not fit,
+            too little memory, or an output that cannot be written.
         Cancelled: when ``progress`` raises it.
 
     Example:
@@ -515,23 +537,36 @@ def multiply(
     """
     from .synthesis.multiply import MultiplyOptions
     from .synthesis.multiply import multiply as multiplied
+    from .synthesis.painting import Painting
 
+    painted = {
+        "source_guide": source_guide, "target_guide": target_guide, "source_mask": source_mask,
+        "target_mask": target_mask,
+    }  # fmt: skip
     whole = Progress(progress)
     whole(0.0, "reading")
     asset = _asset(source, kind=kind, normal=normal)
     place = _place(output, source, asset)
+    names: dict[str, Any] = {name: Path(value).name for name, value in painted.items() if isinstance(value, str)}
     options = MultiplyOptions(
         size=str(size) if isinstance(size, int) else size,
         seed=seed,
         tileable=tileable,
         variety=variety,
         engine=engine,
+        guide_type=guide_type,
         wrap=_stated_wrap(asset, wrap),
         memory=memory,
         device=device,
         threads=threads,
+        **names,
     )
-    (material,) = multiplied(asset.material, options, progress=whole.part(0.0, _WORK))
+    given: dict[str, Any] = {
+        name: _painted(MULTIPLY, name, value) for name, value in painted.items() if _is_given(value)
+    }
+    filling = _asset(fill_from, wrap="auto").material if _is_given(fill_from) else None
+    painting = Painting(**given, fill_from=filling)
+    (material,) = multiplied(asset.material, options, painting=painting, progress=whole.part(0.0, _WORK))
     return _finished(asset, material, place, whole)
 
 
@@ -777,6 +812,21 @@ def preview(
         write_texture(picture, place)
     whole(1.0, "done")
     return picture
+
+
+def _is_given(value: Source) -> bool:
+    return not isinstance(value, str) or bool(value)
+
+
+def _painted(tool: Tool, name: str, value: PathLike | Texture) -> Texture:
+    """A guide or a mask: an image file, or a texture in memory."""
+    from .tools.assets import painted_image
+
+    if isinstance(value, Texture):
+        return value
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} takes a path or a Texture, got {type(value).__name__}.")
+    return painted_image(os.fspath(value), tool.parameter(name).label)
 
 
 def _asset(

@@ -444,6 +444,7 @@ def job_view(
         inputs=[
             InputView(asset=one["asset"], name=one["name"], job=one.get("job"), result=one.get("result"))
             for one in job.inputs
+            if not one.get("parameter")
         ],
         parameters=dict(job.parameters),
         created=instant(job.created),
