@@ -54,8 +54,11 @@ class BatchReporter(Reporter):
 
     def unit(self, state: str, key: str, facts: Mapping[str, Any]) -> None:
         """Show that a unit is done, failed, or is tried again."""
-        said = {"notes": self._in_options(facts["notes"])} if "notes" in facts else {}
-        said |= {"error": self._in_options([facts["error"]])[0]} if "error" in facts else {}
+        said: dict[str, Any] = {}
+        if "notes" in facts:
+            said["notes"] = self._in_options(facts["notes"])
+        if "error" in facts:
+            said["error"] = self._in_options([facts["error"]])[0]
         facts = {**facts, **said}
         if self._json:
             self._emit(state, unit=key, **facts)
