@@ -709,12 +709,14 @@ def convert(
     size: int = 0,
     format: MapFormat = "same",
     depth: DepthChoice = "same",
+    template: str = "",
     output: PathLike | None = None,
     progress: Listener | None = None,
 ) -> Material:
     """A material as another program wants it: normal convention, packed channels, format, depth and size.
 
-    In memory normals are always +Y up: ``normal``, ``format`` and ``depth`` concern files and require ``output``.
+    In memory normals are always +Y up: ``normal``, ``format``, ``depth`` and ``template`` concern files and
+    require ``output``.
 
     Args:
         material: a material folder or a material.
@@ -724,6 +726,8 @@ def convert(
         size: longer side at most, in pixels; 0 keeps it.
         format: of the maps' files.
         depth: bits per sample of the maps' files.
+        template: names, packing and formats of another program's files: ``unreal``, ``unity-hdrp``, ``gltf``, or
+            the path of a TOML file. Empty for none.
         output: folder to write the material to as well.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
 
@@ -744,9 +748,15 @@ def convert(
     from .tools.convert import ConvertOptions, save_converted
     from .tools.convert import convert as converted
 
-    _require_output(CONVERT, output, normal=normal, format=format, depth=depth)
+    _require_output(CONVERT, output, normal=normal, format=format, depth=depth, template=template)
     options = ConvertOptions(
-        normal=normal, source_normal=source_normal, pack=pack, size=size, format=format, depth=depth
+        normal=normal,
+        source_normal=source_normal,
+        pack=pack,
+        size=size,
+        format=format,
+        depth=depth,
+        template=template,
     )
     whole = Progress(progress)
     whole(0.0, "reading")

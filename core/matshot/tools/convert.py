@@ -12,10 +12,12 @@ import numpy as np
 from matshot_host.graph import ROUGHNESS
 from matshot_host.tools import CONVERT
 
+from ..errors import MatshotError
 from ..image.types import Convention, Depth, Texture
-from ..material.folder import load_material
+from ..material.folder import load_material, material_storage_notes
 from ..material.raw import raw_maps
 from ..material.resize import downsampled_material
+from ..material.template import load_template, save_template, template_plan
 from ..material.types import MapKind, Material, pack_orm
 from ..options import ToolOptions
 from ..progress import Listener, Progress
@@ -41,6 +43,8 @@ class ConvertOptions(ToolOptions):
         size: pixels of the longer side at most; 0 keeps it.
         format: of the maps; ``same`` keeps that of each.
         depth: bits of all maps; ``same`` keeps those of each, or the closest that the format holds.
+        template: name of an export template, or path of a TOML file; empty for none. It says names, packing,
+            convention, format and depth; ``format``, ``depth`` and ``size`` go before it.
     """
 
     table: ClassVar = CONVERT
@@ -51,6 +55,15 @@ class ConvertOptions(ToolOptions):
     size: int = 0
     format: Format = "same"
     depth: Depth | Literal["same"] = "same"
+    template: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the values, and that they go together."""
+        super().__post_init__()
+        if self.template and self.pack != "none":
+            raise MatshotError("A template says how channels are packed. Set Channel Packing to none, or leave it out.")
+        if self.template:
+            load_template(self.template)
 
 
 def convert(material: Material, options: ConvertOptions | None = None, *, progress: Listener | None = None) -> Material:
@@ -74,7 +87,8 @@ def convert(material: Material, options: ConvertOptions | None = None, *, progre
     chosen = options or ConvertOptions()
     part = Progress(progress)
     part(0.0, "shrinking")
-    made = downsampled_material(material, chosen.size) if chosen.size else material
+    size = chosen.size or (load_template(chosen.template).size if chosen.template else 0)
+    made = downsampled_material(material, size) if size else material
     part(0.6, "packing")
     made = _packed(made.unpacked()) if chosen.pack == "orm" else made.unpacked()
     same_size = (made.width, made.height) == (material.width, material.height)
@@ -101,6 +115,8 @@ def save_converted(
         MatshotError: when a map does not fit the format or the folder cannot be written.
     """
     suffix, depth, convention = stored_form(options or ConvertOptions())
+    if options is not None and options.template:
+        return save_template(material, folder, load_template(options.template), suffix=suffix, depth=depth)
     return delivered(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
 
 
@@ -108,6 +124,20 @@ def stored_form(options: ConvertOptions) -> tuple[str | None, Depth | None, Conv
     """Suffix, depth and convention as :func:`~matshot.material.folder.save_material` takes them."""
     suffix = None if options.format == "same" else f".{options.format}"
     return suffix, None if options.depth == "same" else options.depth, options.normal
+
+
+def form_notes(material: Material, options: ConvertOptions) -> tuple[str, ...]:
+    """Sentences about what the files of :func:`save_converted` will not hold as the material does."""
+    suffix, depth, convention = stored_form(options)
+    if options.template:
+        template = load_template(options.template)
+        notes = template_plan(material, template, suffix, depth)[1]
+        if options.normal == "dx" and template.normal == "gl":
+            notes.append(
+                f"{template.title} takes OpenGL normals (+Y up); the template says so, whatever the convention."
+            )
+        return tuple(notes)
+    return material_storage_notes(material, suffix=suffix, depth=depth, convention=convention)
 
 
 def _packed(material: Material) -> Material:
