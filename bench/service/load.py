@@ -3,8 +3,8 @@
     python -m bench.service.load [--jobs 200] [--clients 20] [--rounds 18] [--skip-slow] [--write]
 
 Needs no data: every job has a picture of its own, and its result is compared, byte by byte, with what the tool makes of
-that picture in this process. ``--skip-slow`` leaves out the larger pictures and the rounds. The rounds for memory are
-an hour of one job a second, as fast as they go.
+that picture in this process. ``--skip-slow`` leaves out the larger pictures, ``--rounds 0`` the rounds for memory, which
+are an hour of one job a second, as fast as they go.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def measure(options: argparse.Namespace) -> report.Section:
         rows = []
         for number, case in enumerate(_CASES[: 1 if options.skip_slow else None]):
             rows.append(_compared(case, folder / str(number), options))
-            report.say(f"{NAME}: {case.title}")
+            report.say(f"{NAME}: {rows[-1]}")
         header = ["each job", "jobs, clients", "lost", "mixed up", "service, s", "median wait, s"]
         header += ["in this process, s", "one command, s", "a command each, s", "ratio to one command", ""]
         text.append(report.table(header, rows, [""]))
@@ -121,7 +121,7 @@ def measure(options: argparse.Namespace) -> report.Section:
             "show the cost of the service itself: each job needs four requests, three trips to the disk that it shares "
             "with others, and a run in the worker process."
         )
-        if not options.skip_slow:
+        if options.rounds:
             text.append(_memory(folder / "memory", options))
     return report.Section(NAME, "The service under load", "\n\n".join(text))
 
@@ -257,7 +257,7 @@ def add_options(made: argparse.ArgumentParser) -> None:
     """What this benchmark asks for besides the options that all share."""
     made.add_argument("--jobs", type=int, default=200, help="of each round")
     made.add_argument("--clients", type=int, default=20, help="at once")
-    made.add_argument("--rounds", type=int, default=18, help="for memory")
+    made.add_argument("--rounds", type=int, default=20, help="for memory")
 
 
 if __name__ == "__main__":
