@@ -14,6 +14,7 @@ from matshot_host.tools import Input, Parameter, Tool
 
 from ..errors import MatshotError
 from ..tools.registry import ToolEntry
+from .option_words import in_options, option_name
 
 #: Exit code of a command that failed.
 FAILED = 1
@@ -45,13 +46,16 @@ def tool_command(entry: ToolEntry) -> Callable[..., None]:
             if any(values[f"pair_{first.pair}"]):
                 values[first.name], values[second.name] = values[f"pair_{first.pair}"]
         texts = {parameter.name: _typed(parameter, values[parameter.name]) for parameter in table.parameters}
-        parameters = table.check(texts, {parameter.name: f"--{parameter.name}" for parameter in table.parameters})
+        parameters = table.check(texts, {parameter.name: option_name(parameter.name) for parameter in table.parameters})
         from ..tools.store import deliver
         from .reporter import Reporter
 
-        with Reporter(as_json=values["as_json"], quiet=values["quiet"]) as reporter:
+        with Reporter(as_json=values["as_json"], quiet=values["quiet"], tool=table) as reporter:
             output = values["output"] or Path(inputs[0])
-            complete = deliver(entry, inputs, output, parameters, reporter, values.get("octaves"))
+            try:
+                complete = deliver(entry, inputs, output, parameters, reporter, values.get("octaves"))
+            except MatshotError as error:
+                raise MatshotError(in_options(error.sentence, table), error.cause) from error
         if not complete:
             raise typer.Exit(FAILED)
 
@@ -121,7 +125,7 @@ def _option(parameter: Parameter) -> inspect.Parameter:
         or _METAVARS.get(parameter.type)
         or " ".join(["N"] * count)
     )
-    names = [f"--{name.replace('_', '-')}" for name in (parameter.name, parameter.alias) if name]
+    names = [option_name(name) for name in (parameter.name, parameter.alias) if name]
     if "_" in parameter.name:
         names.append(f"--{parameter.name}")
     option = typer.Option(

@@ -283,7 +283,8 @@ def _unpacked_maps(
         and float(np.ptp(packed.pixels[..., index])) > 0
     ]
     if unused:
-        notes.append(f"{entry.path.name}: channel {' and '.join(unused)} is left out.")
+        listed = f"channels {' and '.join(unused)} are" if len(unused) > 1 else f"channel {unused[0]} is"
+        notes.append(f"{entry.path.name}: {listed} left out.")
     return maps
 
 
@@ -544,12 +545,17 @@ def _outer_name(folder: Path) -> str:
 
 
 def unread_pictures(folder: Path) -> list[str]:
-    """A sentence for each picture in a folder whose format is not read."""
-    return [
-        f"{file.name}: left out, {UNREAD[file.suffix.lower()]}"
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in UNREAD and file.name[0] != "." and file.is_file()
-    ]
+    """A sentence for each picture in a folder that is not read: its format is unknown, or it is a pipe or a device."""
+    sentences = []
+    for file in sorted(folder.iterdir()):
+        suffix = file.suffix.lower()
+        if file.name[0] == "." or file.is_dir() or not file.exists():
+            continue
+        if suffix in UNREAD and file.is_file():
+            sentences.append(f"{file.name}: left out, {UNREAD[suffix]}")
+        elif suffix in READABLE and not file.is_file():
+            sentences.append(f"{file.name}: left out, a pipe or a device, not a file")
+    return sentences
 
 
 def _kinds_in_words(entry: MapEntry) -> str:
