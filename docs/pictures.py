@@ -15,17 +15,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from bench.capture.photographs import FOV
 from bench.capture.scenes import Scene
 from bench.images import write_picture
+from bench.synthesis.surfaces import moss, stones
 from matshot.image.color import srgb_from_linear
-from matshot.image.normals import encoded_normals, normal_from_height
+from matshot.image.normals import encoded_normals
 from matshot.image.types import Texture
 from matshot.material.types import Material
 from matshot.shading.preview import labeled_row, sheet
-from matshot.shading.procedural import brick_wall, noise
+from matshot.shading.procedural import brick_wall
 from matshot.shading.render import Camera, Environment, exposure, flash, render
 from matshot.shading.surface import surface_of
 
@@ -35,55 +35,6 @@ IMAGES = Path(__file__).parent / "images"
 
 #: Maps in the order in which sheets show them.
 MAPS = ("basecolor", "normal_gl", "roughness", "metallic", "height", "ao")
-
-
-def stones(size: int, seed: int = 0, count: int = 90) -> dict[str, Texture]:
-    """Rounded stones in sand, which wrap on both axes: ``basecolor``, ``normal_gl``, ``roughness``, ``height``."""
-    rng = np.random.default_rng(seed)
-    points = rng.uniform(0, 1, (count, 2))
-    shifts = np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)], dtype=float)
-    tree = cKDTree((points[None] + shifts[:, None]).reshape(-1, 2))
-    grid = (np.stack(np.mgrid[:size, :size], axis=-1) + 0.5) / size
-    grid = grid + 0.008 * np.stack([noise(size, 1.6, rng), noise(size, 1.6, rng)], axis=-1)
-    distances, indices = tree.query(grid, k=2)
-    stone = indices[..., 0] % count
-    grain = noise(size, 0.9, rng)
-    dome = np.clip((distances[..., 1] - distances[..., 0]) / 0.05, 0, 1)
-    dome = np.sqrt(1 - (1 - dome) ** 2)
-    inside = np.clip((dome - 0.25) / 0.2, 0, 1)[..., None]
-    tints = np.array(
-        [[0.55, 0.52, 0.48], [0.42, 0.43, 0.45], [0.62, 0.55, 0.45], [0.33, 0.30, 0.29], [0.7, 0.68, 0.63]]
-    )
-    tones = tints[rng.integers(len(tints), size=count)][stone] * rng.uniform(0.8, 1.15, count)[stone][..., None]
-    veins = np.clip(noise(size, 1.3, rng), -2, 2)[..., None]
-    color = inside * tones * (1 + 0.07 * veins + 0.04 * grain[..., None]) + (1 - inside) * (
-        np.array([0.36, 0.30, 0.23]) * (1 + 0.12 * grain[..., None])
-    )
-    relief = 0.1 + 0.75 * dome * rng.uniform(0.7, 1.0, count)[stone] + 0.015 * grain
-    return _maps(color, relief, 0.75 - 0.35 * inside[..., 0] + 0.05 * grain, 0.035 * size)
-
-
-def moss(size: int, seed: int = 0) -> dict[str, Texture]:
-    """Tufts of green on dark ground, which wrap on both axes."""
-    rng = np.random.default_rng(seed)
-    relief = np.clip(0.5 + 0.17 * (noise(size, 1.2, rng) + 0.6 * noise(size, 0.7, rng)), 0, 1)
-    tone = np.clip(0.5 + 0.22 * noise(size, 1.7, rng), 0, 1)[..., None]
-    green = tone * np.array([0.42, 0.52, 0.16]) + (1 - tone) * np.array([0.20, 0.33, 0.09])
-    color = green * (0.25 + 1.1 * relief[..., None])
-    return _maps(color, relief, np.full((size, size), 0.85), 0.03 * size)
-
-
-def _maps(
-    color: NDArray[np.float64], relief: NDArray[np.float64], rough: NDArray[np.float64], depth: float
-) -> dict[str, Texture]:
-    height = relief.clip(0, 1).astype(np.float32)[..., None]
-    normals = normal_from_height(height * np.float32(depth), "xy", derivative="central")
-    return {
-        "basecolor": Texture(color.clip(0, 1).astype(np.float32), "srgb", "xy"),
-        "normal_gl": Texture(normals, "normal", "xy"),
-        "roughness": Texture(rough.clip(0, 1).astype(np.float32)[..., None], "data", "xy"),
-        "height": Texture(height, "data", "xy"),
-    }
 
 
 def photograph(maps: dict[str, Texture], lit: str, seed: int = 1) -> Picture:

@@ -121,7 +121,7 @@ def contact_sheet(name: str, path: Path, material: Material, found: Answer) -> P
     rows = [labeled_row([fitted_picture(each, _WIDTH, high) for each in pictures], labels)]
     rows.append(labeled_row([fitted_picture(each, _WIDTH, high) for each in maps], [str(kind) for kind in kinds]))
     facts = f"{material.width} x {material.height} px, {found.seconds:.0f} s"
-    return sheet(rows, name, "; ".join([facts, *material.parameters.get("notes", [])]))
+    return sheet(rows, name, "; ".join(one.rstrip(".") for one in [facts, *material.parameters.get("notes", [])]))
 
 
 def row_of_all(name: str, path: Path, material: Material, found: Answer) -> Pixels:

@@ -2,10 +2,10 @@
 
     python -m bench.material.fuzz [--minutes 10] [--seed 0] [--formats png,exr]
 
-Small files of every format, depth and number of channels are written, and bytes of their headers are changed at
-random. Each is then read and stored again, in a process of its own that may die. Right is a sentence, or a result whose
-channels have the means of what was read, within 1/255, or notes that say what changed. Exit status 1 if any file is
-treated otherwise.
+Small files of every format, depth and number of channels are written, and Hypothesis changes their headers: bytes,
+numbers at the ends of their ranges, check sums, the length. Each is then read and stored again, in a process of its own
+that may die. Right is a sentence, or a result whose channels have the means of what was read, within 1/255, or notes
+that say what changed. What is wrong is reported by its smallest damage. Exit status 1 if any file is treated otherwise.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from matshot.errors import MatshotError
 from matshot.image.formats import WRITABLE, stored_depth
@@ -34,6 +39,15 @@ MEAN = 1 / 255
 
 #: Bytes at the start of a file that count as its header.
 HEADER = 600
+
+#: What is written over bytes of a header: numbers at the ends of their ranges, in one, two and four bytes.
+NUMBERS = tuple(
+    bytes.fromhex(text)
+    for text in (
+        *("00", "01", "ff", "0000", "0001", "0100", "ffff", "00000000", "00000001", "01000000", "7fffffff", "ffffff7f"),
+        *("80000000", "ffffffff", "0000c07f", "7fc00000", "0000807f", "7f800000", "000080bf"),
+    )
+)
 
 #: Files that one process looks at.
 BATCH = 150
@@ -80,14 +94,59 @@ def plain_dds(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
     return head.tobytes() + np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]).tobytes()
 
 
-def damaged(whole: bytes, rng: np.random.Generator) -> bytes:
-    """A file with up to six bytes of its header changed, or with its end cut off."""
-    data = bytearray(whole)
-    if rng.random() < 0.1:
-        return bytes(data[: int(rng.integers(1, len(data)))])
-    for _ in range(int(rng.integers(1, 7))):
-        place = int(rng.integers(0, min(HEADER, len(data))))
-        data[place] = int(rng.choice([0, 1, 255, data[place] ^ (1 << int(rng.integers(8))), rng.integers(256)]))
+@dataclass(frozen=True)
+class Damage:
+    """What is done to a file.
+
+    Attributes:
+        file: that is damaged.
+        edits: places, each with the bytes that are written there.
+        length: bytes that remain, 0 for all.
+        sealed: whether check sums of a PNG are corrected, so that a reader goes by the header.
+    """
+
+    file: Path
+    edits: tuple[tuple[int, bytes], ...]
+    length: int = 0
+    sealed: bool = False
+
+    def __repr__(self) -> str:
+        """In one word, as the report shows it."""
+        changes = ",".join(f"{place}={value.hex()}" for place, value in self.edits)
+        return f"{self.file.name}:{changes}{f':length={self.length}' if self.length else ''}{':sealed' * self.sealed}"
+
+    def result(self) -> bytes:
+        """The damaged file."""
+        data = bytearray(self.file.read_bytes())
+        for place, value in self.edits:
+            data[place : place + len(value)] = value
+        data = data[: self.length] if self.length else data
+        return sealed(bytes(data)) if self.sealed else bytes(data)
+
+
+@st.composite
+def damages(draw: st.DrawFn, files: Sequence[Path]) -> Damage:
+    """Up to six changes in the header of any of the files, or its end cut off."""
+    file = draw(st.sampled_from(files))
+    size = file.stat().st_size
+    if draw(st.integers(0, 9)) == 9:
+        return Damage(file, (), draw(st.integers(1, size - 1)))
+    edit = st.tuples(
+        st.integers(0, min(HEADER, size) - 1), st.sampled_from(NUMBERS) | st.binary(min_size=1, max_size=1)
+    )
+    edits = draw(st.lists(edit, min_size=1, max_size=6))
+    return Damage(file, tuple(edits), sealed=file.suffix == ".png" and draw(st.booleans()))
+
+
+def sealed(png: bytes) -> bytes:
+    """A PNG whose chunks have the right check sums, as far as they can be found."""
+    data, place = bytearray(png), 8
+    while place + 12 <= len(data):
+        end = place + 8 + int.from_bytes(data[place : place + 4], "big")
+        if end + 4 > len(data):
+            break
+        data[end : end + 4] = zlib.crc32(data[place + 4 : end]).to_bytes(4, "big")
+        place = end + 4
     return bytes(data)
 
 
@@ -117,16 +176,31 @@ def outcome(path: Path, out: Path) -> str:
 
 
 def attempts(files: Sequence[Path], folder: Path, seed: int, count: int) -> list[tuple[str, str]]:
-    """Outcomes of ``count`` damaged files, each with the name of the file that was damaged."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for number in range(count):
-        source = files[int(rng.integers(len(files)))]
-        path = folder / f"in{source.suffix}"
-        path.write_bytes(damaged(source.read_bytes(), rng))
+    """Outcomes of ``count`` damaged files, each with its damage; after a wrong one the smallest damage that does it."""
+    found: list[tuple[str, str]] = []
+
+    @hypothesis.seed(seed)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+    )
+    @given(damages(files))
+    def attempt(damage: Damage) -> None:
+        path = folder / f"in{damage.file.suffix}"
+        path.write_bytes(damage.result())
+        print(f"{damage!r}\t", end="", flush=True)
         said = outcome(path, folder)
-        found.append((source.name, said))
-        print(f"{number}\t{source.name}\t{said}", flush=True)
+        print(said.replace("\n", " "), flush=True)
+        found.append((repr(damage), said))
+        assert not said.startswith("WRONG")
+
+    # Found again at every step towards the smallest damage; the last one is it.
+    with contextlib.suppress(AssertionError):
+        attempt()
     return found
 
 
@@ -154,25 +228,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.child:
         _child(options.seed, formats)
         return 0
-    end, seed, counts, wrong = time.monotonic() + 60 * options.minutes, options.seed, Counter[str](), []
+    seed, counts, wrong = options.seed, Counter[str](), []
     start = time.monotonic()
-    while time.monotonic() < end:
+    while time.monotonic() < start + 60 * options.minutes:
         command = [sys.executable, "-m", "bench.material.fuzz", "--child", "--seed", str(seed)]
         command += ["--formats", options.formats]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=os.environ, check=False)
-        lines = [line.split("\t") for line in done.stdout.splitlines() if line.count("\t") == 2]
-        for number, name, said in lines:
-            counts["wrong" if said.startswith("WRONG") else said] += 1
-            if said.startswith("WRONG"):
-                wrong.append(f"seed {seed}, file {number}, {name}: {said}")
+        lines = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
+        said = [one[1] for one in lines]
+        first = next((index for index, one in enumerate(said) if one.startswith("WRONG")), len(said))
+        counts.update(one for one in said[:first] if one)
+        if first < len(said):
+            counts["wrong"] += 1
+            smallest = [line for line in lines if line[1].startswith("WRONG")][-1]
+            wrong.append(f"seed {seed}, {': '.join(smallest)}")
         if done.returncode != 0:
             counts["crashed"] += 1
-            wrong.append(f"seed {seed}, file {len(lines)}: the process ended with {done.returncode}")
+            last = f" at {lines[-1][0]}" if lines and not lines[-1][1] else f": {done.stderr.strip()[-300:]}"
+            wrong.append(f"seed {seed}: the process ended with {done.returncode}{last}")
+        if (seed - options.seed) % 20 == 19:
+            print(_summary(counts, start, wrong), flush=True)
         seed += 1
-    minutes = (time.monotonic() - start) / 60
     print("\n".join(wrong[:40]))
-    print(f"{sum(counts.values())} damaged files in {minutes:.1f} minutes: {dict(counts)}")
+    print(_summary(counts, start, []))
     return 1 if wrong else 0
+
+
+def _summary(counts: Counter[str], start: float, wrong: Sequence[str]) -> str:
+    """Figures so far, with the latest finding."""
+    figures = f"{counts.total()} damaged files in {(time.monotonic() - start) / 60:.1f} minutes: {dict(counts)}"
+    return f"{figures}; {wrong[-1]}" if wrong else figures
 
 
 if __name__ == "__main__":

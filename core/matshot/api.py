@@ -69,9 +69,11 @@ Light = Literal["flash", "even"]
 Area = Literal["photograph", "tile", "auto"]
 Metal = Literal["auto", "on", "off"]
 Engine = Literal["auto", "patch", "neural"]
+GuideType = Literal["auto", "labels", "values"]
 Axes = Literal["x", "y", "xy"]
 TileSize = Literal["same", "crop"]
 Packing = Literal["none", "orm"]
+Scene = Literal["none", "usd", "gltf", "both"]
 View = Literal["material", "tiled"]
 
 _P = ParamSpec("_P")
@@ -107,6 +109,12 @@ def _checked_by(tool: Tool) -> Callable[[_Function], _Function]:
         @functools.wraps(function)
         def checking(*args: Any, **kwargs: Any) -> Any:
             values = {name: value for name, value in kwargs.items() if name in names}
+            for one in tool.files:
+                value = values.get(one.name)
+                if isinstance(value, os.PathLike):
+                    values[one.name] = os.fspath(value)
+                elif isinstance(value, Texture | Material):
+                    del values[one.name]
             size = values.get("size")
             if isinstance(size, tuple) and len(size) == 2:
                 values["size"] = "x".join(map(str, size))
@@ -460,6 +468,12 @@ def multiply(
     tileable: bool = False,
     variety: float = 0.5,
     engine: Engine = "auto",
+    source_guide: PathLike | Texture = "",
+    target_guide: PathLike | Texture = "",
+    guide_type: GuideType = "auto",
+    source_mask: PathLike | Texture = "",
+    target_mask: PathLike | Texture = "",
+    fill_from: Source = "",
     wrap: WrapChoice = "auto",
     kind: Kind = "auto",
     normal: NormalConvention = "auto",
@@ -483,6 +497,15 @@ def multiply(
         variety: 0 keeps large pieces of the source together, 1 mixes as much as it can.
         engine: ``patch`` arranges pixels of the source, ``neural`` makes new ones; ``auto`` takes what keeps the
             source's structure.
+        source_guide: an image file or a texture, painted with a color for each kind of surface in the source, or gray
+            for values such as its height; empty for none.
+        target_guide: the same of the result, in the same colors or grays: what belongs where. Without a size, the
+            result has its size.
+        guide_type: ``labels`` for guides of a few colors, ``values`` for grays or colors that vary.
+        source_mask: white where the source may be used.
+        target_mask: white where the source is replaced; the rest stays as it is, bit for bit, and so does the size.
+        fill_from: an image file, a material folder, a texture or a material that this is made from; empty for the rest
+            of the source.
         wrap: axes on which the source tiles; ``auto`` takes what a texture or material states, else measures it.
         kind: what an image file holds; ``auto`` goes by its name (``brick_n.png`` is a normal map).
         normal: green channel of normal maps in files: ``gl`` is +Y up, ``dx`` is +Y down; ``auto`` goes by the name.
@@ -496,8 +519,8 @@ def multiply(
         A texture for an image or a texture, a material for a folder or a material.
 
     Raises:
-        MatshotError: for a value out of range, an unreadable or too small source, too little memory, or an output that
-            cannot be written.
+        MatshotError: for a value out of range, an unreadable or too small source, guides and masks that do not fit,
+            too little memory, or an output that cannot be written.
         Cancelled: when ``progress`` raises it.
 
     Example:
@@ -515,23 +538,36 @@ def multiply(
     """
     from .synthesis.multiply import MultiplyOptions
     from .synthesis.multiply import multiply as multiplied
+    from .synthesis.painting import Painting
 
+    painted = {
+        "source_guide": source_guide, "target_guide": target_guide, "source_mask": source_mask,
+        "target_mask": target_mask,
+    }  # fmt: skip
     whole = Progress(progress)
     whole(0.0, "reading")
     asset = _asset(source, kind=kind, normal=normal)
     place = _place(output, source, asset)
+    names: dict[str, Any] = {name: _file_name(value) for name, value in painted.items()}
     options = MultiplyOptions(
         size=str(size) if isinstance(size, int) else size,
         seed=seed,
         tileable=tileable,
         variety=variety,
         engine=engine,
+        guide_type=guide_type,
         wrap=_stated_wrap(asset, wrap),
         memory=memory,
         device=device,
         threads=threads,
+        **names,
     )
-    (material,) = multiplied(asset.material, options, progress=whole.part(0.0, _WORK))
+    given: dict[str, Any] = {
+        name: _painted(MULTIPLY, name, value) for name, value in painted.items() if _is_given(value)
+    }
+    filling = _asset(fill_from, wrap="auto").material if _is_given(fill_from) else None
+    painting = Painting(**given, fill_from=filling)
+    (material,) = multiplied(asset.material, options, painting=painting, progress=whole.part(0.0, _WORK))
     return _finished(asset, material, place, whole)
 
 
@@ -545,6 +581,7 @@ def tile(
     size: TileSize = "same",
     band: float = 0.08,
     even: bool = True,
+    protect: PathLike | Texture = "",
     seed: int = 0,
     wrap: WrapChoice = "auto",
     kind: Kind = "auto",
@@ -561,6 +598,7 @@ def tile(
             other and loses the band.
         band: width of the strip that may change: a fraction of the shorter side below 1, pixels from 1 up.
         even: whether uneven lighting is removed from color and tilt from height.
+        protect: an image file or a texture, white where the source stays, bit for bit; not at a border that is closed.
         seed: of what is filled in along the seam.
         wrap: axes on which the source tiles already; ``auto`` takes what a texture or material states, else measures
             it.
@@ -591,8 +629,9 @@ def tile(
     whole(0.0, "reading")
     asset = _asset(source, kind=kind, normal=normal)
     place = _place(output, source, asset)
-    options = TileOptions(axes=axes, size=size, band=band, even=even, seed=seed, wrap=wrap)
-    material = tiled(asset.material, options, progress=whole.part(0.0, _WORK))
+    options = TileOptions(axes=axes, size=size, band=band, even=even, protect=_file_name(protect), seed=seed, wrap=wrap)
+    kept = _painted(TILE, "protect", protect) if _is_given(protect) else None
+    material = tiled(asset.material, options, protect=kept, progress=whole.part(0.0, _WORK))
     return _finished(asset, material, place, whole)
 
 
@@ -605,6 +644,7 @@ def style(
     *,
     strength: float = 0.7,
     keep_color: bool = False,
+    mask: PathLike | Texture = "",
     seed: int = 0,
     wrap: WrapChoice = "auto",
     kind: Kind = "auto",
@@ -623,6 +663,7 @@ def style(
             follow.
         strength: 0 leaves the content as it is, 1 takes over all of the look.
         keep_color: whether colors stay and only lightness follows the look.
+        mask: an image file or a texture, white where the look is applied; elsewhere the content stays, bit for bit.
         seed: the same seed always gives the same result.
         wrap: axes on which the content tiles; ``auto`` takes what a texture or material states, else measures it.
         kind: what an image file holds; ``auto`` goes by its name (``brick_n.png`` is a normal map).
@@ -657,9 +698,16 @@ def style(
     other = _asset(look, wrap="auto").material
     place = _place(output, content, asset)
     options = StyleOptions(
-        strength=strength, keep_color=keep_color, seed=seed, memory=memory, device=device, threads=threads
+        strength=strength,
+        keep_color=keep_color,
+        mask=_file_name(mask),
+        seed=seed,
+        memory=memory,
+        device=device,
+        threads=threads,
     )
-    material = styled(asset.material, other, options, progress=whole.part(0.0, _WORK))
+    where = _painted(STYLE, "mask", mask) if _is_given(mask) else None
+    material = styled(asset.material, other, options, mask=where, progress=whole.part(0.0, _WORK))
     return _finished(asset, material, place, whole)
 
 
@@ -674,12 +722,14 @@ def convert(
     size: int = 0,
     format: MapFormat = "same",
     depth: DepthChoice = "same",
+    scene: Scene = "none",
     output: PathLike | None = None,
     progress: Listener | None = None,
 ) -> Material:
     """A material as another program wants it: normal convention, packed channels, format, depth and size.
 
-    In memory normals are always +Y up: ``normal``, ``format`` and ``depth`` concern files and require ``output``.
+    In memory normals are always +Y up: ``normal``, ``format``, ``depth`` and ``scene`` concern files and require
+    ``output``.
 
     Args:
         material: a material folder or a material.
@@ -689,6 +739,8 @@ def convert(
         size: longer side at most, in pixels; 0 keeps it.
         format: of the maps' files.
         depth: bits per sample of the maps' files.
+        scene: written beside them: ``usd`` for a plane in ``material.usda``, ``gltf`` for a plane and a ball in
+            ``material.glb``, ``both``, or ``none``.
         output: folder to write the material to as well.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
 
@@ -709,9 +761,9 @@ def convert(
     from .tools.convert import ConvertOptions, save_converted
     from .tools.convert import convert as converted
 
-    _require_output(CONVERT, output, normal=normal, format=format, depth=depth)
+    _require_output(CONVERT, output, normal=normal, format=format, depth=depth, scene=scene)
     options = ConvertOptions(
-        normal=normal, source_normal=source_normal, pack=pack, size=size, format=format, depth=depth
+        normal=normal, source_normal=source_normal, pack=pack, size=size, format=format, depth=depth, scene=scene
     )
     whole = Progress(progress)
     whole(0.0, "reading")
@@ -777,6 +829,26 @@ def preview(
         write_texture(picture, place)
     whole(1.0, "done")
     return picture
+
+
+def _is_given(value: Source) -> bool:
+    return not isinstance(value, str) or bool(value)
+
+
+def _file_name(value: PathLike | Texture) -> str:
+    """Name of a file, as results keep it; empty for none and for what is in memory."""
+    return Path(value).name if isinstance(value, str | os.PathLike) else ""
+
+
+def _painted(tool: Tool, name: str, value: PathLike | Texture) -> Texture:
+    """A guide or a mask: an image file, or a texture in memory."""
+    from .tools.assets import painted_image
+
+    if isinstance(value, Texture):
+        return value
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} takes a path or a Texture, got {type(value).__name__}.")
+    return painted_image(os.fspath(value), tool.parameter(name).label)
 
 
 def _asset(

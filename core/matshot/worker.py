@@ -238,8 +238,13 @@ def _diagnosis() -> dict[str, Any]:
 
 
 def _preload() -> dict[str, Any]:
-    """Load what nearly every tool needs, while the artist still looks at the dialog."""
-    from .tools import assets  # noqa: F401
+    """Load what most tools need, while the artist still looks at the dialog."""
+    from .inference.session import onnxruntime
+    from .tools import assets, capture  # noqa: F401
+
+    # The job that needs it says what is wrong.
+    with contextlib.suppress(MatshotError):
+        onnxruntime()
 
     return {}
 

@@ -49,6 +49,8 @@ def quoted(value: Any) -> str:
     """A value as a sentence can hold it, on one line."""
     if isinstance(value, int) and abs(value) >= _LARGE:
         return f"a number of {int(value.bit_length() * math.log10(2)) + 1} digits"
+    if isinstance(value, float) and value.is_integer():
+        return "{:.15g}".format(value)
     if isinstance(value, numbers.Number) and not isinstance(value, bool):
         return str(value)
     try:

@@ -29,7 +29,7 @@ LEVEL = 0.5
 _COLORS = ("basecolor", "emission")
 _VECTORS = ("normal", "orm")
 #: Which channel of a packed map holds what.
-_PACKED = {"ao": 0, "roughness": 1, "metallic": 2}
+PACKED_MAPS = {"ao": 0, "roughness": 1, "metallic": 2}
 #: Inputs of the surface that take a map, or what was made of it, as it is.
 _DIRECT = {
     "basecolor": "base_color",
@@ -288,7 +288,7 @@ class _Growing:
 
     def has(self, kind: str) -> bool:
         """Whether the maps say this of the surface, in a file of its own or otherwise."""
-        packed = "orm" in self.maps and kind in _PACKED
+        packed = "orm" in self.maps and kind in PACKED_MAPS
         return kind in self.maps or packed or (kind == "roughness" and "gloss" in self.maps)
 
     def value(self, kind: str) -> str:
@@ -297,8 +297,8 @@ class _Growing:
             return kind
         if kind in self.maps:
             return self.add(self._image(kind))
-        if "orm" in self.maps and kind in _PACKED:
-            return self.add(Channel(kind, self.value("orm"), _PACKED[kind]))
+        if "orm" in self.maps and kind in PACKED_MAPS:
+            return self.add(Channel(kind, self.value("orm"), PACKED_MAPS[kind]))
         return self.add(Invert(kind, self.value("gloss")))
 
     def add(self, node: Node) -> str:

@@ -176,15 +176,11 @@ class Jobs:
             MatshotError: when there is no room for temporary files.
         """
         self._count += 1
+        folder = os.path.join(self._job_folder(), f"job{self._count}")
         try:
-            if not os.path.isdir(self._folder):
-                self._folder = tempfile.mkdtemp(prefix="matshot-")
-                with open(os.path.join(self._folder, NOTE), "w", encoding="utf-8"):
-                    pass
-            folder = os.path.join(self._folder, f"job{self._count}")
             os.mkdir(folder)
         except OSError as error:
-            raise MatshotError(f"No temporary file can be written: {error.strerror or error}.", str(error)) from error
+            raise _unwritable(error) from error
         job = Job(self._count, tool, title, folder)
         self.listing.append(job)
         return job
@@ -216,6 +212,14 @@ class Jobs:
             "form": dict(form or {}),
         }
         self._queue(job, "run", request)
+
+    def warm(self) -> None:
+        """Start a worker if there is none, so that a job that comes soon need not wait for it."""
+        if self._client is None:
+            # What is wrong with the command is said by the job.
+            with contextlib.suppress(MatshotError):
+                command = self._command()
+                self._client = WorkerClient(command, self._host, self._job_folder())
 
     def doctor(self) -> Job:
         """Look at what the worker stands on; the answer is in the job's ``findings``.
@@ -301,6 +305,17 @@ class Jobs:
     def worker_pid(self) -> int:
         """Process id of the worker, 0 for none."""
         return self._client.pid if self._client is not None else 0
+
+    def _job_folder(self) -> str:
+        """The folder of all jobs, created on first use."""
+        try:
+            if not os.path.isdir(self._folder):
+                self._folder = tempfile.mkdtemp(prefix="matshot-")
+                with open(os.path.join(self._folder, NOTE), "w", encoding="utf-8"):
+                    pass
+        except OSError as error:
+            raise _unwritable(error) from error
+        return self._folder
 
     def _queue(self, job: Job, method: str, parameters: Dict[str, Any]) -> None:
         job.state = "waiting"
@@ -395,6 +410,10 @@ class Jobs:
         if state != "done":
             job.preview = ""
             shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def _unwritable(error: OSError) -> MatshotError:
+    return MatshotError(f"No temporary file can be written: {error.strerror or error}.", str(error))
 
 
 def _result(values: Mapping[str, Any]) -> Result:

@@ -35,7 +35,7 @@ class NameGuess(NamedTuple):
 #: Words for a normal map.
 NORMAL_WORDS = (
     *("normal", "normals", "normalmap", "normalbump", "nor", "norm", "nrm", "nml", "nmap", "ddna", "n"),
-    *("normaltexture", "tangentnormal"),
+    *("normaltexture", "tangentnormal", "normalcamera"),
 )
 
 #: Words for its convention, alone or at the end of those.
@@ -51,7 +51,7 @@ def _table() -> Dict[str, str]:
     for kind, listed in {
         "basecolor": "basecolor basecolour color colour col coll albedo alb diffuse diffusecolor diff dif bc d basemap"
         " albedotransparency basecolortexture basecoloropacity basecoloralpha albedom albedosmoothness diffusealpha",
-        "roughness": "roughness rough rgh rou r",
+        "roughness": "roughness rough rgh rou specularroughness r",
         "metallic": "metallic metalness metal met mtl metalic m",
         "height": "height heightmap displacement displace disp bump bumpmap parallax hgt h",
         "ao": "ao ambientocclusion mixedao occlusion occ ambient",
@@ -223,7 +223,10 @@ def _without_workflow(words: List[str], kept: List[int]) -> List[int]:
         return kept
     last, before = kept[-1], kept[-2]
     apart = last - before > 1 and STORAGE.fullmatch(words[before + 1])
-    named = _known(words[before]) or (_NUMBER.fullmatch(words[before]) and len(kept) > 2 and _known(words[kept[-3]]))
+    numbered = _NUMBERED.fullmatch(words[before])
+    named = _known(words[before]) or (numbered and _known(numbered.group(1)))
+    if _NUMBER.fullmatch(words[before]) and len(kept) > 2:
+        named = named or _known(words[kept[-3]])
     joined = words[before] + words[last]
     if named and (apart or joined not in _PACKED_WORDS):
         return _without_numbers(words, kept[:-1])

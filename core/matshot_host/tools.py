@@ -14,6 +14,8 @@ from .errors import MatshotError, quoted, unknown_choice
 _LARGE = 1e18
 #: Characters of a text without choices.
 LONGEST_TEXT = 200
+#: Characters of the path of a file.
+LONGEST_PATH = 4096
 #: Texts that switch a parameter on or off on a command line.
 _SWITCHES = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 #: Choices whose label is not the choice in title case.
@@ -63,6 +65,8 @@ _CHOICE_HELP = {
     ("device", "cuda"): "NVIDIA GPU, or an error if it does not work",
     ("engine", "patch"): "Rearrange pieces of the input; fast and sharp",
     ("engine", "neural"): "Match statistics of a network; slower",
+    ("guide_type", "labels"): "A few colors, each a kind of surface",
+    ("guide_type", "values"): "Grays or colors that vary, such as a height",
     ("method", "network"): "By the trained network",
     ("pack", "none"): "One file per map",
     ("pack", "orm"): "Occlusion, roughness and metallic in one file",
@@ -111,6 +115,9 @@ class Parameter(NamedTuple):
         form: how a text is written, None for any.
         placeholder: what a dialog shows for a default that stands for no value, such as ``Auto``; empty for others.
         alias: another name for it on a command line; empty for none.
+        file: what the file holds whose path a text is: ``image``, ``mask`` (an image of grays) or ``asset`` (an image
+            file or a material folder); empty for any other text. An empty path stands for no file.
+        pair: option of a command line that takes the paths of this parameter and of the next one; empty for none.
     """
 
     name: str
@@ -127,6 +134,8 @@ class Parameter(NamedTuple):
     form: Optional[TextForm] = None
     placeholder: str = ""
     alias: str = ""
+    file: str = ""
+    pair: str = ""
 
     @property
     def label(self) -> str:
@@ -221,8 +230,9 @@ class Parameter(NamedTuple):
     def _text(self, value: Any) -> str:
         if not isinstance(value, str):
             raise self._wrong(value)
-        if len(value) > LONGEST_TEXT:
-            raise MatshotError(f"{self.label} must be at most {LONGEST_TEXT} characters, got {len(value)}.")
+        longest = LONGEST_PATH if self.file else LONGEST_TEXT
+        if len(value) > longest:
+            raise MatshotError(f"{self.label} must be at most {longest} characters, got {len(value)}.")
         if self.form is None or value == self.default:
             return value
         if re.fullmatch(self.form.pattern, value) is None:
@@ -283,6 +293,10 @@ def _number(value: Any, kind: Any) -> Any:
     return float(value)
 
 
+#: Suffixes of image files that file dialogs and drops take as photographs.
+PHOTOGRAPH_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".tga", ".hdr")
+
+
 class Input(NamedTuple):
     """What a tool is given to work on.
 
@@ -322,6 +336,11 @@ class Tool(NamedTuple):
     parameters: Tuple[Parameter, ...]
     inputs: Tuple[Input, ...]
     result: str
+
+    @property
+    def files(self) -> Tuple[Parameter, ...]:
+        """Its parameters that are paths of files."""
+        return tuple(parameter for parameter in self.parameters if parameter.file)
 
     def accepted(self, values: Mapping[str, Any]) -> Dict[str, Any]:
         """Those of many values that are parameters of this tool."""
@@ -645,6 +664,36 @@ _SOURCE: Tuple[Parameter, ...] = (
     _NORMAL._replace(advanced=True),
 )
 
+
+def _file(name: str, help: str, file: str, title: str = "", pair: str = "") -> Parameter:
+    """A parameter that is the path of a file, or empty."""
+    return Parameter(name, str, "", help, title=title, placeholder="None", file=file, pair=pair)
+
+
+#: What belongs where.
+_GUIDE: Tuple[Parameter, ...] = (
+    _file(
+        "source_guide",
+        "Map of the input, painted with a color for each kind of surface, or gray for values such as height. "
+        "Default: none.",
+        "image",
+        pair="guide",
+    ),
+    _file(
+        "target_guide",
+        "Map of the output in the same colors or grays: what belongs where. Default: none.",
+        "image",
+    ),
+    Parameter(
+        "guide_type",
+        str,
+        "auto",
+        "How guides are read: labels are a few colors, values are grays or colors that vary. Auto: by their colors.",
+        ("auto", "labels", "values"),
+        True,
+    ),
+)
+
 _SOURCE_INPUT = Input("in", "Texture", "An image or a material folder.", "asset")
 
 MULTIPLY = Tool(
@@ -678,6 +727,19 @@ MULTIPLY = Tool(
             "patch rearranges pixels of the input; neural makes new ones. Auto: whichever keeps the structure.",
             ("auto", "patch", "neural"),
             True,
+        ),
+        *_GUIDE,
+        _file("source_mask", "Which part of the input is used: white is, black is not. Default: all of it.", "mask"),
+        _file(
+            "target_mask",
+            "Which part of the input is replaced: white is synthesized again, black stays exactly as it is. "
+            "Default: none; the whole output is new.",
+            "mask",
+        ),
+        _file(
+            "fill_from",
+            "Image or material folder that the part in the target mask is made from. Default: the rest of the input.",
+            "asset",
         ),
         *_SOURCE,
         *_ENGINE,
@@ -715,6 +777,7 @@ TILE = Tool(
             "Remove uneven lighting from color and tilt from height.",
             title="Even Out Lighting",
         ),
+        _file("protect", "Part that stays exactly as it is: white stays, black may change. Default: none.", "mask"),
         _ADVANCED_SEED,
         *_SOURCE,
     ),
@@ -736,6 +799,11 @@ STYLE = Tool(
             high=1.0,
         ),
         Parameter("keep_color", bool, False, "Keep the colors and transfer lightness only."),
+        _file(
+            "mask",
+            "Where the look is applied: white takes it, black stays exactly as it is. Default: everywhere.",
+            "mask",
+        ),
         _ADVANCED_SEED,
         *_SOURCE,
         *_ENGINE,
@@ -821,6 +889,15 @@ CONVERT = Tool(
             ("same", "uint8", "uint16", "half", "float"),
             True,
             title="Bit Depth",
+        ),
+        Parameter(
+            "scene",
+            str,
+            "none",
+            "Scene beside the maps: usd is a plane (OpenPBR and preview surface), gltf a plane and a ball in a .glb.",
+            ("none", "usd", "gltf", "both"),
+            True,
+            title="Scene",
         ),
     ),
     (Input("dir", "Material", "A material folder.", "material"),),

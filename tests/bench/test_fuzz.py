@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.material.fuzz import attempts, outcome, seed_files
+from bench.material.fuzz import attempts, outcome, sealed, seed_files
 
 
 def test_damaged_headers_are_refused_or_kept(tmp_path: Path) -> None:
@@ -23,3 +23,13 @@ def test_a_channel_whose_name_is_not_text_is_kept(tmp_path: Path) -> None:
     data = data.replace(b"Y\0\x02\0\0\0", b"\xc7\0\x02\0\0\0", 1)
     (tmp_path / "in.exr").write_bytes(data)
     assert not outcome(tmp_path / "in.exr", tmp_path).startswith("WRONG")
+
+
+def test_a_changed_png_is_sealed_with_right_check_sums(tmp_path: Path) -> None:
+    (file,) = [one for one in seed_files(tmp_path, (".png",)) if one.name == "uint83.png"]
+    data = bytearray(file.read_bytes())
+    assert sealed(bytes(data)) == data
+    data[24] = 16  # bits of a sample: fewer pixels than the header claims
+    assert sealed(bytes(data)) != data
+    (tmp_path / "in.png").write_bytes(sealed(bytes(data)))
+    assert not outcome(tmp_path / "in.png", tmp_path).startswith("WRONG")

@@ -261,3 +261,23 @@ def test_the_folder_says_that_it_is_of_jobs(jobs: Jobs) -> None:
     assert is_job_folder(folder.name)
     assert (folder.parent / NOTE).is_file()
     assert not any(map(is_job_folder, ("job", "job1a", "jobs", "myjob1", "job1\n")))
+
+
+def test_a_worker_started_early_does_the_first_job(jobs: Jobs) -> None:
+    jobs.warm()
+    followed(jobs, lambda: jobs.worker_pid > 0)
+    early = jobs.worker_pid
+    jobs.warm()
+    jobs.wait(started(jobs, "good"), LONG)
+    assert jobs.worker_pid == early
+
+
+def test_what_is_wrong_with_a_worker_is_said_by_the_job_not_before() -> None:
+    def broken() -> WorkerCommand:
+        raise MatshotError("No Python is known.")
+
+    jobs = Jobs("a test", broken)
+    jobs.warm()
+    job = jobs.wait(started(jobs, "good"), LONG)
+    jobs.close()
+    assert (job.state, job.error) == ("failed", "No Python is known.")

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from service_double import Running, material_zip, picture, sentence
 
@@ -103,6 +105,7 @@ def test_a_failure_is_a_sentence_without_places(running: Running) -> None:
         ("convert", 1, {}, "needs a material folder"),
         ("multiply", 1, {"size": "90000x90000"}, "Size must be 8 to 32768 px"),
         ("multiply", 1, {"size": "30000"}, "million pixels"),
+        ("multiply", 1, {"target_mask": "/etc/hostname"}, "Target Mask must be the id of an asset"),
         ("multiply", 1, {"count": 1000, "size": "1024x1024"}, "million pixels"),
     ],
 )
@@ -348,3 +351,26 @@ def test_what_is_old_goes(start: Callable[..., Running], monkeypatch: pytest.Mon
     running.engine.gate.set()
     assert running.wait(runs)["state"] == "done"
     assert files_of(running.settings.data / "jobs") == {runs}
+
+
+def test_files_that_parameters_name_are_assets(running: Running) -> None:
+    wall, mask = running.send(picture(side=32)), running.send(corner(32), "mask.png")
+    told = running.wait(running.ask("multiply", [wall], target_mask=mask).json()["id"])
+    assert told["state"] == "done", told
+    assert [one["asset"] for one in told["inputs"]] == [wall]
+    assert told["parameters"]["target_mask"] == mask
+    (result,) = told["results"]
+    assert (result["width"], result["height"], result["input"]) == (32, 32, 0)
+
+
+def test_a_material_is_no_mask(running: Running) -> None:
+    material = running.send(material_zip())
+    answer = running.ask("multiply", [running.send(picture())], target_mask=material)
+    assert (answer.status_code, "Target Mask needs an image" in sentence(answer)) == (422, True)
+
+
+def corner(side: int) -> bytes:
+    """A mask that is white in one corner."""
+    pixels = np.zeros((side, side), dtype=np.uint8)
+    pixels[: side // 3, : side // 3] = 255
+    return cv2.imencode(".png", pixels)[1].tobytes()

@@ -23,7 +23,7 @@ from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
 from ..synthesis.patches import enlarged_transfer, inpainting_transfer
 from .fitting import Scale, expected_response
-from .flattening import Flattened, ring_gain, rings_of
+from .flattening import Flattened, ring_gain, rings_of, with_even_contrast
 from .lamp import Lamp, Shading
 from .seen_relief import seen_relief
 from .shading import Response, integrable_slopes
@@ -57,6 +57,9 @@ _ALIKE = ((0.35, 0.5), (1.0, 0.0))
 #: Agreement of two predictions from which on relief is believed a little, and fully; strength of what is not.
 _SURE = ((0.2, 0.4), (0.0, 1.0))
 _CAUTIOUS = 0.85
+#: Part of the shading that is taken out of the base color, and most of it, as a logarithm of brightness.
+_SHADING_SHARE = 0.75
+_MOST_SHADING = np.float32(0.8)
 #: Deviations in pixels between which slopes are compared with the photograph's detail.
 _FINE = 1.0
 _COARSE = 12.0
@@ -226,8 +229,29 @@ def composed_surface(
         # What is doubtful is never stronger than what the photograph shows.
         doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
-    surface = Surface.of(flat.color, normals_of_slopes(steepness), rough, lamp.metallic)
-    return Composed(surface, visibility)
+    color = without_shading(flat, steepness, _response(lamp, camera), camera)
+    return Composed(Surface.of(color, normals_of_slopes(steepness), rough, lamp.metallic), visibility)
+
+
+def without_shading(flat: Flattened, steepness: Pixels, response: Response, camera: Camera) -> Pixels:
+    """Base color less most of what relief makes of the lamp's light, ``H x W x 3``, scene-linear.
+
+    What light responds to slopes with, in the first order (Pentland 1990), is shading and not color: left in, it would
+    be seen twice under the lamp, and under any other on the wrong side. Not all of it goes, since slopes that are in
+    doubt would leave their negative behind.
+
+    Args:
+        flat: the photograph without its lamp, its hole filled.
+        steepness: ``H x W x 2``, slopes of the surface.
+        response: of a level surface to slopes, as the logarithm of brightness.
+        camera: of the photograph.
+    """
+    shading = response.along_x * steepness[..., 0] + response.along_y * steepness[..., 1]
+    shading = _MOST_SHADING * np.tanh(shading / _MOST_SHADING)
+    tone = np.log(np.maximum(flat.color, np.float32(1e-3))) - np.float32(_SHADING_SHARE) * shading[..., np.newaxis]
+    # In the middle, where light shows no slopes, there was none to take away.
+    even = with_even_contrast(np.asarray(tone, np.float32), flat.distance, camera, ~flat.hole)
+    return np.asarray(np.exp(even).clip(0, 1), dtype=np.float32)
 
 
 def agreement(first: Pixels, second: Pixels, known: Mask) -> float:

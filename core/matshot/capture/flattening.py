@@ -134,7 +134,7 @@ def _hole(clipped: NDArray[np.bool_]) -> Mask:
     if not burnt.any():
         return np.zeros(burnt.shape, dtype=bool)
     radius = max(1, round(_SPREAD * max(burnt.shape)))
-    dense = _blurred(burnt.astype(np.float32)[..., np.newaxis], 3 * radius)[..., 0] > _DENSE
+    dense = blurred(burnt.astype(np.float32)[..., np.newaxis], 3 * radius)[..., 0] > _DENSE
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     # Sharpening and JPEG spread what is lost; islands in it are no better known.
     closed = cv2.morphologyEx((dense & (burnt > 0)).astype(np.uint8), cv2.MORPH_CLOSE, disc, iterations=2)
@@ -163,8 +163,8 @@ def _with_clipped_channels(left: Pixels, clipped: NDArray[np.bool_]) -> Pixels:
     usual: Pixels = np.asarray(sample.mean(axis=0), dtype=np.float32)
     chroma = left - left.mean(axis=2, keepdims=True)
     deviation = max(2.0, 2 * _SPREAD * max(some.shape))
-    total = _blurred(weight, deviation)
-    near = _blurred(chroma * weight, deviation) + np.float32(1e-3) * (usual - usual.mean())
+    total = blurred(weight, deviation)
+    near = blurred(chroma * weight, deviation) + np.float32(1e-3) * (usual - usual.mean())
     near /= total + np.float32(1e-3)
     seen = (~clipped).astype(np.float32)
     count = seen.sum(axis=2, keepdims=True)
@@ -271,7 +271,7 @@ def with_even_contrast(planes: Pixels, distance: Pixels, camera: Camera, known: 
     for part in parts:
         rest = part
         for level in range(_BANDS):
-            softer = _blurred(rest, 0.8 * 2**level)
+            softer = blurred(rest, 0.8 * 2**level)
             band = rest - softer
             result += band * ring_gain(np.abs(band).mean(axis=2), ring, sector, known, distance)[..., np.newaxis]
             rest = softer
@@ -335,7 +335,7 @@ def ring_gain(
     return np.asarray(np.interp(distance, middles[seen], gain), dtype=np.float32)
 
 
-def _blurred(planes: Pixels, sigma: float) -> Pixels:
+def blurred(planes: Pixels, sigma: float) -> Pixels:
     """Gaussian blur; a wide one of a smaller picture."""
     height, width = planes.shape[:2]
     shrink = max(1, int(sigma / 2))

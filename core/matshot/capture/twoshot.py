@@ -31,7 +31,7 @@ from .assumptions import photograph_notes
 from .composition import as_lit_from, composed_surface, evened, filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
-from .flattening import flattened
+from .flattening import blurred, flattened
 from .lamp import Lamp, fitted_lamp, lamp_notes
 from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
 from .photograph import photograph_file, read_photograph, resized
@@ -48,6 +48,12 @@ Mask = NDArray[np.bool_]
 _BRIGHT_AS_SHOWN = ((0.4, 0.6), (0.0, 1.0))
 _USUAL = (0.02, 0.8)
 
+#: How much the room's photograph counts in the base color's detail, the deviation of what is detail, in longer sides,
+#: by how much the two may differ, as a logarithm, and what is added before logarithms are taken, in means.
+_ROOMS_SHARE = 0.6
+_ROOMS_DETAIL = 0.1
+_MOST_APART = np.float32(1.5)
+_ROOMS_FLOOR = 0.01
 #: Side of the tile at which it is fitted; detail beyond it is the guess's.
 _FITTED_SIDE = 256
 #: Part of a pixel that must be usable when photographs are made smaller.
@@ -207,7 +213,32 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
         )
         for flash, part in ((seen, progress.part(0.0, 0.5)), (None, progress.part(0.5, 1.0)))
     ]
-    return composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera).surface
+    surface = composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera).surface
+    return replace(surface, base_color=color_of_both(surface.base_color, shots.ambient, shots.mask))
+
+
+def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask) -> Pixels:
+    """Base color with the detail that both photographs show, ``H x W x 3``, scene-linear.
+
+    What the flash makes of relief has little in common with what the room makes of it, so that the mean of their
+    logarithms has less shading than either. Only detail is the room's: its light need not be even.
+
+    Args:
+        base_color: ``H x W x 3``, from the flash photograph.
+        ambient: ``H x W x 3``, scene-linear, registered.
+        usable: ``H x W``, where both can be trusted.
+    """
+    if not usable.any():
+        return base_color
+    floor = np.float32(_ROOMS_FLOOR * max(float(ambient[usable].mean()), 1e-6))
+    off = np.log(np.maximum(ambient, 0) + floor) - np.log(np.maximum(base_color, np.float32(1e-4)))
+    weight = usable.astype(np.float32)
+    deviation = _ROOMS_DETAIL * max(usable.shape)
+    near = blurred(weight[..., np.newaxis], deviation) + np.float32(1e-3)
+    # As far as it is no more than texture: a shadow is not.
+    off = np.tanh((off - blurred(off * weight[..., np.newaxis], deviation) / near) / _MOST_APART) * _MOST_APART
+    color = base_color * np.exp(np.float32(_ROOMS_SHARE) * off * weight[..., np.newaxis])
+    return np.asarray(color.clip(0, 1), dtype=np.float32)
 
 
 def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp) -> Surface:
@@ -260,14 +291,16 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
     eye = camera.cut(tile.rows, tile.columns)
     light, usable = shots.flash[tile.rows, tile.columns], shots.mask[tile.rows, tile.columns]
     exact = with_explained_color(surface, eye, light, usable, lamp)
-    surface = exact.surface
+    # The exact one has all of the detail, and the shading of all relief that was not found; the fit has neither.
+    surface = replace(exact.surface, base_color=np.sqrt(exact.surface.base_color * surface.base_color))
+    ambient = shots.ambient[tile.rows, tile.columns]
     if integrability is not None and initial is not None:
         # Relief that the flash photograph does not show would be taken off the base color.
         share = np.float32(integrability**2)
-        mean = exact.surface.base_color[usable].mean() if usable.any() else np.float32(1)
+        mean = surface.base_color[usable].mean() if usable.any() else np.float32(1)
         smooth = initial.base_color * (mean / np.maximum(initial.base_color.mean(), np.float32(1e-4)))
         surface = replace(surface, base_color=share * surface.base_color + (1 - share) * smooth)
-    surface = with_rooms_color(surface, shots.ambient[tile.rows, tile.columns], usable, shots.lamp)
+    surface = with_rooms_color(surface, ambient, usable, shots.lamp)
     return FittedTile(tile, surface, exact.exposure)
 
 

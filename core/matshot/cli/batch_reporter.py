@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.markup import escape
 
+from matshot_host.tools import Tool
+
 from ..farm.batch import BatchResult
 from .reporter import Reporter
 
@@ -20,10 +22,13 @@ class BatchReporter(Reporter):
             ``again``, ``failed``, ``summary``.
         quiet: print errors only.
         openjd: report progress to an Open Job Description session.
+        tool: that runs; None for any.
     """
 
-    def __init__(self, *, as_json: bool = False, quiet: bool = False, openjd: bool = False) -> None:
-        super().__init__(as_json=as_json, quiet=quiet)
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, openjd: bool = False, tool: Tool | None = None
+    ) -> None:
+        super().__init__(as_json=as_json, quiet=quiet, tool=tool)
         self._openjd = openjd
         self._last_openjd = 0.0
 
@@ -49,6 +54,12 @@ class BatchReporter(Reporter):
 
     def unit(self, state: str, key: str, facts: Mapping[str, Any]) -> None:
         """Show that a unit is done, failed, or is tried again."""
+        said: dict[str, Any] = {}
+        if "notes" in facts:
+            said["notes"] = self._in_options(facts["notes"])
+        if "error" in facts:
+            said["error"] = self._in_options([facts["error"]])[0]
+        facts = {**facts, **said}
         if self._json:
             self._emit(state, unit=key, **facts)
         elif state == "done" and not self._quiet:

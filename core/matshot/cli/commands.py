@@ -157,7 +157,8 @@ def batch(
 
     if "" in inputs:
         raise MatshotError("An input is empty. Give files or folders.")
-    parameters = table_of(tool).parse(settings or [])
+    table = table_of(tool)
+    parameters = table.parse(settings or [])
     places = [Path(one) for one in inputs]
     if output is None:
         *places, output = target_of(places)
@@ -171,7 +172,7 @@ def batch(
         line = f"Wrote {openjd} ({tasks} tasks). Run it with: openjd run {openjd} --step Batch{arguments}"
         Console(stderr=True, soft_wrap=True, quiet=quiet).print(line, highlight=False, markup=False)
         return
-    with BatchReporter(as_json=as_json, quiet=quiet, openjd=farm) as reporter:
+    with BatchReporter(as_json=as_json, quiet=quiet, openjd=farm, tool=table) as reporter:
         outcome = run_batch(request, reporter)
     reporter.conclude(outcome)
     if outcome.failed:

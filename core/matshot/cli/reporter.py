@@ -14,10 +14,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from matshot_host.tools import Tool
+
 from ..errors import MatshotError
 from ..material.types import Material
 from ..super_resolution import UpscaleResult
 from ..super_resolution.files import UpscaledFile
+from .option_words import in_options
 
 #: Seconds between progress lines for programs.
 _PACE = 0.2
@@ -29,10 +32,11 @@ class Reporter:
     Args:
         as_json: one JSON object per line on standard output: ``progress``, ``done``, ``failed``, ``summary``.
         quiet: print errors only.
+        tool: whose parameters notes may name; None for none.
     """
 
-    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
-        self._json, self._quiet = as_json, quiet
+    def __init__(self, *, as_json: bool = False, quiet: bool = False, tool: Tool | None = None) -> None:
+        self._json, self._quiet, self._tool = as_json, quiet, tool
         self._console = Console(stderr=True, soft_wrap=True)
         self._bar = Bar(
             TextColumn("{task.description}"),
@@ -68,16 +72,17 @@ class Reporter:
         if isinstance(what, UpscaledFile):
             if self._json:
                 shown = {k: str(v) if isinstance(v, Path) else v for k, v in vars(what).items()}
-                self._emit("done", **shown)
+                self._emit("done", **{**shown, "notes": self._in_options(what.notes)})
             elif not self._quiet:
                 self._print_written(what.target, what.width, what.height, what.wrap, what.seconds)
-                self._print_notes(what.notes)
+                self._print_notes(self._in_options(what.notes))
             return
         path, error = what
+        (sentence,) = self._in_options([error.sentence])
         if self._json:
-            self._emit("failed", source=str(path), error=error.sentence)
+            self._emit("failed", source=str(path), error=sentence)
         else:
-            self._console.print(f"[red]Error:[/] {escape(error.sentence)}", highlight=False)
+            self._console.print(f"[red]Error:[/] {escape(sentence)}", highlight=False)
 
     def pictured(self, path: Path) -> None:
         """Show where a picture of unfinished work is."""
@@ -86,7 +91,7 @@ class Reporter:
 
     def delivered(self, material: Material, target: Path, seconds: float, *, replaced: bool = False) -> None:
         """Show a material or an image that was written, and whether it replaced a file."""
-        notes = list(material.parameters.get("notes", []))
+        notes = self._in_options(material.parameters.get("notes", []))
         if replaced:
             notes.append(f"Replaced an older {target.name}.")
         if self._json:
@@ -114,6 +119,10 @@ class Reporter:
         tiles = {"none": "", "x": ", tiles on x", "y": ", tiles on y", "xy": ", tiles on x and y"}[wrap]
         line = f"[green]Wrote[/] {escape(str(path))} ({width} x {height}{tiles}) in {seconds:.1f} s"
         self._console.print(line, highlight=False)
+
+    def _in_options(self, sentences: Iterable[str]) -> list[str]:
+        """Sentences that name parameters as options."""
+        return [in_options(one, self._tool) if self._tool else one for one in sentences]
 
     def _print_notes(self, notes: Iterable[str]) -> None:
         for note in notes:

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from matshot_host.tools import Input, Parameter
+from matshot_host.tools import Input, Parameter, Tool
 
 from ..errors import MatshotError
 from ..tools.registry import ToolEntry
+from .option_words import in_options, option_name
 
 #: Exit code of a command that failed.
 FAILED = 1
@@ -41,14 +42,20 @@ def tool_command(entry: ToolEntry) -> Callable[..., None]:
             inputs += value if one.several else [value]
         if "" in inputs:
             raise MatshotError("The input is empty. Give a file or a folder.")
+        for first, second in _pairs(table):
+            if any(values[f"pair_{first.pair}"]):
+                values[first.name], values[second.name] = values[f"pair_{first.pair}"]
         texts = {parameter.name: _typed(parameter, values[parameter.name]) for parameter in table.parameters}
-        parameters = table.check(texts, {parameter.name: f"--{parameter.name}" for parameter in table.parameters})
+        parameters = table.check(texts, {parameter.name: option_name(parameter.name) for parameter in table.parameters})
         from ..tools.store import deliver
         from .reporter import Reporter
 
-        with Reporter(as_json=values["as_json"], quiet=values["quiet"]) as reporter:
+        with Reporter(as_json=values["as_json"], quiet=values["quiet"], tool=table) as reporter:
             output = values["output"] or Path(inputs[0])
-            complete = deliver(entry, inputs, output, parameters, reporter, values.get("octaves"))
+            try:
+                complete = deliver(entry, inputs, output, parameters, reporter, values.get("octaves"))
+            except MatshotError as error:
+                raise MatshotError(in_options(error.sentence, table), error.cause) from error
         if not complete:
             raise typer.Exit(FAILED)
 
@@ -62,12 +69,26 @@ def tool_command(entry: ToolEntry) -> Callable[..., None]:
     if entry.octaves:
         folder = typer.Option("--octaves", help="Folder for a picture of each octave when it is done.")
         options.append(_keyword("octaves", Annotated[Path | None, folder], None))
+    options += [_pair_option(*pair) for pair in _pairs(table)]
     options += [_keyword("as_json", AsJson, False), _keyword("quiet", Quiet, False)]
     signature = inspect.Signature([*arguments, *options, *map(_option, table.parameters)])
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
     command.__name__, command.__doc__ = table.name, table.help
     return command
+
+
+def _pairs(table: Tool) -> list[tuple[Parameter, Parameter]]:
+    """Parameters that one option takes two by two."""
+    following = zip(table.parameters, table.parameters[1:], strict=False)
+    return [(first, second) for first, second in following if first.pair]
+
+
+def _pair_option(first: Parameter, second: Parameter) -> inspect.Parameter:
+    metavar = f"{first.name.upper()} {second.name.upper()}"
+    words = f"{first.label} and {second.label[0].lower()}{second.label[1:]} in one option."
+    option = typer.Option(f"--{first.pair}", help=words, show_default=False, metavar=metavar)
+    return _keyword(f"pair_{first.pair}", Annotated[tuple[str, str], option], ("", ""))
 
 
 def _argument(one: Input) -> str:
@@ -98,8 +119,13 @@ def _option(parameter: Parameter) -> inspect.Parameter:
         default = tuple(map(str, default))
     elif kind is str:
         default = str(default)
-    metavar = "|".join(map(str, parameter.choices)) or _METAVARS.get(parameter.type) or " ".join(["N"] * count)
-    names = [f"--{name.replace('_', '-')}" for name in (parameter.name, parameter.alias) if name]
+    metavar = (
+        "|".join(map(str, parameter.choices))
+        or ("PATH" if parameter.file else "")
+        or _METAVARS.get(parameter.type)
+        or " ".join(["N"] * count)
+    )
+    names = [option_name(name) for name in (parameter.name, parameter.alias) if name]
     if "_" in parameter.name:
         names.append(f"--{parameter.name}")
     option = typer.Option(

@@ -20,7 +20,8 @@ UNREAD: dict[str, str] = {
         (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"),
         "a raw photograph; develop it to TIFF or EXR",
     ),
-    **dict.fromkeys((".psd", ".psb", ".kra", ".xcf", ".clip", ".sbsar", ".spp"), "a layered file; export it as PNG"),
+    **dict.fromkeys((".psd", ".psb", ".kra", ".xcf", ".clip", ".spp"), "a layered file; export it as PNG"),
+    ".sbsar": "a graph of Substance; export its maps as PNG",
     **dict.fromkeys((".ktx", ".ktx2", ".basis", ".tx", ".vtf", ".pvr", ".astc", ".rat"), "export it as PNG or EXR"),
     **dict.fromkeys((".svg", ".eps", ".pdf", ".ai"), "a vector graphic; export it as PNG"),
     **dict.fromkeys(

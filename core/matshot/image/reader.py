@@ -206,6 +206,11 @@ def open_image(path: Path) -> Any:
     Raises:
         MatshotError: as :func:`read_texture`.
     """
+    try:
+        str(path).encode("utf-8")
+    except UnicodeError as error:
+        sentence = f"{path.name} cannot be opened, for its name is not valid Unicode; rename it."
+        raise MatshotError(sentence, repr(error)) from error
     if not path.exists():
         raise MatshotError(f"{path} does not exist.")
     if path.is_dir():
@@ -224,11 +229,7 @@ def open_image(path: Path) -> Any:
             raise MatshotError(f"{path.name} is damaged: it ends early.")
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
-    try:
-        image = oiio.ImageInput.open(str(path), config)
-    except UnicodeError as error:
-        sentence = f"{path.name} cannot be opened, for its name is not valid Unicode; rename it."
-        raise MatshotError(sentence, repr(error)) from error
+    image = oiio.ImageInput.open(str(path), config)
     if image is None:
         cause = oiio.geterror()
         raise MatshotError(f"{path.name} {_refusal(path, cause)}", cause)
@@ -424,12 +425,14 @@ class PngColors:
         chromaticities: by cHRM, likewise.
         frames: pictures of an animation (acTL).
         signal: whether cICP says that colors are of another space, such as HDR video.
+        profiled: whether it has an ICC profile, good or damaged.
     """
 
     gamma: float | None = None
     chromaticities: tuple[float, ...] | None = None
     frames: int = 1
     signal: bool = False
+    profiled: bool = False
 
 
 def png_colors(path: Path) -> PngColors:
@@ -448,7 +451,7 @@ def png_colors(path: Path) -> PngColors:
     frames = int.from_bytes(found.get(b"acTL", b"\0\0\0\1")[:4], "big")
     signal = b"cICP" in found and found[b"cICP"][:2] not in (b"\x01\x0d", b"\x01\x01")
     if {b"sRGB", b"iCCP", b"cICP"} & found.keys():
-        return PngColors(frames=frames, signal=signal)
+        return PngColors(frames=frames, signal=signal, profiled=b"iCCP" in found)
     gamma = int.from_bytes(found.get(b"gAMA", b"")[:4], "big")
     points = found.get(b"cHRM", b"")
     chromaticities = None
@@ -475,6 +478,8 @@ def _profile_of(spec: oiio.ImageSpec, png: PngColors, format_name: str) -> tuple
         if found is None:
             return None, "its chromaticities are impossible; its colors are read as Rec. 709."
         return (None if found.is_linear_rec709 else found), ""
+    if png.profiled:  # libpng leaves out what it cannot use
+        return None, "its ICC profile is damaged, or for no RGB or gray colors; its colors are read as sRGB."
     if png.signal:
         return None, "its colors are an HDR or video signal (cICP); numbers are kept, and only PNG keeps their meaning."
     gamma = png.gamma

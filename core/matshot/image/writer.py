@@ -449,7 +449,8 @@ def storage_notes(texture: Texture, path: Path, depth: Depth, *, scale: int = 0)
     if source is None:
         return ()
     if source.depth != depth:
-        notes.append(f"stored as {depth}; {source.path.name} is {source.depth}")
+        own = source.depth.removeprefix("u") if source.signed_integers else source.depth
+        notes.append(f"stored as {depth}; {source.path.name} is {own}")
     target = "sRGB" if depth in ("uint8", "uint16") else "linear Rec. 709"
     if source.profile is not None and not carries_profile(texture, path, depth):
         notes.append(f"{path.name}: colors are converted from {source.profile.name} to {target}.")

@@ -16,7 +16,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from matshot_host.description import DESCRIPTION, PREVIEW, RAW_MAPS, check_files, described_maps, read_description
+from matshot_host.description import (
+    DESCRIPTION,
+    PREVIEW,
+    RAW_MAPS,
+    SCENE_GLB,
+    SCENE_USD,
+    check_files,
+    described_maps,
+    read_description,
+)
 from matshot_host.map_names import map_words
 
 from ..errors import MatshotError
@@ -283,7 +292,8 @@ def _unpacked_maps(
         and float(np.ptp(packed.pixels[..., index])) > 0
     ]
     if unused:
-        notes.append(f"{entry.path.name}: channel {' and '.join(unused)} is left out.")
+        listed = f"channels {' and '.join(unused)} are" if len(unused) > 1 else f"channel {unused[0]} is"
+        notes.append(f"{entry.path.name}: {listed} left out.")
     return maps
 
 
@@ -463,7 +473,7 @@ def check_unclaimed(names: Iterable[str], folder: Path) -> None:
     present = [name for name in names if os.path.lexists(folder / name)]
     described = _maps_by_matshot(folder) if present else None
     for name in present:
-        if described is None or name not in (*described, *RECORD, PREVIEW):
+        if described is None or name not in (*described, *RECORD, PREVIEW, SCENE_USD, SCENE_GLB):
             raise MatshotError(
                 f"{folder / name} exists and was not written by Matshot; choose another folder, or move the file away."
             )
@@ -544,12 +554,17 @@ def _outer_name(folder: Path) -> str:
 
 
 def unread_pictures(folder: Path) -> list[str]:
-    """A sentence for each picture in a folder whose format is not read."""
-    return [
-        f"{file.name}: left out, {UNREAD[file.suffix.lower()]}"
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in UNREAD and file.name[0] != "." and file.is_file()
-    ]
+    """A sentence for each picture in a folder that is not read: its format is unknown, or it is a pipe or a device."""
+    sentences = []
+    for file in sorted(folder.iterdir()):
+        suffix = file.suffix.lower()
+        if file.name[0] == "." or file.is_dir() or not file.exists():
+            continue
+        if suffix in UNREAD and file.is_file():
+            sentences.append(f"{file.name}: left out, {UNREAD[suffix]}")
+        elif suffix in READABLE and not file.is_file():
+            sentences.append(f"{file.name}: left out, a pipe or a device, not a file")
+    return sentences
 
 
 def _kinds_in_words(entry: MapEntry) -> str:

@@ -98,8 +98,9 @@ def write_record(description: Mapping[str, Any], into: Path, folder: Path) -> No
     document = material_document(graph_of(description, str(folder)), folder)
     contents = json.dumps(description, indent=2, ensure_ascii=False, default=_json_value) + "\n"
     try:
-        (into / DOCUMENT).write_text(document, encoding="utf-8")
-        (into / DESCRIPTION).write_text(contents, encoding="utf-8")
+        # Names of files may hold bytes that are no text; in JSON what replaces them is an escape for the same.
+        (into / DOCUMENT).write_text(document, encoding="utf-8", errors="backslashreplace")
+        (into / DESCRIPTION).write_text(contents, encoding="utf-8", errors="backslashreplace")
         flush(into / DESCRIPTION)
     except OSError as error:
         raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error

@@ -69,9 +69,8 @@ def folder_contents(root: Path, output: Path, *, materials: bool = True) -> Iter
 
 def _content(root: Path, folder: Path, folders: list[str], files: list[str], materials: bool) -> FolderContent:
     images = [folder / one for one in sorted(files) if Path(one).suffix.lower() in READABLE and one[0] != "."]
-    pipes = [one for one in images if one.exists() and not one.is_file()]
-    images = [one for one in images if one not in pipes]
-    unread = [*unread_pictures(folder), *(f"{one.name}: left out, a pipe or a device, not a file" for one in pipes)]
+    images = [one for one in images if one.is_file() or not one.exists()]
+    unread = unread_pictures(folder)
     place = PurePosixPath(*folder.relative_to(root).parts)
     material, error = None, None
     if materials:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -120,12 +121,15 @@ class Jobs:
                 tool, parameters = self._checked_step(step, account)
                 further = inputs if number == 0 else step.inputs if isinstance(step, ChainStep) else ()
                 sources = [self._source(one, account) for one in further]
+                files = self._files(tool, parameters, account)
                 if number == 0:
-                    self._check_inputs(tool, sources, parameters)
+                    self._check_inputs(tool, sources, parameters, files)
                 else:
                     _check_count(tool, len(sources))
                 linked = [self._link(identifier, f"{_MORE if number else ''}{place}", source, self._data.incoming)
                           for place, source in enumerate(sources)]  # fmt: skip
+                linked += [{**self._link(identifier, name, source, self._data.incoming), "parameter": name}
+                           for name, source in files.items()]  # fmt: skip
                 if not linked:
                     (self._data.incoming / identifier).mkdir()
                 jobs.append(
@@ -180,6 +184,21 @@ class Jobs:
             raise Refusal(422, error.sentence, error.cause) from error
         return tool, parameters
 
+    def _files(self, tool: ToolEntry, parameters: Mapping[str, Any], account: Account) -> dict[str, _Source]:
+        """The assets that parameters name which are files; a path of this machine is none."""
+        found = {}
+        for parameter in tool.table.files:
+            value = parameters.get(parameter.name, "")
+            if not value:
+                continue
+            if not re.fullmatch("[0-9a-f]{64}", value):
+                raise Refusal(422, f"{parameter.label} must be the id of an asset, got {value!r}.")
+            source = self._source(value, account)
+            if parameter.file != "asset" and source.record.kind != "image":
+                raise Refusal(422, f"{parameter.label} needs an image, but {source.name} is a material.")
+            found[parameter.name] = source
+        return found
+
     def _source(self, given: JobInput, account: Account) -> _Source:
         """What an input of a request names."""
         if isinstance(given, ResultInput):
@@ -200,7 +219,13 @@ class Jobs:
         stated = {"kind": "", "normal": "", "job": job.id, "result": number}
         return _Source(record, folder, plain_name(name) or str(facts["name"]), stated)
 
-    def _check_inputs(self, tool: ToolEntry, sources: Sequence[_Source], parameters: Mapping[str, Any]) -> None:
+    def _check_inputs(
+        self,
+        tool: ToolEntry,
+        sources: Sequence[_Source],
+        parameters: Mapping[str, Any],
+        files: Mapping[str, _Source],
+    ) -> None:
         table = tool.table
         needs = ", ".join(one.title.lower() for one in table.inputs)
         several = any(one.several for one in table.inputs)
@@ -214,7 +239,8 @@ class Jobs:
                 raise Refusal(422, f"{needed.title} needs a material folder, but {name} is an image.")
         if not table.works_on_files and any(one.stated["kind"] or one.stated["normal"] for one in sources):
             raise Refusal(422, f"Inputs of {table.title} take no kind and no normal convention.")
-        pixels = self._pixels(tool, [one.record for one in sources], {**table.defaults, **parameters})
+        areas = {name: one.record.width * one.record.height for name, one in files.items()}
+        pixels = self._pixels(tool, [one.record for one in sources], {**table.defaults, **parameters}, areas)
         if pixels > self._settings.result_pixels:
             raise Refusal(
                 422,
@@ -223,18 +249,20 @@ class Jobs:
             )
 
     @staticmethod
-    def _pixels(tool: ToolEntry, assets: Sequence[AssetRecord], parameters: Mapping[str, Any]) -> int:
+    def _pixels(
+        tool: ToolEntry, assets: Sequence[AssetRecord], parameters: Mapping[str, Any], files: Mapping[str, int]
+    ) -> int:
         """Pixels of all maps of all results."""
         areas = [
             sum(one["width"] * one["height"] for one in asset.files if one["map"] or asset.kind == "image")
             for asset in assets
         ]
         if tool.table.works_on_files:
-            return tool.pixels(parameters, areas)
+            return tool.pixels(parameters, areas, files)
         single = [asset.width * asset.height for asset in assets]
         # Every map of the first input has its counterpart in each result.
         maps = -(-areas[0] // max(1, single[0])) if tool.table.result != "picture" else 1
-        return maps * tool.pixels(parameters, single)
+        return maps * tool.pixels(parameters, single, files)
 
     def _link(self, identifier: str, number: str, source: _Source, folder: Path) -> dict[str, Any]:
         """An input of a job's own: the files under its name, which outlive what they come from.
@@ -293,8 +321,14 @@ class Jobs:
         own = [
             _Source(self._linked_record(job, one), self._data.jobs / job.id, one["name"], {"kind": "", "normal": ""})
             for one in job.inputs
+            if not one.get("parameter")
         ]
-        self._check_inputs(tool, [*sources, *own], job.parameters)
+        files = {
+            one["parameter"]: _Source(self._linked_record(job, one), self._data.jobs / job.id, one["name"], {})
+            for one in job.inputs
+            if one.get("parameter")
+        }
+        self._check_inputs(tool, [*sources, *own], job.parameters, files)
         self._data.remove_inputs(job.id, [str(number) for number in range(count)])
         linked = [self._link(job.id, str(number), one, self._data.jobs) for number, one in enumerate(sources)]
         self._store.change_job(job.id, inputs=[*linked, *job.inputs], durable=True)

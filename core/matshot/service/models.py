@@ -30,6 +30,7 @@ MEDIA_TYPES = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".tif": "image/tiff", ".tiff": "image/tiff",
     ".webp": "image/webp", ".bmp": "image/bmp", ".exr": "image/x-exr", ".hdr": "image/vnd.radiance",
     ".tga": "image/x-tga", ".dds": "image/vnd-ms.dds", ".json": "application/json", ".mtlx": "application/xml",
+    ".usda": "model/vnd.usda", ".glb": "model/gltf-binary",
 }  # fmt: skip
 
 
@@ -444,6 +445,7 @@ def job_view(
         inputs=[
             InputView(asset=one["asset"], name=one["name"], job=one.get("job"), result=one.get("result"))
             for one in job.inputs
+            if not one.get("parameter")
         ],
         parameters=dict(job.parameters),
         created=instant(job.created),

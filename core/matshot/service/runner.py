@@ -129,8 +129,12 @@ class Runner:
         key = f"{job.id}-{attempt}"
         folder = self._data.jobs / job.id
         inputs: list[str | Mapping[str, str]] = []
+        parameters = dict(job.parameters)
         for one in job.inputs:
             path = str(folder / one["path"])
+            if one.get("parameter"):
+                parameters[one["parameter"]] = path
+                continue
             stated = {name: one[name] for name in ("kind", "normal") if one[name]}
             inputs.append({"path": path, **stated} if stated else path)
         run_folder = folder / f"run-{attempt}"
@@ -138,7 +142,7 @@ class Runner:
         with self._lock:
             self._progress[job.id] = JobProgress()
             self._keys[job.id] = key
-        request = ToolRequest(job.tool, inputs, dict(job.parameters), run_folder)
+        request = ToolRequest(job.tool, inputs, parameters, run_folder)
         try:
             self._engine.submit(
                 key, request, lambda event: self._inbox.put((job.id, attempt, event)), priority=job.priority
@@ -285,7 +289,8 @@ class Runner:
         inside = [Path(one["path"]).resolve().relative_to(folder.resolve()) for one in event.results]
         parts = inside[0].parts[: inside[0].parts.index("results") + 1]
         written = folder.resolve().joinpath(*parts)
-        sources = {str(self._data.jobs / job.id / one["path"]): number for number, one in enumerate(job.inputs)}
+        sources = {str(self._data.jobs / job.id / one["path"]): number for number, one in enumerate(job.inputs)
+                   if not one.get("parameter")}  # fmt: skip
         results = [self._described(job, one, written, sources) for one in event.results]
         size = sum(file.stat().st_size for file in written.rglob("*") if file.is_file())
         written.rename(self._data.jobs / job.id / "results")

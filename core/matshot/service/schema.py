@@ -49,6 +49,10 @@ def _property(parameter: Parameter) -> dict[str, Any]:
     if parameter.choices:
         schema["enum"] = list(parameter.choices)
         schema["x-labels"] = [parameter.choice_label(choice) for choice in parameter.choices]
+    elif parameter.file:
+        schema["pattern"] = "^(?:[0-9a-f]{64})?$"
+        schema["x-file"] = parameter.file
+        schema["description"] += " The id of an asset."
     elif parameter.type is str:
         schema["maxLength"] = LONGEST_TEXT
     if parameter.form is not None:

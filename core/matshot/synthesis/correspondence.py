@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,31 @@ STRIDE = 2
 SHARP = 1.0
 #: The same while patches are searched for, when more patches decide on a pixel.
 SOFT = 2.0
+#: Label of pixels that nothing may come from.
+NOWHERE = 255
+#: Weight of a patch where its label is another than the result's, in parts of its own.
+_DISAGREEING = np.float32(1e-12)
 #: Patches that are placed at a time.
 _BAND = 16384
+
+
+class Arrangement(Protocol):
+    """What arranges a source's pixels, the same way in every map."""
+
+    @property
+    def height(self) -> int:
+        """Rows of the result."""
+
+    @property
+    def width(self) -> int:
+        """Columns of the result."""
+
+    @property
+    def wrap(self) -> Wrap:
+        """Axes on which the result repeats."""
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        """The result's pixels, given any ``H x W x C`` of the source."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +106,9 @@ class Transfer:
         for first in range(0, len(self.down), count):
             yield first, min(first + count, len(self.down))
 
-    def rows(self, source: Pixels, first: int, last: int, deviation: float) -> Pixels:
+    def rows(
+        self, source: Pixels, first: int, last: int, deviation: float, agreement: Agreement | None = None
+    ) -> Pixels:
         """All pixels that some rows of patches cover, from the first row's upper to the last row's lower border.
 
         Args:
@@ -90,6 +116,7 @@ class Transfer:
             first: row of the grid.
             last: row behind the last.
             deviation: of the patches' weights.
+            agreement: labels of source and result; patches count where both are the same.
 
         Returns:
             ``stride (last - first - 1) + PATCH`` rows; as many columns as all patches cover, beyond the width of the
@@ -105,18 +132,53 @@ class Transfer:
         total = np.zeros((*shape, source.shape[2]), dtype=np.float32)
         weight = np.zeros((*shape, 1), dtype=np.float32)
         falloff = _falloff(deviation)
+        labels = None
+        if agreement is not None:
+            labels = agreement.window(((first - above) * step_y, -before * step_x), shape, self.wrap)
         for y in range(PATCH):
             for x in range(PATCH):
                 place = (slice(y, y + step_y * count_y, step_y), slice(x, x + step_x * count_x, step_x))
-                values = flat.take(index + (y * source.shape[1] + x), axis=0).reshape(count_y, count_x, -1)
-                values *= falloff[y, x]
+                there = index + (y * source.shape[1] + x)
+                values = flat.take(there, axis=0).reshape(count_y, count_x, -1)
+                share: Pixels | np.float32 = falloff[y, x]
+                if agreement is not None and labels is not None:
+                    alike = agreement.source.take(there).reshape(count_y, count_x) == labels[place]
+                    share = np.where(alike, share, share * _DISAGREEING)[..., np.newaxis]
+                values *= share
                 total[place] += values
-                weight[place] += falloff[y, x]
+                weight[place] += share
         total /= weight
         top, left = above * step_y, before * step_x
         height = step_y * (last - first - 1) + PATCH
         width = step_x * (self.down.shape[1] - 1) + PATCH
         return total[top : top + height, left : left + width]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Labels of a source's pixels and of a result's: a pixel only comes from pixels with its own label.
+
+    Attributes:
+        source: ``H x W``, with the border of :func:`with_border`; :data:`NOWHERE` where nothing may come from.
+        target: ``h x w``.
+    """
+
+    source: NDArray[np.uint8]
+    target: NDArray[np.uint8]
+
+    def window(self, origin: tuple[int, int], shape: tuple[int, int], wrap: Wrap) -> NDArray[np.uint8]:
+        """Labels of a part of the result, which may reach beyond it.
+
+        Args:
+            origin: row and column of its first pixel.
+            shape: rows and columns.
+            wrap: axes on which the result repeats; on others the last labels are repeated.
+        """
+        index = []
+        for start, count, side, letter in zip(origin, shape, self.target.shape, "yx", strict=True):
+            place = np.arange(start, start + count)
+            index.append(place % side if letter in wrap else place.clip(0, side - 1))
+        return np.asarray(self.target[np.ix_(*index)])
 
 
 def empty_transfer(

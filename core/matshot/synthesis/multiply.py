@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import cv2
@@ -16,14 +16,16 @@ from ..errors import MatshotError
 from ..image.color import Pixels
 from ..image.normals import unit_normals
 from ..image.types import Texture, Wrap
-from ..image.wrap import measured_wrap
 from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import Device, usable_threads
-from ..material.planes import Planes, anisotropy_of_directions, directions, planes_of
+from ..material.planes import anisotropy_of_directions, directions, planes_of
 from ..material.types import MapKind, Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
-from .correspondence import Transfer
+from .correspondence import Arrangement, Transfer
+from .guides import GuideType
+from .labeled import labeled_transfer
+from .painting import Painting, Plan, merged, plan_of
 from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity
 
@@ -46,6 +48,12 @@ class MultiplyOptions(ToolOptions):
         count: results.
         variety: 0 keeps large pieces of the source together, 1 none that is larger than the structure needs.
         engine: ``patch`` arranges pixels of the source, ``neural`` makes new ones with the same statistics.
+        source_guide: path of the source's map; its pixels, and those of the next ones, come as a ``Painting``.
+        target_guide: path of the result's map.
+        guide_type: ``labels`` for guides of a few colors, ``values`` for those that vary.
+        source_mask: path of the mask of what may be used.
+        target_mask: path of the mask of what is replaced.
+        fill_from: path of what that is made from.
         wrap: axes on which the source repeats; ``auto`` measures it.
         memory: bound, such as ``2G``.
         device: where networks run.
@@ -60,6 +68,12 @@ class MultiplyOptions(ToolOptions):
     count: int = 1
     variety: float = 0.5
     engine: Engine = "auto"
+    source_guide: str = ""
+    target_guide: str = ""
+    guide_type: GuideType = "auto"
+    source_mask: str = ""
+    target_mask: str = ""
+    fill_from: str = ""
     wrap: Wrap | Literal["auto"] = "auto"
     memory: str = ""
     device: Device = "auto"
@@ -92,17 +106,19 @@ def multiply(
     material: Material,
     options: MultiplyOptions | None = None,
     *,
+    painting: Painting | None = None,
     progress: Listener | None = None,
     shown: Callable[[Texture], None] | None = None,
 ) -> list[Material]:
     """Materials like a given one; see :func:`variations`, which yields them one by one."""
-    return list(variations(material, options, progress=progress, shown=shown))
+    return list(variations(material, options, painting=painting, progress=progress, shown=shown))
 
 
 def variations(
     material: Material,
     options: MultiplyOptions | None = None,
     *,
+    painting: Painting | None = None,
     progress: Listener | None = None,
     shown: Callable[[Texture], None] | None = None,
 ) -> Iterator[Material]:
@@ -115,6 +131,7 @@ def variations(
     Args:
         material: source; at least 8 pixels per side, unless it is of one color.
         options: see :class:`MultiplyOptions`.
+        painting: guides and masks; none if not given.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
         shown: called with the base color, else the first map, of every octave, smaller than the result.
 
@@ -123,31 +140,43 @@ def variations(
         ``notes`` for the user.
 
     Raises:
-        MatshotError: for a source that is too small, or too little memory.
+        MatshotError: for a source that is too small, too little memory, or guides and masks that do not fit.
         Cancelled: when the listener raises it.
     """
     chosen = options or MultiplyOptions()
-    width, height = chosen.sides(material.width, material.height)
-    _check_memory(material, chosen, width, height)
-    planes = planes_of(material)
-    wrap = measured_wrap(planes.values) if chosen.wrap == "auto" else chosen.wrap
+    painting = painting or Painting()
+    _check_memory(material, chosen, *_sides(material, chosen, painting))
+    stated = chosen.sides(material.width, material.height)[::-1] if chosen.size else None
+    plan = plan_of(
+        material, painting, size=stated, tileable=chosen.tileable, wrap=chosen.wrap, guide_type=chosen.guide_type
+    )
     whole = Progress(progress)
     for number in range(chosen.count):
         part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesizing")
-        yield _variation(planes, chosen, chosen.seed + number, (height, width), wrap, part, shown)
+        result = _variation(plan, chosen, chosen.seed + number, part, shown)
+        if plan.mask is not None:
+            result = replace(merged(material, result, plan.mask), parameters=result.parameters)
+        yield result
+
+
+def _sides(material: Material, options: MultiplyOptions, painting: Painting) -> tuple[int, int]:
+    """Width and height of the results."""
+    if painting.target_mask is not None:
+        return material.width, material.height
+    if painting.target_guide is not None and not options.size:
+        return painting.target_guide.width, painting.target_guide.height
+    return options.sides(material.width, material.height)
 
 
 def _variation(
-    planes: Planes,
+    plan: Plan,
     options: MultiplyOptions,
     seed: int,
-    size: tuple[int, int],
-    source_wrap: Wrap,
     progress: Progress,
     shown: Callable[[Texture], None] | None,
 ) -> Material:
-    material, values = planes.like, planes.values
-    wrap: Wrap = "xy" if options.tileable else "none"
+    material, planes, values = plan.source, plan.planes, plan.planes.values
+    size, wrap, source_wrap = plan.size, plan.wrap, plan.source_wrap
     weights = planes.balanced_weights()
     repeats = regularity(values * np.sqrt(np.asarray(weights, dtype=np.float32)))
     # The patch engine keeps what is regular, and of the rest it keeps the sharpness.
@@ -159,6 +188,7 @@ def _variation(
         if repeat.period is not None and engine == "patch"
     ]
     result: Material | None = None
+    notes += plan.notes
     if not np.ptp(values, axis=(0, 1)).any():
         result = _constant(material, size, wrap)
         notes = ["the source has a single color, and so has the result"]
@@ -186,8 +216,11 @@ def _variation(
             threads=threads,
             progress=progress,
             shown=None if shown is None else lambda octave, number: shown(_octave(material, octave, number)),
+            guide=plan.guide,
+            allowed=plan.allowed,
+            repair=plan.repair,
         )
-        result = rearranged_material(material, transfer)
+        result = rearranged_material(material, _with_labels(transfer, plan, seed))
     parameters: dict[str, Any] = {**asdict(options), "tool": "multiply", "size": [size[1], size[0]], "seed": seed}
     parameters |= {"count": 1, "engine": engine, "wrap": source_wrap, "notes": notes}
     return Material(
@@ -195,7 +228,16 @@ def _variation(
     )
 
 
-def rearranged_material(material: Material, transfer: Transfer) -> Material:
+def _with_labels(transfer: Transfer, plan: Plan, seed: int) -> Arrangement:
+    """The transfer, kept to the labels of a guide that has some."""
+    guide = plan.guide
+    if guide is None or guide.source_labels is None or guide.target_labels is None:
+        return transfer
+    random = np.random.default_rng(seed)
+    return labeled_transfer(transfer, guide.source_labels, guide.target_labels, random, plan.allowed)
+
+
+def rearranged_material(material: Material, transfer: Arrangement) -> Material:
     """A material whose every map is arranged by the same transfer; normals are unit vectors afterward."""
     maps: dict[MapKind, Texture] = {}
     for kind, texture in material.maps.items():

@@ -40,6 +40,18 @@ _LEAST_DISTANCE = 0.01
 _PHASE_COST = 0.5
 #: Upper bound of that cost.
 _MAX_PHASE_COST = 8.0
+#: Cost of a patch where a guide says something else, in parts of the mean squared size of patches.
+_GUIDE_COST = 6.0
+#: Principal components in which guides are compared.
+_TAG_COMPONENTS = 16
+#: Patches of source and target that these are computed from.
+_TAG_SAMPLES = 6000
+#: Kinds of patches that a guide tells apart.
+_KINDS = 24
+#: Least use of a patch of the source that is fair where only a part of a picture is made.
+_LEAST_FAIR = 0.25
+#: Least demand for a patch that is allowed.
+_LEAST_DEMAND = 0.05
 #: Shortest period in pixels that patches at whole pixels can follow.
 _SHORTEST = 2.5
 #: Sweeps of propagation and random search.
@@ -70,6 +82,9 @@ class Source:
         projected: every patch in them, row by row, and then its place in the repetition; ``N x (k + ...)``.
         size: mean squared length of the patches' descriptions.
         repeats: repetitions down and across whose phase patches keep.
+        tags: what a guide adds to the description of the target's patches; None without one.
+        demand: use of each patch that is fair, in parts of the mean: as often as the target's guide asks for what the
+            source's says of it, and 0 for those that are forbidden. None where all are alike.
     """
 
     pixels: Pixels
@@ -80,9 +95,19 @@ class Source:
     projected: Pixels
     size: float
     repeats: tuple[Repetition, Repetition]
+    tags: Tags | None = None
+    demand: Pixels | None = None
 
     @staticmethod
-    def of(pixels: Pixels, wrap: Wrap, repeats: tuple[Repetition, Repetition], rng: np.random.Generator) -> Source:
+    def of(
+        pixels: Pixels,
+        wrap: Wrap,
+        repeats: tuple[Repetition, Repetition],
+        rng: np.random.Generator,
+        *,
+        guides: tuple[Pixels, Pixels] | None = None,
+        forbidden: NDArray[np.bool_] | None = None,
+    ) -> Source:
         """Describe all patches.
 
         Args:
@@ -90,6 +115,9 @@ class Source:
             wrap: axes on which they repeat.
             repeats: repetitions inside, down and across.
             rng: chooses the patches that components are found from.
+            guides: planes ``H x W x K`` of the source and ``h x w x K`` of the target, in which a squared distance of 1
+                is as bad as another label.
+            forbidden: ``rows x columns`` of patches that must not be used.
         """
         height, width = pixels.shape[:2]
         whole = with_border(pixels, wrap)
@@ -107,9 +135,15 @@ class Source:
         phases = source.phases(
             *(_cycles(np.arange(n), r.period) for n, r in zip((rows, columns), repeats, strict=True))
         )
-        if phases is None:
-            return source
-        return replace(source, projected=np.concatenate([projected, phases.reshape(rows * columns, -1)], axis=1))
+        if phases is not None:
+            source = replace(source, projected=np.concatenate([projected, phases.reshape(rows * columns, -1)], axis=1))
+        if guides is not None:
+            source = _tagged(source, *guides, rng)
+        if forbidden is not None:
+            demand = np.ones(rows * columns, dtype=np.float32) if source.demand is None else source.demand.copy()
+            demand[forbidden.ravel()] = 0
+            source = replace(source, demand=demand / max(float(demand.mean()), 1e-6))
+        return source
 
     def phases(self, down: Cycles, right: Cycles) -> Pixels | None:
         """Places in the repetitions, ``rows x columns x k``; the cost of a wrong phase is a squared difference.
@@ -179,10 +213,11 @@ def balanced_matches(transfer: Transfer, target: Target, source: Source) -> Tran
 
     rows = max(1, _PAIRS // len(source.projected))
     sample = kernel(queries[:: -(-len(queries) // rows)])
-    price: Pixels = np.ones(sample.shape[1], dtype=np.float32)
+    demand = np.ones(sample.shape[1], dtype=np.float32) if source.demand is None else source.demand
+    price: Pixels = demand
     for _ in range(_ITERATIONS):
-        share = 1 / (sample @ price)
-        price = np.asarray(len(sample) / len(price) / (share @ sample), dtype=np.float32)
+        share = 1 / np.maximum(sample @ price, 1e-30)
+        price = np.asarray(demand * (len(sample) / len(demand)) / np.maximum(share @ sample, 1e-30), dtype=np.float32)
     parts = [(kernel(queries[row : row + rows]) * price).argmax(axis=1) for row in range(0, len(queries), rows)]
     return transfer.with_patches(*np.divmod(np.concatenate(parts).reshape(transfer.down.shape), transfer.limits[1]))
 
@@ -227,14 +262,62 @@ def improved_matches(
     return transfer.with_patches(np.concatenate([y for y, _ in field_rows]), np.concatenate([x for _, x in field_rows]))
 
 
-def use_penalty(transfer: Transfer) -> Pixels:
-    """Use of each patch of the source beyond the fair amount, in parts of that; ``N``."""
+def use_penalty(transfer: Transfer, demand: Pixels | None = None, active: NDArray[np.bool_] | None = None) -> Pixels:
+    """Use of each patch of the source beyond the fair amount, in parts of that; ``N``.
+
+    Args:
+        transfer: that uses them.
+        demand: as :class:`Source` has it; where it is 0 the penalty is infinite.
+        active: patches that count; all if not given.
+    """
     rows, columns = transfer.limits
-    places = (transfer.down * columns + transfer.right).ravel()
+    places = (transfer.down * columns + transfer.right)[... if active is None else active].ravel()
     counts = np.bincount(places, minlength=rows * columns).astype(np.float32)
     dense = cv2.blur(counts.reshape(rows, columns), (PATCH, PATCH), borderType=cv2.BORDER_REFLECT)
-    fair = transfer.down.size / (rows * columns)
-    return np.asarray(np.maximum(0, dense / fair - 1), dtype=np.float32).ravel()
+    # A few patches need not be those that are used least, but those that fit best.
+    fair = max(places.size / (rows * columns), _LEAST_FAIR if active is not None else 0)
+    if demand is None:
+        return np.asarray(np.maximum(0, dense / fair - 1), dtype=np.float32).ravel()
+    penalty = np.maximum(0, dense.ravel() / (fair * np.maximum(demand, _LEAST_DEMAND)) - 1)
+    return np.asarray(np.where(demand > 0, penalty, np.float32(np.inf)), dtype=np.float32)
+
+
+def _tagged(source: Source, own: Pixels, target: Pixels, rng: np.random.Generator) -> Source:
+    """The source with its guide in the description of its patches, and with the demand for each of them."""
+    rows = start_count(source.height, "y" in source.wrap)
+    whole = with_border(own, source.wrap)
+    high, wide = (max(PATCH, side) for side in target.shape[:2])
+    seen = np.pad(target, ((0, high - target.shape[0]), (0, wide - target.shape[1]), (0, 0)), mode="edge")
+    windows, theirs = (sliding_window_view(one, (PATCH, PATCH), axis=(0, 1)) for one in (whole, seen))
+    drawn = [rng.integers(windows.shape[0] * windows.shape[1], size=_TAG_SAMPLES)]
+    drawn.append(rng.integers(theirs.shape[0] * theirs.shape[1], size=_TAG_SAMPLES))
+    samples = [
+        all_[numbers // all_.shape[1], numbers % all_.shape[1]].reshape(_TAG_SAMPLES, -1)
+        for all_, numbers in zip((windows, theirs), drawn, strict=True)
+    ]
+    both = np.concatenate(samples).astype(np.float64)
+    _, vectors = np.linalg.eigh(both.T @ both)
+    scale = np.sqrt(_GUIDE_COST * source.size) / PATCH
+    basis = np.asarray(vectors[:, ::-1][:, :_TAG_COMPONENTS] * scale, dtype=np.float32)
+    tags = np.concatenate(
+        [_projected(whole[row : min(row + _ROWS, rows) + PATCH - 1], basis) for row in range(0, rows, _ROWS)]
+    )
+    # How often each kind of patch is wanted: kinds are clusters of what the guide says in the source.
+    offered, wanted = (sample.astype(np.float32) @ basis for sample in samples)
+    cv2.setRNGSeed(int(rng.integers(1 << 30)))
+    unknown = np.zeros((_TAG_SAMPLES, 1), dtype=np.int32)
+    criteria = (cv2.TERM_CRITERIA_MAX_ITER, 10, 0)
+    _, _, centers = cv2.kmeans(offered, _KINDS, unknown, criteria, 1, cv2.KMEANS_PP_CENTERS)
+    lengths = np.square(centers).sum(axis=1)
+    kinds = [np.argmin(lengths - 2 * described @ centers.T, axis=1) for described in (offered, wanted, tags)]
+    counts = [1 + np.bincount(kind, minlength=_KINDS) for kind in kinds[:2]]
+    demand = (counts[1] / counts[0])[kinds[2]].astype(np.float32)
+    return replace(
+        source,
+        projected=np.concatenate([source.projected, tags], axis=1),
+        tags=Tags(FixedPicture(target), basis),
+        demand=demand / demand.mean(),
+    )
 
 
 def _projected(pixels: Pixels, basis: Pixels, strides: tuple[int, int] = (1, 1)) -> Pixels:
@@ -254,11 +337,13 @@ def _queries(
         windows = sliding_window_view(pixels, (PATCH, PATCH), axis=(0, 1))[::step_y, ::step_x]
         projected = windows[active].reshape(-1, len(source.basis)) @ source.basis
     (down, repeats), right = _result_cycles(transfer, source, 0), _result_cycles(transfer, source, 1)
+    parts = [projected]
     phases = source.phases((down[first:last], repeats), right)
-    if phases is None:
-        return projected
-    chosen = phases.reshape(-1, phases.shape[2]) if active is None else phases[active]
-    return np.concatenate([projected, chosen], axis=1)
+    if phases is not None:
+        parts.append(phases.reshape(-1, phases.shape[2]) if active is None else phases[active])
+    if source.tags is not None:
+        parts.append(source.tags.of_rows(transfer, first, last, active))
+    return np.concatenate(parts, axis=1) if len(parts) > 1 else projected
 
 
 def _band_matches(
@@ -345,6 +430,28 @@ class FixedPicture:
         down = down % high if "y" in transfer.wrap else down.clip(0, high - 1)
         right = right % wide if "x" in transfer.wrap else right.clip(0, wide - 1)
         return np.asarray(self.pixels[np.ix_(down, right)])
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What the guide of a target says of its patches.
+
+    Attributes:
+        target: planes of the guide.
+        basis: principal components, ``(PATCH^2 K) x k``.
+    """
+
+    target: FixedPicture
+    basis: Pixels
+
+    def of_rows(self, transfer: Transfer, first: int, last: int, active: NDArray[np.bool_] | None) -> Pixels:
+        """Descriptions of some rows of patches, of the active ones if given; ``n x k``."""
+        pixels = self.target.rows(transfer, first, last)
+        if active is None:
+            return _projected(pixels, self.basis, transfer.strides)
+        windows = sliding_window_view(pixels, (PATCH, PATCH), axis=(0, 1))
+        windows = windows[:: transfer.strides[0], :: transfer.strides[1]]
+        return np.asarray(windows[active].reshape(-1, len(self.basis)) @ self.basis)
 
 
 @dataclass(frozen=True)

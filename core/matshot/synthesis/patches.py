@@ -19,6 +19,7 @@ from it when its patches are compared.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -29,10 +30,12 @@ from ..image.color import Pixels
 from ..image.types import Wrap
 from ..progress import Progress
 from .correspondence import PATCH, STRIDE, Transfer, empty_transfer
+from .guides import Guide
 from .patch_search import (
     FixedPicture,
     RepairedPicture,
     Source,
+    Target,
     VotedPicture,
     balanced_matches,
     improved_matches,
@@ -44,6 +47,20 @@ from .periodicity import Repetition
 IRREGULAR = (Repetition(None, 0.0), Repetition(None, 0.0))
 #: Called after every octave with the transfer and the number of octaves that follow.
 OctaveListener = Callable[[Transfer, int], None]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A picture with a hole that is filled; the rest of it is what the hole has to fit to.
+
+    Attributes:
+        planes: ``h x w x C``, those of the source.
+        hole: ``h x w``.
+    """
+
+    planes: Pixels
+    hole: NDArray[np.bool_]
+
 
 #: Principal components of the planes that are compared.
 _PLANES = 6
@@ -73,6 +90,9 @@ def synthesized_transfer(
     threads: int = 1,
     progress: Progress | None = None,
     shown: OctaveListener | None = None,
+    guide: Guide | None = None,
+    allowed: NDArray[np.bool_] | None = None,
+    repair: Repair | None = None,
 ) -> Transfer:
     """The transfer of a texture like a given one, of any size.
 
@@ -90,35 +110,60 @@ def synthesized_transfer(
         threads: that compare patches.
         progress: called after every round.
         shown: called after every octave.
+        guide: what of the source belongs where.
+        allowed: ``H x W`` of the source, which pixels may be used; all if not given.
+        repair: a picture of which only a hole is made.
 
     Raises:
-        MatshotError: if a side is shorter than a patch.
+        MatshotError: if a side is shorter than a patch, or no patch of the source lies in what is allowed.
         Cancelled: when the listener raises it.
     """
     _check_size(planes.shape[1], planes.shape[0], "source")
     _check_size(width, height, "result")
     rng = np.random.default_rng(seed)
-    guide = _projected(planes, *_principal_planes(planes, weights))
+    found = _principal_planes(planes, weights)
     coarsest, block = (low * (high / low) ** variety for low, high in (_COARSEST, _BLOCK))
-    octaves, smaller = _octaves(guide, coarsest, (height, width))
+    if repair is not None:
+        coarsest = max(_COARSEST[0], min(planes.shape[:2]) * PATCH / (2 * _widest(repair.hole)))
+    octaves, smaller = _octaves(_projected(planes, *found), coarsest, (height, width))
+    known = None if repair is None else _projected(repair.planes, *found)
     transfer: Transfer | None = None
     for number, rounds in _counted(len(octaves), progress):
         down, right = (Repetition(r.period and r.period / smaller[number], r.strength) for r in repeats)
-        source = Source.of(octaves[number], source_wrap, (down, right), rng)
-        field = _field(source, (height, width), smaller[number], wrap)
-        few = len(source.projected) * field.down.size <= _MAX_PAIRS and transfer is None
+        shape = octaves[number].shape[:2]
+        field = _field(empty_transfer(shape, source_wrap, shape, source_wrap), (height, width), smaller[number], wrap)
+        forbidden = None if allowed is None else _forbidden(allowed, shape, source_wrap)
+        if forbidden is not None and forbidden.all():
+            continue
+        guides = None
+        if guide is not None:
+            guides = _resized(guide.source, *shape), _resized(guide.target, field.height, field.width)
+        source = Source.of(octaves[number], source_wrap, (down, right), rng, guides=guides, forbidden=forbidden)
+        target: Target = VotedPicture(source)
+        active = None
+        if repair is not None and known is not None:
+            inside = _resized(repair.hole[..., np.newaxis].astype(np.float32), field.height, field.width) > 0
+            active = _touched(inside[..., 0], field)
+            around = FixedPicture(_filled(_resized(known, field.height, field.width), inside[..., 0]))
+            target = RepairedPicture(source, around, FixedPicture(inside.astype(np.float32)))
+        few = len(source.projected) * field.down.size <= _MAX_PAIRS and transfer is None and repair is None
+        first = transfer is None
         transfer = _scattered(field, source, block, rng) if transfer is None else _finer(transfer, field)
-        transfer = source.in_phase(transfer)
-        for _ in rounds:
+        transfer = _allowed(source.in_phase(transfer), forbidden, rng)
+        for turn in rounds:
             if few:
-                transfer = balanced_matches(transfer, VotedPicture(source), source)
+                transfer = balanced_matches(transfer, target, source)
             else:
-                transfer = improved_matches(
-                    transfer, VotedPicture(source), source, use_penalty(transfer), rng, threads=threads
-                )
+                # What surrounds a hole is the first guess of what is in it.
+                guess = around if first and turn == 0 and repair is not None else target
+                dear = use_penalty(transfer, source.demand, active)
+                transfer = improved_matches(transfer, guess, source, dear, rng, threads=threads, active=active)
         if shown is not None:
             shown(transfer, number)
-    assert transfer is not None  # there is at least one octave
+    if transfer is None:
+        raise MatshotError(
+            f"No part of {PATCH} x {PATCH} pixels may be used; allow more of the source, or use a larger one."
+        )
     return transfer
 
 
@@ -354,10 +399,48 @@ def _counted(octaves: int, progress: Progress | None) -> Iterator[tuple[int, Ite
         yield number, turns(number)
 
 
-def _field(source: Source, size: tuple[int, int], smaller: float, wrap: Wrap) -> Transfer:
+def _field(source: Source | Transfer, size: tuple[int, int], smaller: float, wrap: Wrap) -> Transfer:
     """An empty grid of patches for an octave of a result; sides in coarse octaves are multiples of the stride."""
     sides = [max(PATCH, STRIDE * round(side / smaller / STRIDE)) if smaller > 1 else side for side in size]
     return empty_transfer((sides[0], sides[1]), wrap, (source.height, source.width), source.wrap)
+
+
+def _widest(hole: NDArray[np.bool_]) -> float:
+    """Width of a hole in pixels where it is widest."""
+    return 2 * float(cv2.distanceTransform(np.pad(hole, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
+
+
+def _forbidden(allowed: NDArray[np.bool_], shape: tuple[int, int], wrap: Wrap) -> NDArray[np.bool_]:
+    """Patches of an octave of a source that contain a pixel which is not allowed."""
+    outside = _resized((~allowed)[..., np.newaxis].astype(np.float32), *shape)[..., 0] > 0
+    return _touched(outside, empty_transfer(shape, wrap, shape, wrap, stride=1))
+
+
+def _allowed(transfer: Transfer, forbidden: NDArray[np.bool_] | None, rng: np.random.Generator) -> Transfer:
+    """The transfer with patches from random places instead of forbidden ones."""
+    if forbidden is None:
+        return transfer
+    places = np.flatnonzero(~forbidden)
+    chosen = np.unravel_index(places[rng.integers(len(places), size=transfer.down.shape)], forbidden.shape)
+    bad = forbidden[transfer.down, transfer.right]
+    return transfer.with_patches(np.where(bad, chosen[0], transfer.down), np.where(bad, chosen[1], transfer.right))
+
+
+def _filled(picture: Pixels, hole: NDArray[np.bool_]) -> Pixels:
+    """A picture whose hole is filled smoothly from what surrounds it."""
+    result, open_ = picture.copy(), hole.copy()
+    known = (~hole).astype(np.float32)
+    reach = 1.0
+    while open_.any() and reach < 4 * max(hole.shape):
+        weight = cv2.GaussianBlur(known, (0, 0), reach)
+        near = open_ & (weight > 1e-3)
+        for channel in range(picture.shape[2]):
+            soft = cv2.GaussianBlur(picture[..., channel] * known, (0, 0), reach)
+            result[..., channel][near] = soft[near] / weight[near]
+        open_ &= ~near
+        reach *= 2
+    result[open_] = 0
+    return result
 
 
 def _scattered(field: Transfer, source: Source, block: float, rng: np.random.Generator) -> Transfer:
@@ -396,9 +479,11 @@ def _finer(coarse: Transfer, field: Transfer) -> Transfer:
 
 
 def _touched(hole: NDArray[np.bool_], field: Transfer) -> NDArray[np.bool_]:
-    """Patches of a grid of stride 1 that a hole lies under in part."""
+    """Patches of a grid that a hole lies under in part."""
     border = [(0, PATCH - 1 if letter in field.wrap else 0) for letter in "yx"]
     whole = np.pad(hole, border, mode="wrap").astype(np.uint8)
     # The kernel's anchor is its upper left corner.
-    grown = cv2.dilate(whole, np.ones((PATCH, PATCH), np.uint8), anchor=(0, 0))
+    grown = cv2.dilate(whole, np.ones((PATCH, PATCH), np.uint8), anchor=(0, 0))[
+        :: field.strides[0], :: field.strides[1]
+    ]
     return np.asarray(grown[: field.down.shape[0], : field.down.shape[1]] > 0)

@@ -12,6 +12,7 @@ from matshot_host.description import PREVIEW
 
 from ..errors import MatshotError
 from ..image.formats import WRITABLE
+from ..image.reader import read_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..image.writer import write_texture
@@ -83,6 +84,32 @@ def _read(
     found = recognized(path, kind=kind, normal=normal, colorspace=colorspace)
     texture = replace(found.texture, wrap=wrap or "none")
     return Asset(with_notes(image_material(texture, path.stem, str(path)), found.notes), True)
+
+
+def painted_image(path: str, label: str) -> Texture:
+    """A guide or a mask.
+
+    Args:
+        path: of an image.
+        label: that errors call it by.
+
+    Raises:
+        MatshotError: for a file that is missing or no image.
+    """
+    check_exists(path, label)
+    if Path(path).is_dir():
+        raise MatshotError(f"{label} must be an image, but {path} is a folder.")
+    return read_texture(path, encoding="srgb")
+
+
+def check_exists(path: str, label: str) -> None:
+    """Check that a parameter's file or folder exists.
+
+    Raises:
+        MatshotError: when it does not.
+    """
+    if not Path(path).exists():
+        raise MatshotError(f"{label}: {path} does not exist.")
 
 
 def image_encoding(path: Path) -> tuple[Encoding | Literal["auto"], Convention]:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from .job import ToolRequest, ToolResult, ToolWork
     from .store import Reporter
 
-#: Pixels of one map that a job makes, from its parameters and the pixels of its inputs.
-PixelCount = Callable[[Mapping[str, Any], Sequence[int]], int]
+#: Pixels of one map that a job makes, from its parameters, the pixels of its inputs, and those of the images that
+#: parameters name.
+PixelCount = Callable[[Mapping[str, Any], Sequence[int], Mapping[str, int]], int]
 
 
 class FileTool(Protocol):
@@ -41,21 +42,25 @@ class FileTool(Protocol):
         """Write the outputs of a command line; whether all of them could be written."""
 
 
-def largest_input(parameters: Mapping[str, Any], inputs: Sequence[int]) -> int:
+def largest_input(parameters: Mapping[str, Any], inputs: Sequence[int], files: Mapping[str, int]) -> int:
     """As many pixels as the largest input has."""
     return max(inputs, default=0)
 
 
-def _upscaled(parameters: Mapping[str, Any], inputs: Sequence[int]) -> int:
+def _upscaled(parameters: Mapping[str, Any], inputs: Sequence[int], files: Mapping[str, int]) -> int:
     return sum(inputs) * int(parameters["scale"]) ** 2
 
 
-def _multiplied(parameters: Mapping[str, Any], inputs: Sequence[int]) -> int:
+def _multiplied(parameters: Mapping[str, Any], inputs: Sequence[int], files: Mapping[str, int]) -> int:
+    if files.get("target_mask"):
+        return inputs[0] * int(parameters["count"])
+    if files.get("target_guide") and not parameters["size"]:
+        return files["target_guide"] * int(parameters["count"])
     sides = [int(side) for side in re.findall("[0-9]+", parameters["size"])]
     return (sides[0] * sides[-1] if sides else 4 * inputs[0]) * int(parameters["count"])
 
 
-def _previewed(parameters: Mapping[str, Any], inputs: Sequence[int]) -> int:
+def _previewed(parameters: Mapping[str, Any], inputs: Sequence[int], files: Mapping[str, int]) -> int:
     # A sheet is about four pictures wide and high.
     return (int(parameters["size"]) * 4) ** 2 * max(1, len(inputs))
 

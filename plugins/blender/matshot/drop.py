@@ -7,6 +7,8 @@ import bpy
 from bpy.types import Context, FileHandler, Object
 from bpy_extras import view3d_utils
 
+from .matshot_host.tools import PHOTOGRAPH_SUFFIXES
+
 
 class MATSHOT_FH_photograph(FileHandler):
     """Makes a material from a dropped photograph."""
@@ -14,7 +16,7 @@ class MATSHOT_FH_photograph(FileHandler):
     bl_idname = "MATSHOT_FH_photograph"
     bl_label = "Photo to Material (Matshot)"
     bl_import_operator = "matshot.oneshot"
-    bl_file_extensions = ".jpg;.jpeg;.png;.tif;.tiff;.exr;.webp;.bmp;.tga;.hdr"
+    bl_file_extensions = ";".join(PHOTOGRAPH_SUFFIXES)
 
     @classmethod
     def poll_drop(cls, context: Context) -> bool:

@@ -92,7 +92,7 @@ def _write_packed(image: Image, folder: str) -> str:
     for packed in image.packed_files:
         if packed.packed_file is None or not packed.packed_file.size:
             raise MatshotError(f"{image.name} has no pixels: its packed data is empty. Open another image.")
-        _write(path.replace("<UDIM>", str(packed.tile_number)), packed.packed_file.data)
+        write(path.replace("<UDIM>", str(packed.tile_number)), packed.packed_file.data)
     return path
 
 
@@ -131,7 +131,12 @@ def _save(image: Image, path: str, **options: bool) -> None:
         raise MatshotError(f"Cannot save {image.name} for Matshot.", str(error)) from error
 
 
-def _write(path: str, data: bytes) -> None:
+def write(path: str, data: bytes) -> None:
+    """Write a file for the worker.
+
+    Raises:
+        MatshotError: when that fails.
+    """
     try:
         with open(path, "wb") as stream:
             stream.write(data)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Operators that run a job: start, progress, cancel, result."""
+"""Operators that run a job: start, progress, cancel, result, and again."""
 
 import logging
+from functools import partial
 from typing import Any, NamedTuple
 
 import bpy
@@ -13,7 +14,7 @@ from .history import Entry
 from .matshot_host.errors import MatshotError
 from .matshot_host.jobs import Job
 from .preferences import preferences
-from .results import ResultHandler, discard
+from .results import FullSize, Outcome, ResultHandler, discard
 
 #: Seconds between polls of the worker.
 _POLL_INTERVAL = 0.05
@@ -30,6 +31,7 @@ class JobRequest(NamedTuple):
         output: folder for the results; empty for the job's own folder.
         handler: of the results.
         before: image file that the result is compared with in its review; empty for none.
+        draft: parameters of a draft that is shown first; None for none.
     """
 
     inputs: list[Any]
@@ -37,6 +39,17 @@ class JobRequest(NamedTuple):
     output: str
     handler: ResultHandler
     before: str = ""
+    draft: dict[str, Any] | None = None
+
+
+class _FullJob(NamedTuple):
+    """A job in full size that follows its draft: what :meth:`Jobs.start` and the history need."""
+
+    tool: str
+    title: str
+    request: JobRequest
+    operator: str
+    keywords: dict[str, Any]
 
 
 class JobOperator:
@@ -67,9 +80,15 @@ class JobOperator:
             if job is not None:
                 jobs.forget(job)
             return self.fail(error)
-        self._entry = history.add(job, self.bl_idname_py(), self.keywords())
-        review.prepare(job, request.handler, request.before)
-        jobs.start(job, request.inputs, request.parameters, request.output)
+        keywords = self.keywords()
+        self._entry = history.add(job, self.bl_idname_py(), keywords)
+        if request.draft is None:
+            review.prepare(job, request.handler, request.before)
+            jobs.start(job, request.inputs, request.parameters, request.output)
+        else:
+            full = _FullJob(tool, f"{title} in Full Size", request, self.bl_idname_py(), keywords)
+            review.prepare(job, request.handler, request.before, partial(_start_full, full))
+            jobs.start(job, request.inputs, request.draft)
         return self.follow(context, job)
 
     def bl_idname_py(self) -> str:
@@ -184,13 +203,27 @@ class JobOperator:
         job_queue.show_status(context.window_manager)
 
 
+def _start_full(full: _FullJob, outcome: Outcome) -> None:
+    """Start the job in full size whose draft was applied."""
+    if outcome.built is None:
+        return
+    jobs, request = job_queue.jobs(), full.request
+    job = jobs.new(full.tool, full.title)
+    history.add(job, full.operator, full.keywords)
+    review.prepare(job, FullSize(outcome.built, not request.output), "")
+    jobs.start(job, request.inputs, request.parameters, request.output)
+    job_queue.follow(job)
+
+
 class MATSHOT_OT_cancel(Operator):
-    """Cancel a job: the running one, or the one of this number"""
+    """Cancel the running job"""
 
     bl_idname = "matshot.cancel"
     bl_label = "Cancel Job"
 
-    number: IntProperty(name="Number", options={"HIDDEN", "SKIP_SAVE"})
+    number: IntProperty(
+        name="Number", description="Of the job. Default: the running one", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -206,11 +239,47 @@ class MATSHOT_OT_cancel(Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    """Register the classes."""
-    bpy.utils.register_class(MATSHOT_OT_cancel)
+class MATSHOT_OT_run_again(Operator):
+    """Run a job again with the same or other settings"""
+
+    bl_idname = "matshot.run_again"
+    bl_label = "Run Again"
+
+    number: IntProperty(name="Number", description="Of the job. Default: the latest", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether a job is listed."""
+        cls.poll_message_set("No job has run yet")
+        return bool(history.entries())
+
+    def execute(self, context: Context) -> set[str]:
+        """Open the dialog of the job, or run it at once in a script."""
+        entry = history.entry_of(self.number) if self.number else next(iter(history.entries()), None)
+        if entry is None:
+            self.report({"ERROR"}, f"Job {self.number} is no longer listed. Run the tool from its menu.")
+            return {"CANCELLED"}
+        how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
+        operator = getattr(bpy.ops.matshot, entry.operator.partition(".")[2])
+        answer = operator(how, **{name: value for name, value in entry.keywords.items() if name != "from_dialog"})
+        return {"CANCELLED"} if answer == {"CANCELLED"} else {"FINISHED"}
 
 
-def unregister() -> None:
-    """Unregister the classes."""
-    bpy.utils.unregister_class(MATSHOT_OT_cancel)
+class MATSHOT_OT_forget(Operator):
+    """Clear finished jobs from the list; their results are kept"""
+
+    bl_idname = "matshot.forget"
+    bl_label = "Clear List"
+
+    def execute(self, context: Context) -> set[str]:
+        """Clear the list."""
+        for entry in history.entries():
+            if entry.job.ended and entry.job not in job_queue.jobs().listing:
+                history.remove(entry.job.number)
+        history.redraw()
+        return {"FINISHED"}
+
+
+_CLASSES = (MATSHOT_OT_cancel, MATSHOT_OT_run_again, MATSHOT_OT_forget)
+
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

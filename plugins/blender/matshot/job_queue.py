@@ -30,6 +30,11 @@ def jobs() -> Jobs:
     return _jobs
 
 
+def warm() -> None:
+    """Start the worker while the artist looks at a dialog."""
+    jobs().warm()
+
+
 def running() -> Job | None:
     """The running job, if any."""
     listing = _jobs.listing if _jobs is not None else []
@@ -93,7 +98,11 @@ def _draw_status(header: Header, context: Context) -> None:
     bar = row.row()
     bar.ui_units_x = 14
     bar.progress(factor=job.fraction, text=f"{100 * job.fraction:.0f}%  {job.stage}")
-    row.label(text="Cancelling..." if job.cancelling else "Cancel", icon="EVENT_ESC")
+    if job in _followed and not job.cancelling:
+        # No operator hears the key.
+        row.operator("matshot.cancel", text="Cancel", icon="X").number = job.number
+    else:
+        row.label(text="Cancelling..." if job.cancelling else "Cancel", icon="EVENT_ESC")
     if waiting():
         row.label(text=f"{waiting()} Waiting")
 

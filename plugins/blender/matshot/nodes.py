@@ -34,7 +34,7 @@ _SOCKETS = {
 }
 
 #: Displacement in Blender units of a material with unknown height.
-_SCALE = 0.02
+UNKNOWN_SCALE = 0.02
 
 #: Width of a column, in units of the node editor.
 _COLUMN = 300.0
@@ -158,7 +158,7 @@ class _TreeBuilder:
             estimated = "from Normals" if self._height_scale else "Unknown Scale"
             node.label, node.width = f"Displacement ({estimated})", 220.0
         node.inputs["Midlevel"].default_value = displacement.level
-        node.inputs["Scale"].default_value = self._height_scale or displacement.scale or _SCALE
+        node.inputs["Scale"].default_value = self._height_scale or displacement.scale or UNKNOWN_SCALE
         self._link(self._outputs[displacement.source], node.inputs["Height"])
         self._link(node.outputs["Displacement"], output.inputs["Displacement"])
 

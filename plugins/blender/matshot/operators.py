@@ -6,6 +6,7 @@ import re
 from typing import Any, ClassVar
 
 import bpy
+import imbuf
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import Context, Event, Image, Material, Object, Operator, OperatorFileListElement
 
@@ -14,16 +15,25 @@ from .blocks import BlockReference, check_local, check_target, named, reference
 from .job_operator import JobOperator, JobRequest
 from .matshot_host.errors import MatshotError
 from .matshot_host.jobs import Job
-from .matshot_host.tools import MULTIPLY, ONESHOT, STYLE, TILE, TWOSHOT, UPSCALE, Input, Tool
+from .matshot_host.tools import (
+    MULTIPLY,
+    ONESHOT,
+    PHOTOGRAPH_SUFFIXES,
+    STYLE,
+    TILE,
+    TWOSHOT,
+    UPSCALE,
+    Input,
+    Tool,
+)
 from .preferences import preferences, show_findings
 from .results import Destination, NewImages, NewMaterial, ReplacedTextures
 
 #: Preferences that replace the defaults of parameters of the same name.
 _PREFERRED = ("look", "device", "memory")
 
-#: Suffixes that the file browser shows.
-_PHOTOGRAPHS = "*.jpg;*.jpeg;*.png;*.tif;*.tiff;*.exr;*.webp;*.bmp;*.tga;*.hdr"
-
+#: Longer side of a draft in pixels. A photograph of twice that or less is not worth one.
+_DRAFT = 512
 
 #: Properties of the file browser: pictures instead of names.
 _BROWSER = ("filter_image", "filter_folder", "display_type")
@@ -40,6 +50,7 @@ class ToolOperator(JobOperator):
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Open the dialog."""
         self._interactive = True
+        job_queue.warm()
         for name in self.tool.accepted(dict.fromkeys(_PREFERRED)):
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(preferences(), name))
@@ -65,7 +76,7 @@ class _ImageOperator(ToolOperator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether the image editor shows a usable image."""
-        reason = images.unusable(_edited(context)) if context.area and context.area.type == "IMAGE_EDITOR" else ""
+        reason = images.unusable(edited_image(context)) if context.area and context.area.type == "IMAGE_EDITOR" else ""
         cls.poll_message_set(reason)
         return not reason
 
@@ -75,21 +86,21 @@ class _ImageOperator(ToolOperator):
         for tool_input in self.tool.inputs[1:]:
             self.layout.prop_search(self, tool_input.name, bpy.data, "images", text=tool_input.title)
         super().draw(context)
-        image = named("images", self.image) if self.image else _edited(context)
+        image = named("images", self.image) if self.image else edited_image(context)
         if self.tool is UPSCALE and image is not None and image.size[0]:
             width, height = (side * int(self.scale) for side in image.size)
             self.layout.label(text=f"Result: {width} x {height} px")
 
     def execute(self, context: Context) -> set[str]:
         """Start the job."""
-        image = _edited(context)
+        image = edited_image(context)
         name = self.image or (image.name if image is not None else "")
         return self.run(context, self.tool.name, f"{self.tool.title} {os.path.basename(name)}".strip())
 
     def request(self, context: Context, job: Job) -> JobRequest:
         """See base class."""
         output = storage.output_folder()
-        first = _edited(context) if not self.image else named("images", self.image)
+        first = edited_image(context) if not self.image else named("images", self.image)
         values = self.values()
         inputs: list[Any] = [_file(self.image, first, job)]
         if self.tool is UPSCALE:
@@ -162,12 +173,12 @@ class _PhotographOperator(ToolOperator):
             return {"CANCELLED"}
         name = os.path.basename(getattr(self, self.tool.inputs[0].name))
         answer = self.run(context, self.tool.name, f"{self.tool.title} {name}".strip())
-        # The others become materials of their own, beside the object.
+        # The others become materials of their own: beside the object, or on planes in a row.
         keywords = self.keywords()
         for index, other in enumerate(more, start=1):
             more_keywords = {**keywords, self.tool.inputs[0].name: os.path.join(self.directory, other)}
             if self.plane:
-                context.scene.cursor.location.x += 2.5 if index == 1 else 0.0
+                more_keywords.update(column=self.column + index)
             elif self.assign:
                 more_keywords.update(assign=False)
             start_job(self.tool.name, self._interactive, more_keywords)
@@ -188,10 +199,21 @@ class _PhotographOperator(ToolOperator):
             reference("objects", target) if target is not None else None,
             self.slot,
             self.plane,
+            self.column,
             self.unwrap,
             self.asset,
         )
-        return JobRequest(inputs, self.values(), output, NewMaterial(destination, not output), inputs[0])
+        values = self.values()
+        draft = None
+        # What is written to the folder of the draft's job is gone with it.
+        interactive = self._interactive or self.from_dialog
+        if interactive and preferences().draft and not any(path.startswith(job.folder) for path in inputs):
+            largest = max(max(_size(path)) for path in inputs)
+            if min(largest, values["size"] or largest) > 2 * _DRAFT:
+                draft = {**values, "size": _DRAFT}
+        # The folder of a draft is gone when its textures are replaced.
+        packed = not output or draft is not None
+        return JobRequest(inputs, values, output, NewMaterial(destination, packed), inputs[0], draft)
 
     def keywords(self) -> dict[str, Any]:
         """See base class."""
@@ -366,7 +388,7 @@ def _flash_first(first: str, second: str) -> tuple[str, str]:
     return (second, first) if _AMBIENT.search(stem) and not _FLASH.fullmatch(stem) else (first, second)
 
 
-def _edited(context: Context) -> Image | None:
+def edited_image(context: Context) -> Image | None:
     """The image of the image editor."""
     return getattr(context, "edit_image", None) or getattr(context.space_data, "image", None)
 
@@ -393,6 +415,17 @@ def _file(name: str, image: Image | None, job: Job) -> str:
     if not os.path.isfile(path):
         raise MatshotError(f"{name} is neither an image nor a file.")
     return path
+
+
+def _size(path: str) -> tuple[int, int]:
+    """Width and height of an image file; 0 for one that Blender cannot read."""
+    try:
+        buffer = imbuf.load(path)
+    except OSError:
+        return 0, 0
+    width, height = buffer.size
+    buffer.free()
+    return width, height
 
 
 def _text(name: str, help: str) -> Any:
@@ -445,7 +478,7 @@ _DISPLAYS = (
 def _photograph_operator(tool: Tool) -> type:
     properties = {
         "filepath": StringProperty(subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"}),
-        "filter_glob": StringProperty(default=_PHOTOGRAPHS, options={"HIDDEN"}),
+        "filter_glob": StringProperty(default=";".join(f"*{one}" for one in PHOTOGRAPH_SUFFIXES), options={"HIDDEN"}),
         "filter_image": BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"}),
         "filter_folder": BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"}),
         "display_type": EnumProperty(items=_DISPLAYS, default="THUMBNAIL", options={"HIDDEN", "SKIP_SAVE"}),
@@ -461,6 +494,7 @@ def _photograph_operator(tool: Tool) -> type:
             name="New Plane", description="Create a plane as large as the material and assign it to that",
             options={"SKIP_SAVE"},
         ),
+        "column": IntProperty(options={"HIDDEN", "SKIP_SAVE"}),
         "unwrap": BoolProperty(
             name="Unwrap", description="Give a mesh without a UV map one, projected along the axes", default=True
         ),
@@ -495,13 +529,4 @@ _CLASSES: tuple[type, ...] = (
 )
 
 
-def register() -> None:
-    """Register the operators."""
-    for operator in _CLASSES:
-        bpy.utils.register_class(operator)
-
-
-def unregister() -> None:
-    """Unregister the operators."""
-    for operator in reversed(_CLASSES):
-        bpy.utils.unregister_class(operator)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+import bpy
 from bpy.props import (
     BoolProperty,
     EnumProperty,
@@ -33,6 +34,8 @@ def bpy_property(parameter: Parameter) -> Any:
         return EnumProperty(items=items, default=str(default), **texts)
     if parameter.type is bool:
         return BoolProperty(default=default, **texts)
+    if parameter.file:
+        return StringProperty(default=default, subtype="FILE_PATH", **texts)
     if parameter.type is str:
         return StringProperty(default=default, **texts)
     bounds = {}
@@ -79,6 +82,9 @@ def values(operator: Operator, tool: Tool, preferred: dict[str, Any]) -> dict[st
             value = preferred[name]
         if parameter.choices:
             value = parameter.type(value)
+        elif parameter.file and value:
+            # Blender shows paths beside its file as //name.
+            value = bpy.path.abspath(value)
         elif parameter.unit == _DEGREES and not isinstance(value, str):
             value = round(math.degrees(value), 4)
         found[name] = tuple(value) if isinstance(parameter.default, tuple) else value

@@ -42,6 +42,11 @@ class MatshotPreferences(AddonPreferences):
         subtype="DIR_PATH",
         default=os.path.join("~", "Matshot"),
     )
+    draft: BoolProperty(
+        name="Draft First",
+        description="Show a small material at once, and replace its textures when they are there in full size",
+        default=True,
+    )
     ask: BoolProperty(name="Review Results before Applying", description="Show each result with Apply and Discard")
     look: bpy_property(_SHARED["look"])
     device: bpy_property(_SHARED["device"])
@@ -54,6 +59,7 @@ class MatshotPreferences(AddonPreferences):
         layout.prop(self, "storage")
         if self.storage == "FOLDER":
             layout.prop(self, "folder")
+        layout.prop(self, "draft")
         layout.prop(self, "ask")
         layout.prop(self, "look")
         layout.separator()

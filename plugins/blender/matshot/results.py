@@ -10,12 +10,15 @@ import bpy
 from bpy.types import Context, Image, Material, Node, NodeSocket, Object
 
 from . import nodes, storage, surface, textures
-from .blocks import BlockReference, check_local, check_target
+from .blocks import BlockReference, check_local, check_target, reference
 from .images import stem
 from .matshot_host.errors import MatshotError
 from .matshot_host.graph import Image as ImageNode
 from .matshot_host.graph import MaterialGraph, material_graph
 from .matshot_host.jobs import Job, Result, discard_result
+
+#: Property of an adjusted image with the image that it was adjusted from, which Blender keeps with it.
+RAW_IMAGE = "matshot_raw"
 
 
 class Outcome(NamedTuple):
@@ -24,10 +27,12 @@ class Outcome(NamedTuple):
     Attributes:
         summary: for the artist.
         created: collection in ``bpy.data`` and name of each new data-block, the most important first.
+        built: the material, if one was built.
     """
 
     summary: str
     created: Sequence[tuple[str, str]]
+    built: "BuiltMaterial | None" = None
 
 
 class ResultHandler(Protocol):
@@ -84,6 +89,26 @@ class NewImages:
         return Outcome(summary, [("images", image.name) for image in images])
 
 
+class BuiltMaterial(NamedTuple):
+    """A material as it was built, without data-blocks, which undo replaces.
+
+    Attributes:
+        material: the material.
+        images: its images by map.
+        graph: that it was built from.
+        aspect: width of its maps divided by their height.
+        target: object that got it; None for none.
+        plane: whether that is a new plane.
+    """
+
+    material: BlockReference
+    images: Mapping[str, BlockReference]
+    graph: MaterialGraph
+    aspect: float
+    target: BlockReference | None
+    plane: bool
+
+
 class Destination(NamedTuple):
     """What gets a new material.
 
@@ -91,6 +116,7 @@ class Destination(NamedTuple):
         target: object; None for none.
         slot: index of its material slot; -1 for the active one.
         plane: whether a new plane gets the material instead.
+        column: number of planes between the 3D cursor and the new one.
         unwrap: whether a mesh without a UV map gets one.
         asset: whether the material is marked as an asset.
     """
@@ -98,6 +124,7 @@ class Destination(NamedTuple):
     target: BlockReference | None = None
     slot: int = -1
     plane: bool = False
+    column: int = 0
     unwrap: bool = False
     asset: bool = False
 
@@ -123,7 +150,9 @@ class NewMaterial:
         return outcome._replace(summary=f"{job.title}: {outcome.summary}")
 
 
-def import_material(context: Context, folder: str, destination: Destination, packed: bool, aspect: float) -> Outcome:
+def import_material(
+    context: Context, folder: str, destination: Destination, packed: bool, aspect: float = 0.0
+) -> Outcome:
     """Create a material of a folder, in the right size for what it is assigned to.
 
     Args:
@@ -131,17 +160,24 @@ def import_material(context: Context, folder: str, destination: Destination, pac
         folder: with a ``material.json``.
         destination: of the material.
         packed: whether its images are packed into the .blend file.
-        aspect: width of the maps divided by their height.
+        aspect: width of the maps divided by their height; 0 reads it from them.
 
     Raises:
         MatshotError: for a folder that is not a material, and an object that cannot get one.
     """
     graph = material_graph(folder)
+    images: dict[str, Image] = {}
+    for node in graph.images():
+        images[node.name] = storage.load_image([node.file], f"{graph.name} {node.label}", packed)
+        storage.set_color_space(images[node.name], node)
+    if not aspect:
+        width, height = next(iter(images.values())).size
+        aspect = width / height
     created: list[tuple[str, str]] = []
     target = destination.target.block() if destination.target is not None else None
     if destination.plane:
         width, height = graph.physical_size or (max(aspect, 1.0), max(aspect, 1.0) / aspect)
-        target = surface.new_plane(context, graph.name, width, height)
+        target = surface.new_plane(context, graph.name, width, height, destination.column)
         created.append(("objects", target.name))
     notes = []
     if target is not None:
@@ -158,10 +194,6 @@ def import_material(context: Context, folder: str, destination: Destination, pac
     tiling = (1.0, 1.0) if destination.plane else surface.tiling(graph, aspect, size)
     graph = graph._replace(mapping=graph.mapping._replace(tiling=tiling))
     scale = surface.height_scale(graph, target, size, tiling[0]) if graph.displacement is not None else 0.0
-    images: dict[str, Image] = {}
-    for node in graph.images():
-        images[node.name] = storage.load_image([node.file], f"{graph.name} {node.label}", packed)
-        storage.set_color_space(images[node.name], node)
     material = nodes.build(graph, lambda node: images[node.name], scale)
     created.insert(0, ("materials", material.name))
     if destination.asset:
@@ -174,7 +206,15 @@ def import_material(context: Context, folder: str, destination: Destination, pac
         _assign(material, target, destination.slot)
         nodes.show_all(context, material)
         notes.insert(0, f"assigned to {target.name}")
-    return Outcome(f"{', '.join([material.name, *notes])}.", created)
+    built = BuiltMaterial(
+        reference("materials", material),
+        {name: reference("images", image) for name, image in images.items()},
+        graph,
+        aspect,
+        reference("objects", target) if target is not None else None,
+        destination.plane,
+    )
+    return Outcome(f"{', '.join([material.name, *notes])}.", created, built)
 
 
 def mark_asset(material: Material, preview: str) -> None:
@@ -191,6 +231,72 @@ def _assign(material: Material, target: Object, slot: int) -> None:
         return
     index = slot if 0 <= slot < len(target.material_slots) else target.active_material_index
     target.material_slots[index].material = material
+
+
+@dataclass(frozen=True)
+class FullSize:
+    """The maps of a draft in full size, in place of the draft's; what an artist changed since is kept.
+
+    Attributes:
+        draft: that was built first.
+        packed: whether the new images are packed into the .blend file.
+    """
+
+    draft: BuiltMaterial
+    packed: bool
+
+    def apply(self, context: Context, job: Job) -> Outcome:
+        """See :class:`ResultHandler`."""
+        if not job.results:
+            raise MatshotError(f"{job.title} produced no output.")
+        material = self.draft.material.block()
+        if material is None:
+            raise MatshotError(f"The material {self.draft.material.name} no longer exists, so its draft was kept.")
+        check_local(material)
+        result = job.results[0]
+        graph = material_graph(result.path)
+        replaced: dict[BlockReference, Image] = {}
+        painted = []
+        for node in graph.images():
+            one = self.draft.images.get(node.name)
+            old = one.block() if one is not None else None
+            if one is None or old is None:
+                continue
+            if old.is_dirty:
+                painted.append(old.name)
+                continue
+            replaced[one] = storage.load_image([node.file], f"{graph.name} {node.label}", self.packed)
+            storage.set_color_space(replaced[one], node)
+        textures.replace(material, replaced)
+        for one, image in replaced.items():
+            old = one.block()
+            if not old.users:
+                name = old.name
+                bpy.data.images.remove(old)
+                image.name = name
+        self._scale(material, graph, result.width / result.height)
+        if material.asset_data is not None:
+            mark_asset(material, os.path.join(result.path, "preview.png"))
+        summary = f"{job.title}: {material.name}, {result.width} x {result.height}"
+        summary += f"; kept what was painted on {', '.join(painted)}." if painted else "."
+        return Outcome(summary, [("materials", material.name)])
+
+    def _scale(self, material: Material, graph: MaterialGraph, aspect: float) -> None:
+        """Change size and relief by as much as those of the maps differ from the draft's."""
+        draft = self.draft
+        target = draft.target.block() if draft.target is not None else None
+        size = surface.uv_size(target)
+        before = surface.tiling(draft.graph, draft.aspect, size)
+        after = before if draft.plane else surface.tiling(graph, aspect, size)
+        for node in material.node_tree.nodes:
+            if node.type == "MAPPING" and node.label == "Tiling":
+                scale = node.inputs["Scale"].default_value
+                scale[0], scale[1] = (scale[axis] * after[axis] / before[axis] for axis in (0, 1))
+            elif node.type == "DISPLACEMENT" and graph.displacement and draft.graph.displacement:
+                old = surface.height_scale(draft.graph, target, size, before[0])
+                new = surface.height_scale(graph, target, size, after[0])
+                if old and new:
+                    node.inputs["Scale"].default_value *= new / old
 
 
 @dataclass(frozen=True)
@@ -228,11 +334,13 @@ class ReplacedMaps:
     Attributes:
         material: whose textures they are.
         sources: its images by map.
+        raw: images that the new ones are adjusted from, by map, so that the next adjustment starts there too.
         packed: whether the new images are packed into the .blend file.
     """
 
     material: BlockReference
     sources: Mapping[str, BlockReference]
+    raw: Mapping[str, BlockReference]
     packed: bool
 
     def apply(self, context: Context, job: Job) -> Outcome:
@@ -247,6 +355,8 @@ class ReplacedMaps:
                 continue
             replaced[one] = storage.load_image([maps[kind]], f"{stem(one.name)}_{job.tool}", self.packed)
             storage.copy_color_settings(replaced[one], old)
+            if kind in self.raw:
+                replaced[one][RAW_IMAGE] = self.raw[kind].block()
         return _replace(self.material, replaced, job, len(self.sources))
 
 
@@ -304,7 +414,8 @@ def _wire_map(used: Node, image: Image, node: ImageNode, graph: MaterialGraph) -
     else:
         helper = tree.nodes.new("ShaderNodeDisplacement")
         displacement = graph.displacement
-        helper.inputs["Scale"].default_value = (displacement.widths or 0.02) if displacement is not None else 0.02
+        widths = displacement.widths if displacement is not None else None
+        helper.inputs["Scale"].default_value = widths or nodes.UNKNOWN_SCALE
         tree.links.new(created.outputs["Color"], helper.inputs["Height"])
         ends = (output.inputs["Displacement"] if output else None, "Displacement")
     helper.location = created.location.x + 320.0, created.location.y

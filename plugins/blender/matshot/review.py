@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Results on their way into the .blend file, after a review with Apply and Discard if the preferences ask for one."""
 
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 import bpy
-from bpy.props import FloatProperty, IntProperty
+from bpy.props import IntProperty
 from bpy.types import Context, Event, Operator
 
 from . import history, job_queue
 from .matshot_host.errors import MatshotError
 from .matshot_host.jobs import Job
-from .results import ResultHandler, discard
+from .results import Outcome, ResultHandler, discard
 
 
 class _Pending(NamedTuple):
@@ -20,20 +21,29 @@ class _Pending(NamedTuple):
         job: whose results they are.
         handler: of the results.
         before: image file to compare them with; empty for none.
+        then: called when they are applied; None for nothing.
     """
 
     job: Job
     handler: ResultHandler
     before: str
+    then: Callable[[Outcome], None] | None
 
 
 #: By job number.
 _pending: dict[int, _Pending] = {}
 
 
-def prepare(job: Job, handler: ResultHandler, before: str) -> None:
-    """Note what becomes of the results of a job that starts now."""
-    _pending[job.number] = _Pending(job, handler, before)
+def prepare(job: Job, handler: ResultHandler, before: str, then: Callable[[Outcome], None] | None = None) -> None:
+    """Note what becomes of the results of a job that starts now.
+
+    Args:
+        job: that starts.
+        handler: of its results.
+        before: image file to compare them with; empty for none.
+        then: called when they are applied. It must not hold data-blocks, which undo replaces.
+    """
+    _pending[job.number] = _Pending(job, handler, before, then)
 
 
 def apply(context: Context, job: Job) -> str:
@@ -45,18 +55,31 @@ def apply(context: Context, job: Job) -> str:
     Raises:
         MatshotError: when they cannot be applied.
     """
-    outcome = _pending.pop(job.number).handler.apply(context, job)
-    created = context.window_manager.matshot_created
-    created.clear()
-    for kind, name in outcome.created:
-        one = created.add()
-        one.name, one.kind = name, kind
+    pending = _pending.pop(job.number)
+    outcome = pending.handler.apply(context, job)
+    list_created(context, outcome.created)
     entry = history.entry_of(job.number)
     if entry is not None:
         history.picture(job)
         entry.summary, entry.created = outcome.summary, list(outcome.created)
+    if pending.then is not None:
+        pending.then(outcome)
     history.redraw()
     return outcome.summary
+
+
+def list_created(context: Context, created: Sequence[tuple[str, str]]) -> None:
+    """List for scripts what an operator made.
+
+    Args:
+        context: of the window manager that has the list.
+        created: collection in ``bpy.data`` and name of each new data-block.
+    """
+    listed = context.window_manager.matshot_created
+    listed.clear()
+    for kind, name in created:
+        one = listed.add()
+        one.name, one.kind = name, kind
 
 
 def show(job: Job) -> None:
@@ -81,10 +104,11 @@ class MATSHOT_OT_review(Operator):
         """Draw the dialog; called by Blender once more while it closes."""
         if self.number not in _pending:
             return
-        job, _, before = _pending[self.number]
+        pending = _pending[self.number]
+        job = pending.job
         column = self.layout.column()
         pictures = column.row()
-        shown = (("Before", history.picture_of(before, before)), ("After", history.picture(job)))
+        shown = (("Before", history.picture_of(pending.before, pending.before)), ("After", history.picture(job)))
         for label, icon in shown:
             if icon:
                 one = pictures.column()
@@ -144,45 +168,7 @@ class MATSHOT_PG_created(bpy.types.PropertyGroup):
     kind: bpy.props.StringProperty(name="Kind", description="Its collection in bpy.data, such as images")
 
 
-class MATSHOT_OT_adjust_mapping(Operator):
-    """Change how large the last material is and how far it displaces"""
-
-    bl_idname = "matshot.adjust_mapping"
-    bl_label = "Adjust Material"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-
-    size: FloatProperty(name="Size", description="Factor on the size of the texture", default=1, min=0.01, soft_max=10)
-    rotation: FloatProperty(name="Rotation", description="Rotation of the texture", subtype="ANGLE")
-    relief: FloatProperty(name="Relief", description="Factor on the displacement", default=1, min=0, soft_max=4)
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """Whether the active material was made by Matshot."""
-        cls.poll_message_set("Select an object with a material of Matshot")
-        return _mapping_of(context) is not None
-
-    def execute(self, context: Context) -> set[str]:
-        """Change the nodes."""
-        mapping = _mapping_of(context)
-        assert mapping is not None
-        scale = mapping.inputs["Scale"].default_value
-        mapping.inputs["Scale"].default_value = (scale[0] / self.size, scale[1] / self.size, scale[2])
-        mapping.inputs["Rotation"].default_value[2] += self.rotation
-        for node in context.active_object.active_material.node_tree.nodes:
-            if node.type == "DISPLACEMENT":
-                node.inputs["Scale"].default_value *= self.relief
-        return {"FINISHED"}
-
-
-def _mapping_of(context: Context) -> bpy.types.Node | None:
-    """The mapping node of the active object's material, if Matshot built it."""
-    material = getattr(context.active_object, "active_material", None) if context.active_object else None
-    if material is None or material.library is not None or material.node_tree is None:
-        return None
-    return next((node for node in material.node_tree.nodes if node.type == "MAPPING" and node.label == "Tiling"), None)
-
-
-_CLASSES = (MATSHOT_PG_created, MATSHOT_OT_review, MATSHOT_OT_apply, MATSHOT_OT_adjust_mapping)
+_CLASSES = (MATSHOT_PG_created, MATSHOT_OT_review, MATSHOT_OT_apply)
 
 
 def register() -> None:

@@ -98,13 +98,4 @@ _SPACES = ("VIEW_3D", "IMAGE_EDITOR", "NODE_EDITOR")
 _CLASSES = tuple(_panel(base, space) for space in _SPACES for base in (_ToolsPanel, _JobsPanel))
 
 
-def register() -> None:
-    """Register the panels."""
-    for panel in _CLASSES:
-        bpy.utils.register_class(panel)
-
-
-def unregister() -> None:
-    """Unregister the panels."""
-    for panel in reversed(_CLASSES):
-        bpy.utils.unregister_class(panel)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

@@ -8,6 +8,9 @@ from mathutils import Vector
 
 from .matshot_host.graph import MaterialGraph
 
+#: Widths from the middle of a plane to that of the next.
+_SPACING = 1.25
+
 
 def needs_unwrap(target: Object | None) -> bool:
     """Whether an object is a mesh without a UV map, on which images would be a single color."""
@@ -84,7 +87,7 @@ def height_scale(
     return meters / unit
 
 
-def new_plane(context: Context, name: str, width: float, height: float) -> Object:
+def new_plane(context: Context, name: str, width: float, height: float, column: int = 0) -> Object:
     """A plane at the 3D cursor with a UV map over all of it, selected and active.
 
     Args:
@@ -92,6 +95,7 @@ def new_plane(context: Context, name: str, width: float, height: float) -> Objec
         name: of the object.
         width: in meters.
         height: in meters.
+        column: number of planes of this size between the cursor and this one.
     """
     unit = context.scene.unit_settings.scale_length
     x, y = width / unit / 2, height / unit / 2
@@ -101,6 +105,7 @@ def new_plane(context: Context, name: str, width: float, height: float) -> Objec
         corner.uv = uv
     plane = bpy.data.objects.new(name, mesh)
     plane.location = context.scene.cursor.location
+    plane.location.x += column * _SPACING * 2 * x
     (context.collection or context.scene.collection).objects.link(plane)
     for other in context.view_layer.objects.selected:
         other.select_set(False)

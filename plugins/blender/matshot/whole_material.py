@@ -3,24 +3,28 @@
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
-from bpy.types import Context, Event, Image, Operator
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
+from bpy.types import Context, Event, Image, Material, Node, Operator
 
-from . import history, images, job_queue, parameters, storage, textures
-from .blocks import named, reference, takes_material
+from . import images, parameters, review, storage, textures
+from .blocks import BlockReference, named, reference, takes_material
 from .job_operator import JobOperator, JobRequest
 from .matshot_host.description import DESCRIPTION
 from .matshot_host.errors import MatshotError
+from .matshot_host.graph import PACKED_MAPS
 from .matshot_host.jobs import Job
-from .matshot_host.tools import ADJUST, MULTIPLY, ONESHOT, STYLE, TILE
-from .operators import ToolOperator, shown_material, start_job, tool_operator
-from .results import DerivedMap, Destination, NewMaterial, ReplacedMaps, import_material
+from .matshot_host.tools import ADJUST, MULTIPLY, ONESHOT, PHOTOGRAPH_SUFFIXES, STYLE, TILE, Tool
+from .operators import ToolOperator, edited_image, shown_material, start_job, tool_operator
+from .results import RAW_IMAGE, DerivedMap, Destination, NewMaterial, ReplacedMaps, import_material
 
-#: Parameters that links of a material answer.
-_KNOWN = ("kind", "normal")
+#: Parameters that links of a material answer, and the number of results, which is 1 in place.
+_KNOWN = ("kind", "normal", "count")
+#: Options of properties that change what is there: a remembered value would change it again at the next click.
+_FACTOR = {"SKIP_SAVE"}
 
 
 class _WholeMaterialOperator(ToolOperator):
@@ -44,7 +48,7 @@ class _WholeMaterialOperator(ToolOperator):
         if self.tool is STYLE:
             self.layout.prop_search(self, "style", bpy.data, "materials", text="Look")
         # The width of a material is in its Mapping node, which Adjust Size and Relief changes.
-        known = _KNOWN if self.tool.has("kind") else ("width",)
+        known = ("width",) if self.tool is ADJUST else _KNOWN
         parameters.draw(self.layout, self, self.tool, without=known)
 
     def execute(self, context: Context) -> set[str]:
@@ -59,40 +63,63 @@ class _WholeMaterialOperator(ToolOperator):
         """See base class."""
         material = shown_material(context, self.material)
         output = storage.output_folder()
-        folder, sources = _material_folder(material, os.path.join(job.folder, "material"))
+        values = self.values()
+        if values.get("count", 1) > 1:
+            raise MatshotError(f"{self.bl_label} changes one material. Count must be 1, got {values['count']}.")
+        sources = textures.maps(material)
+        used = _raw_images(sources) if self.tool is ADJUST else sources
+        folder = _material_folder(material, used, os.path.join(job.folder, "material"), used != sources)
         inputs = [folder]
         if self.tool is STYLE:
             look = named("materials", self.style)
             if look is None:
                 raise MatshotError(f"Unknown material '{self.style}'." if self.style else "Choose the look first.")
-            inputs.append(_material_folder(look, os.path.join(job.folder, "look"))[0])
-        handler = ReplacedMaps(reference("materials", material), sources, not output)
-        return JobRequest(inputs, self.values(), output, handler)
+            inputs.append(_material_folder(look, textures.maps(look), os.path.join(job.folder, "look")))
+        raw = used if self.tool is ADJUST else {}
+        return JobRequest(
+            inputs, values, output, ReplacedMaps(reference("materials", material), sources, raw, not output)
+        )
 
 
-def _material_folder(material: bpy.types.Material, folder: str) -> tuple[str, dict[str, Any]]:
-    """A material's maps as a folder for the worker, and its images by map.
+def _raw_images(sources: Mapping[str, BlockReference]) -> dict[str, BlockReference]:
+    """Images from which maps were adjusted, by map; a map that was not adjusted, or painted since, is its own."""
+    found = {}
+    for kind, source in sources.items():
+        image = source.block()
+        raw = None if image.is_dirty else image.get(RAW_IMAGE)
+        found[kind] = source if raw is None else reference("images", raw)
+    return found
+
+
+def _material_folder(material: Material, maps: Mapping[str, BlockReference], folder: str, raw: bool = False) -> str:
+    """A material's maps as a folder for the worker.
+
+    Args:
+        material: whose maps they are.
+        maps: image of each map.
+        folder: to create.
+        raw: whether they are the maps as captured.
 
     Raises:
-        MatshotError: when it has no maps, or one of them cannot be written or has tiles.
+        MatshotError: when there are no maps, or one of them cannot be written or has tiles.
     """
-    found = textures.maps(material)
-    if not found:
+    if not maps:
         raise MatshotError(f"{material.name} has no connected image textures.")
-    described = {}
-    for kind, one in found.items():
+    description: dict[str, Any] = {"name": material.name, "maps": {}}
+    for kind, one in maps.items():
         image = one.block()
         if image.source == "TILED":
             raise MatshotError(f"{image.name} has UDIM tiles, which only Upscale Material Textures supports.")
         place = os.path.join(folder, kind)
         os.makedirs(place, exist_ok=True)
         # Absolute, since images without changes stay where they are.
-        described[kind] = {"file": images.file_of(image, place)}
+        description["maps"][kind] = {"file": images.file_of(image, place)}
         if kind == "normal":
-            described[kind]["convention"] = "gl"
-    with open(os.path.join(folder, DESCRIPTION), "w", encoding="utf-8") as stream:
-        json.dump({"name": material.name, "maps": described}, stream)
-    return folder, found
+            description["maps"][kind]["convention"] = "gl"
+    if raw:
+        description["raw"] = {"maps": [part for kind in maps for part in (PACKED_MAPS if kind == "orm" else (kind,))]}
+    images.write(os.path.join(folder, DESCRIPTION), json.dumps(description).encode())
+    return folder
 
 
 class MATSHOT_OT_derive(JobOperator, Operator):
@@ -159,10 +186,10 @@ def _texture(context: Context) -> Image | None:
     node = getattr(context, "active_node", None)
     if node is not None and node.type == "TEX_IMAGE":
         return node.image
-    return getattr(context, "edit_image", None) or getattr(context.space_data, "image", None)
+    return edited_image(context)
 
 
-def _material_with(context: Context, image: Image) -> bpy.types.Material | None:
+def _material_with(context: Context, image: Image) -> Material | None:
     """The local material that uses an image: the one that is shown, otherwise the first."""
     try:
         shown = [shown_material(context)]
@@ -184,6 +211,8 @@ class MATSHOT_OT_import_folder(Operator):
     directory: StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
     light: parameters.bpy_property(ONESHOT.parameter("light"))
 
+    _interactive = False
+
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Choose the folder."""
         self._interactive = True
@@ -195,73 +224,79 @@ class MATSHOT_OT_import_folder(Operator):
         folder = os.path.abspath(bpy.path.abspath(self.directory))
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         materials = [name for name in names if os.path.isfile(os.path.join(folder, name, DESCRIPTION))]
-        photographs = [name for name in names if os.path.splitext(name)[1].lower() in _PHOTOGRAPHS]
+        photographs = [name for name in names if os.path.splitext(name)[1].lower() in PHOTOGRAPH_SUFFIXES]
         if not materials and not photographs:
             self.report({"ERROR"}, f"{folder or 'The folder'} has neither photographs nor material folders.")
             return {"CANCELLED"}
-        created = context.window_manager.matshot_created
-        created.clear()
+        created: list[tuple[str, str]] = []
+        imported = started = 0
         for name in materials:
             try:
-                outcome = import_material(context, os.path.join(folder, name), Destination(asset=True), True, 1.0)
+                outcome = import_material(context, os.path.join(folder, name), Destination(asset=True), True)
             except MatshotError as error:
                 self.report({"WARNING"}, error.sentence)
                 continue
-            for kind, block in outcome.created:
-                one = created.add()
-                one.name, one.kind = block, kind
+            imported += 1
+            created += outcome.created
         for name in photographs:
             keywords = {"photo": os.path.join(folder, name), "light": self.light, "assign": False, "asset": True}
-            start_job(ONESHOT.name, getattr(self, "_interactive", False), keywords)
-        self.report({"INFO"}, f"{len(materials)} materials imported, {len(photographs)} photographs started.")
+            try:
+                start_job(ONESHOT.name, self._interactive, keywords)
+            except RuntimeError as error:
+                # A script waits for each job, and one that fails does not end the others.
+                self.report({"WARNING"}, str(error).strip().removeprefix("Error: "))
+                continue
+            started += 1
+            if not self._interactive:
+                created += [(one.kind, one.name) for one in context.window_manager.matshot_created]
+        review.list_created(context, created)
+        self.report({"INFO"}, f"Material folders imported: {imported}. Photographs started: {started}.")
         return {"FINISHED"}
 
 
-_PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".tga", ".hdr")
+class MATSHOT_OT_adjust_mapping(Operator):
+    """Change the size of the texture and the displacement of the active material"""
 
+    bl_idname = "matshot.adjust_mapping"
+    bl_label = "Adjust Size and Relief"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
-class MATSHOT_OT_run_again(Operator):
-    """Run a job again with other settings"""
-
-    bl_idname = "matshot.run_again"
-    bl_label = "Run Again"
-
-    number: bpy.props.IntProperty(name="Number", description="Of the job. Default: the latest", options={"SKIP_SAVE"})
+    size: FloatProperty(
+        name="Size", description="Factor on the size of the texture", default=1, min=0.01, soft_max=10, options=_FACTOR
+    )
+    rotation: FloatProperty(name="Rotation", description="Rotation of the texture", subtype="ANGLE", options=_FACTOR)
+    relief: FloatProperty(
+        name="Relief", description="Factor on the displacement", default=1, min=0, soft_max=4, options=_FACTOR
+    )
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Whether a job is listed."""
-        cls.poll_message_set("No job was run yet")
-        return bool(history.entries())
+        """Whether the active material was made by Matshot."""
+        cls.poll_message_set("Select an object with a material of Matshot")
+        return _mapping_of(context) is not None
 
     def execute(self, context: Context) -> set[str]:
-        """Open the dialog of the job, or run it at once in a script."""
-        entry = history.entry_of(self.number) if self.number else next(iter(history.entries()), None)
-        if entry is None:
-            self.report({"ERROR"}, f"Job {self.number} is not listed any more.")
-            return {"CANCELLED"}
-        how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
-        operator = getattr(bpy.ops.matshot, entry.operator.partition(".")[2])
-        answer = operator(how, **{name: value for name, value in entry.keywords.items() if name != "from_dialog"})
-        return {"CANCELLED"} if answer == {"CANCELLED"} else {"FINISHED"}
-
-
-class MATSHOT_OT_forget(Operator):
-    """Take ended jobs off the list; what they made stays"""
-
-    bl_idname = "matshot.forget"
-    bl_label = "Clear List"
-
-    def execute(self, context: Context) -> set[str]:
-        """Clear the list."""
-        for entry in history.entries():
-            if entry.job.ended and entry.job not in job_queue.jobs().listing:
-                history.remove(entry.job.number)
-        history.redraw()
+        """Change the nodes."""
+        mapping = _mapping_of(context)
+        assert mapping is not None
+        scale = mapping.inputs["Scale"].default_value
+        mapping.inputs["Scale"].default_value = (scale[0] / self.size, scale[1] / self.size, scale[2])
+        mapping.inputs["Rotation"].default_value[2] += self.rotation
+        for node in context.active_object.active_material.node_tree.nodes:
+            if node.type == "DISPLACEMENT":
+                node.inputs["Scale"].default_value *= self.relief
         return {"FINISHED"}
 
 
-def _whole(tool: Any, label: str) -> type:
+def _mapping_of(context: Context) -> Node | None:
+    """The mapping node of the active object's material, if Matshot built it."""
+    material = getattr(context.active_object, "active_material", None) if context.active_object else None
+    if material is None or material.library is not None or material.node_tree is None:
+        return None
+    return next((node for node in material.node_tree.nodes if node.type == "MAPPING" and node.label == "Tiling"), None)
+
+
+def _whole(tool: Tool, label: str) -> type:
     text = StringProperty(name="Material", description="Name of the material. Default: the one in the editor")
     properties = {"material": text}
     if tool is STYLE:
@@ -274,20 +309,10 @@ _CLASSES: tuple[type, ...] = (
     _whole(MULTIPLY, "Multiply Material"),
     _whole(STYLE, "Style Material"),
     _whole(ADJUST, "Adjust Maps"),
+    MATSHOT_OT_adjust_mapping,
     MATSHOT_OT_derive,
     MATSHOT_OT_import_folder,
-    MATSHOT_OT_run_again,
-    MATSHOT_OT_forget,
 )
 
 
-def register() -> None:
-    """Register the operators."""
-    for operator in _CLASSES:
-        bpy.utils.register_class(operator)
-
-
-def unregister() -> None:
-    """Unregister the operators."""
-    for operator in reversed(_CLASSES):
-        bpy.utils.unregister_class(operator)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

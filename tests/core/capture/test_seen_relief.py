@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matshot.capture.composition import composed_surface
+from matshot.capture.composition import composed_surface, without_shading
 from matshot.capture.flattening import Flattened, flattened
 from matshot.capture.lamp import Lamp
 from matshot.capture.seen_relief import seen_relief
@@ -76,6 +76,23 @@ def test_the_middle_has_relief_as_strong_as_the_outside(truth: Pixels, flat: Fla
     found = slopes(composed_surface(guess, guess, flat, LAMP, CAMERA).surface.normal)
     middle, outside = strength(found[90:150, 120:200]), strength(found[:, :60])
     assert 0.6 < middle / outside < 1.7
+
+
+def test_shading_does_not_stay_in_the_base_color(truth: Pixels, flat: Flattened) -> None:
+    true_color = 0.15 * noise(2, 2.0)
+    guess = Surface.of(flat.color, normals_of_slopes(np.asarray(0.8 * truth, np.float32)))
+    surface = composed_surface(guess, guess, flat, LAMP, CAMERA).surface
+    before, after = (np.log(planes).mean(axis=2) for planes in (flat.color, surface.base_color))
+    assert 1 - correlation(after, true_color) < 0.5 * (1 - correlation(before, true_color))
+    # Alike all over: what is left is as strong in the middle as outside.
+    assert after[90:150, 120:200].std() == pytest.approx(after[:, :60].std(), rel=0.3)
+
+
+def test_a_level_surface_keeps_its_base_color(flat: Flattened) -> None:
+    level = np.zeros((CAMERA.height, CAMERA.width, 2), np.float32)
+    response = diffuse_response(CAMERA, LAMP.position)
+    color = without_shading(flat, level, response, CAMERA)
+    assert np.log(color / flat.color).std() < 0.02
 
 
 def test_waves_that_are_seen_by_chance_do_not_stand_for_relief_that_is_not(flat: Flattened) -> None:

@@ -16,7 +16,7 @@ from matshot.image.color import linear_from_srgb, srgb_from_linear
 from matshot.image.reader import image_size, read_texture
 from matshot.image.rec709 import rec709_texture
 from matshot.image.types import Texture
-from matshot.image.writer import write_texture
+from matshot.image.writer import storage_notes, write_texture
 from matshot.super_resolution import UpscaleOptions, upscale
 from matshot.super_resolution.files import upscale_file
 
@@ -303,3 +303,18 @@ def test_a_pipe_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(MatshotError, match="pipe"):
         read_texture(tmp_path / "a.png")
+
+
+def test_a_damaged_profile_of_a_png_is_named(tmp_path):
+    plain = write_texture(Texture(random(8, 8, 3)), tmp_path / "plain.png", depth="uint8")
+    data = plain.read_bytes()
+    bad = b"display\0\0" + zlib.compress(b"x" * 200)
+    chunk = struct.pack(">I", len(bad)) + b"iCCP" + bad + struct.pack(">I", zlib.crc32(b"iCCP" + bad))
+    (tmp_path / "bad.png").write_bytes(data[:33] + chunk + data[33:])
+    assert any("ICC profile is damaged" in note for note in read_texture(tmp_path / "bad.png").notes)
+    assert read_texture(plain).notes == ()
+
+
+def test_integers_with_a_sign_are_called_so(tmp_path):
+    file = store(tmp_path / "height.tif", random(8, 8, 1) - 0.5, oiio.INT16)
+    assert "stored as float; height.tif is int16" in storage_notes(read_texture(file), tmp_path / "a.exr", "float")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ from matshot.errors import MatshotError
 from matshot.image.normals import encoded_normals, normal_from_height
 from matshot.image.types import Convention, FileSource, Texture
 from matshot.image.writer import write_texture
-from matshot.material.folder import find_material, load_material
+from matshot.material.folder import find_material, load_material, save_material
 from matshot.material.recognition import recognized
 from matshot.super_resolution import UpscaleOptions, upscale_all
 from matshot.super_resolution.batch import planned
@@ -117,7 +120,7 @@ def test_packed_maps_come_apart(tmp_path):
     material = load_material(tmp_path)
     assert set(material.maps) == {"basecolor", "metallic", "gloss"}
     np.testing.assert_allclose(material.maps["gloss"].pixels[..., 0], packed[..., 3], atol=0.003)
-    assert any("channel G and B is left out" in note for note in material.parameters["notes"])
+    assert any("channels G and B are left out" in note for note in material.parameters["notes"])
 
 
 def test_what_a_material_does_not_take_is_named(tmp_path):
@@ -208,3 +211,26 @@ def test_a_name_that_is_not_unicode_costs_that_file_alone(tmp_path):
     done = upscale_all([tmp_path / "in"], tmp_path / "out", UpscaleOptions(scale=2, method="nearest"))
     assert (len(done.done), len(done.failed)) == (1, 1)
     done.failed[0][1].sentence.encode("utf-8")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_a_pipe_beside_maps_is_named_and_not_opened(tmp_path):
+    store(tmp_path / "wall_color.png")
+    store_normal(tmp_path / "wall_normal.png")
+    os.mkfifo(tmp_path / "wall_roughness.png")
+    notes = load_material(tmp_path).parameters["notes"]
+    assert "wall_roughness.png: left out, a pipe or a device, not a file" in notes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text on other systems")
+def test_a_name_that_is_no_text_costs_that_file_alone(tmp_path):
+    store(tmp_path / "in" / "wall_color.png")
+    store_normal(tmp_path / "in" / "wall_normal.png")
+    strange = Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/caf\xe9_roughness.png"))
+    shutil.copyfile(tmp_path / "in" / "wall_color.png", strange)
+    material = load_material(tmp_path / "in")
+    again = load_material(save_material(material, tmp_path / "out"))
+    assert set(again.maps) == {"basecolor", "normal"}
+    assert any("roughness.png: left out" in note for note in material.parameters["notes"])
+    with pytest.raises(MatshotError, match="not valid Unicode; rename it"):
+        recognized(strange)

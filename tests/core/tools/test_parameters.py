@@ -32,7 +32,7 @@ from matshot.tools.convert import ConvertOptions
 from matshot.tools.job import ToolRequest
 from matshot.tools.run import run
 from matshot_host import errors
-from matshot_host.tools import LONGEST_TEXT, MULTIPLY, TOOLS, TWOSHOT, UPSCALE, Parameter, Tool, tool
+from matshot_host.tools import LONGEST_PATH, LONGEST_TEXT, MULTIPLY, TOOLS, TWOSHOT, UPSCALE, Parameter, Tool, tool
 
 OPTIONS: dict[str, tuple[type[ToolOptions], ...]] = {
     "upscale": (UpscaleOptions, FileOptions),
@@ -63,7 +63,7 @@ def wrong_values(parameter: Parameter) -> list[Any]:
     if parameter.type is bool:
         return [*wrong, 1, 0, "", "yes", math.nan]
     if parameter.type is str:
-        wrong += [5, math.nan, True, "x" * (LONGEST_TEXT + 1)]
+        wrong += [5, math.nan, True, "x" * ((LONGEST_PATH if parameter.file else LONGEST_TEXT) + 1)]
         if parameter.form is not None:
             wrong += ["huge", "-1", "1x2x3", "0", "9" * 80]
         return wrong + ([""] if parameter.default else [])
@@ -102,7 +102,7 @@ def test_what_is_wrong_is_one_sentence_with_label_and_value(table: Tool, paramet
         if isinstance(value, str) and len(value) < 50:
             assert repr(value) in sentence
         elif isinstance(value, int | float) and abs(value) < 1e6:
-            assert str(value) in sentence
+            assert str(int(value) if isinstance(value, float) and value.is_integer() else value) in sentence
         if parameter.choices:
             assert sentence.endswith(f"Choose from: {', '.join(map(str, parameter.choices))}.")
 
@@ -213,12 +213,14 @@ def test_every_caller_refuses_with_the_same_sentence(
 def test_the_command_line_refuses_with_the_same_sentence_and_its_own_name(
     table: Tool, parameter: Parameter, image: Path, tmp_path: Path
 ) -> None:
-    text = "x" * (LONGEST_TEXT + 1) if parameter.type is str and not parameter.choices else "zz"
+    longest = LONGEST_PATH if parameter.file else LONGEST_TEXT
+    text = "x" * (longest + 1) if parameter.type is str and not parameter.choices else "zz"
     words = [text] * max(1, len(parameter.parts))
-    command = [table.name, *[str(image)] * len(table.inputs), "-o", str(tmp_path / "out"), f"--{parameter.name}"]
+    option = f"--{parameter.name.replace('_', '-')}"
+    command = [table.name, *[str(image)] * len(table.inputs), "-o", str(tmp_path / "out"), option]
     outcome = CliRunner().invoke(app, [*command, *words])
     assert isinstance(outcome.exception, MatshotError)
-    assert outcome.exception.sentence == refusal(table, parameter.name, ",".join(words), f"--{parameter.name}")
+    assert outcome.exception.sentence == refusal(table, parameter.name, ",".join(words), option)
 
 
 def test_the_schema_of_the_service_and_the_table_agree() -> None:

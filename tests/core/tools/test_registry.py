@@ -48,4 +48,4 @@ def test_the_registry_loads_no_tool() -> None:
 )
 def test_pixels_that_a_job_makes(tool: str, parameters: dict[str, object], inputs: list[int], pixels: int) -> None:
     known = entry(tool)
-    assert known.pixels({**known.table.defaults, **parameters}, inputs) == pixels
+    assert known.pixels({**known.table.defaults, **parameters}, inputs, {}) == pixels

@@ -348,15 +348,33 @@ def node_of(material, kind, label=""):
 
 def first_material(given):
     """A photograph dropped on the cube of a Blender where nothing was set."""
-    cube = bpy.data.objects["Cube"]
-    begun = time.perf_counter()
-    answer = called(bpy.ops.matshot.oneshot, filepath=given["photo"])
+    cube, queue = bpy.data.objects["Cube"], extension("job_queue")
+    begun, used = time.perf_counter(), time.process_time()
+    queue.warm()
+    answer = called(bpy.ops.matshot.oneshot, filepath=given["photo"], from_dialog=True)
     seconds = [INSTALL["seconds"], time.perf_counter() - begun]
+    processor = time.process_time() - used + processor_time(queue.jobs().worker_pid)
     material = cube.active_material
     scale = node_of(material, "MAPPING").inputs["Scale"].default_value
     size = extension("surface").uv_size(cube)
-    repetition = " x ".join(f"{side / repeats:.2f} m" for side, repeats in zip(size, scale, strict=False))
-    return {"answer": answer, "seconds": seconds, "links": len(material.node_tree.links), "repetition": repetition}
+    for job in list(queue.jobs().listing):
+        queue.jobs().wait(job)
+        queue._follow()
+    drafted = len(extension("history").entries()) > 1
+    return {
+        "answer": answer,
+        "seconds": [*seconds, time.perf_counter() - begun if drafted else 0.0],
+        "processor": processor,
+        "load": os.getloadavg()[0],
+        "links": len(material.node_tree.links),
+        "repetition": " x ".join(f"{side / repeats:.2f} m" for side, repeats in zip(size, scale, strict=False)),
+    }
+
+
+def processor_time(pid):
+    """Seconds that a process has used processors, on Linux."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def situations(given):
@@ -384,6 +402,31 @@ def situations(given):
     called(bpy.ops.matshot.adjust_mapping, size=2.0, relief=0.5)
     report["adjusted"] = list(mapping.inputs["Scale"].default_value)
     report["adjusted relief"] = node_of(material, "DISPLACEMENT").inputs["Scale"].default_value
+
+    # A large photograph: a draft first, whose textures are replaced while the artist adjusts it.
+    extension("operators")._DRAFT = 64
+    cube = fresh()
+    called(oneshot, photo=given["large"], from_dialog=True, **quick)
+    material, queue = cube.active_material, extension("job_queue")
+    textures = {node.label: node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE"}
+    report["draft"] = [sorted({tuple(image.size) for image in textures.values()}), len(queue.jobs().listing)]
+    names = {label: image.name for label, image in textures.items()}
+    node_of(material, "MAPPING").inputs["Scale"].default_value[0] = 3.0
+    textures["Roughness"].pixels[0] = 0.25
+    (job,) = queue.jobs().listing
+    queue.jobs().wait(job)
+    # As its review would show it.
+    drawn = Drawn()
+    drawn.number = job.number
+    extension("review").MATSHOT_OT_review.draw(drawn, bpy.context)
+    report["review"] = [text for kind, _, text in drawn.layout.calls if kind == "label"]
+    queue._follow()
+    textures = {node.label: node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE"}
+    report["full"] = {label: list(image.size) for label, image in textures.items()}
+    report["full names"] = {label: image.name for label, image in textures.items()} == names
+    report["full colors"] = [textures[label].colorspace_settings.name for label in ("Base Color", "Normal")]
+    report["full scale"] = list(node_of(material, "MAPPING").inputs["Scale"].default_value)[:2]
+    report["full summary"] = extension("history").entries()[0].summary
 
     # The same photograph in its real size on a cube of two meters, then on one scaled by hand.
     called(oneshot, photo=wide, width=0.5, **quick)
@@ -649,9 +692,9 @@ def killed(given):
     jobs = extension("job_queue").jobs()
 
     def kill():
-        while not (jobs.worker_pid and extension("job_queue").running()):
+        # Before it works, its end is that of a worker that did not start.
+        while not (jobs.worker_pid and any(job.fraction for job in jobs.listing)):
             time.sleep(0.01)
-        time.sleep(0.3)
         os.kill(jobs.worker_pid, signal.SIGKILL)
 
     threading.Thread(target=kill, daemon=True).start()

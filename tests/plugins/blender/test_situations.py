@@ -41,6 +41,7 @@ def afternoon(inside_folder, photographs, tmp_path_factory):
         timeout=600,
         wide=write_photograph(folder / "wide.png", 64, 96),
         photo=photo,
+        large=write_photograph(folder / "large.png", 160, 160),
         photographs=photographs,
         library=folder / "assets",
     )
@@ -206,6 +207,19 @@ def test_the_sidebar_has_its_tools_in_every_editor(afternoon):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no signals")
+def test_a_large_photograph_is_shown_as_a_draft_first(afternoon):
+    assert afternoon["draft"] == [[[64, 64]], 1]
+    # What was painted meanwhile stays, and so does what was adjusted.
+    painted = afternoon["full"].pop("Roughness")
+    assert painted == [64, 64]
+    assert set(map(tuple, afternoon["full"].values())) == {(160, 160)}
+    assert afternoon["full names"]
+    assert afternoon["full colors"] == ["sRGB", "Non-Color"]
+    assert afternoon["full scale"] == [3.0, 1.0]
+    assert afternoon["review"][0] == "Material, 160 x 160 px"
+    assert "160 x 160; kept what was painted on" in afternoon["full summary"]
+
+
 def test_disabled_during_a_job_it_leaves_nothing(afternoon):
     """The job outlived its window before."""
     assert afternoon["outlives"]

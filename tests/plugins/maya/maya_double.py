@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from maya_nodes import ARNOLD, COLOR_SPACES, NODES, Attribute
+from maya_nodes import ARNOLD, COLOR_SPACES, NODES, RENDERERS, Attribute
 
 #: Flags that the stub has wrong, as Autodesk's command reference has them.
 CORRECTIONS = {
@@ -190,11 +190,19 @@ class Maya:
     Args:
         version: of Maya.
         arnold: whether its plug-in is loaded.
+        renderers: other renderers whose plug-ins are loaded, of :data:`~maya_nodes.RENDERERS`.
         open_pbr: whether there is an openPBRSurface.
         batch: whether it runs without a window.
     """
 
-    def __init__(self, version: str = "2026", arnold: bool = False, open_pbr: bool = True, batch: bool = False) -> None:
+    def __init__(
+        self,
+        version: str = "2026",
+        arnold: bool = False,
+        renderers: tuple[str, ...] = (),
+        open_pbr: bool = True,
+        batch: bool = False,
+    ) -> None:
         self.version, self.batch = version, batch
         self.types = {kind: dict(attributes) for kind, attributes in NODES.items()}
         if arnold:
@@ -202,6 +210,9 @@ class Maya:
                 self.types[kind].update(attributes)
         else:
             del self.types["aiStandardSurface"]
+        for renderer in renderers:
+            for kind, attributes in RENDERERS[renderer].items():
+                self.types.setdefault(kind, {}).update(attributes)
         if not open_pbr:
             del self.types["openPBRSurface"]
         self.scene = Scene()

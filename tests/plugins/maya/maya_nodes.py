@@ -10,6 +10,10 @@ Where the facts come from:
   ``displacementShader.d`` connected to ``shadingEngine.ds``.
 - [docs] Autodesk's node reference of Maya 2022 to 2026 (file, place2dTexture, bump2d, multiplyDivide,
   plusMinusAverage, displacementShader, shadingEngine).
+- [renderers] Public tools that build and convert materials for Redshift, V-Ray and RenderMan in Maya, and scenes saved
+  with these: ``RedshiftBumpMap.inputType`` and ``VRayMtl.bumpMapType`` are 1 for normals in tangent space;
+  ``VRayMtl.color`` is an alias of ``diffuseColor``; shapes get ``rsEnableSubdivision``, ``rsEnableDisplacement``,
+  ``rsMaxDisplacement`` (1 at first) of Redshift, and ``rman_subdivScheme`` of RenderMan (1 is Catmull-Clark).
 - [arnold] Arnold for Maya adds ``aiFlipR``, ``aiFlipG`` (both on) to bump2d and ``aiOpaque`` (on) to shapes; its
   aiStandardSurface has the attributes of standardSurface.
 """
@@ -147,10 +151,8 @@ NODES: dict[str, dict[str, Attribute]] = {
         **_float(displacement=0.0, scale=1.0),
         **_vector("vectorDisplacement"),
     },
-    # [docs] of Arnold, Redshift and RenderMan: nodes that read normals.
+    # [docs] of Arnold.
     "aiNormalMap": {**_vector("input"), **_vector("outValue", output=True)},
-    "RedshiftBumpMap": {**_vector("input"), "inputType": Attribute("enum", 1, count=3), **_vector("out", output=True)},
-    "PxrNormalMap": {**_color("inputRGB"), **_vector("resultN", output=True)},
     # [docs] no operation, multiply, divide, power.
     "multiplyDivide": {
         "operation": Attribute("enum", 1, count=4),
@@ -175,6 +177,71 @@ ARNOLD: dict[str, dict[str, Attribute]] = {
         "aiSubdivIterations": Attribute("float", 1),
     },
     "shadingEngine": _vector("aiSurfaceShader"),
+}
+
+#: [renderers] Nodes of other renderers' plug-ins, and what they add to Maya's own.
+RENDERERS: dict[str, dict[str, dict[str, Attribute]]] = {
+    "redshift": {
+        "RedshiftStandardMaterial": {
+            **_float(base_color_weight=1.0, metalness=0.0, refl_weight=1.0, refl_roughness=0.2, refl_ior=1.5),
+            **_float(refl_aniso=0.0, refl_aniso_rotation=0.0, emission_weight=0.0, coat_weight=0.0),
+            **_color("base_color", 0.5),
+            **_color("opacity_color", 1.0),
+            **_color("emission_color", 1.0),
+            **_vector("bump_input"),
+            **_color("outColor", output=True),
+        },
+        "RedshiftBumpMap": {
+            **_vector("input"),
+            "inputType": Attribute("enum", 0, count=3),
+            **_float(scale=1.0),
+            **_bool(flipY=False),
+            **_vector("out", output=True),
+        },
+        "RedshiftDisplacement": {
+            **_color("texMap"),
+            **_float(scale=1.0, oldrange_min=0.0, oldrange_max=1.0, newrange_min=0.0, newrange_max=1.0),
+            **_vector("out", output=True),
+        },
+        "mesh": {**_bool(rsEnableSubdivision=False, rsEnableDisplacement=False), **_float(rsMaxDisplacement=1.0)},
+    },
+    "vray": {
+        "VRayMtl": {
+            **_float(diffuseColorAmount=1.0, reflectionColorAmount=1.0, reflectionGlossiness=1.0, metalness=0.0),
+            **_float(fresnelIOR=1.6, refractionIOR=1.6, anisotropy=0.0, bumpMult=1.0),
+            **_bool(useRoughness=False, useFresnel=True, lockFresnelIORToRefractionIOR=True),
+            "brdfType": Attribute("enum", 1, count=4),
+            "bumpMapType": Attribute("enum", 0, count=7),
+            **_color("diffuseColor", 0.5),
+            **_color("reflectionColor"),
+            **_color("illumColor"),
+            **_color("opacityMap", 1.0),
+            **_color("bumpMap"),
+            **_color("outColor", output=True),
+        },
+    },
+    "renderman": {
+        "PxrDisneyBsdf": {
+            **_float(metallic=0.0, roughness=0.25, ior=1.5, anisotropic=0.0, specReflectScale=1.0, presence=1.0),
+            **_color("baseColor", 0.5),
+            **_color("emitColor"),
+            **_vector("bumpNormal"),
+            **_color("outColor", output=True),
+        },
+        "PxrNormalMap": {
+            **_color("inputRGB"),
+            "orientation": Attribute("enum", 0, count=2),
+            **_float(bumpScale=1.0),
+            **_vector("resultN", output=True),
+        },
+        "PxrDispTransform": {
+            **_float(dispScalar=0.0, dispHeight=1.0, dispDepth=1.0, dispCenter=0.5),
+            "dispRemapMode": Attribute("enum", 1, count=4),
+            "resultF": Attribute("float", output=True),
+        },
+        "PxrDisplace": {**_float(dispAmount=1.0, dispScalar=0.0), **_color("outColor", output=True)},
+        "mesh": {"rman_subdivScheme": Attribute("enum", 0, count=4)},
+    },
 }
 
 #: [docs] Input colour spaces of the configuration that Maya 2022 and later come with.

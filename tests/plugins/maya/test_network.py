@@ -49,6 +49,46 @@ SHADERS = {
     "aiStandardSurface": "standard_surface",
     "openPBRSurface": "open_pbr_surface",
 }
+#: Attributes by input of OpenPBR, and renderer, of the shaders of other renderers.
+RENDERERS = {
+    "RedshiftStandardMaterial": (
+        "redshift",
+        {
+            "base_color": "base_color",
+            "base_metalness": "metalness",
+            "specular_roughness": "refl_roughness",
+            "specular_ior": "refl_ior",
+            "geometry_normal": "bump_input",
+            "geometry_opacity": "opacity_color",
+            "emission_color": "emission_color",
+            "emission_luminance": "emission_weight",
+        },
+    ),
+    "VRayMtl": (
+        "vray",
+        {
+            "base_color": "diffuseColor",
+            "base_metalness": "metalness",
+            "specular_roughness": "reflectionGlossiness",
+            "specular_ior": "fresnelIOR",
+            "geometry_normal": "bumpMap",
+            "geometry_opacity": "opacityMap",
+            "emission_color": "illumColor",
+        },
+    ),
+    "PxrDisneyBsdf": (
+        "renderman",
+        {
+            "base_color": "baseColor",
+            "base_metalness": "metallic",
+            "specular_roughness": "roughness",
+            "specular_ior": "ior",
+            "geometry_normal": "bumpNormal",
+            "geometry_opacity": "presence",
+            "emission_color": "emitColor",
+        },
+    ),
+}
 #: Colour spaces of MaterialX, and what Maya's own configuration calls them.
 SPACES = {"srgb_texture": "sRGB", "lin_rec709": "scene-linear Rec.709-sRGB", "none": "Raw"}
 
@@ -139,6 +179,26 @@ class Computed:
             return self.file(owner, "outColor")
         if kind == "displacementShader":
             return self.plug(node + ".displacement") * self.maya.get(node + ".scale")
+        if kind in ("RedshiftBumpMap", "PxrNormalMap"):
+            setting, given, wanted = {
+                "RedshiftBumpMap": ("inputType", "input", 1),
+                "PxrNormalMap": ("orientation", "inputRGB", 0),
+            }[kind]
+            assert self.maya.get(f"{node}.{setting}") == wanted
+            return self.plug(f"{node}.{given}")
+        if kind == "RedshiftDisplacement":
+            low, high = self.maya.get(node + ".newrange_min"), self.maya.get(node + ".newrange_max")
+            return (low + (high - low) * self.plug(node + ".texMap").mean()) * self.maya.get(node + ".scale")
+        if kind == "PxrDisplace":
+            return self.maya.get(node + ".dispAmount") * self.plug(node + ".dispScalar")
+        if kind == "PxrDispTransform":
+            # Whether 2 means one remapping or the other, both must give the same.
+            center, depth, height = (self.maya.get(f"{node}.disp{name}") for name in ("Center", "Depth", "Height"))
+            value = self.plug(node + ".dispScalar")
+            mapped = (value - center) / center * depth if value < center else (value - center) / (1 - center) * height
+            assert self.maya.get(node + ".dispRemapMode") == 2
+            assert mapped == pytest.approx(value - center)
+            return mapped
         operation = self.maya.get(node + ".operation")
         if kind == "multiplyDivide":
             first, second = self.plug(node + ".input1X"), self.plug(node + ".input2X")
@@ -302,6 +362,52 @@ def test_arnold_does_not_turn_normals_again(start, material_folder):
     built(material_folder("normal", "basecolor"), "aiStandardSurface")
     (bump,) = maya.of_kind("bump2d")
     assert (maya.get(bump + ".aiFlipR"), maya.get(bump + ".aiFlipG")) == (False, False)
+
+
+@pytest.mark.parametrize("kind", RENDERERS)
+def test_shaders_of_other_renderers_get_what_the_document_says(start, material_folder, kind):
+    renderer, attributes = RENDERERS[kind]
+    maya = start(renderers=(renderer,))
+    kinds = [one for one in EVERYTHING if "anisotropy" not in one]
+    folder = material_folder(*kinds, height_scale=0.03)
+    texels = texels_of(folder, kinds)
+    network = built(folder, kind)
+    assert maya.scene.nodes[network.shader].kind == kind
+    document, computed = Document(folder, texels), Computed(maya, texels)
+    wanted = document.inputs("open_pbr_surface")
+    wanted.pop("base_weight", None)
+    for name, attribute in attributes.items():
+        got = computed.plug(f"{network.shader}.{attribute}")
+        # Opacity may be a number or a color.
+        np.testing.assert_allclose(*np.broadcast_arrays(got, wanted[name]), rtol=1e-5, err_msg=name)
+    # The color alone is what V-Ray's and RenderMan's emit.
+    assert set(wanted) - set(attributes) <= {"emission_luminance"}
+    assert computed.files == document.files
+    moved = computed.output(maya.source(network.group + ".displacementShader"))
+    assert moved == pytest.approx(3.0 * (texels["height.png"][0] - 0.5))
+    assert computed.files["height.png"] == "Raw"
+    assert not network.notes
+
+
+def test_v_ray_reads_roughness_normals_and_its_own_index_of_refraction(start, material_folder):
+    maya = start(renderers=("vray",))
+    network = built(material_folder("basecolor", "normal", "roughness"), "VRayMtl")
+    wanted = {"useRoughness": True, "brdfType": 3, "lockFresnelIORToRefractionIOR": False, "bumpMapType": 1}
+    assert {name: maya.get(f"{network.shader}.{name}") for name in wanted} == wanted
+    assert maya.get(network.shader + ".reflectionColor") == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("kind", RENDERERS)
+def test_anisotropy_that_other_renderers_define_otherwise_is_attached(start, material_folder, kind):
+    maya = start(renderers=(RENDERERS[kind][0],))
+    network = built(material_folder("basecolor", "roughness", "anisotropy", "height"), kind)
+    assert maya.source(network.group + ".matshotAnisotropy") == "Old_Wall_anisotropy.message"
+    assert maya.source(network.group + ".matshotDisplacement") == "Old_Wall_displacement.message"
+    assert not maya.source(network.group + ".displacementShader")
+    assert [note.split(",")[0] for note in network.notes] == [
+        "The anisotropy is not connected",
+        "The scale of the height is unknown",
+    ]
 
 
 def test_missing_shader_becomes_standard_surface_and_says_so(start, material_folder):

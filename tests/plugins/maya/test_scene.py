@@ -80,21 +80,39 @@ def test_textures_are_found_from_whatever_is_selected(maya, scene, picture, sele
     ],
 )
 def test_what_a_file_holds(start, picture, name, space, kind, plug, expected):
-    maya = start(arnold=True)
+    maya = start(arnold=True, renderers=("redshift", "renderman"))
     from matshot_maya import scene
 
     user = maya.create(kind, "user1")
+    if kind == "RedshiftBumpMap":
+        maya.scene.nodes[user].values["inputType"] = 1
     maya.scene.connections[f"{user}.{plug}"] = shown(maya, picture(name, 16), "f", space) + ".outColor"
     maya.scene.selection = ["f"]
     assert [one[0] for one in found(scene).values()] == [expected]
 
 
-def test_heights_in_a_redshift_bump_are_no_normals(maya, scene, picture):
+def test_heights_in_a_redshift_bump_are_no_normals(start, picture):
+    maya = start(renderers=("redshift",))
+    from matshot_maya import scene
+
     bump = maya.create("RedshiftBumpMap", "bump1")
     maya.scene.nodes[bump].values["inputType"] = 0
     maya.scene.connections[bump + ".input"] = shown(maya, picture("a.png", 16), "f", "Raw") + ".outColor"
     maya.scene.selection = ["f"]
     assert found(scene) == {"a.png": ("data", "auto")}
+
+
+def test_what_v_ray_reads_as_normals(start, picture):
+    maya = start(renderers=("vray",))
+    from matshot_maya import scene
+
+    shader = maya.create("VRayMtl", "shader1")
+    maya.scene.connections[shader + ".bumpMap"] = shown(maya, picture("a.png", 16), "f", "Raw") + ".outColor"
+    maya.scene.connections[shader + ".diffuseColor"] = shown(maya, picture("b.png", 16), "g") + ".outColor"
+    maya.scene.selection = ["f", "g"]
+    assert found(scene) == {"a.png": ("data", "auto"), "b.png": ("color", "auto")}
+    maya.scene.nodes[shader].values["bumpMapType"] = 1
+    assert found(scene) == {"a.png": ("normal", "auto"), "b.png": ("color", "auto")}
 
 
 def test_sequences_are_refused(maya, scene, picture):
@@ -133,6 +151,22 @@ def test_shapes_that_displace_are_subdivided(start, material_folder):
     results.import_material(folder, "standardSurface", scene.selected_members())
     assert (maya.get("wallShape.aiSubdivType"), maya.get("wallShape.aiSubdivIterations")) == (1, 3)
     assert (maya.get("floorShape.aiSubdivType"), maya.get("floorShape.aiSubdivIterations")) == (2, 1)
+
+
+def test_shapes_are_subdivided_for_other_renderers(start, material_folder):
+    maya = start(renderers=("redshift", "renderman"))
+    from matshot_maya import results, scene
+
+    maya.scene.selection = [maya.mesh("wall"), maya.mesh("floor")]
+    maya.scene.nodes["floorShape"].values["rsMaxDisplacement"] = 9.0
+    folder = str(material_folder("basecolor", "height", height_scale=0.08))
+    results.import_material(folder, "RedshiftStandardMaterial", scene.selected_members())
+    for shape, longest in (("wallShape", 4.0), ("floorShape", 9.0)):
+        assert maya.get(shape + ".rsEnableSubdivision")
+        assert maya.get(shape + ".rsEnableDisplacement")
+        assert maya.get(shape + ".rman_subdivScheme") == 1
+        # Centimeters: half of the height moves out.
+        assert maya.get(shape + ".rsMaxDisplacement") == longest
 
 
 def test_textures_of_a_whole_group_of_meshes(maya, scene, picture):

@@ -188,6 +188,13 @@ def test_shaders_that_this_maya_lacks_are_not_offered(start, application):
     assert [kind for kind, _ in network.available_shaders()] == ["standardSurface"]
 
 
+def test_shaders_of_loaded_renderers_are_offered(start, application):
+    start(renderers=("redshift", "vray"))
+    from matshot_maya import network
+
+    assert [kind for kind, _ in network.available_shaders()][-2:] == ["RedshiftStandardMaterial", "VRayMtl"]
+
+
 # From dialog to network.
 
 

@@ -135,6 +135,10 @@ class Editor:
         self.made.append((origin, name, folder))
         return self.imported([f"{folder}/{name}"], [])
 
+    def import_tiles(self, tiles, origin, name, folder):
+        self.made.append((sorted(tiles), origin, name, folder))
+        return self.imported([f"{folder}/{name}"], [])
+
     def selected_components(self):
         return list(self.components)
 

@@ -70,6 +70,29 @@ def test_textures_are_upscaled_each_as_what_it_is(parts, source_of):
     assert editor.alerts == []
 
 
+def test_udim_tiles_return_as_one_texture(parts, source_of, monkeypatch):
+    manager, jobs, editor, _ = parts
+    plain = editor.export
+
+    def export(asset, folder, photograph):
+        one = plain(asset, folder, photograph)
+        return one._replace(path="/files/t.<UDIM>.png") if asset.endswith("Tiles") else one
+
+    monkeypatch.setattr(editor, "export", export)
+    sources = [[source_of("/Game/T_Tiles"), source_of("/Game/T_Wall_BC")]]
+    job = start(manager, UPSCALE, sources, {"scale": 4}, replace=True)
+    paths = [one["path"] for one in jobs.started[0][1]]
+    assert paths[0] == "/files/t.<UDIM>.png"
+    made_of = ["/files/t.1001.png", paths[1], "/files/t.1002.png"]
+    jobs.end(job, "done", [image_result(f"/out/{index}.png", source) for index, source in enumerate(made_of)])
+    manager.poll()
+    assert editor.made == [
+        ([1001, 1002], "/Game/T_Tiles", "T_Tiles_x4", "/Game"),
+        ("/Game/T_Wall_BC", "T_Wall_x4_BC", "/Game"),
+    ]
+    assert editor.replaced[0] == ("/Game/T_Tiles", "/Game/T_Tiles_x4")
+
+
 def test_a_photograph_becomes_a_material_beside_it(parts, tmp_path, source_of):
     manager, jobs, editor, view = parts
     job = start(manager, ONESHOT, [[source_of("/Game/Photos/T_Old_Wall")]], {"light": "even"})

@@ -184,11 +184,32 @@ def test_textures_without_source(unreal, textures, tmp_path):
         textures.export_texture(texture(unreal, "/Game/T_Cooked"), str(tmp_path), False)
 
 
-def test_udim_tiles(unreal, textures, tmp_path):
+def test_udim_tiles_leave_as_the_files_that_they_were(unreal, textures, tmp_path):
     made = texture(unreal, "/Game/T_Tiles", image_file(tmp_path / "a.png"))
-    made.get_editor_property("asset_import_data")._files = ["a.1001.png", "a.1002.png"]
-    with pytest.raises(MatshotError, match="has 2 UDIM tiles"):
+    made.set_editor_property("compression_settings", unreal.TextureCompressionSettings.TC_NORMALMAP)
+    files = [str(image_file(tmp_path / f"a.{number}.png")) for number in (1001, 1012)]
+    made.get_editor_property("asset_import_data")._files = files
+    exported = textures.export_texture(made, str(tmp_path), False)
+    assert exported == (str(tmp_path / "a.<UDIM>.png"), "normal", "dx")
+    with pytest.raises(MatshotError, match="Choose a texture of one image"):
+        textures.export_texture(made, str(tmp_path), True)
+    (tmp_path / "a.1012.png").unlink()
+    with pytest.raises(MatshotError, match="are missing or have different names"):
         textures.export_texture(made, str(tmp_path), False)
+
+
+def test_udim_tiles_become_one_virtual_texture(unreal, plugin, textures, tmp_path):
+    files = {number: str(image_file(tmp_path / f"b.{number}.png")) for number in (1012, 1001)}
+    model = texture(unreal, "/Game/T_Model", image_file(tmp_path / "model.png"), srgb=False)
+    made = textures.import_tiles(files, "T_Tiles_x4", textures.settings_like(model, "none"), "/Game")
+    assert sorted(made._blocks) == [(0, 0), (1, 1)]
+    assert made.get_editor_property("virtual_texture_streaming")
+    assert not made.get_editor_property("srgb")
+    # The tiles by themselves are gone, also when the texture cannot be made.
+    assert sorted(unreal.world.objects) == ["/Game/T_Model", "/Game/T_Tiles_x4"]
+    with pytest.raises(MatshotError, match="could not make a virtual texture of the 2 UDIM tiles"):
+        textures.import_tiles(files, "T_Tiles_x4", {}, "/Game")
+    assert sorted(unreal.world.objects) == ["/Game/T_Model", "/Game/T_Tiles_x4"]
 
 
 @pytest.mark.parametrize("size", [(8, 12), (8, 16)])

@@ -674,6 +674,23 @@ class EditorSubsystem(Object):
     pass
 
 
+class UDIMTextureFunctionLibrary(Object):
+    @classmethod
+    def make_udim_virtual_texture_from_texture2_ds(
+        cls, output_path_name: "str", source_textures: "Array[Texture2D]", block_coords: "Array[IntPoint]",
+        keep_existing_settings: "bool" = False, check_out_and_save: "bool" = False,
+    ):  # fmt: skip
+        if output_path_name in world.objects or len(source_textures) != len(block_coords) or not source_textures:
+            return None
+        texture = Texture2D()
+        texture._source = source_textures[0]._source
+        texture._blocks = {
+            (place.x, place.y): one._source for one, place in zip(source_textures, block_coords, strict=True)
+        }
+        texture._values["virtual_texture_streaming"] = True
+        return _store(texture, output_path_name)
+
+
 class EditorAssetSubsystem(EditorSubsystem):
     def does_asset_exist(self, asset_path: "str"):
         return asset_path in world.objects

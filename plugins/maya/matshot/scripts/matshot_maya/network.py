@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from maya import cmds
 
@@ -11,17 +11,25 @@ from matshot_host.graph import Anisotropy, Channel, Image, Invert, Ior, Material
 from . import scene, textures
 from .utility_nodes import Arithmetic
 
-#: Types of all nodes in a network except its shader.
-_NODE_TYPES = (
-    *("shadingEngine", "place2dTexture", "file", "bump2d", "displacementShader"),
-    *("multiplyDivide", "plusMinusAverage"),
-)
+#: Types of nodes in the networks of all shaders.
+_NODE_TYPES = ("shadingEngine", "place2dTexture", "file", "multiplyDivide", "plusMinusAverage")
 #: Maya computes in centimeters, whatever unit the scene shows.
 _CENTIMETERS_PER_METER = 100.0
-#: Luminance that renderers show as the value 1.
+#: Luminance in nits, the unit of OpenPBR's ``emission_luminance`` (its specification, section Emission), that Arnold
+#: renders as the value 1: a published measurement of 100 nits of the color 0.4 gave 0.0404.
 _NITS = 1000.0
-#: Iterations of Arnold's subdivision where a material displaces; below, only the corners of faces move.
-_SUBDIVISIONS = 3
+#: Attributes of shapes that turn on subdivision where a material displaces, and values that they get together.
+#: Below, only the corners of faces would move. V-Ray subdivides what displaces by itself.
+_SUBDIVISION: Tuple[Dict[str, int], ...] = (
+    # Catmull-Clark.
+    {"aiSubdivType": 1, "aiSubdivIterations": 3},
+    {"rsEnableSubdivision": True},
+    {"rsEnableDisplacement": True},
+    # Catmull-Clark.
+    {"rman_subdivScheme": 1},
+)
+#: Attribute of shapes with the length at which Redshift cuts displacement off.
+_LONGEST = "rsMaxDisplacement"
 #: Reflectance of a dielectric at normal incidence per unit of specular level.
 _SPECULAR = 0.08
 
@@ -33,13 +41,18 @@ class _Shader(NamedTuple):
         inputs: attribute names by OpenPBR input.
         opacity: type of its opacity: ``color`` or ``float``.
         constants: values of attributes, set where the shader has them.
-        anisotropy_factor: factor on ``anisotropy^2`` in the correction of roughness.
+        anisotropy_factor: factor on ``anisotropy^2`` in the correction of roughness; None for a shader whose
+            anisotropy is defined otherwise.
+        normals: node type that reads normal maps; empty for a shader that does so itself.
+        displacement: node types of a displacement, the last one connected to the shading group.
     """
 
     inputs: Dict[str, str]
     opacity: str
-    constants: Dict[str, float]
-    anisotropy_factor: float
+    constants: Dict[str, Any]
+    anisotropy_factor: Optional[float] = None
+    normals: str = "bump2d"
+    displacement: Tuple[str, ...] = ("displacementShader",)
 
 
 _STANDARD = _Shader(
@@ -74,13 +87,78 @@ _OPEN_PBR = _Shader(
     {"baseWeight": 1.0, "emissionWeight": 1.0},
     1.0,
 )
-_SHADERS = {"standardSurface": _STANDARD, "aiStandardSurface": _STANDARD, "openPBRSurface": _OPEN_PBR}
+_REDSHIFT = _Shader(
+    {
+        "base_color": "base_color",
+        "base_metalness": "metalness",
+        "specular_roughness": "refl_roughness",
+        "specular_ior": "refl_ior",
+        "geometry_normal": "bump_input",
+        "geometry_opacity": "opacity_color",
+        "emission_color": "emission_color",
+        "emission_luminance": "emission_weight",
+    },
+    "color",
+    {"base_color_weight": 1.0},
+    normals="RedshiftBumpMap",
+    displacement=("RedshiftDisplacement",),
+)
+_VRAY = _Shader(
+    {
+        # Its other name, color, is an alias whose channels have no names.
+        "base_color": "diffuseColor",
+        "base_metalness": "metalness",
+        "specular_roughness": "reflectionGlossiness",
+        "specular_ior": "fresnelIOR",
+        "geometry_normal": "bumpMap",
+        "geometry_opacity": "opacityMap",
+        "emission_color": "illumColor",
+    },
+    "color",
+    {
+        "diffuseColorAmount": 1.0,
+        "reflectionColor": (1.0, 1.0, 1.0),
+        "reflectionColorAmount": 1.0,
+        # GGX.
+        "brdfType": 3,
+        "useRoughness": True,
+        "useFresnel": True,
+        "lockFresnelIORToRefractionIOR": False,
+    },
+    normals="",
+)
+_RENDERMAN = _Shader(
+    {
+        "base_color": "baseColor",
+        "base_metalness": "metallic",
+        "specular_roughness": "roughness",
+        "specular_ior": "ior",
+        "geometry_normal": "bumpNormal",
+        "geometry_opacity": "presence",
+        "emission_color": "emitColor",
+    },
+    "float",
+    {},
+    normals="PxrNormalMap",
+    displacement=("PxrDispTransform", "PxrDisplace"),
+)
+_SHADERS = {
+    "standardSurface": _STANDARD,
+    "aiStandardSurface": _STANDARD,
+    "openPBRSurface": _OPEN_PBR,
+    "RedshiftStandardMaterial": _REDSHIFT,
+    "VRayMtl": _VRAY,
+    "PxrDisneyBsdf": _RENDERMAN,
+}
 
 #: Node types of materials and their labels.
 SHADERS: Tuple[Tuple[str, str], ...] = (
     ("standardSurface", "Standard Surface"),
     ("openPBRSurface", "OpenPBR Surface"),
     ("aiStandardSurface", "Arnold Standard Surface"),
+    ("RedshiftStandardMaterial", "Redshift Standard Material"),
+    ("VRayMtl", "V-Ray Material"),
+    ("PxrDisneyBsdf", "RenderMan Disney BSDF"),
 )
 
 
@@ -113,11 +191,12 @@ def build(graph: MaterialGraph, shader: str) -> Network:
     """
     kind = shader if shader in dict(available_shaders()) else "standardSurface"
     builder = _NetworkBuilder(graph, kind)
-    before = set(cmds.ls(type=[*_NODE_TYPES, kind]) or [])
+    types = [*_NODE_TYPES, kind, *filter(None, (_SHADERS[kind].normals,)), *_SHADERS[kind].displacement]
+    before = set(cmds.ls(type=types) or [])
     try:
         notes = builder.run()
     except Exception:
-        created = [node for node in cmds.ls(type=[*_NODE_TYPES, kind]) or [] if node not in before]
+        created = [node for node in cmds.ls(type=types) or [] if node not in before]
         if created:
             cmds.delete(created)
         raise
@@ -157,24 +236,41 @@ class _NetworkBuilder:
             self._files[image.name] = textures.create_file_node(
                 "{}_{}".format(self._name, image.name), image.file, self._placement, image.encoding, image.colorspace
             )
-        for attribute, value in self._shader_type.constants.items():
-            if cmds.attributeQuery(attribute, node=self.shader, exists=True):
-                cmds.setAttr("{}.{}".format(self.shader, attribute), value)
+        self._set_known(self.shader, self._shader_type.constants)
         for name, source in self._graph.surface.items():
             self._connect_input(name, source)
         self._connect_displacement()
         self._attach_map("occlusion", self._graph.occlusion)
         return self._notes
 
+    @staticmethod
+    def _set_known(node: str, values: Dict[str, Any]) -> None:
+        """Set attributes that this version of a renderer has."""
+        for attribute, value in values.items():
+            if not cmds.attributeQuery(attribute, node=node, exists=True):
+                continue
+            if isinstance(value, tuple):
+                cmds.setAttr("{}.{}".format(node, attribute), *value, type="double3")
+            else:
+                cmds.setAttr("{}.{}".format(node, attribute), value)
+
     def _connect_input(self, name: str, source: Union[str, float]) -> None:
         """Connect or set one input of the surface."""
-        if name == "geometry_tangent":
-            # Renderers disagree on direction and scale of the rotation.
-            self._attach_map("direction", self._image_name(str(source)))
+        # Renderers disagree on direction and scale of the rotation, and some on what the anisotropy is.
+        differing = {"geometry_tangent": "direction"}
+        if self._shader_type.anisotropy_factor is None:
+            differing["specular_roughness_anisotropy"] = "anisotropy"
+        if name in differing:
+            word = differing[name]
+            self._attach_map(word, self._image_name(str(source)))
             self._notes.append(
-                "The anisotropy direction is not connected, since renderers read it differently. "
-                "Its map is attached to {}.".format(self.group)
+                "The {} is not connected, since renderers read it differently. Its map is attached to {}.".format(
+                    "anisotropy direction" if word == "direction" else word, self.group
+                )
             )
+            return
+        if name not in self._shader_type.inputs:
+            # The color alone is what such shaders emit.
             return
         plug = "{}.{}".format(self.shader, self._shader_type.inputs[name])
         if not isinstance(source, str):
@@ -185,7 +281,7 @@ class _NetworkBuilder:
         if name in ("base_color", "emission_color") or (name == "geometry_opacity" and self._has_color_opacity()):
             self._connect_color(node, plug)
         elif isinstance(node, NormalMap):
-            cmds.connectAttr(self._normal(node), plug)
+            self._connect_normals(node, plug)
         elif name == "specular_roughness":
             cmds.connectAttr(self._roughness(self._number(node)), plug)
         else:
@@ -223,57 +319,107 @@ class _NetworkBuilder:
     def _roughness(self, plug: str) -> str:
         """Plug of the roughness at which this shader has the alphas ``roughness^2 (1 +- anisotropy)``."""
         anisotropic = [node for node in self._graph.nodes if isinstance(node, Anisotropy)]
-        if not anisotropic:
+        if not anisotropic or self._shader_type.anisotropy_factor is None:
             return plug
         anisotropy = self._number(self._graph.node(anisotropic[0].source))
         signed = self._arithmetic.product(self._arithmetic.power(anisotropy, 2.0), self._shader_type.anisotropy_factor)
         factor = self._arithmetic.power(self._arithmetic.sum(signed, 1.0), 0.25)
         return self._arithmetic.product(plug, factor)
 
-    def _normal(self, node: NormalMap) -> str:
-        """Plug of the normals of a tangent-space map; Maya expects OpenGL normals in [0, 1]."""
+    def _connect_normals(self, node: NormalMap, plug: str) -> None:
+        """Connect a tangent-space map; all shaders expect OpenGL normals in [0, 1]."""
         file = self._files[self._image_name(node.name)]
         scale, center = (0.5, 0.5) if node.signed else (1.0, 0.0)
         if node.signed or node.convention == "dx":
             gain, offset = (-scale, 1.0 - center) if node.convention == "dx" else (scale, center)
             cmds.setAttr(file + ".colorGain", scale, gain, scale, type="double3")
             cmds.setAttr(file + ".colorOffset", center, offset, center, type="double3")
-        bump = cmds.shadingNode("bump2d", asUtility=True, name=self._name + "_normal_bump")
-        cmds.setAttr(bump + ".bumpInterp", 1)
-        for flip in ("aiFlipR", "aiFlipG"):
+        kind = self._shader_type.normals
+        if not kind:
+            # Tangent space.
+            cmds.setAttr(self.shader + ".bumpMapType", 1)
+            cmds.connectAttr(file + ".outColor", plug)
+            return
+        reader = cmds.shadingNode(kind, asUtility=True, name=self._name + "_normal_bump")
+        if kind == "RedshiftBumpMap":
+            # Tangent space.
+            cmds.setAttr(reader + ".inputType", 1)
+            cmds.setAttr(reader + ".scale", 1.0)
+            cmds.connectAttr(file + ".outColor", reader + ".input")
+            cmds.connectAttr(reader + ".out", plug)
+        elif kind == "PxrNormalMap":
+            # OpenGL.
+            self._set_known(reader, {"orientation": 0})
+            cmds.connectAttr(file + ".outColor", reader + ".inputRGB")
+            cmds.connectAttr(reader + ".resultN", plug)
+        else:
+            cmds.setAttr(reader + ".bumpInterp", 1)
             # Added by Arnold's plug-in, and on by default.
-            if cmds.attributeQuery(flip, node=bump, exists=True):
-                cmds.setAttr("{}.{}".format(bump, flip), False)
-        cmds.connectAttr(file + ".outAlpha", bump + ".bumpValue")
-        return bump + ".outNormal"
+            self._set_known(reader, {"aiFlipR": False, "aiFlipG": False})
+            cmds.connectAttr(file + ".outAlpha", reader + ".bumpValue")
+            cmds.connectAttr(reader + ".outNormal", plug)
 
     def _connect_displacement(self) -> None:
         """Connect the height if its scale is known; otherwise attach its node to the shading group."""
         height = self._graph.displacement
         if height is None:
             return
-        node = self._graph.node(height.source)
-        displacement = cmds.shadingNode("displacementShader", asShader=True, name=self._name + "_displacement")
+        source = self._graph.node(height.source)
         scale = height.scale * _CENTIMETERS_PER_METER if height.scale is not None else 1.0
-        if isinstance(node, Image):
-            file = self._files[node.name]
+        kinds = self._shader_type.displacement
+        names = [self._name + "_displacement" + ("" if kind is kinds[-1] else "_centered") for kind in kinds]
+        created = [cmds.shadingNode(kind, asShader=True, name=name) for kind, name in zip(kinds, names)]  # noqa: B905  # newer than Python 3.7
+        node = created[-1]
+        connect = {
+            "displacementShader": self._displace_by_maya,
+            "RedshiftDisplacement": self._displace_by_redshift,
+            "PxrDisplace": self._displace_by_renderman,
+        }
+        output, dial = connect[kinds[-1]](created, source, scale, height.level)
+        if height.scale is not None:
+            cmds.connectAttr("{}.{}".format(node, output), self.group + ".displacementShader")
+            return
+        self._attach("displacement", node)
+        self._notes.append(
+            "The scale of the height is unknown, so {} is not connected. Set {} and connect it to {}.".format(
+                node, dial, self.group
+            )
+        )
+
+    def _displace_by_maya(self, nodes: List[str], source: Node, scale: float, level: float) -> Tuple[str, str]:
+        """Connect a displacement; its output, and what an artist sets to scale it."""
+        if isinstance(source, Image):
+            file = self._files[source.name]
             # Luminance stands for the alpha that a gray file lacks.
             cmds.setAttr(file + ".alphaIsLuminance", True)
             cmds.setAttr(file + ".alphaGain", scale)
-            cmds.setAttr(file + ".alphaOffset", -height.level * scale)
+            cmds.setAttr(file + ".alphaOffset", -level * scale)
             offset = file + ".outAlpha"
         else:
-            centered = self._arithmetic.difference(self._number(node), height.level)
+            centered = self._arithmetic.difference(self._number(source), level)
             offset = self._arithmetic.product(centered, scale)
-        cmds.connectAttr(offset, displacement + ".displacement")
-        if height.scale is not None:
-            cmds.connectAttr(displacement + ".displacement", self.group + ".displacementShader")
-            return
-        self._attach("displacement", displacement)
-        self._notes.append(
-            "The scale of the height is unknown, so {} is not connected. Set the Alpha Gain of its file and connect "
-            "it to {}.".format(displacement, self.group)
-        )
+        cmds.connectAttr(offset, nodes[0] + ".displacement")
+        return "displacement", "the Alpha Gain of its file"
+
+    def _displace_by_redshift(self, nodes: List[str], source: Node, scale: float, level: float) -> Tuple[str, str]:
+        """See :meth:`_displace_by_maya`."""
+        cmds.setAttr(nodes[0] + ".newrange_min", -level)
+        cmds.setAttr(nodes[0] + ".newrange_max", 1.0 - level)
+        cmds.setAttr(nodes[0] + ".scale", scale)
+        self._connect_color(source, nodes[0] + ".texMap")
+        return "out", "its Scale"
+
+    def _displace_by_renderman(self, nodes: List[str], source: Node, scale: float, level: float) -> Tuple[str, str]:
+        """See :meth:`_displace_by_maya`."""
+        transform, displace = nodes
+        # Both remappings, from 0..1 to depth and height and about the center, then give height - level.
+        cmds.setAttr(transform + ".dispRemapMode", 2)
+        for name, value in (("dispCenter", level), ("dispDepth", level), ("dispHeight", 1.0 - level)):
+            cmds.setAttr("{}.{}".format(transform, name), value)
+        cmds.setAttr(displace + ".dispAmount", scale)
+        cmds.connectAttr(self._number(source), transform + ".dispScalar")
+        cmds.connectAttr(transform + ".resultF", displace + ".dispScalar")
+        return "outColor", "its Gain"
 
     def _image_name(self, name: str) -> str:
         """Name of the image that a node reads."""
@@ -292,15 +438,23 @@ class _NetworkBuilder:
         cmds.connectAttr(node + ".message", "{}.{}".format(self.group, attribute))
 
 
-def subdivide(members: Sequence[scene.Member]) -> None:
-    """Turn on Arnold's subdivision of shapes without any, which displacement needs."""
+def subdivide(members: Sequence[scene.Member], amplitude: float) -> None:
+    """Turn on the subdivision of shapes without any, which displacement needs, for the renderers that are loaded.
+
+    Args:
+        members: whose shapes.
+        amplitude: largest displacement in meters.
+    """
     for shape in [name for member in members for name in member.node.names()]:
-        if not cmds.attributeQuery("aiSubdivType", node=shape, exists=True):
-            continue
-        if not cmds.getAttr("{}.aiSubdivType".format(shape)):
-            # Catmull-Clark.
-            cmds.setAttr("{}.aiSubdivType".format(shape), 1)
-            cmds.setAttr("{}.aiSubdivIterations".format(shape), _SUBDIVISIONS)
+        for switch in _SUBDIVISION:
+            first = next(iter(switch))
+            known = cmds.attributeQuery(first, node=shape, exists=True)
+            if known and not cmds.getAttr("{}.{}".format(shape, first)):
+                for attribute, value in switch.items():
+                    cmds.setAttr("{}.{}".format(shape, attribute), value)
+        if cmds.attributeQuery(_LONGEST, node=shape, exists=True):
+            longest = "{}.{}".format(shape, _LONGEST)
+            cmds.setAttr(longest, max(cmds.getAttr(longest), amplitude * _CENTIMETERS_PER_METER))
 
 
 def node_name(name: str) -> str:

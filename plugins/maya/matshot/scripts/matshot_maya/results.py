@@ -79,8 +79,9 @@ def import_material(folder: str, shader: str, members: Optional[Sequence[scene.M
         return notes
     if "geometry_opacity" in graph.surface:
         scene.disable_opaque(members)
-    if graph.displacement is not None and graph.displacement.scale is not None:
-        network.subdivide(members)
+    height = graph.displacement
+    if height is not None and height.scale is not None:
+        network.subdivide(members, height.scale * max(height.level, 1.0 - height.level))
     if not members:
         notes.append("Nothing was selected, so {} is not assigned.".format(built.shader))
     elif not scene.assign(built.group, members):

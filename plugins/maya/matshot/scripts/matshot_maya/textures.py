@@ -26,6 +26,8 @@ _NORMAL_NODES = {
     "VRayNormalMap": "",
     "PxrNormalMap": "",
 }
+#: Of materials that read normals themselves: the input, and the attribute with the kind of map.
+_NORMAL_INPUTS = {"VRayMtl": ("bumpMap", "bumpMapType")}
 #: Names that tell what a file holds, whatever it is connected to.
 _TELLING = re.compile(
     r"(?:^|[^a-z])(?:normals?|nrm|nor|n|rough(?:ness)?|r|metal(?:lic|ness)?|m|height|disp(?:lacement)?|h|ao|orm|arm)"
@@ -227,12 +229,16 @@ def _map_type(node: str) -> Tuple[str, str]:
     for user, kind in users:
         if kind in _NORMAL_NODES and _reads_normals(user, _NORMAL_NODES[kind]):
             return "normal", "auto"
+    plugs = cmds.listConnections(node, source=False, destination=True, plugs=True) or []
+    for user, _, path in (str(plug).partition(".") for plug in plugs):
+        given, attribute = _NORMAL_INPUTS.get(cmds.nodeType(user), ("", ""))
+        if given and path.startswith(given) and _reads_normals(user, attribute):
+            return "normal", "auto"
     stem = os.path.splitext(os.path.basename(_file_path(node)))[0]
     space = str(cmds.getAttr("{}.colorSpace".format(node))).lower()
     if space in {name.lower() for name in _COLOR_SPACES["data"]}:
         return ("auto" if _TELLING.search(stem) else "data"), "auto"
     # Maya's default is color, also of maps whose name says otherwise and of files that nothing uses.
-    plugs = cmds.listConnections(node, source=False, destination=True, plugs=True) or []
     is_color = any("color" in plug.partition(".")[2].lower() for plug in plugs)
     return ("color" if is_color and not _TELLING.search(stem) else "auto"), "auto"
 

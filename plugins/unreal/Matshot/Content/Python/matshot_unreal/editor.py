@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 import unreal
 
@@ -69,6 +69,19 @@ class UnrealEditor:
         imported = textures.import_textures([textures.Import(result.path, name, settings)], folder)
         notes = [note for texture in imported for note in textures.size_notes(texture)]
         return Imported([assets.path_of(asset) for asset in imported], notes)
+
+    def import_tiles(self, tiles: Mapping[int, Result], origin: str, name: str, folder: str) -> Imported:
+        """Create a virtual texture of UDIM tiles with the settings of its source.
+
+        Raises:
+            MatshotError: when the source no longer exists, or Unreal cannot make the texture.
+        """
+        source = assets.loaded(origin.partition(".")[0])
+        if source is None:
+            raise MatshotError(f"{Source(origin).name} no longer exists, so its tiles were not imported.")
+        files = {number: result.path for number, result in tiles.items()}
+        texture = textures.import_tiles(files, name, textures.settings_like(source, "none"), folder)
+        return Imported([assets.path_of(texture)], textures.size_notes(texture))
 
     def selected_components(self) -> list[Any]:
         """Components with meshes of the actors that are selected in the level."""

@@ -13,6 +13,9 @@ from matshot_host.tools import Tool
 from . import naming
 from .editor_tools import menu_title
 
+#: Stands for the number of a tile in a path.
+UDIM = "<UDIM>"
+
 
 class Source(NamedTuple):
     """A texture asset, or a file or material folder on disk.
@@ -37,7 +40,7 @@ class ExportedFile(NamedTuple):
     """A texture asset, exported to a file.
 
     Attributes:
-        path: of the file.
+        path: of the file; contains ``<UDIM>`` for a texture of tiles.
         kind: map type: ``color``, ``normal`` or ``data``.
         normal: convention of the green channel: ``gl`` or ``dx``.
     """
@@ -94,6 +97,15 @@ def makes_material(tool: Tool, sources: Sequence[Sequence[Source]]) -> bool:
 def normalized_path(path: str) -> str:
     """A path in one spelling; Unreal and the worker differ in theirs."""
     return os.path.normcase(os.path.normpath(path))
+
+
+def tile_number(path: str, pattern: str) -> int:
+    """Number of the tile that a file is of a pattern with ``<UDIM>``; 0 for another file."""
+    head, token, tail = normalized_path(pattern).partition(os.path.normcase(UDIM))
+    plain = normalized_path(path)
+    number = plain[len(head) : len(plain) - len(tail)]
+    is_tile = bool(token) and plain == head + number + tail and len(number) == 4 and number.isdigit()
+    return int(number) if is_tile else 0
 
 
 def worker_inputs(

@@ -15,7 +15,7 @@ from matshot_host.tools import Tool
 
 from . import naming
 from .editor_tools import FORM, editor_tools, fixed_parameters, menu_title
-from .inputs import ExportedFile, Source, check_sources, makes_material, normalized_path, worker_inputs
+from .inputs import ExportedFile, Source, check_sources, makes_material, normalized_path, tile_number, worker_inputs
 from .preferences import Preferences
 
 #: Labels of the button of a job.
@@ -94,6 +94,9 @@ class Editor(Protocol):
 
     def import_image(self, result: Result, origin: str, name: str, folder: str) -> Imported:
         """Create a texture with the settings of its source, if any."""
+
+    def import_tiles(self, tiles: Mapping[int, Result], origin: str, name: str, folder: str) -> Imported:
+        """Create a virtual texture of UDIM tiles with the settings of its source."""
 
     def selected_components(self) -> list[Any]:
         """Components with meshes of the actors that are selected in the level."""
@@ -353,9 +356,10 @@ class JobManager:
     def _import(self, job: Job, plan: _Plan) -> None:
         created: list[str] = []
         problems, notes = list(job.failures), list(job.notes)
-        for result in job.results:
+        for results in _assets_of(job.results, plan.origins):
+            result = results[0]
             try:
-                imported = self._import_result(result, plan)
+                imported = self._import_results(results, plan)
                 created += imported.assets
                 notes += [*imported.notes, *self._apply(result, imported.assets[0], plan)]
             except MatshotError as error:
@@ -374,7 +378,7 @@ class JobManager:
 
     def _apply(self, result: Result, asset: str, plan: _Plan) -> list[str]:
         """Assign or replace as the artist chose; returns what was done."""
-        origin = plan.origins.get(normalized_path(result.source), "")
+        origin = plan.origins.get(_origin_file(result, plan.origins), "")
         if result.kind == "material" and plan.request.assign:
             slots = self._editor.assign(asset, plan.components, plan.request.slot.strip())
             if not slots:
@@ -389,8 +393,11 @@ class JobManager:
         """Content folder of a texture; for files on disk, that of the preferences."""
         return source.asset.rpartition("/")[0] or self._preferences().folder.rstrip("/")
 
-    def _import_result(self, result: Result, plan: _Plan) -> Imported:
-        origin = plan.origins.get(normalized_path(result.source), "")
+    def _import_results(self, results: Sequence[Result], plan: _Plan) -> Imported:
+        """Import a result, or the tiles of one."""
+        result = results[0]
+        file = _origin_file(result, plan.origins)
+        origin = plan.origins.get(file, "")
         chosen, first = plan.request.name, plan.request.sources[0][0]
         folder = plan.request.folder or self._folder_of(Source(origin) if origin else first)
         if result.kind == "material":
@@ -402,6 +409,9 @@ class JobManager:
         name = Source(origin, result.source or result.path).name
         name = naming.asset_name(chosen) if chosen else naming.derived_name(name, plan.suffix)
         name = naming.free_name(name, lambda name: self._editor.exists(folder, name))
+        tiles = {tile_number(one.source, file): one for one in results}
+        if 0 not in tiles:
+            return self._editor.import_tiles(tiles, origin, name, folder)
         if origin and not plan.is_new_texture:
             # Tiling was measured, but the artist has decided on the address mode.
             result = result._replace(wrap="none")
@@ -414,6 +424,24 @@ class JobManager:
             return naming.base_of(naming.asset_name(graph.name))
         base = naming.base_of(Source(assets[0]).name)
         return f"{base}_{naming.asset_name(plan.suffix)}" if len(assets) > 1 else base
+
+
+def _origin_file(result: Result, origins: Mapping[str, str]) -> str:
+    """Exported file that a result was made from, which may be a pattern of tiles; empty for none."""
+    source = normalized_path(result.source)
+    if source in origins:
+        return source
+    return next((file for file in origins if tile_number(source, file)), "")
+
+
+def _assets_of(results: Sequence[Result], origins: Mapping[str, str]) -> list[list[Result]]:
+    """Results by the asset that they become: tiles of one texture together, others alone."""
+    found: dict[str, list[Result]] = {}
+    for index, result in enumerate(results):
+        file = _origin_file(result, origins)
+        key = file if file and tile_number(result.source, file) else str(index)
+        found.setdefault(key, []).append(result)
+    return list(found.values())
 
 
 def diagnosis(findings: Sequence[Mapping[str, Any]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
@@ -11,16 +12,15 @@ import unreal
 
 from matshot_host.errors import MatshotError
 from matshot_host.graph import Image
+from matshot_host.tools import PHOTOGRAPH_SUFFIXES
 
 from . import assets
-from .inputs import ExportedFile
+from .inputs import UDIM, ExportedFile
 
 #: Compressions of textures with values above 1, which PNG cannot store.
 _FLOATING = ("TC_HDR", "TC_HDR_COMPRESSED", "TC_HALF_FLOAT", "TC_SINGLE_FLOAT", "TC_HDR_F32")
 #: Suffixes and Interchange's names of their types.
 _INTERCHANGE_TYPES = {".png": "PNG", ".exr": "EXR", ".jpg": "JPG", ".jpeg": "JPG", ".tga": "TGA", ".bmp": "BMP"}
-#: Formats of photographs that the worker reads; of others, such as PSD, the pixels of the asset are exported.
-_PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".tga", ".hdr")
 #: Settings that a derived texture keeps: its source image, too, is one that Unreal adjusts and compresses.
 _KEPT_SETTINGS = (
     *("compression_settings", "srgb", "source_color_settings", "lod_group", "flip_green_channel"),
@@ -29,6 +29,8 @@ _KEPT_SETTINGS = (
     *("adjust_hue", "adjust_min_alpha", "adjust_max_alpha", "max_texture_size", "lod_bias"),
     *("compression_no_alpha", "do_scale_mips_for_alpha_coverage", "alpha_coverage_thresholds"),
 )
+#: A file of a UDIM tile: what comes before its number, the number, the suffix.
+_TILE = re.compile(r"(.*[._])(1[0-9]{3})(\.[A-Za-z]+)\Z")
 #: Single-channel maps that compression to blocks would spoil: height turns into steps, and angles jump from 1 to 0.
 _PRECISE = ("height", "anisotropy_angle")
 
@@ -159,6 +161,38 @@ def import_textures(imports: Sequence[Import], folder: str) -> list[Any]:
     return imported
 
 
+def import_tiles(tiles: Mapping[int, str], name: str, settings: Mapping[str, Any], folder: str) -> Any:
+    """Import and save a virtual texture of UDIM tiles, all or nothing.
+
+    Args:
+        tiles: files by number of their tile, from 1001.
+        name: of the asset.
+        settings: editor properties, see :class:`Import`.
+        folder: content folder.
+
+    Raises:
+        MatshotError: for a file that Unreal cannot read, and an asset that cannot be saved.
+    """
+    parts: list[Any] = []
+    try:
+        # Names that end in the number alone would be imported with their neighbors.
+        for number, path in sorted(tiles.items()):
+            parts.append(_import(Import(path, f"{name}_Tile{number}", settings), folder))
+        places = [unreal.IntPoint((number - 1001) % 10, (number - 1001) // 10) for number in sorted(tiles)]
+        library = unreal.UDIMTextureFunctionLibrary
+        texture = library.make_udim_virtual_texture_from_texture2_ds(f"{folder}/{name}", parts, places)
+        if texture is None:
+            raise MatshotError(f"Unreal could not make a virtual texture of the {len(parts)} UDIM tiles of {name}.")
+        parts.append(texture)
+        assets.set_properties(texture, {**settings, "virtual_texture_streaming": True})
+        assets.save(texture)
+    except Exception:
+        assets.remove(parts)
+        raise
+    assets.remove(parts[:-1])
+    return texture
+
+
 def export_texture(texture: Any, folder: str, photograph: bool) -> ExportedFile:
     """Export the source image of a texture.
 
@@ -167,25 +201,48 @@ def export_texture(texture: Any, folder: str, photograph: bool) -> ExportedFile:
         folder: for the file.
         photograph: whether to return the imported file instead, whose EXIF describes lens and light.
 
+    Returns:
+        The file; for a texture of UDIM tiles, which Unreal cannot export, the pattern of the imported files.
+
     Raises:
-        MatshotError: when the texture has no source image, or has UDIM tiles.
+        MatshotError: when the texture has no source image, or UDIM tiles whose files are missing.
     """
     name = texture.get_name()
     sources = [str(file) for file in texture.get_editor_property("asset_import_data").extract_filenames()]
     if len(sources) > 1:
-        raise MatshotError(f"{name} has {len(sources)} UDIM tiles, which Unreal cannot export.")
+        if photograph:
+            raise MatshotError(f"{name} has {len(sources)} UDIM tiles. Choose a texture of one image.")
+        return ExportedFile(_pattern(name, sources), *_held(texture))
     suffix = os.path.splitext(sources[0])[1].lower() if sources else ""
-    if photograph and suffix in _PHOTOGRAPHS and os.path.isfile(sources[0]):
+    # Of other formats, such as PSD, the pixels of the asset are exported.
+    if photograph and suffix in PHOTOGRAPH_SUFFIXES and os.path.isfile(sources[0]):
         path = sources[0]
     else:
         path = _export(texture, os.path.join(folder, name))
+    return ExportedFile(path, *_held(texture))
+
+
+def _pattern(name: str, files: Sequence[str]) -> str:
+    """Path of UDIM tiles with ``<UDIM>`` in place of their number."""
+    found = [_TILE.match(file) for file in files]
+    patterns = {f"{one.group(1)}{UDIM}{one.group(3)}" for one in found if one is not None}
+    if None in found or len(patterns) > 1 or not all(map(os.path.isfile, files)):
+        raise MatshotError(
+            f"The files of the {len(files)} UDIM tiles of {name} are missing or have different names, and Unreal "
+            "cannot export tiles. Restore them, or upscale them with 'matshot upscale'."
+        )
+    return patterns.pop()
+
+
+def _held(texture: Any) -> tuple[str, str]:
+    """Map type of a texture, and convention of its green channel."""
     compression = texture.get_editor_property("compression_settings")
     kind = "color" if texture.get_editor_property("srgb") or _floating(texture) else "data"
     if compression == unreal.TextureCompressionSettings.TC_NORMALMAP:
         kind = "normal"
     # Unreal's normals are DirectX; the flip of a texture comes after its source.
     normal = "gl" if texture.get_editor_property("flip_green_channel") else "dx"
-    return ExportedFile(path, kind, normal)
+    return kind, normal
 
 
 def _export(texture: Any, stem: str) -> str:
