@@ -3,8 +3,8 @@
     python -m bench.service.load [--jobs 200] [--clients 20] [--rounds 18] [--skip-slow] [--write]
 
 Needs no data: every job has a picture of its own, and its result is compared, byte by byte, with what the tool makes of
-that picture in this process. ``--skip-slow`` leaves out the larger pictures, ``--rounds 0`` the rounds for memory, which
-are an hour of one job a second, as fast as they go.
+that picture in this process. ``--skip-slow`` leaves out the larger pictures, ``--rounds 0`` the rounds for memory,
+which are an hour of one job a second, as fast as they go.
 """
 
 from __future__ import annotations
