@@ -73,6 +73,7 @@ GuideType = Literal["auto", "labels", "values"]
 Axes = Literal["x", "y", "xy"]
 TileSize = Literal["same", "crop"]
 Packing = Literal["none", "orm"]
+Scene = Literal["none", "usd", "gltf", "both"]
 View = Literal["material", "tiled"]
 
 _P = ParamSpec("_P")
@@ -721,12 +722,14 @@ def convert(
     size: int = 0,
     format: MapFormat = "same",
     depth: DepthChoice = "same",
+    scene: Scene = "none",
     output: PathLike | None = None,
     progress: Listener | None = None,
 ) -> Material:
     """A material as another program wants it: normal convention, packed channels, format, depth and size.
 
-    In memory normals are always +Y up: ``normal``, ``format`` and ``depth`` concern files and require ``output``.
+    In memory normals are always +Y up: ``normal``, ``format``, ``depth`` and ``scene`` concern files and require
+    ``output``.
 
     Args:
         material: a material folder or a material.
@@ -736,6 +739,8 @@ def convert(
         size: longer side at most, in pixels; 0 keeps it.
         format: of the maps' files.
         depth: bits per sample of the maps' files.
+        scene: written beside them: ``usd`` for a plane in ``material.usda``, ``gltf`` for a plane and a ball in
+            ``material.glb``, ``both``, or ``none``.
         output: folder to write the material to as well.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
 
@@ -756,9 +761,9 @@ def convert(
     from .tools.convert import ConvertOptions, save_converted
     from .tools.convert import convert as converted
 
-    _require_output(CONVERT, output, normal=normal, format=format, depth=depth)
+    _require_output(CONVERT, output, normal=normal, format=format, depth=depth, scene=scene)
     options = ConvertOptions(
-        normal=normal, source_normal=source_normal, pack=pack, size=size, format=format, depth=depth
+        normal=normal, source_normal=source_normal, pack=pack, size=size, format=format, depth=depth, scene=scene
     )
     whole = Progress(progress)
     whole(0.0, "reading")

@@ -16,7 +16,8 @@ from ..image.types import Convention, Depth, Texture
 from ..material.folder import load_material
 from ..material.raw import raw_maps
 from ..material.resize import downsampled_material
-from ..material.types import MapKind, Material, pack_orm
+from ..material.scenes import Scene, check_scenes, scene_notes, write_scenes
+from ..material.types import MapKind, Material, pack_orm, with_notes
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .assets import delivered
@@ -41,6 +42,8 @@ class ConvertOptions(ToolOptions):
         size: pixels of the longer side at most; 0 keeps it.
         format: of the maps; ``same`` keeps that of each.
         depth: bits of all maps; ``same`` keeps those of each, or the closest that the format holds.
+        scene: what else is written: ``usd``, a plane in ``material.usda``; ``gltf``, a plane and a ball in
+            ``material.glb``; ``both``, or ``none``.
     """
 
     table: ClassVar = CONVERT
@@ -51,6 +54,7 @@ class ConvertOptions(ToolOptions):
     size: int = 0
     format: Format = "same"
     depth: Depth | Literal["same"] = "same"
+    scene: Scene = "none"
 
 
 def convert(material: Material, options: ConvertOptions | None = None, *, progress: Listener | None = None) -> Material:
@@ -79,11 +83,12 @@ def convert(material: Material, options: ConvertOptions | None = None, *, progre
     made = _packed(made.unpacked()) if chosen.pack == "orm" else made.unpacked()
     same_size = (made.width, made.height) == (material.width, material.height)
     part(1.0)
-    return replace(
+    made = replace(
         made,
         parameters={**made.parameters, "converted": asdict(chosen)},
         raw=raw_maps(material) if same_size else None,
     )
+    return with_notes(made, scene_notes(made, chosen.scene))
 
 
 def save_converted(
@@ -100,8 +105,12 @@ def save_converted(
     Raises:
         MatshotError: when a map does not fit the format or the folder cannot be written.
     """
-    suffix, depth, convention = stored_form(options or ConvertOptions())
-    return delivered(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
+    chosen = options or ConvertOptions()
+    suffix, depth, convention = stored_form(chosen)
+    check_scenes(chosen.scene, folder)
+    delivered(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
+    write_scenes(material, folder, chosen.scene)
+    return folder
 
 
 def stored_form(options: ConvertOptions) -> tuple[str | None, Depth | None, Convention]:

@@ -102,7 +102,7 @@ def test_what_is_wrong_is_one_sentence_with_label_and_value(table: Tool, paramet
         if isinstance(value, str) and len(value) < 50:
             assert repr(value) in sentence
         elif isinstance(value, int | float) and abs(value) < 1e6:
-            assert str(value) in sentence
+            assert str(int(value) if isinstance(value, float) and value.is_integer() else value) in sentence
         if parameter.choices:
             assert sentence.endswith(f"Choose from: {', '.join(map(str, parameter.choices))}.")
 
@@ -216,10 +216,11 @@ def test_the_command_line_refuses_with_the_same_sentence_and_its_own_name(
     longest = LONGEST_PATH if parameter.file else LONGEST_TEXT
     text = "x" * (longest + 1) if parameter.type is str and not parameter.choices else "zz"
     words = [text] * max(1, len(parameter.parts))
-    command = [table.name, *[str(image)] * len(table.inputs), "-o", str(tmp_path / "out"), f"--{parameter.name}"]
+    option = f"--{parameter.name.replace('_', '-')}"
+    command = [table.name, *[str(image)] * len(table.inputs), "-o", str(tmp_path / "out"), option]
     outcome = CliRunner().invoke(app, [*command, *words])
     assert isinstance(outcome.exception, MatshotError)
-    assert outcome.exception.sentence == refusal(table, parameter.name, ",".join(words), f"--{parameter.name}")
+    assert outcome.exception.sentence == refusal(table, parameter.name, ",".join(words), option)
 
 
 def test_the_schema_of_the_service_and_the_table_agree() -> None:
