@@ -27,6 +27,7 @@ from bench.super_resolution import watched as upscale_watched
 from bench.super_resolution import x2 as upscale_x2
 from bench.synthesis import bad_input as synthesis_bad_input
 from bench.synthesis import multiply as synthesis_multiply
+from bench.synthesis import paint as synthesis_paint
 from bench.synthesis import scaling as synthesis_scaling
 from bench.synthesis import texture_descriptor
 from bench.synthesis import tile as synthesis_tile
@@ -41,7 +42,14 @@ def main() -> None:
     options = parser.parse_args()
     upscaling = (upscale_color, progression, upscale_x2, upscale_normals, upscale_watched, upscale_exactness)
     capture = (render_mitsuba, capture_oneshot, capture_twoshot, capture_relighting, capture_bad_input)
-    synthesis = (synthesis_multiply, synthesis_scaling, synthesis_tile, synthesis_bad_input, texture_descriptor)
+    synthesis = (
+        synthesis_multiply,
+        synthesis_paint,
+        synthesis_scaling,
+        synthesis_tile,
+        synthesis_bad_input,
+        texture_descriptor,
+    )
     service = (host_worker, service_load, service_faults, service_soak, farm_scaling)
     for benchmark in (*upscaling, *capture, *synthesis, *service):
         report.write([benchmark.measure(options)])

@@ -73,6 +73,7 @@ GuideType = Literal["auto", "labels", "values"]
 Axes = Literal["x", "y", "xy"]
 TileSize = Literal["same", "crop"]
 Packing = Literal["none", "orm"]
+Scene = Literal["none", "usd", "gltf", "both"]
 View = Literal["material", "tiled"]
 
 _P = ParamSpec("_P")
@@ -547,7 +548,7 @@ def multiply(
     whole(0.0, "reading")
     asset = _asset(source, kind=kind, normal=normal)
     place = _place(output, source, asset)
-    names: dict[str, Any] = {name: Path(value).name for name, value in painted.items() if isinstance(value, str)}
+    names: dict[str, Any] = {name: _file_name(value) for name, value in painted.items()}
     options = MultiplyOptions(
         size=str(size) if isinstance(size, int) else size,
         seed=seed,
@@ -580,6 +581,7 @@ def tile(
     size: TileSize = "same",
     band: float = 0.08,
     even: bool = True,
+    protect: PathLike | Texture = "",
     seed: int = 0,
     wrap: WrapChoice = "auto",
     kind: Kind = "auto",
@@ -596,6 +598,7 @@ def tile(
             other and loses the band.
         band: width of the strip that may change: a fraction of the shorter side below 1, pixels from 1 up.
         even: whether uneven lighting is removed from color and tilt from height.
+        protect: an image file or a texture, white where the source stays, bit for bit; not at a border that is closed.
         seed: of what is filled in along the seam.
         wrap: axes on which the source tiles already; ``auto`` takes what a texture or material states, else measures
             it.
@@ -626,8 +629,9 @@ def tile(
     whole(0.0, "reading")
     asset = _asset(source, kind=kind, normal=normal)
     place = _place(output, source, asset)
-    options = TileOptions(axes=axes, size=size, band=band, even=even, seed=seed, wrap=wrap)
-    material = tiled(asset.material, options, progress=whole.part(0.0, _WORK))
+    options = TileOptions(axes=axes, size=size, band=band, even=even, protect=_file_name(protect), seed=seed, wrap=wrap)
+    kept = _painted(TILE, "protect", protect) if _is_given(protect) else None
+    material = tiled(asset.material, options, protect=kept, progress=whole.part(0.0, _WORK))
     return _finished(asset, material, place, whole)
 
 
@@ -640,6 +644,7 @@ def style(
     *,
     strength: float = 0.7,
     keep_color: bool = False,
+    mask: PathLike | Texture = "",
     seed: int = 0,
     wrap: WrapChoice = "auto",
     kind: Kind = "auto",
@@ -658,6 +663,7 @@ def style(
             follow.
         strength: 0 leaves the content as it is, 1 takes over all of the look.
         keep_color: whether colors stay and only lightness follows the look.
+        mask: an image file or a texture, white where the look is applied; elsewhere the content stays, bit for bit.
         seed: the same seed always gives the same result.
         wrap: axes on which the content tiles; ``auto`` takes what a texture or material states, else measures it.
         kind: what an image file holds; ``auto`` goes by its name (``brick_n.png`` is a normal map).
@@ -692,9 +698,16 @@ def style(
     other = _asset(look, wrap="auto").material
     place = _place(output, content, asset)
     options = StyleOptions(
-        strength=strength, keep_color=keep_color, seed=seed, memory=memory, device=device, threads=threads
+        strength=strength,
+        keep_color=keep_color,
+        mask=_file_name(mask),
+        seed=seed,
+        memory=memory,
+        device=device,
+        threads=threads,
     )
-    material = styled(asset.material, other, options, progress=whole.part(0.0, _WORK))
+    where = _painted(STYLE, "mask", mask) if _is_given(mask) else None
+    material = styled(asset.material, other, options, mask=where, progress=whole.part(0.0, _WORK))
     return _finished(asset, material, place, whole)
 
 
@@ -709,13 +722,14 @@ def convert(
     size: int = 0,
     format: MapFormat = "same",
     depth: DepthChoice = "same",
+    scene: Scene = "none",
     template: str = "",
     output: PathLike | None = None,
     progress: Listener | None = None,
 ) -> Material:
     """A material as another program wants it: normal convention, packed channels, format, depth and size.
 
-    In memory normals are always +Y up: ``normal``, ``format``, ``depth`` and ``template`` concern files and
+    In memory normals are always +Y up: ``normal``, ``format``, ``depth``, ``scene`` and ``template`` concern files and
     require ``output``.
 
     Args:
@@ -726,6 +740,8 @@ def convert(
         size: longer side at most, in pixels; 0 keeps it.
         format: of the maps' files.
         depth: bits per sample of the maps' files.
+        scene: written beside them: ``usd`` for a plane in ``material.usda``, ``gltf`` for a plane and a ball in
+            ``material.glb``, ``both``, or ``none``.
         template: names, packing and formats of another program's files: ``unreal``, ``unity-hdrp``, ``gltf``, or
             the path of a TOML file. Empty for none.
         output: folder to write the material to as well.
@@ -748,7 +764,7 @@ def convert(
     from .tools.convert import ConvertOptions, save_converted
     from .tools.convert import convert as converted
 
-    _require_output(CONVERT, output, normal=normal, format=format, depth=depth, template=template)
+    _require_output(CONVERT, output, normal=normal, format=format, depth=depth, scene=scene, template=template)
     options = ConvertOptions(
         normal=normal,
         source_normal=source_normal,
@@ -756,6 +772,7 @@ def convert(
         size=size,
         format=format,
         depth=depth,
+        scene=scene,
         template=template,
     )
     whole = Progress(progress)
@@ -826,6 +843,11 @@ def preview(
 
 def _is_given(value: Source) -> bool:
     return not isinstance(value, str) or bool(value)
+
+
+def _file_name(value: PathLike | Texture) -> str:
+    """Name of a file, as results keep it; empty for none and for what is in memory."""
+    return Path(value).name if isinstance(value, str | os.PathLike) else ""
 
 
 def _painted(tool: Tool, name: str, value: PathLike | Texture) -> Texture:

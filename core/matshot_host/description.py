@@ -14,6 +14,9 @@ DESCRIPTION = "material.json"
 #: The MaterialX document beside it, and the picture of a material that its folder may hold.
 DOCUMENT = "material.mtlx"
 PREVIEW = "preview.png"
+#: Scenes of the material that its folder may hold.
+SCENE_USD = "material.usda"
+SCENE_GLB = "material.glb"
 #: The maps as they were before any slider, where they are not those of the folder.
 RAW_MAPS = "raw_maps.zip"
 #: Stands for the number of a tile in the name of a file that is one of many.

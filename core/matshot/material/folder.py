@@ -16,7 +16,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from matshot_host.description import DESCRIPTION, PREVIEW, RAW_MAPS, check_files, described_maps, read_description
+from matshot_host.description import (
+    DESCRIPTION,
+    PREVIEW,
+    RAW_MAPS,
+    SCENE_GLB,
+    SCENE_USD,
+    check_files,
+    described_maps,
+    read_description,
+)
 from matshot_host.map_names import map_words
 
 from ..errors import MatshotError
@@ -464,7 +473,7 @@ def check_unclaimed(names: Iterable[str], folder: Path) -> None:
     present = [name for name in names if os.path.lexists(folder / name)]
     described = _maps_by_matshot(folder) if present else None
     for name in present:
-        if described is None or name not in (*described, *RECORD, PREVIEW):
+        if described is None or name not in (*described, *RECORD, PREVIEW, SCENE_USD, SCENE_GLB):
             raise MatshotError(
                 f"{folder / name} exists and was not written by Matshot; choose another folder, or move the file away."
             )

@@ -136,7 +136,7 @@ def material_document(graph: MaterialGraph, folder: str | os.PathLike[str]) -> s
     Returns:
         XML, with a line break at the end.
     """
-    name = _name(graph.name)
+    name = document_name(graph.name)
     root = ET.Element("materialx", version=_VERSION, colorspace=_LINEAR)
     node_graph = _Graph(root, f"NG_{name}", graph.mapping.tiling)
     ports: dict[str, _Port] = {}
@@ -214,7 +214,7 @@ def _add_input(node: ET.Element, label: str, value: _Value, graph: _Graph | None
         ET.SubElement(node, "input", name=label, type=kind, value=text)
 
 
-def _name(name: str) -> str:
+def document_name(name: str) -> str:
     """A material's name in the letters that MaterialX allows."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.sub(r"\W+", "_", plain).strip("_")

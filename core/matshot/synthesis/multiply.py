@@ -234,7 +234,9 @@ def _with_labels(transfer: Transfer, plan: Plan, seed: int) -> Arrangement:
     if guide is None or guide.source_labels is None or guide.target_labels is None:
         return transfer
     random = np.random.default_rng(seed)
-    return labeled_transfer(transfer, guide.source_labels, guide.target_labels, random, plan.allowed)
+    return labeled_transfer(
+        transfer, guide.source_labels, guide.target_labels, random, plan.allowed, tolerance=guide.tolerance
+    )
 
 
 def rearranged_material(material: Material, transfer: Arrangement) -> Material:

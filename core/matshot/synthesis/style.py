@@ -25,7 +25,9 @@ from ..inference.session import Device, usable_threads
 from ..material.types import Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
+from .guides import mask_of
 from .neural import SMALLEST, double_size, half_size
+from .painting import merged
 from .patches import matching_transfer
 from .style_maps import styled_maps
 from .texture_loss import Objectives, TargetStatistics, with_features_of, with_patches_of
@@ -61,6 +63,7 @@ class StyleOptions(ToolOptions):
     Attributes:
         strength: 0 leaves the content as it is, 1 keeps little more than its coarse structure.
         keep_color: only lightness takes the style.
+        mask: path of the mask of where the style is taken; its pixels come as an argument.
         seed: equal seeds give equal results.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -71,6 +74,7 @@ class StyleOptions(ToolOptions):
 
     strength: float = 0.7
     keep_color: bool = False
+    mask: str = ""
     seed: int = 0
     memory: str = ""
     device: Device = "auto"
@@ -82,6 +86,7 @@ def style(
     look: Material,
     options: StyleOptions | None = None,
     *,
+    mask: Texture | None = None,
     models: Registry | None = None,
     progress: Listener | None = None,
 ) -> Material:
@@ -93,6 +98,7 @@ def style(
         content: with a base color of at least ``SMALLEST`` pixels per side.
         look: likewise, of any other size, at the same scale: a pixel of one becomes like a pixel of the other.
         options: see :class:`StyleOptions`.
+        mask: white where the style is taken; where it is black the content stays, bit for bit. Everywhere if not given.
         models: to choose from; those installed by default.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
 
@@ -107,6 +113,8 @@ def style(
     chosen = options or StyleOptions()
     whole = Progress(progress)
     before, target = _displayed_color(content, "content"), _displayed_color(look, "look")
+    original = content
+    share = None if mask is None else mask_of(mask.pixels, (content.height, content.width), "mask")[..., np.newaxis]
     notes: tuple[str, ...] = ()
     if chosen.strength > 0:
         objectives = Objectives(chosen.device, chosen.threads, models, memory=chosen.memory)
@@ -131,8 +139,16 @@ def style(
             # Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", 3.2.
             after = before + (luma(after) - luma(before))[..., np.newaxis]
         color = _with_displayed_color(content.maps["basecolor"], after.clip(0, 1))
-        followed = styled_maps(content.with_maps({**content.maps, "basecolor": color}), look, transfer, chosen.strength)
+        followed = styled_maps(
+            content.with_maps({**content.maps, "basecolor": color}),
+            look,
+            transfer,
+            chosen.strength,
+            in_range=share is not None,
+        )
         content, notes = followed.material, followed.notes
+        if share is not None:
+            content = merged(original, content, share)
     whole(1.0, "style")
     parameters = {"tool": "style", **asdict(chosen), "look": look.name, "notes": list(notes)}
     return replace(content, parameters=parameters)

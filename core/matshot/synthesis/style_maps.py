@@ -35,7 +35,9 @@ class StyledMaps:
     notes: tuple[str, ...]
 
 
-def styled_maps(content: Material, look: Material, transfer: Transfer, strength: float) -> StyledMaps:
+def styled_maps(
+    content: Material, look: Material, transfer: Transfer, strength: float, *, in_range: bool = False
+) -> StyledMaps:
     """A material whose maps follow its new base color.
 
     Roughness, gloss, metallic and specular become the look's by ``strength``; the look's slopes and heights are added
@@ -47,10 +49,11 @@ def styled_maps(content: Material, look: Material, transfer: Transfer, strength:
         look: whose base color was arranged.
         transfer: of the look's pixels to the content's.
         strength: 0 to 1.
+        in_range: whether heights beyond [0, 1] are clipped, so that others keep their values.
 
     Returns:
         Maps of the content's kinds, encodings and wrap. Normals are unit. Where heights leave [0, 1], they are brought
-        into it and the height scale makes up for that.
+        into it and the height scale makes up for that, unless ``in_range``.
     """
     content_maps, look_maps = content.maps, look.maps
     maps: dict[MapKind, Texture] = dict(content_maps)
@@ -70,6 +73,7 @@ def styled_maps(content: Material, look: Material, transfer: Transfer, strength:
             ratio = look.height_scale / content.height_scale if look.height_scale and content.height_scale else 1.0
             relief = transfer.apply(other.pixels[..., :count])
             raised = own + np.float32(strength * ratio) * (relief - relief.mean())
+            raised = raised.clip(0, 1) if in_range else raised
             lowest, highest = min(0.0, float(raised.min())), max(1.0, float(raised.max()))
             pixels = (raised - np.float32(lowest)) / np.float32(highest - lowest)
             scale = scale and scale * (highest - lowest)

@@ -21,6 +21,8 @@ from ..material.types import MapKind, Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .delight import delit_color, detrended
+from .guides import mask_of
+from .painting import merged
 from .patches import inpainted_planes
 from .periodicity import Repetition, best_period_crop, regularity
 from .seam_closing import closed_by_overlap, closed_in_place
@@ -89,6 +91,7 @@ class TileOptions(ToolOptions):
         band: width of the strip, or of the overlap, in which pixels may change, as a part of the shorter side below
             1, in pixels from 1 up.
         even: whether uneven lighting is removed from color, and tilt from heights and normals.
+        protect: path of the mask of what stays; its pixels come as an argument.
         seed: of the inpainting.
         wrap: axes on which it repeats already; ``auto`` is what the material states, else measured.
     """
@@ -99,11 +102,18 @@ class TileOptions(ToolOptions):
     size: Literal["same", "crop"] = "same"
     band: float = 0.08
     even: bool = True
+    protect: str = ""
     seed: int = 0
     wrap: Wrap | Literal["auto"] = "auto"
 
 
-def tile(material: Material, options: TileOptions | None = None, *, progress: Listener | None = None) -> Material:
+def tile(
+    material: Material,
+    options: TileOptions | None = None,
+    *,
+    protect: Texture | None = None,
+    progress: Listener | None = None,
+) -> Material:
     """A tileable material, all its maps registered.
 
     Axes on which it wraps already stay as they are. On the others uneven lighting is removed from the color; of a
@@ -113,6 +123,8 @@ def tile(material: Material, options: TileOptions | None = None, *, progress: Li
     Args:
         material: any maps; a single image is a material of one map.
         options: see :class:`TileOptions`.
+        protect: white where the material stays, bit for bit; it must not touch a border that is closed. Nothing is
+            protected if not given.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
 
     Returns:
@@ -122,7 +134,8 @@ def tile(material: Material, options: TileOptions | None = None, *, progress: Li
         ``notes`` for the user.
 
     Raises:
-        MatshotError: for less than 16 pixels per side, unless it is tileable already.
+        MatshotError: for less than 16 pixels per side, unless it is tileable already, and for a protected part at a
+            border or in a result of another size.
         Cancelled: when the listener raises it.
     """
     chosen = options or TileOptions()
@@ -141,7 +154,10 @@ def tile(material: Material, options: TileOptions | None = None, *, progress: Li
     result = material
     if axes:
         _check_size(material)
+        kept = None if protect is None else _protected(protect, material, axes, chosen)
         result = _tiled(material, axes, repeating, periods, chosen, notes, whole)
+        if kept is not None:
+            result = _with_protected(material, result, kept)
     wrap = _AXES["".join(letter for letter in "xy" if letter in repeating or letter in axes)]
     maps = {kind: replace(texture, wrap=wrap) for kind, texture in result.maps.items()}
     whole(1.0, "done")
@@ -210,6 +226,33 @@ def _tiled(
             result, planes.material(planes.values[rows, columns], whole), planes.like, rows, columns
         )
     return result
+
+
+def _protected(protect: Texture, material: Material, axes: list[str], options: TileOptions) -> Pixels:
+    """How much of each pixel is protected, ``H x W``."""
+    kept = mask_of(protect.pixels, (material.height, material.width), "protect mask")
+    if options.size == "crop":
+        raise MatshotError("A protected part cannot be cropped; use the size same, or leave out the mask.")
+    side = _side(options.band, material)
+    for letter in axes:
+        upright = kept if letter == "y" else kept.T
+        if max(upright[:side].max(), upright[-side:].max()) > _INVISIBLE:
+            raise MatshotError(
+                f"The protect mask is white within {side} pixels of a border that is closed along {letter}, where "
+                "pixels have to change; paint it black there, or use a narrower band."
+            )
+    return kept
+
+
+def _with_protected(material: Material, result: Material, kept: Pixels) -> Material:
+    if (result.width, result.height) != (material.width, material.height):
+        raise MatshotError(
+            f"The repeats of {material.name} fit only into {result.width} x {result.height} pixels, which moves the "
+            "protected part; leave out the mask."
+        )
+    wraps = {kind: texture.wrap for kind, texture in result.maps.items()}
+    mixed = merged(material, result, 1 - kept[..., np.newaxis])
+    return mixed.with_maps({kind: replace(texture, wrap=wraps[kind]) for kind, texture in mixed.maps.items()})
 
 
 def _check_size(material: Material) -> None:

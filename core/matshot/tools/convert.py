@@ -17,8 +17,9 @@ from ..image.types import Convention, Depth, Texture
 from ..material.folder import load_material, material_storage_notes
 from ..material.raw import raw_maps
 from ..material.resize import downsampled_material
+from ..material.scenes import Scene, check_scenes, scene_notes, write_scenes
 from ..material.template import load_template, save_template, template_plan
-from ..material.types import MapKind, Material, pack_orm
+from ..material.types import MapKind, Material, pack_orm, with_notes
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .assets import delivered
@@ -43,6 +44,8 @@ class ConvertOptions(ToolOptions):
         size: pixels of the longer side at most; 0 keeps it.
         format: of the maps; ``same`` keeps that of each.
         depth: bits of all maps; ``same`` keeps those of each, or the closest that the format holds.
+        scene: what else is written: ``usd``, a plane in ``material.usda``; ``gltf``, a plane and a ball in
+            ``material.glb``; ``both``, or ``none``.
         template: name of an export template, or path of a TOML file; empty for none. It says names, packing,
             convention, format and depth; ``format``, ``depth`` and ``size`` go before it.
     """
@@ -55,6 +58,7 @@ class ConvertOptions(ToolOptions):
     size: int = 0
     format: Format = "same"
     depth: Depth | Literal["same"] = "same"
+    scene: Scene = "none"
     template: str = ""
 
     def __post_init__(self) -> None:
@@ -62,6 +66,8 @@ class ConvertOptions(ToolOptions):
         super().__post_init__()
         if self.template and self.pack != "none":
             raise MatshotError("A template says how channels are packed. Set Channel Packing to none, or leave it out.")
+        if self.template and self.scene != "none":
+            raise MatshotError("A scene needs Matshot's own files. Set Scene to none, or leave out the template.")
         if self.template:
             load_template(self.template)
 
@@ -93,11 +99,12 @@ def convert(material: Material, options: ConvertOptions | None = None, *, progre
     made = _packed(made.unpacked()) if chosen.pack == "orm" else made.unpacked()
     same_size = (made.width, made.height) == (material.width, material.height)
     part(1.0)
-    return replace(
+    made = replace(
         made,
         parameters={**made.parameters, "converted": asdict(chosen)},
         raw=raw_maps(material) if same_size else None,
     )
+    return with_notes(made, scene_notes(made, chosen.scene))
 
 
 def save_converted(
@@ -114,10 +121,14 @@ def save_converted(
     Raises:
         MatshotError: when a map does not fit the format or the folder cannot be written.
     """
-    suffix, depth, convention = stored_form(options or ConvertOptions())
-    if options is not None and options.template:
-        return save_template(material, folder, load_template(options.template), suffix=suffix, depth=depth)
-    return delivered(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
+    chosen = options or ConvertOptions()
+    suffix, depth, convention = stored_form(chosen)
+    if chosen.template:
+        return save_template(material, folder, load_template(chosen.template), suffix=suffix, depth=depth)
+    check_scenes(chosen.scene, folder)
+    delivered(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
+    write_scenes(material, folder, chosen.scene)
+    return folder
 
 
 def stored_form(options: ConvertOptions) -> tuple[str | None, Depth | None, Convention]:

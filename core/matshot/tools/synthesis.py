@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from matshot_host.tools import MULTIPLY
+from matshot_host.tools import MULTIPLY, STYLE, TILE
 
 from ..material.types import Material
 from ..options import ToolOptions
@@ -57,9 +57,11 @@ def tile_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWork
     """Work of ``tile``."""
     options = TileOptions(**_own(TileOptions, parameters))
     asset = _source(inputs[0], TileOptions, parameters)
+    protect = painted_image(options.protect, TILE.parameter("protect").label) if options.protect else None
+    options = replace(options, protect=Path(options.protect).name)
 
     def materials(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
-        yield tile(asset.material, options, progress=progress)
+        yield tile(asset.material, options, protect=protect, progress=progress)
 
     return asset_work(asset, inputs[0], materials)
 
@@ -69,9 +71,11 @@ def style_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWor
     options = StyleOptions(**_own(StyleOptions, parameters))
     asset = _source(inputs[0], StyleOptions, parameters)
     look = read_asset(inputs[1], wrap="auto").material
+    mask = painted_image(options.mask, STYLE.parameter("mask").label) if options.mask else None
+    options = replace(options, mask=Path(options.mask).name)
 
     def materials(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
-        yield style(asset.material, look, options, progress=progress)
+        yield style(asset.material, look, options, mask=mask, progress=progress)
 
     return asset_work(asset, inputs[0], materials)
 

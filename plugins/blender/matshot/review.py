@@ -104,10 +104,11 @@ class MATSHOT_OT_review(Operator):
         """Draw the dialog; called by Blender once more while it closes."""
         if self.number not in _pending:
             return
-        job, _, before = _pending[self.number]
+        pending = _pending[self.number]
+        job = pending.job
         column = self.layout.column()
         pictures = column.row()
-        shown = (("Before", history.picture_of(before, before)), ("After", history.picture(job)))
+        shown = (("Before", history.picture_of(pending.before, pending.before)), ("After", history.picture(job)))
         for label, icon in shown:
             if icon:
                 one = pictures.column()

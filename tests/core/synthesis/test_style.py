@@ -48,6 +48,19 @@ def styled():
     return style(wall(), grain(), StyleOptions(**QUICK))
 
 
+def test_a_mask_says_where():
+    content, where = wall(), np.zeros((64, 64, 1), np.float32)
+    where[:, :20], where[:, 20:24] = 1, 0.5
+    made = style(content, grain(), StyleOptions(**QUICK), mask=Texture(where, "data"))
+    for kind, texture in content.maps.items():
+        pixels = made.maps[kind].pixels
+        assert np.array_equal(pixels[:, 24:], texture.pixels[:, 24:]), kind
+        assert np.array_equal(pixels[:, :20], texture.pixels[:, :20]) == (kind not in grain().maps), kind
+    assert made.height_scale == content.height_scale
+    with pytest.raises(MatshotError, match="The mask is black everywhere"):
+        style(content, grain(), StyleOptions(**QUICK), mask=Texture(0 * where, "data"))
+
+
 def colors(material):
     return material.maps["basecolor"].pixels
 

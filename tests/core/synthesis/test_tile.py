@@ -298,6 +298,24 @@ def test_progress_climbs_and_can_stop_it():
         tile(piece(), progress=switch)
 
 
+def test_what_is_protected_stays():
+    rng = np.random.default_rng(3)
+    light = np.linspace(0.6, 1, 96, dtype=np.float32)[:, None, None]
+    pixels = (light * (0.5 + 0.1 * noise(96, 1.0, rng)[..., None])).repeat(3, axis=2).clip(0, 1).astype(np.float32)
+    material = Material({"basecolor": Texture(pixels)})
+    where = np.zeros((96, 96, 1), np.float32)
+    where[40:60, 40:60] = 1
+    made = tile(material, TileOptions(wrap="none"), protect=Texture(where, "data")).maps["basecolor"]
+    assert np.array_equal(made.pixels[40:60, 40:60], pixels[40:60, 40:60])
+    assert not np.array_equal(made.pixels, pixels)
+    assert made.wrap == "xy"
+    where[:4, 40:60] = 1
+    with pytest.raises(MatshotError, match="white within 8 pixels of a border that is closed along y"):
+        tile(material, TileOptions(wrap="none", band=16), protect=Texture(where, "data"))
+    with pytest.raises(MatshotError, match="cannot be cropped"):
+        tile(material, TileOptions(wrap="none", size="crop"), protect=Texture(where, "data"))
+
+
 def test_table_and_options_have_the_same_parameters_and_defaults():
     known = {field.name: field.default for field in fields(TileOptions)}
     assert {p.name: p.default for p in TILE.parameters if p.name not in ("kind", "normal")} == known

@@ -415,6 +415,11 @@ def situations(given):
     textures["Roughness"].pixels[0] = 0.25
     (job,) = queue.jobs().listing
     queue.jobs().wait(job)
+    # As its review would show it.
+    drawn = Drawn()
+    drawn.number = job.number
+    extension("review").MATSHOT_OT_review.draw(drawn, bpy.context)
+    report["review"] = [text for kind, _, text in drawn.layout.calls if kind == "label"]
     queue._follow()
     textures = {node.label: node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE"}
     report["full"] = {label: list(image.size) for label, image in textures.items()}

@@ -216,6 +216,7 @@ def test_a_large_photograph_is_shown_as_a_draft_first(afternoon):
     assert afternoon["full names"]
     assert afternoon["full colors"] == ["sRGB", "Non-Color"]
     assert afternoon["full scale"] == [3.0, 1.0]
+    assert afternoon["review"][0] == "Material, 160 x 160 px"
     assert "160 x 160; kept what was painted on" in afternoon["full summary"]
 
 

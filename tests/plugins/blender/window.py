@@ -317,6 +317,16 @@ def steps():
     yield 0.7
     REPORT["both"] = sorted(image.name for image in bpy.data.images if image.name.startswith("wall_upscale"))
 
+    # The sidebar lists what ran.
+    area("NODE_EDITOR").spaces.active.show_region_ui = True
+    yield 0.5
+    sidebar = next(region for region in area("NODE_EDITOR").regions if region.type == "UI")
+    sidebar.active_panel_category = "Matshot"
+    sidebar.tag_redraw()
+    yield 0.5
+    yield from shot("sidebar")
+    REPORT["sidebar"] = sidebar.active_panel_category
+
     # Another file is opened while a job runs.
     yield from upscaled_by_menu("reload", scale="8")
     bpy.ops.wm.read_homefile()

@@ -1,0 +1,51 @@
+"""What two photographs together say of a base color."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from matshot.capture.twoshot import color_of_both
+from matshot.image.color import Pixels
+
+SIDE = 128
+
+
+def noise(seed: int) -> Pixels:
+    """Soft noise of deviation 1, ``H x W x 1``."""
+    raw = np.random.default_rng(seed).standard_normal((SIDE, SIDE)).astype(np.float32)
+    soft = cv2.GaussianBlur(raw, (0, 0), 1.5)
+    return np.asarray((soft / soft.std())[..., np.newaxis], np.float32)
+
+
+@pytest.fixture(scope="module")
+def true_color() -> Pixels:
+    return np.asarray(0.2 * np.exp(0.2 * noise(1)) * np.ones(3, np.float32), np.float32)
+
+
+def error(color: Pixels, truth: Pixels) -> float:
+    off = np.log(color) - np.log(truth)
+    return float((off - off.mean()).std())
+
+
+def test_shading_that_one_photograph_alone_shows_is_weaker(true_color: Pixels) -> None:
+    of_flash, of_room = (np.asarray(true_color * np.exp(0.15 * noise(seed)), np.float32) for seed in (2, 3))
+    both = color_of_both(of_flash, 2.5 * of_room, np.ones((SIDE, SIDE), bool))
+    assert error(both, true_color) < 0.8 * min(error(of_flash, true_color), error(of_room, true_color))
+    assert both.mean() == pytest.approx(of_flash.mean(), rel=0.05)
+
+
+def test_the_rooms_uneven_light_stays_out(true_color: Pixels) -> None:
+    light = np.linspace(0.5, 2.0, SIDE, dtype=np.float32)[np.newaxis, :, np.newaxis]
+    both = color_of_both(true_color, true_color * light, np.ones((SIDE, SIDE), bool))
+    left, right = (float(both[:, part].mean()) for part in (slice(24, 56), slice(-56, -24)))
+    assert left == pytest.approx(right, rel=0.1)
+
+
+def test_what_cannot_be_trusted_is_not_taken(true_color: Pixels) -> None:
+    usable = np.ones((SIDE, SIDE), bool)
+    usable[:, 64:] = False
+    both = color_of_both(true_color, np.asarray(true_color * np.exp(0.5 * noise(4)), np.float32), usable)
+    assert np.array_equal(both[:, 64:], true_color[:, 64:])
+    assert color_of_both(true_color, true_color, np.zeros((SIDE, SIDE), bool)) is true_color
