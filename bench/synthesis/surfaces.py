@@ -215,6 +215,6 @@ def _edges(size: int, rng: np.random.Generator) -> Picture:
     cv2.rectangle(height, (low, low), (high, high), 1.0, -1)
     cv2.circle(height, (size // 2, size // 2), round(0.2 * size), 2.0, -1)
     height = cv2.GaussianBlur(height, (0, 0), size / 170)
-    raised = height - cv2.GaussianBlur(height, (0, 0), size / 36)
-    exposed = 0.36 + 1.1 * raised.clip(0, 1) + 0.05 * noise(size, 1.6, rng)
+    raised = height - cv2.GaussianBlur(height, (0, 0), size / 22)
+    exposed = 0.3 + 1.3 * raised.clip(0, 1) + 0.08 * noise(size, 1.6, rng)
     return exposed.clip(0, 1)[..., None].astype(np.float32)

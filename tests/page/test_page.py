@@ -18,6 +18,7 @@ from matshot.material.types import Material
 from matshot_host.tools import TOOLS
 
 from .artist import Artist
+from .axe import violations
 from .service_double import Refused, ServiceDouble, until
 
 if TYPE_CHECKING:
@@ -589,25 +590,6 @@ return Math.min(...texts.map((one) => {
 """
 
 
-AXE = Path(__file__).parents[2] / "page" / "node_modules" / "axe-core" / "axe.min.js"
-#: What axe looks at: success criteria of WCAG 2.2, levels A and AA, and best practices.
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-
-@pytest.fixture
-def violations(browser: Chrome) -> Callable[[], list[str]]:
-    """What axe-core finds on the page as it is."""
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed (npm ci in page/)")
-
-    def found() -> list[str]:
-        browser.execute_script(AXE.read_text(encoding="utf-8"))
-        told = browser.execute_async_script("axe.run(document, arguments[0]).then(arguments[1])", RULES)
-        return [f"{one['id']}: {node['html'][:120]}" for one in told["violations"] for node in one["nodes"]]
-
-    return found
-
-
 class TestAsADesignerWould:
     def test_loose_maps_become_one_material_and_what_is_left_out_is_named(
         self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
@@ -737,24 +719,27 @@ class TestAsADesignerWould:
 
     def test_axe_finds_nothing(
         self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path],
-        violations: Callable[[], list[str]], emulate: Callable[..., None],
+        emulate: Callable[..., None],
     ) -> None:  # fmt: skip
+        def found() -> list[str]:
+            return violations(artist.browser)
+
         artist.opens(service.address)
         artist.sees(".empty")
-        assert violations() == []
+        assert found() == []
         artist.starts(service.address, "oneshot", photographs[0])
         job = newest(service)
         service.tell(job, state="running", fraction=0.3, stage="fitting", seconds=12.0)
         artist.sees(".time", "left")
-        assert violations() == []
+        assert found() == []
         service.done(job, wall, notes=("A note.",))
         artist.sees(".stage canvas")
-        assert violations() == []
+        assert found() == []
         emulate(dark=True)
-        assert violations() == []
+        assert found() == []
         artist.sees("label", "Maps").click()
         artist.sees(".maps figure")
-        assert violations() == []
+        assert found() == []
         artist.presses("Delete")
         artist.sees(".undo")
-        assert violations() == []
+        assert found() == []

@@ -189,6 +189,7 @@ class _Attempt:
         self._place = Path(order.folder) / f"{_ATTEMPT}{uuid.uuid4().hex[:8]}"
         self._process: WorkerClient | None = None
         self._sent, self._progress = 0.0, {"fraction": 0.0, "stage": "", "preview": ""}
+        self._weighing = 0.0
 
     def unwanted(self) -> bool:
         """Whether the run was cancelled, or the Dask worker is closing."""
@@ -242,7 +243,7 @@ class _Attempt:
             if order.seconds and time.monotonic() - began > order.seconds:
                 self._stop(number)
                 return _failed(f"The run took longer than its limit of {order.seconds:g} seconds.")
-            held = _resident(process.pid)
+            held = self._held(process)
             if self._memory and held > self._memory:
                 self._kill()
                 return _failed(
@@ -250,6 +251,14 @@ class _Attempt:
                     "fewer workers per machine.",
                     f"{held} bytes",
                 )
+
+    def _held(self, process: WorkerClient) -> int:
+        """Bytes that the process holds, looked up every now and then; 0 in between, and if unknown."""
+        now = time.monotonic()
+        if not self._memory or now < self._weighing:
+            return 0
+        self._weighing = now + _CHECK
+        return _resident(process.pid)
 
     def _handled(self, event: Event, number: int) -> dict[str, Any] | None:
         """Handle a message of the process; the run's last message if this was the end."""
@@ -349,11 +358,10 @@ class _Station:
         self.occupied = threading.Lock()
         self._client: WorkerClient | None = None
         self._idle: threading.Timer | None = None
+        self._rested = 0.0
 
     def process(self, environment: dict[str, str]) -> WorkerClient:
         """The process, started if none fits."""
-        if self._idle is not None:
-            self._idle.cancel()
         command = WorkerCommand((sys.executable, "-m", "matshot.worker"), environment, "the farm")
         if self._client is not None and self._client.command != command:
             self.close()
@@ -363,9 +371,13 @@ class _Station:
 
     def rest(self) -> None:
         """Let the process wait for the next run, for a while."""
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = threading.Timer(_IDLE, self._close_idle)
+        self._rested = time.monotonic()
+        if self._idle is None:
+            self._watch(_IDLE)
+
+    def _watch(self, seconds: float) -> None:
+        """Look after a while whether the process is idle: one timer, however many runs come in between."""
+        self._idle = threading.Timer(seconds, self._close_idle)
         self._idle.daemon = True
         self._idle.start()
 
@@ -379,16 +391,20 @@ class _Station:
         client, self._client = self._client, None
         if self._idle is not None:
             self._idle.cancel()
+            self._idle = None
         if client is not None:
             client.close()
 
     def _close_idle(self) -> None:
         """End an idle process, so that its memory and its GPU are free for others."""
-        if self.occupied.acquire(blocking=False):
-            try:
-                self.close()
-            finally:
-                self.occupied.release()
+        left = self._rested + _IDLE - time.monotonic()
+        if left > 0 or not self.occupied.acquire(blocking=False):
+            self._watch(max(left, 0.0) or _IDLE)
+            return
+        try:
+            self.close()
+        finally:
+            self.occupied.release()
 
 
 #: By the address of their workers, of which one process may hold several.

@@ -25,6 +25,10 @@ SENTENCES = {
 }
 
 
+#: Bytes of a file that is read at once.
+_SMALL = 1 << 18
+
+
 def stream_response(body: AsyncIterator[bytes]) -> StreamingResponse:
     """Events, as they come."""
     # A proxy that gathers answers would hold events back.
@@ -56,8 +60,11 @@ def picture_response(request: Request, path: Path) -> Response:
 
 def _file(request: Request, path: Path, kind: str, headers: dict[str, str]) -> Response:
     """A file with its tag; without its contents if the client has them already."""
+    # Small ones whole and at once: to open, read and close a file piece by piece takes a change of threads each.
+    whole = request.method == "GET" and "range" not in request.headers
     try:
         found = path.stat()
+        contents = path.read_bytes() if whole and found.st_size <= _SMALL else None
     except FileNotFoundError as error:
         raise Refusal(404, "It has just been deleted.") from error
     response = FileResponse(path, media_type=kind, headers=headers, stat_result=found)
@@ -65,7 +72,7 @@ def _file(request: Request, path: Path, kind: str, headers: dict[str, str]) -> R
     known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
     if tag in known or "*" in known:
         return Response(status_code=304, headers={"etag": tag, "cache-control": headers["cache-control"]})
-    return response
+    return response if contents is None else Response(contents, headers=dict(response.headers))
 
 
 def _attached(name: str) -> str:

@@ -81,6 +81,18 @@ class Assets:
         quota = self._settings.quota
         return max(0, min(room, quota - self._store.bytes()) if quota else room)
 
+    def take(
+        self, content_type: str, name: str, body: bytes, digest: str = "", account: Account = ADMIN
+    ) -> tuple[AssetRecord, bool]:
+        """Make an asset of an upload that is here already; arguments and errors as of :meth:`add`."""
+        upload = self.begin_upload(content_type, name, len(body))
+        try:
+            upload.feed(body)
+            upload.finish()
+            return self.add(upload, digest, account)
+        finally:
+            upload.discard()
+
     def add(self, upload: Upload, digest: str = "", account: Account = ADMIN) -> tuple[AssetRecord, bool]:
         """Make an asset of a complete upload; also whether it is new.
 
@@ -96,8 +108,8 @@ class Assets:
         if digest and (not single or upload.digest != digest.lower()):
             raise Refusal(400, "The upload was damaged on its way: its SHA-256 differs.")
         folder = upload.folder / "material"
-        folder.mkdir()
         if not single:
+            folder.mkdir()
             _name_maps(upload.files, folder)
             return self._add_material(folder, upload.name, account)
         sent, file = upload.files[0]
@@ -105,6 +117,7 @@ class Assets:
         found = self._inspector.image(file, name)
         if found["suffix"] != ".zip":
             return self._add_image(upload, name, found, account)
+        folder.mkdir()
         bounds = {"files": self._settings.files, "unpacked": self._settings.unpacked, "room": self._room()}
         self._inspector.unpack(file, folder, bounds)
         return self._add_material(folder, name, account)

@@ -37,7 +37,6 @@ from .schema import LONGEST_PRESET, tool_schema
 from .security import COOKIE, Guard
 from .service import Service
 from .store import now
-from .upload import Upload
 
 #: Folder of the page, which is built by npm.
 PAGE = Path(__file__).parent / "page"
@@ -209,12 +208,19 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyi
         declared = request.headers.get("content-length", "0")
         length = int(declared) if declared.isdecimal() and len(declared) < 19 else 0
         kind = request.headers.get("content-type", "")
-        incoming = await run_in_threadpool(service.assets.begin_upload, kind, name, length)
-        try:
-            await _receive(request, incoming)
-            asset, new = await _in_turn(inspections, service.assets.add, incoming, sha256, caller)
-        finally:
-            incoming.discard()
+        if 0 < length <= _PIECE:
+            # In one thread at once: for a small file, each change of threads takes longer than the work.
+            body = b"".join([piece async for piece in _pieces(request)])
+            asset, new = await _in_turn(inspections, service.assets.take, kind, name, body, sha256, caller)
+        else:
+            incoming = await run_in_threadpool(service.assets.begin_upload, kind, name, length)
+            try:
+                async for piece in _pieces(request):
+                    await run_in_threadpool(incoming.feed, piece)
+                await run_in_threadpool(incoming.finish)
+                asset, new = await _in_turn(inspections, service.assets.add, incoming, sha256, caller)
+            finally:
+                incoming.discard()
         response.status_code = 201 if new else 200
         response.headers["location"] = f"/v1/assets/{asset.id}"
         return service.assets.view(asset)
@@ -254,8 +260,12 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyi
         if side is not None:
             drawn = await _in_turn(drawings, service.pictures.asset_file, identifier, number, side, caller)
             return picture_response(request, drawn)
-        path, facts = await run_in_threadpool(service.assets.file, identifier, number, caller)
-        return file_response(request, path, facts["name"])
+
+        def stored() -> Response:
+            path, facts = service.assets.file(identifier, number, caller)
+            return file_response(request, path, facts["name"])
+
+        return await run_in_threadpool(stored)
 
     return router
 
@@ -268,17 +278,22 @@ def _jobs(service: Service) -> APIRouter:
         status_code=201,
         responses={200: {"model": JobView, "description": "It was here already."}, **failures(404, 413, 429, 507)},
     )
-    def submit(
+    async def submit(
         job_request: models.JobRequest,
         response: Response,
         caller: Caller,
         idempotency_key: IdempotencyKey = None,
     ) -> JobView:
         """Run a tool. The same Idempotency-Key gives the same job again."""
-        job, new = service.jobs.submit(job_request, idempotency_key, caller)
+
+        def submitted() -> tuple[JobView, bool]:
+            job, new = service.jobs.submit(job_request, idempotency_key, caller)
+            return service.jobs.view(job), new
+
+        view, new = await run_in_threadpool(submitted)
         response.status_code = 201 if new else 200
-        response.headers["location"] = f"/v1/jobs/{job.id}"
-        return service.jobs.view(job)
+        response.headers["location"] = f"/v1/jobs/{view.id}"
+        return view
 
     @router.get("", responses=failures(404))
     def jobs(
@@ -329,21 +344,27 @@ def _jobs(service: Service) -> APIRouter:
         """Follow a job: ``state``, ``progress``, ``preview`` and ``log``, until it has ended."""
         del token  # the guard has checked it
         last_id = last_event_id or last
-        await run_in_threadpool(service.jobs.get, identifier, caller)
+        # Listening begins before the job is looked up, so that no end is missed.
         listener, missed, number = service.events.subscribe(identifier, last_id)
-        try:
-            # After listening began, so that no end is missed.
-            known = await run_in_threadpool(service.jobs.get, identifier, caller)
+
+        def beginning() -> list[Event] | None:
+            """What the client is sent at once; None if it has seen the end."""
+            known = service.jobs.get(identifier, caller)
             if known.ended is not None and service.events.has_seen_end(identifier, last_id):
-                service.events.unsubscribe(identifier, listener)
-                return Response(status_code=204)
-            if missed is None or known.ended is not None:
-                view = await run_in_threadpool(service.jobs.view, known)
-                missed = [Event(number, "state", view.model_dump(), known.ended is not None)]
+                return None
+            if missed is not None and known.ended is None:
+                return missed
+            return [Event(number, "state", service.jobs.view(known).model_dump(), known.ended is not None)]
+
+        try:
+            first = await run_in_threadpool(beginning)
         except BaseException:
             service.events.unsubscribe(identifier, listener)
             raise
-        return stream_response(service.events.stream(identifier, listener, missed))
+        if first is None:
+            service.events.unsubscribe(identifier, listener)
+            return Response(status_code=204)
+        return stream_response(service.events.stream(identifier, listener, first))
 
     return router
 
@@ -482,14 +503,22 @@ def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
         if side is not None:
             work = service.pictures.result_file
             return picture_response(request, await _in_turn(drawings, work, identifier, number, place, side, caller))
-        path, facts = await run_in_threadpool(service.jobs.result_file, identifier, number, place, caller)
-        return file_response(request, path, facts["name"])
+
+        def stored() -> Response:
+            path, facts = service.jobs.result_file(identifier, number, place, caller)
+            return file_response(request, path, facts["name"])
+
+        return await run_in_threadpool(stored)
 
     return router
 
 
-async def _receive(request: Request, upload: Upload) -> None:
-    """Write a body as it arrives."""
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    """A body as it arrives, gathered to pieces that are worth a write.
+
+    Raises:
+        Refusal: when it ends early, or takes too long.
+    """
     pieces: list[bytes] = []
     gathered = taken = 0
     stream = request.stream()
@@ -505,7 +534,7 @@ async def _receive(request: Request, upload: Upload) -> None:
                 pieces.append(piece)
                 gathered += len(piece)
             if gathered >= _PIECE or (piece is None and gathered):
-                await run_in_threadpool(upload.feed, b"".join(pieces))
+                yield b"".join(pieces)
                 pieces, gathered = [], 0
             if piece is None:
                 break
@@ -513,7 +542,6 @@ async def _receive(request: Request, upload: Upload) -> None:
         raise Refusal(400, "The upload ended early and was discarded.") from error
     except TimeoutError as error:
         raise Refusal(400, "The upload timed out and was discarded.") from error
-    await run_in_threadpool(upload.finish)
 
 
 async def _in_turn(limiter: anyio.CapacityLimiter, work: Callable[..., _Result], *arguments: Any) -> _Result:

@@ -142,7 +142,7 @@ class Transfer:
                 values = flat.take(there, axis=0).reshape(count_y, count_x, -1)
                 share: Pixels | np.float32 = falloff[y, x]
                 if agreement is not None and labels is not None:
-                    alike = agreement.source.take(there).reshape(count_y, count_x) == labels[place]
+                    alike = agreement.of(agreement.source.take(there).reshape(count_y, count_x), labels[place])
                     share = np.where(alike, share, share * _DISAGREEING)[..., np.newaxis]
                 values *= share
                 total[place] += values
@@ -161,10 +161,18 @@ class Agreement:
     Attributes:
         source: ``H x W``, with the border of :func:`with_border`; :data:`NOWHERE` where nothing may come from.
         target: ``h x w``.
+        tolerance: difference up to which labels agree, where they are levels.
     """
 
     source: NDArray[np.uint8]
     target: NDArray[np.uint8]
+    tolerance: int = 0
+
+    def of(self, source: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Whether labels of both sides agree."""
+        if not self.tolerance:
+            return np.asarray(source == target)
+        return np.asarray(np.abs(source.astype(np.int16) - target) <= self.tolerance)
 
     def window(self, origin: tuple[int, int], shape: tuple[int, int], wrap: Wrap) -> NDArray[np.uint8]:
         """Labels of a part of the result, which may reach beyond it.

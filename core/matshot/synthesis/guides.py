@@ -35,6 +35,10 @@ _PURE_SHARE = 0.9
 _PURE_GRAY_SHARE = 0.97
 #: Reach in pixels of a soft edge.
 _SOFT_EDGE = 3
+#: Levels of gray values, within which pixels are taken.
+_LEVELS = 33
+#: Difference of levels that is still the same: a twelfth of the range.
+_LEVEL_TOLERANCE = 3
 #: Relative difference of proportions up to which a map is resized.
 _PROPORTION = 0.02
 #: Deviations of a plane of values that count as much as a wrong label.
@@ -48,9 +52,10 @@ class Guide:
     Attributes:
         source: ``H x W x K``; a squared distance of 1 is a wrong label.
         target: ``h x w x K`` of the result.
-        source_labels: ``H x W``; None for values.
-        target_labels: ``h x w``; None for values.
+        source_labels: ``H x W``, labels or levels of gray values; None for values of several channels.
+        target_labels: ``h x w``, each of which the source has; likewise.
         colors: of the labels, ``#rrggbb``; empty for values.
+        tolerance: difference up to which levels are the same.
     """
 
     source: Pixels
@@ -58,6 +63,7 @@ class Guide:
     source_labels: Labels | None = None
     target_labels: Labels | None = None
     colors: tuple[str, ...] = ()
+    tolerance: int = 0
 
 
 def guide_of(
@@ -66,6 +72,7 @@ def guide_of(
     source_size: tuple[int, int],
     size: tuple[int, int],
     kind: GuideType = "auto",
+    hole: NDArray[np.bool_] | None = None,
 ) -> Guide:
     """The guide that two painted maps are.
 
@@ -76,6 +83,7 @@ def guide_of(
         source_size: rows and columns of the source.
         size: rows and columns of the result.
         kind: ``labels`` for a few colors, ``values`` for planes such as a height; ``auto`` looks at them.
+        hole: ``h x w``, part of the result that is made; labels elsewhere need not be in the source. All if not given.
 
     Raises:
         MatshotError: for maps of other proportions, and labels that the source map lacks.
@@ -93,7 +101,7 @@ def guide_of(
                 f"The source guide has {len(palette)} colors, but at most {_MOST_LABELS} labels are possible; "
                 "paint it with fewer colors."
             )
-        _check_labels(palette, target_map)
+        _check_labels(palette, target_map if hole is None else _within(hole, target_map, palette[0]))
         labels = [
             _resized_labels(_labels(pixels, palette), shape)
             for pixels, shape in ((source_map, source_size), (target_map, size))
@@ -107,7 +115,24 @@ def guide_of(
     if spread < 1e-4:
         raise MatshotError("Both guides have a single color and so no effect; paint at least two colors or grays.")
     scale = np.float32(1 / (_VALUE_RANGE * spread))
-    return Guide(values[0] * scale, values[1] * scale)
+    if not gray:
+        return Guide(values[0] * scale, values[1] * scale)
+    levels = _levels(values[0], values[1])
+    return Guide(values[0] * scale, values[1] * scale, levels[0], levels[1], tolerance=_LEVEL_TOLERANCE)
+
+
+def _levels(source: Pixels, target: Pixels) -> tuple[Labels, Labels]:
+    """Levels of gray values; those of the target are the nearest that the source has."""
+    low, high = float(source.min()), float(source.max())
+    steps = (_LEVELS - 1) / max(high - low, 1e-6)
+    own, wanted = (np.rint((one[..., 0].clip(low, high) - low) * steps).astype(np.uint8) for one in (source, target))
+    return own, nearest_levels(wanted, np.unique(own))
+
+
+def nearest_levels(levels: Labels, offered: Labels) -> Labels:
+    """Levels of any shape, each the nearest of those that are offered, ``(n,)``."""
+    every = np.arange(_LEVELS)[:, np.newaxis]
+    return np.asarray(offered[np.abs(every - offered.astype(int)).argmin(axis=1)][levels], dtype=np.uint8)
 
 
 def mask_of(pixels: Pixels, size: tuple[int, int], name: str) -> Pixels:
@@ -195,6 +220,12 @@ def _check_labels(palette: Pixels, target_map: Pixels) -> None:
             f"The target guide has the color {_hex(missing[0])}, which the source guide lacks. "
             f"Colors of the source guide: {', '.join(map(_hex, palette))}."
         )
+
+
+def _within(hole: NDArray[np.bool_], pixels: Pixels, other: Pixels) -> Pixels:
+    """A map that has another color outside a hole."""
+    inside = cv2.resize(hole.astype(np.uint8), pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    return np.where(inside[..., np.newaxis], pixels, other)
 
 
 def _hex(color: Pixels) -> str:

@@ -68,6 +68,7 @@ def labeled_transfer(
     labels: Labels,
     rng: np.random.Generator,
     allowed: NDArray[np.bool_] | None = None,
+    tolerance: int = 0,
 ) -> LabeledTransfer:
     """A transfer that keeps to labels.
 
@@ -76,16 +77,17 @@ def labeled_transfer(
     Args:
         transfer: patches.
         source_labels: ``H x W``, below :data:`~matshot.synthesis.correspondence.NOWHERE`.
-        labels: ``h x w``, each of which occurs in the source where that may be used.
+        labels: ``h x w``, each of which occurs in the source where that may be used, but for pixels that do not count.
         rng: of places that have no neighbor to continue.
         allowed: ``H x W``, pixels of the source that may be used; all if not given.
+        tolerance: difference up to which labels agree, where they are levels.
     """
     own = source_labels if allowed is None else np.where(allowed, source_labels, np.uint8(NOWHERE))
     bordered = with_border(own[..., np.newaxis].astype(np.float32), transfer.source_wrap)[..., 0].astype(np.uint8)
-    agreement = Agreement(np.ascontiguousarray(bordered), labels)
+    agreement = Agreement(np.ascontiguousarray(bordered), labels, tolerance)
     origins = _origins(transfer, agreement)
     strays = np.flatnonzero(origins.ravel() < 0)
-    _continue(origins, strays, transfer, own, labels, rng)
+    _continue(origins, strays, transfer, agreement, own, rng)
     return LabeledTransfer(transfer, agreement, strays, origins.ravel()[strays].astype(np.int64))
 
 
@@ -107,7 +109,7 @@ def _origins(transfer: Transfer, agreement: Agreement) -> NDArray[np.int32]:
             place = np.ix_(at_y[valid_y, 0], at_x[0, valid_x])
             inside = np.ix_(valid_y, valid_x)
             label = agreement.source.ravel().take((there_y * wide + there_x)[inside])
-            better = (label == agreement.target[place]) & (off < best[place])
+            better = agreement.of(label, agreement.target[place]) & (off < best[place])
             number = (there_y % transfer.source_height) * transfer.source_width + there_x % transfer.source_width
             result[place] = np.where(better, number[inside], result[place])
             best[place] = np.where(better, off, best[place])
@@ -118,14 +120,14 @@ def _continue(
     origins: NDArray[np.int32],
     strays: NDArray[np.int64],
     transfer: Transfer,
+    agreement: Agreement,
     source_labels: Labels,
-    labels: Labels,
     rng: np.random.Generator,
 ) -> None:
     """Give stray pixels the continuation of what their neighbors show, from the outside in."""
     flat, height, width = origins.reshape(-1), transfer.height, transfer.width
     high, wide = transfer.source_height, transfer.source_width
-    own, wanted = source_labels.ravel(), labels.ravel()
+    own, wanted = source_labels.ravel(), agreement.target.ravel()
     open_ = strays
     while len(open_):
         found = np.full(len(open_), -1, dtype=np.int32)
@@ -139,13 +141,16 @@ def _continue(
             there_x = there_x % wide if "x" in transfer.source_wrap else there_x
             valid = (neighbor >= 0) & (there_y >= 0) & (there_y < high) & (there_x >= 0) & (there_x < wide)
             number = np.where(valid, there_y * wide + there_x, 0)
-            valid &= own[number] == wanted[open_]
+            valid &= agreement.of(own[number], wanted[open_])
             found = np.where(valid, number, found).astype(np.int32)
         if not (found >= 0).any():
             # A part without any neighbor of its label: some pixels of it begin where the source has that label.
             chosen = rng.permutation(len(open_))[: max(1, int(_SEEDS * len(open_)))]
             for label in np.unique(wanted[open_[chosen]]):
                 places, those = np.flatnonzero(own == label), chosen[wanted[open_[chosen]] == label]
+                if not len(places):
+                    # What only lies outside the part that is made need not be there.
+                    places = np.flatnonzero(own != NOWHERE)
                 found[those] = places[rng.integers(len(places), size=len(those))]
         flat[open_] = found
         open_ = open_[found < 0]

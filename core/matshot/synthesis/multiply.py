@@ -145,6 +145,8 @@ def variations(
     """
     chosen = options or MultiplyOptions()
     painting = painting or Painting()
+    if chosen.engine == "neural" and not painting.is_empty:
+        raise MatshotError("Guides and masks need the patch engine, got neural; choose auto or patch.")
     _check_memory(material, chosen, *_sides(material, chosen, painting))
     stated = chosen.sides(material.width, material.height)[::-1] if chosen.size else None
     plan = plan_of(
@@ -234,7 +236,9 @@ def _with_labels(transfer: Transfer, plan: Plan, seed: int) -> Arrangement:
     if guide is None or guide.source_labels is None or guide.target_labels is None:
         return transfer
     random = np.random.default_rng(seed)
-    return labeled_transfer(transfer, guide.source_labels, guide.target_labels, random, plan.allowed)
+    return labeled_transfer(
+        transfer, guide.source_labels, guide.target_labels, random, plan.allowed, tolerance=guide.tolerance
+    )
 
 
 def rearranged_material(material: Material, transfer: Arrangement) -> Material:

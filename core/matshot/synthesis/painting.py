@@ -15,7 +15,7 @@ from ..image.types import Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..material.planes import Planes, planes_of
 from ..material.types import MapKind, Material
-from .guides import Guide, GuideType, guide_of, mask_of
+from .guides import Guide, GuideType, guide_of, mask_of, nearest_levels
 from .patches import Repair
 
 #: Part of a mask up to which it is black; half a step of 8 bits.
@@ -114,7 +114,11 @@ def plan_of(
     plan = Plan(source, planes, size, "xy" if tileable else "none", source_wrap)
     source_size = (source.height, source.width)
     if painting.source_guide is not None and painting.target_guide is not None:
-        guide = guide_of(painting.source_guide.pixels, painting.target_guide.pixels, source_size, size, guide_type)
+        hole = None
+        if painting.target_mask is not None:
+            hole = mask_of(painting.target_mask.pixels, size, "target mask") > _BLACK
+        maps = painting.source_guide.pixels, painting.target_guide.pixels
+        guide = guide_of(*maps, source_size, size, guide_type, hole)
         tiles = measured_wrap(guide.target)
         notes: tuple[str, ...] = ()
         if tileable and tiles != "xy":
@@ -138,8 +142,7 @@ def plan_of(
             plan = replace(plan, allowed=~hole if plan.allowed is None else plan.allowed & ~hole)
         repair = Repair(own.values, hole)
         plan = replace(plan, wrap=own_wrap, repair=repair, mask=np.where(hole, mask, 0)[..., np.newaxis])
-    _check_allowed(plan)
-    return plan
+    return _with_offered_labels(plan)
 
 
 def merged(material: Material, result: Material, mask: Pixels) -> Material:
@@ -207,13 +210,17 @@ def _with_channels(texture: Texture, count: int) -> Texture:
     return texture.with_pixels(np.ascontiguousarray(color, dtype=np.float32))
 
 
-def _check_allowed(plan: Plan) -> None:
-    """Check that every label that is wanted can be taken from somewhere."""
+def _with_offered_labels(plan: Plan) -> Plan:
+    """The plan with every label that is wanted offered by what may be used of the source; levels become the nearest."""
     guide = plan.guide
     if guide is None or guide.source_labels is None or guide.target_labels is None or plan.allowed is None:
-        return
-    wanted = guide.target_labels if plan.repair is None else guide.target_labels[plan.repair.hole]
+        return plan
     offered = np.unique(guide.source_labels[plan.allowed])
+    if guide.tolerance:
+        if not len(offered):
+            return plan
+        return replace(plan, guide=replace(guide, target_labels=nearest_levels(guide.target_labels, offered)))
+    wanted = guide.target_labels if plan.repair is None else guide.target_labels[plan.repair.hole]
     missing = np.setdiff1d(wanted, offered)
     if len(missing):
         colors = ", ".join(guide.colors[number] for number in missing)
@@ -221,3 +228,4 @@ def _check_allowed(plan: Plan) -> None:
             f"The target guide wants {colors}, but no part of the source that may be used has that color; "
             "change a mask or a guide."
         )
+    return plan

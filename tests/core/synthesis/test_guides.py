@@ -59,12 +59,20 @@ def test_a_wrong_label_is_at_distance_one():
 def test_grays_are_values_and_black_and_white_are_labels():
     ramp = np.linspace(0, 1, 48, dtype=np.float32)[np.newaxis, :, np.newaxis].repeat(32, axis=0)
     values = guide_of(ramp, np.ascontiguousarray(ramp[:, ::-1]), (32, 48), (32, 48))
-    assert values.source_labels is None
+    assert values.tolerance
     assert values.source.shape == (32, 48, 1)
     labels = guide_of(halves(0.0, 1.0)[..., :1], disk((1.0,) * 3, (0.0,) * 3)[..., :1], (32, 48), (96, 96))
-    assert labels.source_labels is not None
+    assert set(labels.colors) == {"#000000", "#ffffff"}
     forced = guide_of(halves(0.0, 1.0), disk((1.0,) * 3, (0.0,) * 3), (32, 48), (96, 96), "values")
-    assert forced.source_labels is None
+    assert forced.tolerance
+    assert not labels.tolerance
+
+
+def test_levels_that_the_source_lacks_are_the_nearest_that_it_has():
+    found = guide_of(halves(0.2, 0.8), np.linspace(0, 1, 48, dtype=np.float32)[None, :, None].repeat(32, 0), (32, 48),
+                     (32, 48), "values")  # fmt: skip
+    assert set(np.unique(found.target_labels)) == set(np.unique(found.source_labels))
+    assert np.all(np.diff(found.target_labels[0].astype(int)) >= 0)
 
 
 def test_maps_of_the_same_shape_are_resized():

@@ -157,6 +157,7 @@ def test_a_hole_across_the_edge_of_what_tiles(ground):
         ({"target_mask": "mask"}, {"size": "48"}, "leave out the size"),
         ({"fill_from": "ground"}, {}, "needs a target mask"),
         ({"target_mask": "white"}, {}, "white everywhere"),
+        ({"target_mask": "mask"}, {"engine": "neural"}, "need the patch engine"),
         ({"target_mask": "black"}, {}, "target mask is black everywhere"),
         ({"target_mask": "mask"}, {"tileable": True}, "make it seamless first"),
         ({"target_mask": "mask", "fill_from": "image"}, {}, "it has no height"),
@@ -180,3 +181,16 @@ def test_what_does_not_go_together_is_one_sentence(ground, source_guide, paintin
 def test_the_same_seed_gives_the_same_result_on_any_number_of_threads(ground, source_guide, island):
     again = painted(ground, Painting(source_guide, disk()), threads=1)
     assert np.array_equal(again.maps["basecolor"].pixels, island.maps["basecolor"].pixels)
+
+
+def test_labels_outside_a_hole_need_not_be_in_what_fills_it(ground, source_guide):
+    maps = {
+        kind: Texture(np.ascontiguousarray(one.pixels[:, SIDE:]), one.encoding) for kind, one in ground.maps.items()
+    }
+    brown = Material(maps, name="brown")
+    target = source_guide.pixels.copy()
+    target[10:22, 8:20] = GREEN
+    own = Texture(np.ascontiguousarray(source_guide.pixels[:, SIDE:]))
+    painting = Painting(own, Texture(target), target_mask=mask(ground, 10, 8), fill_from=brown)
+    made = painted(ground, painting, guide_type="labels")
+    np.testing.assert_allclose(made.maps["height"].pixels[10:22, 8:20], 0.8, atol=1e-6)
