@@ -1,8 +1,8 @@
 """What the documentation site adds to the Markdown files, so that pages cannot fall behind the code.
 
 In a page, ``<!-- parameters: NAME -->`` becomes the parameters of that tool from the tool table, ``<!-- models -->``
-what the cards say of the models, ``<!-- curves -->`` their learning curves, and ``<!-- examples -->`` the files of
-examples/. Pages at the root of the repository are added to the site.
+what the cards say of the models, ``<!-- templates -->`` the export templates, ``<!-- curves -->`` the models' learning
+curves, and ``<!-- examples -->`` the files of examples/. Pages at the root of the repository are added to the site.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "core"))
 
+from matshot.material.template import template_table  # noqa: E402
 from matshot_host.tools import Parameter, tool  # noqa: E402
 
 #: Pages that live at the root of the repository, where people and forges look for them.
 ROOT_PAGES = ("BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 
 _MARKER = re.compile(r"^<!-- parameters: (\w+) -->$", re.MULTILINE)
+_TEMPLATES = "<!-- templates -->"
 _MODELS, _EXAMPLES, _CURVES = "<!-- models -->", "<!-- examples -->", "<!-- curves -->"
 #: Width and height of a learning curve, and the margin around it, which holds the labels.
 _CURVE_SIZE, _CURVE_MARGIN = (420, 170), (52, 18)
@@ -204,6 +206,8 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         markdown = markdown.replace(_MODELS, model_table())
     if _CURVES in markdown:
         markdown = markdown.replace(_CURVES, training_table())
+    if _TEMPLATES in markdown:
+        markdown = markdown.replace(_TEMPLATES, template_table())
     if _EXAMPLES in markdown:
         markdown = markdown.replace(_EXAMPLES, example_sections())
     return _LINK.sub(lambda match: f"{match[1]}({site_link(match[2], source)})", markdown)

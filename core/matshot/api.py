@@ -723,13 +723,14 @@ def convert(
     format: MapFormat = "same",
     depth: DepthChoice = "same",
     scene: Scene = "none",
+    template: str = "",
     output: PathLike | None = None,
     progress: Listener | None = None,
 ) -> Material:
     """A material as another program wants it: normal convention, packed channels, format, depth and size.
 
-    In memory normals are always +Y up: ``normal``, ``format``, ``depth`` and ``scene`` concern files and require
-    ``output``.
+    In memory normals are always +Y up: ``normal``, ``format``, ``depth``, ``scene`` and ``template`` concern files and
+    require ``output``.
 
     Args:
         material: a material folder or a material.
@@ -741,6 +742,8 @@ def convert(
         depth: bits per sample of the maps' files.
         scene: written beside them: ``usd`` for a plane in ``material.usda``, ``gltf`` for a plane and a ball in
             ``material.glb``, ``both``, or ``none``.
+        template: names, packing and formats of another program's files: ``unreal``, ``unity-hdrp``, ``gltf``, or
+            the path of a TOML file. Empty for none.
         output: folder to write the material to as well.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
 
@@ -761,9 +764,16 @@ def convert(
     from .tools.convert import ConvertOptions, save_converted
     from .tools.convert import convert as converted
 
-    _require_output(CONVERT, output, normal=normal, format=format, depth=depth, scene=scene)
+    _require_output(CONVERT, output, normal=normal, format=format, depth=depth, scene=scene, template=template)
     options = ConvertOptions(
-        normal=normal, source_normal=source_normal, pack=pack, size=size, format=format, depth=depth, scene=scene
+        normal=normal,
+        source_normal=source_normal,
+        pack=pack,
+        size=size,
+        format=format,
+        depth=depth,
+        scene=scene,
+        template=template,
     )
     whole = Progress(progress)
     whole(0.0, "reading")

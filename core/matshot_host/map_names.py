@@ -59,8 +59,9 @@ def _table() -> Dict[str, str]:
         "gloss": "gloss glossiness smoothness gls glo",
         "anisotropy": "anisotropy anisotropylevel aniso",
         "anisotropy_angle": "anisotropyangle anisoangle",
-        "opacity": "opacity alpha cutout transparency opacitymask alphamask",
-        "emission": "emission emissive emissivecolor emissioncolor emit glow selfillumination emissivetexture e",
+        "opacity": "opacity alpha cutout transparency trans opacitymask alphamask",
+        "emission": "emission emissive emissivecolor emissioncolor emit glow selfillumination selfillum"
+        " emissivetexture e",
     }.items():
         words.update(dict.fromkeys(listed.split(), kind))
     for word in NORMAL_WORDS:
@@ -95,6 +96,7 @@ _LETTER_WORDS = (
 _PACKED_WORDS: Dict[str, Tuple[str, ...]] = {
     "maskmap": ("metallic", "ao", "", "gloss"),
     "metallicsmoothness": ("metallic", "", "", "gloss"),
+    "mer": ("metallic", "", "roughness"),
     "metallicgloss": ("metallic", "", "", "gloss"),
     "metalsmoothness": ("metallic", "", "", "gloss"),
     "metallicglossiness": ("metallic", "", "", "gloss"),
@@ -129,7 +131,7 @@ _CHANNEL_WORD = re.compile("|".join(sorted(_CHANNEL_WORDS, key=len, reverse=True
 _AMBIGUOUS = _words(
     "d n r m h e col color colour diff metal rough bump alpha cutout reflection arm occlusion ambient nor "
     "norm mask masks id flow depth position glow ord mos vector motion weights coat scatter thickness "
-    "edge wear dirt mtl velvet fuzz sheen transparency coll met occ dif rou glo"
+    "edge wear dirt mtl velvet fuzz sheen transparency trans mer coll met occ dif rou glo"
 )
 
 #: Words of workflows, which Poliigon writes behind the map's word.

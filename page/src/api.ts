@@ -20,6 +20,8 @@ export interface Property {
   "x-labels"?: string[];
   "x-unit"?: string;
   "x-placeholder"?: string;
+  /** What a file holds whose asset the value names: an image, a mask or an asset; absent for other texts. */
+  "x-file"?: string;
 }
 
 export type Value = string | number | boolean | number[];

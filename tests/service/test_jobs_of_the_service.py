@@ -106,6 +106,7 @@ def test_a_failure_is_a_sentence_without_places(running: Running) -> None:
         ("multiply", 1, {"size": "90000x90000"}, "Size must be 8 to 32768 px"),
         ("multiply", 1, {"size": "30000"}, "million pixels"),
         ("multiply", 1, {"target_mask": "/etc/hostname"}, "Target Mask must be the id of an asset"),
+        ("convert", 1, {"template": "/etc/a.toml"}, "Export Template must be the name of a template"),
         ("multiply", 1, {"count": 1000, "size": "1024x1024"}, "million pixels"),
     ],
 )

@@ -485,6 +485,7 @@ def _maps_by_matshot(folder: Path) -> set[str] | None:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         raw = [RAW_MAPS] if description.get("raw") else []
         named = {str(one["file"]) for one in description["maps"].values()}
+        named |= {str(one) for one in description.get("files", [])}
         return named.union(raw) if "matshot" in description else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
@@ -609,6 +610,8 @@ def _described(folder: Path) -> MaterialFolder:
         found = _guessed(folder, _images(folder), description)
         if found is None:
             raise MatshotError(f"{file} lists no maps, and the names of the files beside it do not identify any.")
+        if description.get("normal") in ("gl", "dx"):
+            found = replace(found, entries=tuple(_of_convention(one, description["normal"]) for one in found.entries))
         return replace(found, name=description.get("name") or found.name)
     check_files(maps, str(folder))
     entries = []
@@ -621,6 +624,14 @@ def _described(folder: Path) -> MaterialFolder:
         path = folder / description["maps"][name]["file"]
         entries.append(MapEntry(path, kind, map_encoding(kind), convention, reason, stored.colorspace))
     return MaterialFolder(folder, description.get("name") or folder.resolve().name, tuple(entries), description)
+
+
+def _of_convention(entry: MapEntry, convention: Convention) -> MapEntry:
+    """A normal map whose description states its convention; other maps as they are."""
+    if entry.kind != "normal":
+        return entry
+    reason = f"by {DESCRIPTION}, {CONVENTION_NAMES[convention]}"
+    return replace(entry, convention=convention, reason=reason, stated=True)
 
 
 def _read_map(entry: MapEntry, wrap: Wrap, notes: list[str], reader: Callable[..., Texture] = read_texture) -> Texture:

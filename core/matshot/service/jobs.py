@@ -182,6 +182,8 @@ class Jobs:
             tool.table.check(parameters)
         except MatshotError as error:
             raise Refusal(422, error.sentence, error.cause) from error
+        if str(parameters.get("template", "")).lower().endswith(".toml"):
+            raise Refusal(422, "Export Template must be the name of a template that comes with Matshot.")
         return tool, parameters
 
     def _files(self, tool: ToolEntry, parameters: Mapping[str, Any], account: Account) -> dict[str, _Source]:

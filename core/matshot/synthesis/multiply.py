@@ -145,6 +145,8 @@ def variations(
     """
     chosen = options or MultiplyOptions()
     painting = painting or Painting()
+    if chosen.engine == "neural" and not painting.is_empty:
+        raise MatshotError("Guides and masks need the patch engine, got neural; choose auto or patch.")
     _check_memory(material, chosen, *_sides(material, chosen, painting))
     stated = chosen.sides(material.width, material.height)[::-1] if chosen.size else None
     plan = plan_of(

@@ -12,11 +12,13 @@ import numpy as np
 from matshot_host.graph import ROUGHNESS
 from matshot_host.tools import CONVERT
 
+from ..errors import MatshotError
 from ..image.types import Convention, Depth, Texture
-from ..material.folder import load_material
+from ..material.folder import load_material, material_storage_notes
 from ..material.raw import raw_maps
 from ..material.resize import downsampled_material
 from ..material.scenes import Scene, check_scenes, scene_notes, write_scenes
+from ..material.template import load_template, save_template, template_plan
 from ..material.types import MapKind, Material, pack_orm, with_notes
 from ..options import ToolOptions
 from ..progress import Listener, Progress
@@ -44,6 +46,8 @@ class ConvertOptions(ToolOptions):
         depth: bits of all maps; ``same`` keeps those of each, or the closest that the format holds.
         scene: what else is written: ``usd``, a plane in ``material.usda``; ``gltf``, a plane and a ball in
             ``material.glb``; ``both``, or ``none``.
+        template: name of an export template, or path of a TOML file; empty for none. It says names, packing,
+            convention, format and depth; ``format``, ``depth`` and ``size`` go before it.
     """
 
     table: ClassVar = CONVERT
@@ -55,6 +59,17 @@ class ConvertOptions(ToolOptions):
     format: Format = "same"
     depth: Depth | Literal["same"] = "same"
     scene: Scene = "none"
+    template: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the values, and that they go together."""
+        super().__post_init__()
+        if self.template and self.pack != "none":
+            raise MatshotError("A template says how channels are packed. Set Channel Packing to none, or leave it out.")
+        if self.template and self.scene != "none":
+            raise MatshotError("A scene needs Matshot's own files. Set Scene to none, or leave out the template.")
+        if self.template:
+            load_template(self.template)
 
 
 def convert(material: Material, options: ConvertOptions | None = None, *, progress: Listener | None = None) -> Material:
@@ -78,7 +93,8 @@ def convert(material: Material, options: ConvertOptions | None = None, *, progre
     chosen = options or ConvertOptions()
     part = Progress(progress)
     part(0.0, "shrinking")
-    made = downsampled_material(material, chosen.size) if chosen.size else material
+    size = chosen.size or (load_template(chosen.template).size if chosen.template else 0)
+    made = downsampled_material(material, size) if size else material
     part(0.6, "packing")
     made = _packed(made.unpacked()) if chosen.pack == "orm" else made.unpacked()
     same_size = (made.width, made.height) == (material.width, material.height)
@@ -107,6 +123,8 @@ def save_converted(
     """
     chosen = options or ConvertOptions()
     suffix, depth, convention = stored_form(chosen)
+    if chosen.template:
+        return save_template(material, folder, load_template(chosen.template), suffix=suffix, depth=depth)
     check_scenes(chosen.scene, folder)
     delivered(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
     write_scenes(material, folder, chosen.scene)
@@ -117,6 +135,20 @@ def stored_form(options: ConvertOptions) -> tuple[str | None, Depth | None, Conv
     """Suffix, depth and convention as :func:`~matshot.material.folder.save_material` takes them."""
     suffix = None if options.format == "same" else f".{options.format}"
     return suffix, None if options.depth == "same" else options.depth, options.normal
+
+
+def form_notes(material: Material, options: ConvertOptions) -> tuple[str, ...]:
+    """Sentences about what the files of :func:`save_converted` will not hold as the material does."""
+    suffix, depth, convention = stored_form(options)
+    if options.template:
+        template = load_template(options.template)
+        notes = template_plan(material, template, suffix, depth)[1]
+        if options.normal == "dx" and template.normal == "gl":
+            notes.append(
+                f"{template.title} takes OpenGL normals (+Y up); the template says so, whatever the convention."
+            )
+        return tuple(notes)
+    return material_storage_notes(material, suffix=suffix, depth=depth, convention=convention)
 
 
 def _packed(material: Material) -> Material:

@@ -17,11 +17,10 @@ from ..errors import MatshotError
 from ..files import free_path, move_new, os_reason, remove
 from ..image.formats import WRITABLE, stored_depth
 from ..image.writer import storage_notes, write_texture
-from ..material.folder import material_storage_notes
 from ..material.types import Material, with_notes
 from ..shading.thumbnail import file_thumbnail, is_thumbnail, thumbnail, write_picture
 from .assets import targets, write_asset
-from .convert import ConvertOptions, convert, save_converted, stored_form
+from .convert import ConvertOptions, convert, form_notes, save_converted
 from .job import OnPreview, ToolOutput, ToolRequest, ToolWork
 
 if TYPE_CHECKING:
@@ -87,6 +86,8 @@ def written_outputs(
 
     form = ConvertOptions(**request.form) if request.form else None
     work = entry.work(request.paths, parameters)
+    if form is not None and work.form is not None and work.form.template:
+        raise MatshotError("Export templates write files for other programs. Leave Export Template empty here.")
     for ending, material in zip(work.endings, work.materials(progress.part(0.0, 0.9), on_texture), strict=True):
         target = folder / f"{file_name(work.name or material.name)}{ending}"
         if work.image:
@@ -164,8 +165,7 @@ def _with_storage_notes(work: ToolWork, material: Material, target: Path) -> Mat
     """The material with notes on what its files will not hold as its sources do."""
     if not work.image:
         chosen = work.form or ConvertOptions(format="png")
-        suffix, depth, convention = stored_form(chosen)
-        return with_notes(material, material_storage_notes(material, suffix=suffix, depth=depth, convention=convention))
+        return with_notes(material, form_notes(material, chosen))
     texture = next(iter(material.maps.values()))
     if texture.source is None:
         return material

@@ -157,6 +157,7 @@ def test_a_hole_across_the_edge_of_what_tiles(ground):
         ({"target_mask": "mask"}, {"size": "48"}, "leave out the size"),
         ({"fill_from": "ground"}, {}, "needs a target mask"),
         ({"target_mask": "white"}, {}, "white everywhere"),
+        ({"target_mask": "mask"}, {"engine": "neural"}, "need the patch engine"),
         ({"target_mask": "black"}, {}, "target mask is black everywhere"),
         ({"target_mask": "mask"}, {"tileable": True}, "make it seamless first"),
         ({"target_mask": "mask", "fill_from": "image"}, {}, "it has no height"),

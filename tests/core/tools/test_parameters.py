@@ -102,7 +102,9 @@ def test_what_is_wrong_is_one_sentence_with_label_and_value(table: Tool, paramet
         if isinstance(value, str) and len(value) < 50:
             assert repr(value) in sentence
         elif isinstance(value, int | float) and abs(value) < 1e6:
-            assert str(int(value) if isinstance(value, float) and value.is_integer() else value) in sentence
+            # A whole number reads as it is typed, whatever its type: 3, not 3.0.
+            assert (f"{value:.15g}" if isinstance(value, float) else str(value)) in sentence
+            assert ".0." not in sentence
         if parameter.choices:
             assert sentence.endswith(f"Choose from: {', '.join(map(str, parameter.choices))}.")
 

@@ -13,6 +13,8 @@ REPLACE = Parameter("replace", bool, False, "Use the result instead of its sourc
 
 #: Material format of Unreal: DirectX normals, packed occlusion, roughness and metallic, integer pixels.
 FORM: Mapping[str, Any] = {"normal": "dx", "pack": "orm", "format": "png"}
+#: Parameters of files that nothing becomes of in a project.
+_FILES_ONLY = ("scene",)
 
 
 def editor_tools() -> list[Tool]:
@@ -28,7 +30,8 @@ def fixed_parameters(tool: Tool) -> list[str]:
 
 def dialog_parameters(tool: Tool) -> list[Parameter]:
     """Parameters that dialogs show, common ones first."""
-    shown = [parameter for parameter in tool.parameters if parameter.name not in fixed_parameters(tool)]
+    hidden = (*fixed_parameters(tool), *_FILES_ONLY)
+    shown = [parameter for parameter in tool.parameters if parameter.name not in hidden]
     return sorted(shown, key=lambda parameter: parameter.advanced)
 
 
