@@ -23,8 +23,8 @@ from ..errors import MatshotError
 from .migrations import migrate
 from .records import ENDED, LIVE, AssetRecord, Delivery, JobFilter, JobRecord, Preset
 
-#: Records of each kind that are kept in memory, since every request reads some.
-_CACHED = 2000
+#: Records of each kind that are kept in memory, since every request reads some; each takes some kilobytes.
+_CACHED = 400
 #: Seconds that a service that was off counts for at most, for what it keeps.
 _MOST_OFF = 86400.0
 

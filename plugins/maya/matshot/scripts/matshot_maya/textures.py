@@ -231,7 +231,7 @@ def _map_type(node: str) -> Tuple[str, str]:
             return "normal", "auto"
     plugs = cmds.listConnections(node, source=False, destination=True, plugs=True) or []
     for user, _, path in (str(plug).partition(".") for plug in plugs):
-        given, attribute = _NORMAL_INPUTS.get(cmds.nodeType(user), ("", ""))
+        given, attribute = _NORMAL_INPUTS.get(str(cmds.nodeType(user)), ("", ""))
         if given and path.startswith(given) and _reads_normals(user, attribute):
             return "normal", "auto"
     stem = os.path.splitext(os.path.basename(_file_path(node)))[0]
