@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import images, report
+from bench import images, measures, report
 from bench.capture.photographs import FOV, SIZE, write_ambient, write_flash
 from bench.capture.real import row_of_all
 from bench.capture.rings import rings
@@ -27,6 +27,9 @@ from matshot.shading.surface import Surface
 from matshot_export.procedural import procedural_material
 
 NAME = "capture.scenes"
+
+#: Part of the size of the sheet at which the documentation shows it.
+_SHOWN = 0.7
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,9 @@ def measure(options: argparse.Namespace) -> report.Section:
     """Draw the sheet."""
     picture, table = contact_sheet(options.photographs)
     path = (report.PICTURES if options.write else options.photographs) / "capture_scenes.jpg"
-    images.write_picture(path, picture)
+    # Finer than a page shows it, the picture would not fit the size that pictures may have.
+    height, width = (round(_SHOWN * side) for side in picture.shape[:2])
+    images.write_picture(path, measures.resized(picture, height, width).clip(0, 1))
     text = (
         "Generated surfaces, photographed by Mitsuba. Residue: largest CIELAB distance of a ring's mean base color "
         f"from the median ring.\n\n{table}\n\n![photographs, maps and materials](docs/images/{path.name})\n\n"
