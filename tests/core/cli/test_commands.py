@@ -202,7 +202,7 @@ def test_demo_does_not_write_over_photographs(tmp_path: Path) -> None:
         (["nonsense"], "Error: No such command 'nonsense'. See: matshot --help"),
         (["upscale", "a", "-o", "b", "--lok", "x"], "Error: No such option: --lok"),
         (["batch", "a", "b", "--workers", "many"], "Error: Invalid value for '--workers'"),
-        (["oneshot", "a.png", "-o", "b", "--fov", "3"], "Error: --fov must be 0 or 5 to 150\u00b0, got 3.0."),
+        (["oneshot", "a.png", "-o", "b", "--fov", "3"], "Error: --fov must be 0 or 5 to 150\u00b0, got 3."),
         (["oneshot", "a.png", "-o", "b", "--fov", "x"], "Error: --fov must be a number: 0 or 5 to 150\u00b0, got 'x'."),
         (["upscale", "a.png", "-o", "b", "--kind", "x"], "Error: Unknown --kind 'x'. Choose from: auto, color,"),
         (["upscale", "a.png", "-o", "b.png", "--tile", "1"], "Error: --tile must be 0 or 16 to 16384 px, got 1."),
