@@ -18,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "core"))
 
-from matshot.material.template import template_table  # noqa: E402
+from matshot.material.template import load_template, template_names  # noqa: E402
 from matshot_host.tools import Parameter, tool  # noqa: E402
 
 #: Pages that live at the root of the repository, where people and forges look for them.
@@ -196,6 +196,22 @@ def on_files(files: Any, config: Any) -> Any:
     for picture in sorted((ROOT / "examples" / "images").glob("*.jpg")):
         files.append(File.generated(config, f"examples/{picture.name}", abs_src_path=str(picture)))
     return files
+
+
+def template_table() -> str:
+    """The export templates as Markdown."""
+    lines = ["| Template | For | Normal | Files |", "|---|---|---|---|"]
+    for name in template_names():
+        template = load_template(name)
+        files = []
+        for file in template.files:
+            packed = set(file.places) - {"rgb", "gray"}
+            held = ", ".join(f"{k} ({p.upper()})" if p in packed else k for p, k in file.places.items())
+            bits = {"uint8": "8-bit", "uint16": "16-bit", "half": "half", "float": "float"}[file.depth]
+            files.append(f"`{file.name}{file.suffix}`: {held}, {bits}")
+        normal = {"gl": "OpenGL", "dx": "DirectX"}[template.normal]
+        lines.append(f"| `{name}` | {template.title} | {normal} | {'<br>'.join(files)} |")
+    return "\n".join(lines)
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:

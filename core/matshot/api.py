@@ -760,8 +760,9 @@ def convert(
         >>> matshot.convert(brick_material(64), pack="orm", size=32, normal="dx", output="bricks_unreal")
         <Material bricks, 32 x 32, tiles on x and y: basecolor, normal, orm, height>
     """
+    from .material.types import with_notes
     from .tools.assets import Asset
-    from .tools.convert import ConvertOptions, save_converted
+    from .tools.convert import ConvertOptions, form_notes, save_converted
     from .tools.convert import convert as converted
 
     _require_output(CONVERT, output, normal=normal, format=format, depth=depth, scene=scene, template=template)
@@ -782,6 +783,8 @@ def convert(
     result = converted(source, options, progress=whole.part(0.0, _WORK))
     if place is not None:
         whole(_WORK, "writing")
+        result = with_notes(result, form_notes(result, options))
+        _log_notes(result)
         save_converted(result, place, options)
     whole(1.0, "done")
     return result

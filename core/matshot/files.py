@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,11 @@ from .errors import MatshotError
 def os_reason(error: OSError) -> str:
     """Why the operating system refused, as the end of a sentence, such as ``no space left on device``."""
     return (error.strerror or str(error)).lower()
+
+
+def file_name(name: str) -> str:
+    """A material's name as a file may have it on every system."""
+    return re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", name).strip(" .") or "material"
 
 
 def partial_path(path: Path, suffix: str = "") -> Path:

@@ -9,6 +9,7 @@ import os
 from typing import Any, Dict, Mapping, NamedTuple
 
 from .errors import MatshotError, unknown_choice
+from .udim import UDIM
 
 DESCRIPTION = "material.json"
 #: The MaterialX document beside it, and the picture of a material that its folder may hold.
@@ -19,8 +20,6 @@ SCENE_USD = "material.usda"
 SCENE_GLB = "material.glb"
 #: The maps as they were before any slider, where they are not those of the folder.
 RAW_MAPS = "raw_maps.zip"
-#: Stands for the number of a tile in the name of a file that is one of many.
-UDIM = "<UDIM>"
 
 #: Every map that a material can have, and what artists call it.
 MAP_LABELS: Dict[str, str] = {

@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 
 import matshot
 from matshot import __version__
+from matshot.material.template import template_names
 from matshot_host.tools import TOOLS, Tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +99,12 @@ def test_markers_become_tables(hooks: ModuleType) -> None:
     assert "| `--axes` |" in shown
     assert "| `fidelity_x4` |" in shown
     assert "<!--" not in shown
+
+
+def test_every_export_template_is_in_the_table(hooks: ModuleType) -> None:
+    table = hooks.template_table()
+    assert template_names()
+    assert all(f"`{name}`" in table for name in template_names())
 
 
 def test_learning_curves_are_drawn_from_cards(hooks: ModuleType) -> None:

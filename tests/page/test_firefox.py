@@ -12,7 +12,7 @@ from .artist import Artist
 from .axe import violations
 from .firefox import Firefox
 from .service_double import ServiceDouble
-from .test_page import finished, newest
+from .test_page import finished, newest, states_of_a_job
 
 #: Where Firefox itself may be; what is on the path may be a script that starts it.
 PROGRAMS = (
@@ -83,19 +83,8 @@ def test_back_returns_from_a_job(
 def test_axe_finds_nothing(
     artist: Artist, firefox: Firefox, service: ServiceDouble, wall: Path, photographs: list[Path]
 ) -> None:
-    def found() -> list[str]:
-        return violations(firefox)
-
-    artist.opens(service.address)
-    artist.sees(".empty")
-    assert found() == []
-    artist.starts(service.address, "oneshot", photographs[0])
-    job = newest(service)
-    service.tell(job, state="running", fraction=0.3, stage="fitting", seconds=12.0)
-    artist.sees(".time", "left")
-    assert found() == []
-    service.done(job, wall, notes=("A note.",))
-    artist.sees(".stage canvas" if firefox.has_webgl else ".maps figure", seconds=90)
-    assert found() == []
+    result = ".stage canvas" if firefox.has_webgl else ".maps figure"
+    for _ in states_of_a_job(artist, service, wall, photographs, result, seconds=90):
+        assert violations(firefox) == []
     firefox.dark(wanted=True)
-    assert found() == []
+    assert violations(firefox) == []

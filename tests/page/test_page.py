@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,23 @@ pytest.importorskip("selenium")
 def artist(browser: Chrome) -> Artist:
     """Someone at the browser."""
     return Artist(browser)
+
+
+def states_of_a_job(
+    artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path], result: str, seconds: float = 30.0
+) -> Iterator[None]:
+    """From an empty page over a running job to its result, which shows ``result`` in time; stops at each."""
+    artist.opens(service.address)
+    artist.sees(".empty")
+    yield
+    artist.starts(service.address, "oneshot", photographs[0])
+    job = newest(service)
+    service.tell(job, state="running", fraction=0.3, stage="fitting", seconds=12.0)
+    artist.sees(".time", "left")
+    yield
+    service.done(job, wall, notes=("A note.",))
+    artist.sees(result, seconds=seconds)
+    yield
 
 
 def newest(service: ServiceDouble) -> str:
@@ -724,17 +741,8 @@ class TestAsADesignerWould:
         def found() -> list[str]:
             return violations(artist.browser)
 
-        artist.opens(service.address)
-        artist.sees(".empty")
-        assert found() == []
-        artist.starts(service.address, "oneshot", photographs[0])
-        job = newest(service)
-        service.tell(job, state="running", fraction=0.3, stage="fitting", seconds=12.0)
-        artist.sees(".time", "left")
-        assert found() == []
-        service.done(job, wall, notes=("A note.",))
-        artist.sees(".stage canvas")
-        assert found() == []
+        for _ in states_of_a_job(artist, service, wall, photographs, ".stage canvas"):
+            assert found() == []
         emulate(dark=True)
         assert found() == []
         artist.sees("label", "Maps").click()

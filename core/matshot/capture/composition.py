@@ -218,7 +218,8 @@ def composed_surface(
     steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
     # On a surface that is not alike all over, windows have nothing in common.
     alike = np.float32(np.interp(lamp.residual, *_ALIKE))
-    relief = seen_relief(steepness, flat, _response(lamp, camera), camera) if alike > 0 else None
+    response = _response(lamp, camera)
+    relief = seen_relief(steepness, flat, response, camera) if alike > 0 else None
     visibility: Pixels = np.ones(flat.hole.shape, np.float32)
     if relief is not None:
         steepness, visibility = steepness + alike * (relief.slopes - steepness), relief.visibility
@@ -229,7 +230,7 @@ def composed_surface(
         # What is doubtful is never stronger than what the photograph shows.
         doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
-    color = without_shading(flat, steepness, _response(lamp, camera), camera)
+    color = without_shading(flat, steepness, response, camera)
     return Composed(Surface.of(color, normals_of_slopes(steepness), rough, lamp.metallic), visibility)
 
 

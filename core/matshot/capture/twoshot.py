@@ -2,7 +2,7 @@
 
 Aittala, Weyrich and Lehtinen 2015, "Two-Shot SVBRDF Capture for Stationary Materials". What is ours: the
 fit begins at, and is pulled to, what the network sees in the pair, instead of at a uniform surface; and slopes are
-learnt from the quotient of the two photographs (:mod:`matshot.capture.shading`).
+learnt from the quotient of the two photographs (:mod:`matshot.capture.shading`), and base color keeps what both show.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from matshot_host.graph import ROUGHNESS
 
 from ..image.color import Pixels, srgb_from_linear
 from ..image.types import Texture
-from .types import MapKind, Material
+from .types import MapKind, Material, pack_orm, roughness_map
 
 #: glTF's numbers for component types, targets of buffers, and samplers.
 _FLOAT, _USHORT = 5126, 5123
@@ -31,6 +31,8 @@ _SIDE = 1.0
 _AROUND = 2
 #: Segments of the ball around and from pole to pole.
 _SEGMENTS, _RINGS = 64, 32
+#: Maps of which one at least makes a texture of roughness and metallic.
+_PACKED_FROM: tuple[MapKind, ...] = ("roughness", "gloss", "metallic")
 #: Opacities between which a surface is neither there nor not.
 _CUT = (0.02, 0.98)
 
@@ -84,18 +86,11 @@ def _metallic_roughness(material: Material, scene: _Scene) -> dict[str, Any]:
         if "opacity" in maps:
             planes = np.dstack([planes, maps["opacity"].pixels[..., :1]])
         found["baseColorTexture"] = scene.texture("base color", planes)
-    rough = maps["roughness"].pixels if "roughness" in maps else None
-    if rough is None and "gloss" in maps:
-        rough = 1 - maps["gloss"].pixels
-    metal = maps["metallic"].pixels if "metallic" in maps else None
-    if rough is None and metal is None:
+    like = next((kind for kind in _PACKED_FROM if kind in maps), None)
+    if like is None:
         return found | {"roughnessFactor": ROUGHNESS, "metallicFactor": 0.0}
-    size = (material.height, material.width, 1)
-    packed = [
-        np.full(size, value, np.float32) if plane is None else plane[..., :1]
-        for plane, value in ((maps["ao"].pixels if "ao" in maps else None, 1.0), (rough, ROUGHNESS), (metal, 0.0))
-    ]
-    found["metallicRoughnessTexture"] = scene.texture("occlusion, roughness, metallic", np.dstack(packed))
+    packed = pack_orm(material.with_maps({**maps, "roughness": roughness_map(material, like)}))
+    found["metallicRoughnessTexture"] = scene.texture("occlusion, roughness, metallic", packed.pixels)
     return found
 
 

@@ -96,14 +96,23 @@ def write_record(description: Mapping[str, Any], into: Path, folder: Path) -> No
         MatshotError: when they cannot be written.
     """
     document = material_document(graph_of(description, str(folder)), folder)
-    contents = json.dumps(description, indent=2, ensure_ascii=False, default=_json_value) + "\n"
     try:
-        # Names of files may hold bytes that are no text; in JSON what replaces them is an escape for the same.
         (into / DOCUMENT).write_text(document, encoding="utf-8", errors="backslashreplace")
-        (into / DESCRIPTION).write_text(contents, encoding="utf-8", errors="backslashreplace")
-        flush(into / DESCRIPTION)
+        write_description(description, into)
     except OSError as error:
         raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
+
+
+def write_description(description: Mapping[str, Any], into: Path) -> None:
+    """Write ``material.json`` alone.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    contents = json.dumps(description, indent=2, ensure_ascii=False, default=_json_value) + "\n"
+    # Names of files may hold bytes that are no text; in JSON what replaces them is an escape for the same.
+    (into / DESCRIPTION).write_text(contents, encoding="utf-8", errors="backslashreplace")
+    flush(into / DESCRIPTION)
 
 
 def replace_record(description: Mapping[str, Any], folder: Path) -> None:

@@ -6,7 +6,6 @@ beside them holds what no picture can: size, wrap, and the convention of the nor
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import string
@@ -23,13 +22,13 @@ from matshot_host.description import DESCRIPTION
 from matshot_host.graph import ROUGHNESS
 
 from ..errors import MatshotError, quoted, unknown_choice
-from ..files import move_files, os_reason, staging_folder
+from ..files import file_name, move_files, os_reason, staging_folder
 from ..image.color import Pixels
 from ..image.formats import NO_ALPHA, WRITABLE, stored_depth
 from ..image.types import DEPTHS, AlphaKind, Convention, Depth, FileSource, Texture
 from ..image.writer import storage_notes, write_texture
 from .folder import check_unclaimed
-from .record import description_of, with_convention
+from .record import description_of, with_convention, write_description
 from .types import SCALARS, MapKind, Material, map_encoding, map_kind
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -92,7 +91,6 @@ def template_names() -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in _FOLDER.glob("*.toml")))
 
 
-@lru_cache(maxsize=64)
 def load_template(name: str) -> Template:
     """A template by its name, or by the path of a TOML file.
 
@@ -100,7 +98,7 @@ def load_template(name: str) -> Template:
         MatshotError: for an unknown name, and for a file that is not a template.
     """
     if name in template_names():
-        return _parsed(name, (_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+        return _shipped(name)
     path = Path(name)
     if path.suffix.lower() != ".toml":
         raise unknown_choice("template", name, [*template_names(), "a .toml file"])
@@ -110,6 +108,11 @@ def load_template(name: str) -> Template:
         raise MatshotError(f"{path} could not be read: {os_reason(error)}.", repr(error)) from error
     except UnicodeError as error:
         raise MatshotError(f"{path} is not UTF-8 text.", repr(error)) from error
+
+
+@lru_cache
+def _shipped(name: str) -> Template:
+    return _parsed(name, (_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _parsed(name: str, text: str) -> Template:
@@ -281,8 +284,7 @@ def _filled(name: str, material: Material) -> str:
     side = max(material.width, material.height)
     square = material.width == material.height and side % 1024 == 0
     resolution = f"{side // 1024}k" if square else f"{material.width}x{material.height}"
-    safe = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", material.name).strip(" .") or "material"
-    return name.format(name=safe, resolution=resolution, RESOLUTION=resolution.upper())
+    return name.format(name=file_name(material.name), resolution=resolution, RESOLUTION=resolution.upper())
 
 
 def save_template(
@@ -309,7 +311,7 @@ def save_template(
     folder = Path(folder)
     files, _ = template_plan(material, template, suffix, depth)
     texts = {
-        _filled(name, material): text.replace("{name}", _filled("{name}", material))
+        _filled(name, material): text.replace("{name}", file_name(material.name))
         for name, text in template.texts.items()
         if len(files) == len(template.files)
     }
@@ -323,25 +325,8 @@ def save_template(
         try:
             for name, text in texts.items():
                 (aside / name).write_text(text.lstrip("\n"), encoding="utf-8")
-            contents = json.dumps(description, indent=2, ensure_ascii=False, default=str) + "\n"
-            (aside / DESCRIPTION).write_text(contents, encoding="utf-8", errors="backslashreplace")
+            write_description(description, aside)
         except OSError as error:
             raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
         move_files(names, aside, folder)
     return folder
-
-
-def template_table() -> str:
-    """The templates as Markdown, for the documentation."""
-    lines = ["| Template | For | Normal | Files |", "|---|---|---|---|"]
-    for name in template_names():
-        template = load_template(name)
-        files = []
-        for file in template.files:
-            packed = set(file.places) - {"rgb", "gray"}
-            held = ", ".join(f"{k} ({p.upper()})" if p in packed else k for p, k in file.places.items())
-            bits = {"uint8": "8-bit", "uint16": "16-bit", "half": "half", "float": "float"}[file.depth]
-            files.append(f"`{file.name}{file.suffix}`: {held}, {bits}")
-        normal = {"gl": "OpenGL", "dx": "DirectX"}[template.normal]
-        lines.append(f"| `{name}` | {template.title} | {normal} | {'<br>'.join(files)} |")
-    return "\n".join(lines)

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from matshot_host.description import DESCRIPTION as DESCRIPTION
+from matshot_host.graph import ROUGHNESS
 
 from ..errors import MatshotError, unknown_choice
 from ..image.types import Convention, Encoding, Texture, Wrap, tiling
@@ -179,6 +180,22 @@ def map_encoding(kind: MapKind) -> Encoding:
 def map_stem(kind: MapKind, convention: Convention = "gl") -> str:
     """Name of a map's file, without suffix, in a folder that Matshot writes."""
     return f"normal_{convention}" if kind == "normal" else kind
+
+
+def roughness_map(material: Material, like: MapKind) -> Texture:
+    """Roughness, of its own map or gloss inverted; without both, what a surface without a map has.
+
+    Args:
+        material: that is rough.
+        like: a map of numbers, whose size and wrap a constant takes.
+    """
+    if "roughness" in material.maps:
+        return material.maps["roughness"]
+    if "gloss" in material.maps:
+        gloss = material.maps["gloss"]
+        return gloss.with_pixels(1 - gloss.pixels)
+    other = material.maps[like]
+    return other.with_pixels(np.full_like(other.pixels, ROUGHNESS))
 
 
 def pack_orm(material: Material) -> Texture:

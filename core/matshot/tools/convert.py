@@ -7,9 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
-from matshot_host.graph import ROUGHNESS
 from matshot_host.tools import CONVERT
 
 from ..errors import MatshotError
@@ -19,7 +16,7 @@ from ..material.raw import raw_maps
 from ..material.resize import downsampled_material
 from ..material.scenes import Scene, check_scenes, scene_notes, write_scenes
 from ..material.template import load_template, save_template, template_plan
-from ..material.types import MapKind, Material, pack_orm, with_notes
+from ..material.types import MapKind, Material, pack_orm, roughness_map
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .assets import delivered
@@ -99,12 +96,11 @@ def convert(material: Material, options: ConvertOptions | None = None, *, progre
     made = _packed(made.unpacked()) if chosen.pack == "orm" else made.unpacked()
     same_size = (made.width, made.height) == (material.width, material.height)
     part(1.0)
-    made = replace(
+    return replace(
         made,
         parameters={**made.parameters, "converted": asdict(chosen)},
         raw=raw_maps(material) if same_size else None,
     )
-    return with_notes(made, scene_notes(made, chosen.scene))
 
 
 def save_converted(
@@ -148,7 +144,8 @@ def form_notes(material: Material, options: ConvertOptions) -> tuple[str, ...]:
                 f"{template.title} takes OpenGL normals (+Y up); the template says so, whatever the convention."
             )
         return tuple(notes)
-    return material_storage_notes(material, suffix=suffix, depth=depth, convention=convention)
+    stored = material_storage_notes(material, suffix=suffix, depth=depth, convention=convention)
+    return (*stored, *scene_notes(material, options.scene))
 
 
 def _packed(material: Material) -> Material:
@@ -156,7 +153,7 @@ def _packed(material: Material) -> Material:
     taken = [kind for kind in material.maps if kind in _TAKEN_IN]
     if not taken:
         return material
-    orm = pack_orm(material.with_maps({**material.maps, "roughness": _roughness(material, taken[0])}))
+    orm = pack_orm(material.with_maps({**material.maps, "roughness": roughness_map(material, taken[0])}))
     maps: dict[MapKind, Texture] = {}
     for kind, texture in material.maps.items():
         if kind == taken[0]:
@@ -164,16 +161,6 @@ def _packed(material: Material) -> Material:
         elif kind not in taken:
             maps[kind] = texture
     return material.with_maps(maps)
-
-
-def _roughness(material: Material, like: MapKind) -> Texture:
-    if "roughness" in material.maps:
-        return material.maps["roughness"]
-    if "gloss" in material.maps:
-        gloss = material.maps["gloss"]
-        return gloss.with_pixels(1 - gloss.pixels)
-    other = material.maps[like]
-    return other.with_pixels(np.full_like(other.pixels, ROUGHNESS))
 
 
 def convert_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWork:

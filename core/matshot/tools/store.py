@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import MatshotError
-from ..files import free_path, move_new, os_reason, remove
+from ..files import file_name, free_path, move_new, os_reason, remove
 from ..image.formats import WRITABLE, stored_depth
 from ..image.writer import storage_notes, write_texture
 from ..material.types import Material, with_notes
@@ -196,11 +196,6 @@ def picture_of(file: Path, beside: Path) -> Path | None:
         return write_picture(file_thumbnail(file), picture)
     except MatshotError:
         return None
-
-
-def file_name(name: str) -> str:
-    """A material's name as a file may have it on every system."""
-    return re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", name).strip(" .") or "material"
 
 
 def make_folder(folder: Path) -> None:

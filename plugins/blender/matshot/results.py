@@ -16,6 +16,7 @@ from .matshot_host.errors import MatshotError
 from .matshot_host.graph import Image as ImageNode
 from .matshot_host.graph import MaterialGraph, material_graph
 from .matshot_host.jobs import Job, Result, discard_result
+from .matshot_host.udim import normalized_path, tile_number
 
 #: Property of an adjusted image with the image that it was adjusted from, which Blender keeps with it.
 RAW_IMAGE = "matshot_raw"
@@ -440,12 +441,7 @@ def _name(result: Result) -> str:
 
 def _is_from(result: Result, source: str) -> bool:
     """Whether a result was made from a file or one of its tiles."""
-    path = os.path.normcase(os.path.normpath(result.source))
-    head, token, tail = os.path.normcase(os.path.normpath(source)).partition(os.path.normcase("<UDIM>"))
-    if not token:
-        return path == head
-    number = path[len(head) : len(path) - len(tail)]
-    return path == head + number + tail and len(number) == 4 and number.isdigit()
+    return normalized_path(result.source) == normalized_path(source) or bool(tile_number(result.source, source))
 
 
 def _image_editors(context: Context) -> list:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+import matshot
 from matshot import Material, MatshotError, Texture, load_material, save_material
 from matshot.material.gltf import glb
 from matshot.material.scenes import write_scenes
@@ -107,13 +108,17 @@ def test_usd_names_the_maps_and_turns_directx_normals(tmp_path: Path) -> None:
 
 
 def test_scenes_come_with_a_conversion_and_what_they_lack_is_named(tmp_path: Path) -> None:
-    options = ConvertOptions(scene="both")
-    material = convert(brick_material(16), options)
+    folder = tmp_path / "wall"
+    material = matshot.convert(brick_material(16), scene="both", output=folder)
     assert any("glTF has no place for height" in note for note in material.parameters["notes"])
-    folder = save_converted(material, tmp_path / "wall", options)
     assert {"material.usda", "material.glb"} <= {file.name for file in folder.iterdir()}
     # Again, over its own files.
-    save_converted(material, folder, options)
+    matshot.convert(brick_material(16), scene="both", output=folder)
+
+
+def test_what_a_template_has_no_place_for_is_named_from_python_too(tmp_path: Path) -> None:
+    material = matshot.convert(brick_material(16), template="bedrock", output=tmp_path / "wall")
+    assert any("has no place for height" in note for note in material.parameters["notes"])
 
 
 def test_a_scene_of_somebody_else_stays(tmp_path: Path) -> None:

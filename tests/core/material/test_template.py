@@ -13,7 +13,7 @@ from matshot.errors import MatshotError
 from matshot.image.reader import read_texture
 from matshot.image.types import Texture
 from matshot.material.folder import load_material
-from matshot.material.template import load_template, save_template, template_names, template_plan, template_table
+from matshot.material.template import load_template, save_template, template_names, template_plan
 from matshot.material.types import MapKind, Material
 from matshot.shading.procedural import brick_material
 from matshot.tools.convert import ConvertOptions, convert, form_notes
@@ -138,4 +138,10 @@ def test_a_damaged_template_is_one_sentence(text: str, said: str, tmp_path: Path
 def test_an_unknown_template_lists_the_known_ones() -> None:
     with pytest.raises(MatshotError, match=r"Unknown template 'unrel'. Choose from: ambientcg, .*, a .toml file"):
         load_template("unrel")
-    assert all(f"`{name}`" in template_table() for name in template_names())
+
+
+def test_a_template_of_ones_own_is_read_anew_when_it_has_changed(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    for title in ("First", "Second"):
+        file.write_text(f"title = '{title}'\n[[files]]\nname = '{{name}}_x'\nrgb = 'basecolor'")
+        assert load_template(str(file)).title == title

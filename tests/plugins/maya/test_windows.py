@@ -413,6 +413,13 @@ def test_missing_files(maya, commands, picture):
     assert len(commands.windows["upscale"].inputs[0].paths()) == 1
 
 
+def test_a_template_is_for_files_alone(commands, tmp_path):
+    dialog = filled(commands, "convert", tmp_path, template="unreal")
+    dialog.accept()
+    assert dialog.error.text().startswith("An export template writes files for another program. Set Results to")
+    assert not commands.manager.jobs.listing
+
+
 def test_input_that_is_not_there_is_said_in_the_dialog(commands):
     dialog = opened(commands, "tile")
     dialog.accept()

@@ -58,6 +58,11 @@ class JobManager(QtCore.QObject):
         for path in request.inputs:
             if not os.path.isdir(path) and textures.is_missing(path):
                 raise MatshotError("{} does not exist.".format(path))
+        if request.parameters.get("template") and request.destination != "files":
+            raise MatshotError(
+                "An export template writes files for another program. Set Results to Save Files Only, or leave Export "
+                "Template empty."
+            )
         settings = preferences.load()
         output = preferences.results_folder(settings)
         preferences.check_writable(output)

@@ -9,12 +9,10 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 from matshot_host.description import DESCRIPTION
 from matshot_host.errors import MatshotError
 from matshot_host.tools import Tool
+from matshot_host.udim import normalized_path
 
 from . import naming
 from .editor_tools import menu_title
-
-#: Stands for the number of a tile in a path.
-UDIM = "<UDIM>"
 
 
 class Source(NamedTuple):
@@ -92,20 +90,6 @@ def makes_material(tool: Tool, sources: Sequence[Sequence[Source]]) -> bool:
     first = sources[0]
     several = len(first) > 1 and not tool.inputs[0].several
     return tool.result == "material" or several or os.path.isdir(first[0].path)
-
-
-def normalized_path(path: str) -> str:
-    """A path in one spelling; Unreal and the worker differ in theirs."""
-    return os.path.normcase(os.path.normpath(path))
-
-
-def tile_number(path: str, pattern: str) -> int:
-    """Number of the tile that a file is of a pattern with ``<UDIM>``; 0 for another file."""
-    head, token, tail = normalized_path(pattern).partition(os.path.normcase(UDIM))
-    plain = normalized_path(path)
-    number = plain[len(head) : len(plain) - len(tail)]
-    is_tile = bool(token) and plain == head + number + tail and len(number) == 4 and number.isdigit()
-    return int(number) if is_tile else 0
 
 
 def worker_inputs(

@@ -12,10 +12,11 @@ from matshot_host.errors import MatshotError
 from matshot_host.graph import MaterialGraph, material_graph
 from matshot_host.jobs import DOCTOR, Job, Jobs, Result
 from matshot_host.tools import Tool
+from matshot_host.udim import normalized_path, tile_number
 
 from . import naming
 from .editor_tools import FORM, editor_tools, fixed_parameters, menu_title
-from .inputs import ExportedFile, Source, check_sources, makes_material, normalized_path, tile_number, worker_inputs
+from .inputs import ExportedFile, Source, check_sources, makes_material, worker_inputs
 from .preferences import Preferences
 
 #: Labels of the button of a job.

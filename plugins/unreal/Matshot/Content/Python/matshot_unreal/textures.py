@@ -13,9 +13,10 @@ import unreal
 from matshot_host.errors import MatshotError
 from matshot_host.graph import Image
 from matshot_host.tools import PHOTOGRAPH_SUFFIXES
+from matshot_host.udim import UDIM
 
 from . import assets
-from .inputs import UDIM, ExportedFile
+from .inputs import ExportedFile
 
 #: Compressions of textures with values above 1, which PNG cannot store.
 _FLOATING = ("TC_HDR", "TC_HDR_COMPRESSED", "TC_HALF_FLOAT", "TC_SINGLE_FLOAT", "TC_HDR_F32")
