@@ -61,7 +61,7 @@ def predicted_surface(
         light: where the flash is, in longer sides of the photograph; None for the lens.
         wrap: axes on which the photographs repeat.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where networks run.
         threads: of the CPU; 0 for all.
         tile: side of the tiles in pixels; 0 for the largest that memory allows.
         progress: told after every tile.
