@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -23,10 +24,14 @@ from ..material.recognition import RecognizedMap, recognized
 from ..material.record import storage_of
 from ..options import ToolOptions
 from ..progress import Progress
+from .side_by_side import SharedMemory
 from .upscale import CHUNK, UpscaleOptions, upscaled_rows
 
 #: Pixels that a UDIM tile sees of its neighbors: more than any shipped network's receptive field.
 MARGIN = 32
+
+#: Copies of a texture that are held while it is enlarged: as read, split, and encoded for the network.
+_COPIES = 3
 
 #: What a map holds.
 Kind = Literal["auto", "color", "normal", "data"]
@@ -92,6 +97,7 @@ def upscale_file(
     *,
     neighbors: Neighbors | None = None,
     progress: Progress | None = None,
+    memory: SharedMemory | None = None,
 ) -> UpscaledFile:
     """Enlarge one file into another, never holding more than the memory bound.
 
@@ -102,6 +108,7 @@ def upscale_file(
         files: how to read and store.
         neighbors: the other tiles of a UDIM set, which border on this one.
         progress: called after every tile.
+        memory: that is shared with files at the same time; None for a file alone.
 
     Raises:
         MatshotError: when it cannot be read, enlarged or written; nothing is half-written.
@@ -123,13 +130,16 @@ def upscale_file(
     if neighbors is not None:
         margin = min(MARGIN, texture.height, texture.width)
         texture = texture.with_pixels(neighbors.with_border(texture.pixels, margin))
-    rows, wrap = upscaled_rows(texture, options, progress)
+    copies = _COPIES * texture.pixels.nbytes
+    made = upscaled_rows(texture, options, progress, memory.budget(copies) if memory is not None else None)
+    rows, wrap = made.rows, made.wrap
     if options.wrap == "auto" and is_panorama(texture):
         notes += ("a panorama of all directions; it wraps on x only",)
     inset = margin * options.scale
     out_width, out_height = rows.width - 2 * inset, rows.height - 2 * inset
     depth = None if files.depth == "same" else files.depth
-    with TextureWriter(target, out_width, out_height, texture, depth=depth, scale=options.scale) as writer:
+    turn = memory.reserved(made.bytes_needed + copies, progress) if memory is not None else contextlib.nullcontext()
+    with turn, TextureWriter(target, out_width, out_height, texture, depth=depth, scale=options.scale) as writer:
         for chunk in bands(rows, CHUNK, inset, inset + out_height):
             writer.write(chunk[:, inset : inset + out_width])
     notes += writer.notes

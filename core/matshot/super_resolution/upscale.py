@@ -22,7 +22,7 @@ from ..image.alpha import (
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.types import Encoding, Texture, Wrap
 from ..image.wrap import is_panorama, measured_wrap
-from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
+from ..inference.memory import Budget, Chain, bytes_needed, largest_tile, memory_budget, resident_bytes
 from ..inference.session import Device
 from ..inference.tiling import ArrayRows, Operator, Rows, TiledRows
 from ..options import ToolOptions
@@ -87,16 +87,40 @@ def upscale(texture: Texture, *, progress: Listener | None = None, **options: An
         Cancelled: when the listener raises it.
     """
     chosen = UpscaleOptions(**options)
-    rows, wrap = upscaled_rows(texture, chosen, Progress(progress, stage="upscaling"))
+    made = upscaled_rows(texture, chosen, Progress(progress, stage="upscaling"))
+    rows = made.rows
     out = np.empty((rows.height, rows.width, rows.channels), dtype=np.float32)
     for start in range(0, rows.height, CHUNK):
         stop = min(start + CHUNK, rows.height)
         out[start:stop] = rows.read(start, stop)
-    return Texture(out, texture.encoding, wrap, texture.source)
+    return Texture(out, texture.encoding, made.wrap, texture.source)
 
 
-def upscaled_rows(texture: Texture, options: UpscaleOptions, progress: Progress) -> tuple[Rows, Wrap]:
-    """The result as rows that are computed when they are read, and its wrap.
+@dataclass(frozen=True)
+class UpscaledRows:
+    """A result whose rows are computed when they are read.
+
+    Attributes:
+        rows: of the result.
+        wrap: axes on which it repeats.
+        bytes_needed: that are held while its rows are read, beside the texture.
+    """
+
+    rows: Rows
+    wrap: Wrap
+    bytes_needed: int
+
+
+def upscaled_rows(
+    texture: Texture, options: UpscaleOptions, progress: Progress, budget: Budget | None = None
+) -> UpscaledRows:
+    """The result as rows that are computed when they are read.
+
+    Args:
+        texture: as :func:`upscale` takes it.
+        options: of the tool.
+        progress: called after every tile.
+        budget: memory that it may take; None for what ``options`` say.
 
     Raises:
         MatshotError: as :func:`upscale`.
@@ -112,11 +136,9 @@ def upscaled_rows(texture: Texture, options: UpscaleOptions, progress: Progress)
             layout = _transparent_planes(texture, planes, wrap, _reach(_operators(encoding, options)))
     sources = [plane.network_input(texture.encoding) for plane in planes]
     chains = [_operators(plane.encoding, plane.options(options)) for plane in planes]
-    tile = options.tile or largest_tile(
-        [Chain(c, s.shape[0], s.shape[1], s.shape[2]) for c, s in zip(chains, sources, strict=True)],
-        memory_budget(options.memory),
-        resident_bytes(),
-    )
+    in_memory = [Chain(c, s.shape[0], s.shape[1], s.shape[2]) for c, s in zip(chains, sources, strict=True)]
+    budget = budget or Budget(memory_budget(options.memory), resident_bytes())
+    tile = options.tile or largest_tile(in_memory, budget.limit, budget.held)
     if max(texture.height, texture.width) <= _TINY and options.method == "network":
         # Too small to tell anything but these very pixels.
         chains = [operators("data", options.scale, "", "nearest", options.device, options.threads)] * len(chains)
@@ -126,7 +148,8 @@ def upscaled_rows(texture: Texture, options: UpscaleOptions, progress: Progress)
         for source, chain, part in zip(sources, chains, parts, strict=True)
     ]
     bounds = [_Bounds(source, wrap, options.scale) for source in sources]
-    return _Assembled(texture, planes, bounds, upscaled, extra, layout, options.scale), wrap
+    rows = _Assembled(texture, planes, bounds, upscaled, extra, layout, options.scale)
+    return UpscaledRows(rows, wrap, bytes_needed(in_memory, tile))
 
 
 @dataclass
