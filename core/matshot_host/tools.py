@@ -65,6 +65,8 @@ _CHOICE_HELP = {
     ("device", "cuda"): "NVIDIA GPU, or an error if it does not work",
     ("engine", "patch"): "Rearrange pieces of the input; fast and sharp",
     ("engine", "neural"): "Match statistics of a network; slower",
+    ("engine", "optimize"): "Refined step by step; best",
+    ("engine", "fast"): "One pass of a network; for previews and large textures",
     ("guide_type", "labels"): "A few colors, each a kind of surface",
     ("guide_type", "values"): "Grays or colors that vary, such as a height",
     ("method", "network"): "By the trained network",
@@ -799,6 +801,13 @@ STYLE = Tool(
             high=1.0,
         ),
         Parameter("keep_color", bool, False, "Keep the colors and transfer lightness only."),
+        Parameter(
+            "engine",
+            str,
+            "optimize",
+            "optimize refines the picture step by step; fast paints it in one pass, for previews and large textures.",
+            ("optimize", "fast"),
+        ),
         _file(
             "mask",
             "Where the look is applied: white takes it, black stays exactly as it is. Default: everywhere.",

@@ -140,18 +140,19 @@ def _amount(count: int) -> str:
     return f"{count} bytes"
 
 
-def largest_tile(chains: Sequence[Chain], limit: int, fixed: int) -> int:
+def largest_tile(chains: Sequence[Chain], limit: int, fixed: int, largest: int = LARGEST_TILE) -> int:
     """The largest tile side with which all chains keep to a limit.
 
     Args:
         chains: that run side by side.
         limit: bytes.
         fixed: bytes that are held whatever the tile.
+        largest: side that is tried first.
 
     Raises:
         MatshotError: when the smallest one does not fit.
     """
-    tile = LARGEST_TILE
+    tile = largest
     while (needed := fixed + int(_SLACK * sum(chain.bytes_needed(tile) for chain in chains))) > limit:
         if tile <= SMALLEST_TILE:
             raise MatshotError(

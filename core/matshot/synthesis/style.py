@@ -4,13 +4,14 @@ Gatys, Ecker and Bethge 2015, "A Neural Algorithm of Artistic Style", equation (
 where they are and gets the correlations of the look's. It is done octave by octave from coarse to fine, and the
 distributions of patches are matched too, which takes the look's colors over exactly. Then the look's own patches are
 arranged so that they look like the result. They give it their grain, and tell which of the look's roughness and relief
-belongs where.
+belongs where. The fast engine has a network do in one pass what is optimized otherwise
+(:mod:`~matshot.synthesis.fast_style`), and needs no patches but for other maps.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -25,12 +26,15 @@ from ..inference.session import Device, usable_threads
 from ..material.types import Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
+from .fast_style import fast_styled
 from .guides import mask_of
 from .neural import SMALLEST, double_size, half_size
 from .painting import merged
 from .patches import matching_transfer
-from .style_maps import styled_maps
+from .style_maps import following, styled_maps
 from .texture_loss import Objectives, TargetStatistics, with_features_of, with_patches_of
+
+Engine = Literal["optimize", "fast"]
 
 #: The shorter side at the coarsest octave is this or up to twice as much.
 _COARSEST = 64
@@ -63,6 +67,7 @@ class StyleOptions(ToolOptions):
     Attributes:
         strength: 0 leaves the content as it is, 1 keeps little more than its coarse structure.
         keep_color: only lightness takes the style.
+        engine: ``optimize`` changes the picture until its statistics are the look's, ``fast`` paints it in one pass.
         mask: path of the mask of where the style is taken; its pixels come as an argument.
         seed: equal seeds give equal results.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
@@ -74,6 +79,7 @@ class StyleOptions(ToolOptions):
 
     strength: float = 0.7
     keep_color: bool = False
+    engine: Engine = "optimize"
     mask: str = ""
     seed: int = 0
     memory: str = ""
@@ -117,36 +123,49 @@ def style(
     share = None if mask is None else mask_of(mask.pixels, (content.height, content.width), "mask")[..., np.newaxis]
     notes: tuple[str, ...] = ()
     if chosen.strength > 0:
-        objectives = Objectives(chosen.device, chosen.threads, models, memory=chosen.memory)
         start, goal = before, target
         if chosen.keep_color:
             start, goal = _in_gray(before), _with_luma_of(before, target)
-        threads = chosen.threads or usable_threads()
-        after = _styled(start, goal, (content.wrap, look.wrap), chosen, objectives, whole.part(0.0, 0.9, "style"))
-        transfer = matching_transfer(
-            goal,
-            after,
-            wrap=content.wrap,
-            source_wrap=look.wrap,
-            seed=chosen.seed,
-            threads=threads,
-            progress=whole.part(0.9, 0.97, "other maps"),
-        )
-        grained = transfer.apply(goal)
-        grained = grained + _blurred(after - grained, _GRAIN, content.wrap)
-        after = start + np.float32(min(1.0, chosen.strength / _MIXING)) * (grained - start)
+        wraps = (content.wrap, look.wrap)
+        if chosen.engine == "fast":
+            after = fast_styled(
+                start,
+                goal,
+                wraps,
+                strength=chosen.strength,
+                seed=chosen.seed,
+                memory=chosen.memory,
+                device=chosen.device,
+                threads=chosen.threads,
+                models=models,
+                progress=whole.part(0.0, 0.8 if following(content) else 0.97, "style"),
+            )
+        else:
+            objectives = Objectives(chosen.device, chosen.threads, models, memory=chosen.memory)
+            after = _styled(start, goal, wraps, chosen, objectives, whole.part(0.0, 0.9, "style"))
+        transfer = None
+        if chosen.engine == "optimize" or following(content):
+            transfer = matching_transfer(
+                goal,
+                after,
+                wrap=content.wrap,
+                source_wrap=look.wrap,
+                seed=chosen.seed,
+                threads=chosen.threads or usable_threads(),
+                progress=whole.part(0.9 if chosen.engine == "optimize" else 0.8, 0.97, "other maps"),
+            )
+        if transfer is not None and chosen.engine == "optimize":
+            grained = transfer.apply(goal)
+            after = grained + _blurred(after - grained, _GRAIN, content.wrap)
+        after = start + np.float32(min(1.0, chosen.strength / _MIXING)) * (after - start)
         if chosen.keep_color:
             # Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", 3.2.
             after = before + (luma(after) - luma(before))[..., np.newaxis]
         color = _with_displayed_color(content.maps["basecolor"], after.clip(0, 1))
-        followed = styled_maps(
-            content.with_maps({**content.maps, "basecolor": color}),
-            look,
-            transfer,
-            chosen.strength,
-            in_range=share is not None,
-        )
-        content, notes = followed.material, followed.notes
+        content = content.with_maps({**content.maps, "basecolor": color})
+        if transfer is not None:
+            followed = styled_maps(content, look, transfer, chosen.strength, in_range=share is not None)
+            content, notes = followed.material, followed.notes
         if share is not None:
             content = merged(original, content, share)
     whole(1.0, "style")

@@ -20,6 +20,8 @@ from .correspondence import Transfer
 _MIXED: tuple[MapKind, ...] = ("roughness", "gloss", "metallic", "specular")
 #: Channel of a packed map that holds occlusion; the others are mixed.
 _OCCLUSION = 0
+#: Maps that follow the base color.
+_FOLLOWING: tuple[MapKind, ...] = (*_MIXED, "normal", "height", "ao", "orm")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class StyledMaps:
 
     material: Material
     notes: tuple[str, ...]
+
+
+def following(content: Material) -> bool:
+    """Whether a material has maps that follow its base color."""
+    return any(kind in _FOLLOWING for kind in content.maps)
 
 
 def styled_maps(
@@ -59,7 +66,7 @@ def styled_maps(
     maps: dict[MapKind, Texture] = dict(content_maps)
     scale, missing = content.height_scale, []
     for kind, texture in content_maps.items():
-        if kind not in (*_MIXED, "normal", "height", "ao", "orm"):
+        if kind not in _FOLLOWING:
             continue
         other = look_maps.get(kind)
         if other is None or other.pixels.shape[2] < texture.pixels.shape[2]:
