@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ _STRENGTHS = (0.3, 1.0)
 #: Deviations of what contents gain in contrast and in lightness, since a part of a picture is not like all of it.
 _CONTRAST = 0.25
 _SHIFT = 0.25
+#: Looks whose statistics are found common before training begins.
+_LOOKS = 256
 #: Side of the textures that a run is measured on, and its strength.
 _WATCHED_SIDE = 256
 _WATCHED_STRENGTH = 0.7
@@ -62,8 +65,8 @@ class StyleRecipe:
 
     steps: int = 40000
     batch: int = 4
-    side: int = 144
-    rate: float = 0.005
+    side: int = 128
+    rate: float = 0.008
     warmup: int = 100
     average: float = 0.998
     border: int = 8
@@ -223,9 +226,8 @@ class StyleTask:
             shift = torch.from_numpy(rng.normal(0, _SHIFT * DEVIATION, (count, 3, 1, 1))).to(planes)
             contents = (contents - MEAN) * gain + MEAN + shift
             strength = torch.from_numpy(rng.uniform(*_STRENGTHS, (count, 1))).to(planes)
-            features = list(self.descriptor.features(_last(planes)))
-            look_features = [level[count:] for level in features]
-            content_features = list(self.descriptor.features(_last(contents)))[CONTENT]
+            look_features = list(self.descriptor.features(_last(looks)))
+            content_features = self._content_features(_last(contents))
             look = look_statistics(look_features)
             noise = torch.randn(count, 1, *planes.shape[2:]).to(planes)
         result = self.forward(_last(contents), noise, *look, strength)
@@ -277,10 +279,24 @@ class StyleTask:
 
     def _objective(self, result: torch.Tensor, content: torch.Tensor, look: torch.Tensor) -> float:
         features = list(self.descriptor.features(look))
-        wanted = list(self.descriptor.features(content))[CONTENT]
+        wanted = self._content_features(content)
         weight = content_weight(result.new_full((1,), _WATCHED_STRENGTH))
         directions = torch.Generator().manual_seed(0)
         return float(self.judge(result, look, features, wanted, weight, self.recipe.border, directions)[0])
+
+    def _content_features(self, content: torch.Tensor) -> torch.Tensor:
+        return next(islice(self.descriptor.features(content), CONTENT, None))
+
+    @torch.no_grad()
+    def adjust(self) -> None:
+        """Show the network many looks before training begins, unless it has seen some."""
+        if not (self.network.look.spread == 1).all():  # type: ignore[operator, union-attr]
+            return
+        seen: list[tuple[torch.Tensor, ...]] = []
+        for _ in range(-(-_LOOKS // (2 * self.recipe.batch))):
+            looks, _ = standard(next(self.source)[1])
+            seen.append(look_statistics(list(self.descriptor.features(_last(looks)))))
+        self.network.look.adjust(*(torch.cat(parts) for parts in zip(*seen, strict=True)))  # type: ignore[operator, union-attr]
 
     def state(self) -> dict[str, Any]:
         """Nothing besides the network."""
@@ -327,6 +343,7 @@ def train_style(
     task = StyleTask(recipe, data, best_device(device))
     if start is not None:
         report(f"{begin_from(task.network, start)} layers start from {start}")
+    task.adjust()
     schedule = Schedule(
         recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes
     )

@@ -28,6 +28,7 @@ from .labeled import labeled_transfer
 from .painting import Painting, Plan, merged, plan_of
 from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity
+from .symmetry import Symmetry, check_symmetry, domain_of, symmetric_material
 
 Engine = Literal["auto", "patch", "neural"]
 
@@ -45,6 +46,7 @@ class MultiplyOptions(ToolOptions):
         size: of every result, ``1024x512``, ``1024`` for both or (width, height); empty for twice the source's.
         seed: of the first result; each further one has the next.
         tileable: whether results repeat on both axes.
+        symmetry: ``mirror_x``, ``mirror_y`` or ``mirror_xy`` at the middle, ``rotate_2`` or ``rotate_4`` about it.
         count: results.
         variety: 0 keeps large pieces of the source together, 1 none that is larger than the structure needs.
         engine: ``patch`` arranges pixels of the source, ``neural`` makes new ones with the same statistics.
@@ -65,6 +67,7 @@ class MultiplyOptions(ToolOptions):
     size: str | tuple[int, int] = ""
     seed: int = 0
     tileable: bool = False
+    symmetry: Symmetry = "none"
     count: int = 1
     variety: float = 0.5
     engine: Engine = "auto"
@@ -147,18 +150,52 @@ def variations(
     painting = painting or Painting()
     if chosen.engine == "neural" and not painting.is_empty:
         raise MatshotError("Guides and masks need the patch engine, got neural; choose auto or patch.")
-    _check_memory(material, chosen, *_sides(material, chosen, painting))
+    if chosen.symmetry != "none" and (chosen.engine == "neural" or painting.target_mask is not None):
+        needed = "an output that is all new; leave out the target mask"
+        if chosen.engine == "neural":
+            needed = "the patch engine, got neural; choose auto or patch"
+        raise MatshotError(f"The symmetry {chosen.symmetry} needs {needed}.")
+    width, height = _sides(material, chosen, painting)
+    check_symmetry(chosen.symmetry, (height, width))
+    _check_memory(material, chosen, width, height)
     stated = chosen.sides(material.width, material.height)[::-1] if chosen.size else None
     plan = plan_of(
         material, painting, size=stated, tileable=chosen.tileable, wrap=chosen.wrap, guide_type=chosen.guide_type
     )
+    plan, size, wrap = _folded(plan, chosen.symmetry), plan.size, plan.wrap
     whole = Progress(progress)
     for number in range(chosen.count):
         part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesizing")
         result = _variation(plan, chosen, chosen.seed + number, part, shown)
+        if chosen.symmetry != "none":
+            result = symmetric_material(result, chosen.symmetry, size, wrap)
+            facts = {"size": [size[1], size[0]]}
+            result = replace(result, parameters={**result.parameters, **facts})
         if plan.mask is not None:
             result = replace(merged(material, result, plan.mask), parameters=result.parameters)
         yield result
+
+
+def _folded(plan: Plan, symmetry: Symmetry) -> Plan:
+    """The part of a plan that a symmetric result is made from."""
+    size, wrap = domain_of(symmetry, plan.size, plan.wrap)
+    if symmetry == "none" or plan.guide is None:
+        return replace(plan, size=size, wrap=wrap)
+    guide, (height, width) = plan.guide, size
+    labels = guide.target_labels
+    inside = None if labels is None else np.ascontiguousarray(labels[:height, :width])
+    target = np.ascontiguousarray(guide.target[:height, :width])
+    if symmetry.startswith("mirror"):
+        note = "of the target guide the upper left part counts, which is mirrored"
+    else:
+        note = "the target guide counts where the output is not turned"
+    return replace(
+        plan,
+        size=size,
+        wrap=wrap,
+        guide=replace(guide, target=target, target_labels=inside),
+        notes=(*plan.notes, note),
+    )
 
 
 def _sides(material: Material, options: MultiplyOptions, painting: Painting) -> tuple[int, int]:

@@ -22,6 +22,8 @@ LOOK = 128
 #: Channels that each level of the descriptor is mixed into before correlations are looked at.
 _MIXED = 16
 _LEAST = 1e-4
+#: Pixels that are averaged in the content without its detail.
+_COARSE = 4
 
 
 class LookEncoder(nn.Module):
@@ -31,11 +33,18 @@ class LookEncoder(nn.Module):
         widths: channels of the descriptor's levels.
     """
 
+    center: torch.Tensor
+    spread: torch.Tensor
+
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
         self.widths = tuple(widths)
-        self.mix = nn.ParameterList(torch.randn(_MIXED, width) / width**0.5 for width in widths)
+        for number, width in enumerate(widths):
+            self.register_buffer(f"mix_{number}", torch.randn(_MIXED, width) / width**0.5)
         lengths = [2 * width + _MIXED * _MIXED for width in widths]
+        #: Mean and deviation of what is read over many looks: what all have in common says nothing.
+        self.register_buffer("center", torch.zeros(1, sum(lengths) + len(widths)))
+        self.register_buffer("spread", torch.ones(1, sum(lengths) + len(widths)))
         self.read = nn.Linear(sum(lengths) + len(widths) + 1, LOOK)
         self.think = nn.Linear(LOOK, LOOK)
 
@@ -51,9 +60,15 @@ class LookEncoder(nn.Module):
             sizes: ``(N, levels)``, the logarithm of that root.
             strength: ``(N, 1)``, 0 to 1.
         """
-        parts = [strength * 2 - 1, sizes / 2 - 2]
+        seen = (self.seen(grams, means, sizes) - self.center) / self.spread
+        vector: torch.Tensor = self.think(F.silu(self.read(torch.cat([seen, 4 * strength - 2], dim=1))))
+        return F.silu(vector)
+
+    def seen(self, grams: torch.Tensor, means: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+        """What is read of a look: sizes, and of each level means, spreads and correlations of mixed channels."""
+        parts = [sizes]
         split = zip(
-            self.mix,
+            [self.get_buffer(f"mix_{number}") for number in range(len(self.widths))],
             self.widths,
             grams.split([width * width for width in self.widths], dim=1),
             means.split(list(self.widths), dim=1),
@@ -66,8 +81,14 @@ class LookEncoder(nn.Module):
             spread = (torch.diagonal(mixed, dim1=1, dim2=2).clamp(min=0) + _LEAST).sqrt()
             correlation = mixed / (spread[:, :, None] * spread[:, None, :])
             parts += [mean, (variance + 0.01).log() / 2, correlation.flatten(1)]
-        vector: torch.Tensor = self.think(F.silu(self.read(torch.cat(parts, dim=1))))
-        return F.silu(vector)
+        return torch.cat(parts, dim=1)
+
+    @torch.no_grad()
+    def adjust(self, grams: torch.Tensor, means: torch.Tensor, sizes: torch.Tensor) -> None:
+        """Find the mean and deviation over many looks; arguments as of :meth:`forward`."""
+        seen = self.seen(grams, means, sizes)
+        self.center.copy_(seen.mean(dim=0, keepdim=True))
+        self.spread.copy_(seen.std(dim=0, keepdim=True).clamp(min=0.02))
 
 
 class _Block(nn.Module):
@@ -118,6 +139,12 @@ class StyleTransfer(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairs)
         self.after = nn.ModuleList(_Block(a, 2 ** (level + 1)) for level, (a, _) in enumerate(pairs))
         self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
+        #: Shares of the content as it is, and without its detail, in the result.
+        self.shares = nn.Linear(LOOK, 2)
+        with torch.no_grad():
+            self.shares.weight *= 0.5
+            self.shares.bias.copy_(torch.tensor([0.0, 0.8]))
+            self.head.weight *= 0.5
 
     @property
     def grid(self) -> int:
@@ -155,7 +182,8 @@ class StyleTransfer(nn.Module):
             strength: of the style.
         """
         look = self.look(grams, means, sizes, strength)
-        h = F.silu(self.stem((image - 0.5) * 4))
+        centered = image - 0.5
+        h = F.silu(self.stem(centered * 4))
         kept = []
         for down in self.down:
             kept.append(h)
@@ -166,4 +194,7 @@ class StyleTransfer(nn.Module):
             gate = self.skip[level](look)[:, :, None, None]
             h = F.pixel_shuffle(self.up[level](F.silu(h)), 2) + kept[level] * gate
             h = self.after[level](h, noise, look)
-        return F.pixel_shuffle(self.head(F.silu(h)), 2) / 4 + 0.5
+        painted = F.pixel_shuffle(self.head(F.silu(h)), 2) / 4
+        coarse = F.interpolate(F.avg_pool2d(centered, _COARSE), scale_factor=_COARSE, mode="bilinear")
+        whole, smooth = self.shares(look)[:, :, None, None].split(1, dim=1)
+        return painted + whole * centered + smooth * coarse + 0.5
