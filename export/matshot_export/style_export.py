@@ -31,13 +31,13 @@ def style_inputs(height: int, width: int, seed: int) -> Inputs:
     """Inputs of a :class:`~matshot_export.networks.style.StyleTransfer` in its order, statistics being of noise."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        grams, means, sizes = look_statistics(
+        covariances, means, sizes = look_statistics(
             list(shipped_texture_descriptor().features(noise(3, 32, 32, seed=seed + 1)))
         )
     return {
         "x": noise(3, height, width, seed=seed),
         "noise": torch.randn(2, 1, height, width, generator=generator),
-        "grams": grams,
+        "covariances": covariances,
         "means": means,
         "sizes": sizes,
         "strength": torch.tensor([[0.4], [0.9]]),

@@ -92,17 +92,18 @@ def standard(images: torch.Tensor) -> tuple[torch.Tensor, list[Palette]]:
 
 
 def look_statistics(features: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Gram matrices, means and sizes of a descriptor's levels.
+    """Covariances, means and sizes of a descriptor's levels.
 
     As :class:`~matshot_export.networks.style.LookEncoder` has them.
     """
-    grams, means, sizes = [], [], []
+    covariances, means, sizes = [], [], []
     for level in features:
         size = level.square().mean(dim=(1, 2, 3)).clamp(min=1e-8)
-        grams.append(gram(level).flatten(1) / size[:, None])
-        means.append(level.mean(dim=(2, 3)) / size.sqrt()[:, None])
+        mean = level.mean(dim=(2, 3))
+        covariances.append(gram(level - mean[:, :, None, None]).flatten(1) / size[:, None])
+        means.append(mean / size.sqrt()[:, None])
         sizes.append(size.log() / 2)
-    return torch.cat(grams, dim=1), torch.cat(means, dim=1), torch.stack(sizes, dim=1)
+    return torch.cat(covariances, dim=1), torch.cat(means, dim=1), torch.stack(sizes, dim=1)
 
 
 class StyleLoss:

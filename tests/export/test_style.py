@@ -70,7 +70,7 @@ def test_the_look_the_strength_and_noise_matter(network: StyleTransfer) -> None:
     inputs = style_inputs(32, 32, seed=2)
     with torch.no_grad():
         before = network(*inputs.values())
-        for name in ("grams", "means", "sizes", "strength", "noise"):
+        for name in ("covariances", "means", "sizes", "strength", "noise"):
             changed = {**inputs, name: inputs[name] * 0.5}
             assert not torch.equal(network(*changed.values()), before), name
 

@@ -40,13 +40,13 @@ class LookStatistics:
     """What the network is given of a look.
 
     Attributes:
-        grams: ``(1, sum of squared widths)``, Gram matrices of the descriptor's levels, row by row, each in parts of the
-            mean of its diagonal.
+        covariances: ``(1, sum of squared widths)``, of the channels of the descriptor's levels, row by row, in parts of
+            the level's mean square.
         means: ``(1, sum of widths)``, means of the channels in parts of the root of that.
         sizes: ``(1, levels)``, the logarithm of that root.
     """
 
-    grams: NDArray[np.float32]
+    covariances: NDArray[np.float32]
     means: NDArray[np.float32]
     sizes: NDArray[np.float32]
 
@@ -81,17 +81,18 @@ def look_statistics(
                 if level == len(sums):
                     sums.append(np.zeros((len(flat), len(flat))))
                     totals.append(np.zeros(len(flat) + 1))
-                sums[level] += flat @ flat.T
-                totals[level] += np.append(flat.sum(axis=1, dtype=np.float64), flat.shape[1])
+                exact = flat.astype(np.float64)
+                sums[level] += exact @ exact.T
+                totals[level] += np.append(exact.sum(axis=1), exact.shape[1])
             progress((number * len(across) + place + 1) / (len(down) * len(across)))
-    grams, means, sizes = [], [], []
+    covariances, means, sizes = [], [], []
     for products, total in zip(sums, totals, strict=True):
         gram, mean = products / total[-1], total[:-1] / total[-1]
         size = max(float(np.diagonal(gram).mean()), 1e-8)
-        grams.append(gram.ravel() / size)
+        covariances.append((gram - np.outer(mean, mean)).ravel() / size)
         means.append(mean / np.sqrt(size))
         sizes.append(np.log(size) / 2)
-    parts = (np.concatenate(grams), np.concatenate(means), np.asarray(sizes))
+    parts = (np.concatenate(covariances), np.concatenate(means), np.asarray(sizes))
     return LookStatistics(*(part[np.newaxis].astype(np.float32) for part in parts))
 
 

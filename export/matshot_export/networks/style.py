@@ -22,6 +22,10 @@ LOOK = 128
 #: Channels that each level of the descriptor is mixed into before correlations are looked at.
 _MIXED = 16
 _LEAST = 1e-4
+#: Deviations from the mean look that count.
+_MOST = 4.0
+#: Least deviation between looks of what is read of them.
+_LEAST_SPREAD = 0.05
 #: Pixels that are averaged in the content without its detail.
 _COARSE = 4
 
@@ -49,33 +53,34 @@ class LookEncoder(nn.Module):
         self.think = nn.Linear(LOOK, LOOK)
 
     def forward(
-        self, grams: torch.Tensor, means: torch.Tensor, sizes: torch.Tensor, strength: torch.Tensor
+        self, covariances: torch.Tensor, means: torch.Tensor, sizes: torch.Tensor, strength: torch.Tensor
     ) -> torch.Tensor:
         """The vector ``(N, LOOK)``.
 
         Args:
-            grams: ``(N, sum of squared widths)``, Gram matrices of the levels, one after the other, row by row, each in
-                parts of the mean of its diagonal.
+            covariances: ``(N, sum of squared widths)``, of the levels' channels, one level after the other, row by row,
+                in parts of the channels' mean square.
             means: ``(N, sum of widths)``, means of the levels' channels, in parts of the root of that.
             sizes: ``(N, levels)``, the logarithm of that root.
             strength: ``(N, 1)``, 0 to 1.
         """
-        seen = (self.seen(grams, means, sizes) - self.center) / self.spread
+        # A look unlike all others is taken for the nearest that is not.
+        seen = ((self.seen(covariances, means, sizes) - self.center) / self.spread).clamp(-_MOST, _MOST)
         vector: torch.Tensor = self.think(F.silu(self.read(torch.cat([seen, 4 * strength - 2], dim=1))))
         return F.silu(vector)
 
-    def seen(self, grams: torch.Tensor, means: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+    def seen(self, covariances: torch.Tensor, means: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
         """What is read of a look: sizes, and of each level means, spreads and correlations of mixed channels."""
         parts = [sizes]
         split = zip(
             [self.get_buffer(f"mix_{number}") for number in range(len(self.widths))],
             self.widths,
-            grams.split([width * width for width in self.widths], dim=1),
+            covariances.split([width * width for width in self.widths], dim=1),
             means.split(list(self.widths), dim=1),
             strict=True,
         )
-        for mix, width, gram, mean in split:
-            covariance = gram.view(-1, width, width) - mean[:, :, None] * mean[:, None, :]
+        for mix, width, covariance, mean in split:
+            covariance = covariance.view(-1, width, width)
             variance = torch.diagonal(covariance, dim1=1, dim2=2).clamp(min=0)
             mixed = mix @ covariance @ mix.T
             spread = (torch.diagonal(mixed, dim1=1, dim2=2).clamp(min=0) + _LEAST).sqrt()
@@ -84,11 +89,11 @@ class LookEncoder(nn.Module):
         return torch.cat(parts, dim=1)
 
     @torch.no_grad()
-    def adjust(self, grams: torch.Tensor, means: torch.Tensor, sizes: torch.Tensor) -> None:
+    def adjust(self, covariances: torch.Tensor, means: torch.Tensor, sizes: torch.Tensor) -> None:
         """Find the mean and deviation over many looks; arguments as of :meth:`forward`."""
-        seen = self.seen(grams, means, sizes)
+        seen = self.seen(covariances, means, sizes)
         self.center.copy_(seen.mean(dim=0, keepdim=True))
-        self.spread.copy_(seen.std(dim=0, keepdim=True).clamp(min=0.02))
+        self.spread.copy_(seen.std(dim=0, keepdim=True).clamp(min=_LEAST_SPREAD))
 
 
 class _Block(nn.Module):
@@ -166,7 +171,7 @@ class StyleTransfer(nn.Module):
         self,
         image: torch.Tensor,
         noise: torch.Tensor,
-        grams: torch.Tensor,
+        covariances: torch.Tensor,
         means: torch.Tensor,
         sizes: torch.Tensor,
         strength: torch.Tensor,
@@ -176,12 +181,12 @@ class StyleTransfer(nn.Module):
         Args:
             image: ``(N, 3, H, W)``, in standard colors, sides multiples of ``grid``.
             noise: ``(N, 1, H, W)``, standard normal.
-            grams: of the look; see :class:`LookEncoder`, like the next three.
+            covariances: of the look; see :class:`LookEncoder`, like the next three.
             means: of the look.
             sizes: of the look.
             strength: of the style.
         """
-        look = self.look(grams, means, sizes, strength)
+        look = self.look(covariances, means, sizes, strength)
         centered = image - 0.5
         h = F.silu(self.stem(centered * 4))
         kept = []
