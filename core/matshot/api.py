@@ -69,6 +69,8 @@ Light = Literal["flash", "even"]
 Area = Literal["photograph", "tile", "auto"]
 Metal = Literal["auto", "on", "off"]
 Engine = Literal["auto", "patch", "neural"]
+StyleEngine = Literal["optimize", "fast"]
+Symmetry = Literal["none", "mirror_x", "mirror_y", "mirror_xy", "rotate_2", "rotate_4"]
 GuideType = Literal["auto", "labels", "values"]
 Axes = Literal["x", "y", "xy"]
 TileSize = Literal["same", "crop"]
@@ -466,6 +468,7 @@ def multiply(
     size: str | int | tuple[int, int] = "",
     seed: int = 0,
     tileable: bool = False,
+    symmetry: Symmetry = "none",
     variety: float = 0.5,
     engine: Engine = "auto",
     source_guide: PathLike | Texture = "",
@@ -494,6 +497,8 @@ def multiply(
             empty for twice the source's.
         seed: the same seed always gives the same result.
         tileable: whether the result tiles on both axes.
+        symmetry: ``mirror_x``, ``mirror_y`` or ``mirror_xy`` for a result that is mirrored at its middle, ``rotate_2``
+            or ``rotate_4`` for one that a half or a quarter turn about its middle does not change.
         variety: 0 keeps large pieces of the source together, 1 mixes as much as it can.
         engine: ``patch`` arranges pixels of the source, ``neural`` makes new ones; ``auto`` takes what keeps the
             source's structure.
@@ -553,6 +558,7 @@ def multiply(
         size=str(size) if isinstance(size, int) else size,
         seed=seed,
         tileable=tileable,
+        symmetry=symmetry,
         variety=variety,
         engine=engine,
         guide_type=guide_type,
@@ -644,6 +650,7 @@ def style(
     *,
     strength: float = 0.7,
     keep_color: bool = False,
+    engine: StyleEngine = "optimize",
     mask: PathLike | Texture = "",
     seed: int = 0,
     wrap: WrapChoice = "auto",
@@ -663,6 +670,8 @@ def style(
             follow.
         strength: 0 leaves the content as it is, 1 takes over all of the look.
         keep_color: whether colors stay and only lightness follows the look.
+        engine: ``optimize`` refines the picture step by step, ``fast`` paints it in one pass, for previews and large
+            textures.
         mask: an image file or a texture, white where the look is applied; elsewhere the content stays, bit for bit.
         seed: the same seed always gives the same result.
         wrap: axes on which the content tiles; ``auto`` takes what a texture or material states, else measures it.
@@ -700,6 +709,7 @@ def style(
     options = StyleOptions(
         strength=strength,
         keep_color=keep_color,
+        engine=engine,
         mask=_file_name(mask),
         seed=seed,
         memory=memory,

@@ -32,7 +32,6 @@ from .style_export import export_style
 from .style_training import StyleRecipe, StyleTask, train_style
 from .training import MapTask, train
 
-
 #: Networks with a task of their own instead of a recipe in a file.
 OWN_TASKS = ("capture", "style")
 

@@ -47,7 +47,8 @@ def style_inputs(height: int, width: int, seed: int) -> Inputs:
 def export_style(weights: Path, folder: Path = SHIPPED, *, run: Path | None = None) -> Card:
     """Write the graph with its twin and card.
 
-    It takes what :meth:`~matshot_export.networks.style.StyleTransfer.forward` does, the image as ``x``, and gives ``y``.
+    It takes what :meth:`~matshot_export.networks.style.StyleTransfer.forward` does, the image as ``x``, and gives
+    ``y``.
 
     Args:
         weights: the averaged weights.

@@ -1,7 +1,8 @@
 """Training of style in one pass: what the optimization of :mod:`matshot.synthesis.style` minimizes, learnt beforehand.
 
-Johnson, Alahi and Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", section 3, train a
-network on the objective of Gatys et al. for one style; here the style is an input. All is compared in standard colors.
+Johnson, Alahi and Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", section 3,
+train a network on the objective of Gatys et al. for one style; here the style is an input. All is compared in
+standard colors.
 """
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ class StyleRecipe:
 
 def shipped_texture_descriptor(models: Path = SHIPPED) -> TextureDescriptor:
     """The descriptor of textures that is shipped, frozen."""
-    weights = {key.removeprefix("descriptor."): value for key, value in shipped_weights("texture_features", models).items()}
+    weights = {
+        key.removeprefix("descriptor."): value for key, value in shipped_weights("texture_features", models).items()
+    }
     descriptor = TextureDescriptor()
     descriptor.load_state_dict(weights)
     return descriptor.requires_grad_(False)
@@ -244,10 +247,11 @@ class StyleTask:
 
     @torch.no_grad()
     def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
-        """The objective on held-out pairs, as ``objective``; the picture has rows of content, look and two strengths."""
+        """The objective on held-out pairs; the picture has rows of content, look and results at two strengths."""
         current = {key: value.clone() for key, value in self.network.state_dict().items()}
         self.network.load_state_dict(weights)
-        values, rows = [], []
+        values: list[float] = []
+        rows: list[torch.Tensor] = []
         for number in range(len(self.watched)):
             content, look, palette = self._pair(number)
             strengths = (_WATCHED_STRENGTH, 1.0)
@@ -291,7 +295,7 @@ class StyleTask:
     @torch.no_grad()
     def adjust(self) -> None:
         """Show the network many looks before training begins, unless it has seen some."""
-        if not (self.network.look.spread == 1).all():  # type: ignore[operator, union-attr]
+        if not (self.network.look.spread == 1).all():  # type: ignore[union-attr]
             return
         seen: list[tuple[torch.Tensor, ...]] = []
         for _ in range(-(-_LOOKS // (2 * self.recipe.batch))):
@@ -368,7 +372,7 @@ def _inside(planes: torch.Tensor, border: int) -> torch.Tensor:
 
 
 def _middle(image: np.ndarray, side: int) -> torch.Tensor:
-    """The middle of an image of bytes, ``(1, 3, side, side)`` or smaller in [0, 1], of half its size if that is enough."""
+    """The middle of an image of bytes, ``(1, 3, side, side)`` in [0, 1], at half the size if that is large enough."""
     planes = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
     if min(image.shape[:2]) >= 2 * side:
         planes = F.avg_pool2d(planes, 2)

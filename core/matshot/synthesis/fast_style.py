@@ -2,8 +2,8 @@
 
 The network sees both in standard colors (:mod:`~matshot.synthesis.standard_colors`) and the look as the statistics of
 the texture descriptor's features, so it only has to know texture. What holds for a whole picture, its palette and the
-look's statistics, is measured once; every pixel depends on its surroundings alone then, and tiles are exact. Noise is an
-input and repeats where the picture does, and so does the result.
+look's statistics, is measured once; every pixel depends on its surroundings alone then, and tiles are exact. Noise is
+an input and repeats where the picture does, and so does the result.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from .labeled import labeled_transfer
 from .painting import Painting, Plan, merged, plan_of
 from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity
-from .symmetry import Symmetry, check_symmetry, domain_of, symmetric_material
+from .symmetry import Symmetry, check_symmetry, symmetric_material
 
 Engine = Literal["auto", "patch", "neural"]
 
@@ -162,40 +162,18 @@ def variations(
     plan = plan_of(
         material, painting, size=stated, tileable=chosen.tileable, wrap=chosen.wrap, guide_type=chosen.guide_type
     )
-    plan, size, wrap = _folded(plan, chosen.symmetry), plan.size, plan.wrap
+    if plan.guide is not None and chosen.symmetry != "none":
+        note = "the target guide counts in the upper left part, from which the symmetry makes the rest"
+        plan = replace(plan, notes=(*plan.notes, note))
     whole = Progress(progress)
     for number in range(chosen.count):
         part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesizing")
         result = _variation(plan, chosen, chosen.seed + number, part, shown)
         if chosen.symmetry != "none":
-            result = symmetric_material(result, chosen.symmetry, size, wrap)
-            facts = {"size": [size[1], size[0]]}
-            result = replace(result, parameters={**result.parameters, **facts})
+            result = symmetric_material(result, chosen.symmetry)
         if plan.mask is not None:
             result = replace(merged(material, result, plan.mask), parameters=result.parameters)
         yield result
-
-
-def _folded(plan: Plan, symmetry: Symmetry) -> Plan:
-    """The part of a plan that a symmetric result is made from."""
-    size, wrap = domain_of(symmetry, plan.size, plan.wrap)
-    if symmetry == "none" or plan.guide is None:
-        return replace(plan, size=size, wrap=wrap)
-    guide, (height, width) = plan.guide, size
-    labels = guide.target_labels
-    inside = None if labels is None else np.ascontiguousarray(labels[:height, :width])
-    target = np.ascontiguousarray(guide.target[:height, :width])
-    if symmetry.startswith("mirror"):
-        note = "of the target guide the upper left part counts, which is mirrored"
-    else:
-        note = "the target guide counts where the output is not turned"
-    return replace(
-        plan,
-        size=size,
-        wrap=wrap,
-        guide=replace(guide, target=target, target_labels=inside),
-        notes=(*plan.notes, note),
-    )
 
 
 def _sides(material: Material, options: MultiplyOptions, painting: Painting) -> tuple[int, int]:

@@ -1,11 +1,11 @@
 """Materials with a symmetry: mirrored, or turned about their middle.
 
-A mirror image continues where it begins, so half of a result is made and mirrored. A turned picture does not: pictures
-turned by every step of the group overlap everywhere, and the cheapest cuts through what they have in common decide which
-of them shows where (Efros and Freeman 2001, "Image Quilting for Texture Synthesis and Transfer", section 2.1). A cut and
-its turned copies bound regions that turn into each other, so the result is exactly symmetric. Where it tiles, a turn about
-the middle is a turn about the middles of the edges and about the corner too, and cuts run between these points.
-Vectors turn with their pixels.
+A mirror image continues where it begins, so half of a result is kept and mirrored. A turned picture does not:
+pictures turned by every step of the group overlap everywhere, and the cheapest cuts through what they have in common
+decide which of them shows where (Efros and Freeman 2001, "Image Quilting for Texture Synthesis and Transfer", section
+2.1). A cut and its turned copies bound regions that turn into each other, so the result is exactly symmetric. Where
+it tiles, a turn about the middle is a turn about the middles of the edges and about the corner too, and cuts run
+between these points. Vectors turn with their pixels.
 """
 
 from __future__ import annotations
@@ -61,37 +61,22 @@ def check_symmetry(symmetry: Symmetry, size: tuple[int, int]) -> None:
             )
 
 
-def domain_of(symmetry: Symmetry, size: tuple[int, int], wrap: Wrap) -> tuple[tuple[int, int], Wrap]:
-    """What has to be made: rows and columns from the upper left, and the axes on which they repeat."""
-    mirrored = _MIRRORED.get(symmetry, "")
-    sides = [-(-side // 2) if axis in mirrored else side for axis, side in zip("yx", size, strict=True)]
-    left = "".join(axis for axis in "xy" if axis in wrap and axis not in mirrored)
-    return (sides[0], sides[1]), _wrap_of(left)
-
-
-def symmetric_material(material: Material, symmetry: Symmetry, size: tuple[int, int], wrap: Wrap) -> Material:
-    """A symmetric material.
+def symmetric_material(material: Material, symmetry: Symmetry) -> Material:
+    """A material made symmetric.
 
     Args:
-        material: of the size and wrap of :func:`domain_of`.
+        material: of which the part from the upper left is kept that the symmetry makes the rest from.
         symmetry: ``none`` changes nothing.
-        size: rows and columns of the result.
-        wrap: axes on which it has to repeat; on a mirrored axis it does in any case.
 
     Returns:
-        All maps alike; normals and directions of anisotropy are mirrored and turned with their pixels.
+        Of the same size. All maps alike; normals and directions of anisotropy are mirrored and turned with their
+        pixels. It repeats where the material did, and on a mirrored axis in any case.
     """
     if symmetry in _TURNS:
         return _turned_together(material, _TURNS[symmetry])
-    mirrored = _MIRRORED.get(symmetry, "")
-    physical = material.physical_size
-    if physical is not None:
-        physical = (physical[0] * size[1] / material.width, physical[1] * size[0] / material.height)
-    for axis in mirrored:
-        material = _unfolded(material, axis, size)
-    wrap = _wrap_of("".join(axis for axis in "xy" if axis in wrap or axis in mirrored))
-    maps = {kind: replace(texture, wrap=wrap) for kind, texture in material.maps.items()}
-    return replace(material, maps=maps, physical_size=physical)
+    for axis in _MIRRORED.get(symmetry, ""):
+        material = _mirrored_half(material, axis)
+    return material
 
 
 def mirrored_material(material: Material, axis: str) -> Material:
@@ -128,29 +113,30 @@ def _with_pixels(material: Material, pixels_of: Callable[[MapKind, Texture], Pix
     return replace(material, maps=maps)
 
 
-def _wrap_of(axes: str) -> Wrap:
-    known: dict[str, Wrap] = {"": "none", "x": "x", "y": "y", "xy": "xy"}
-    return known[axes]
-
-
-def _unfolded(material: Material, axis: str, size: tuple[int, int]) -> Material:
+def _mirrored_half(material: Material, axis: str) -> Material:
     """A half with its mirror image after it; on the middle line of an odd side it becomes its own image."""
     place = "yx".index(axis)
-    side, odd = size[place], size[place] % 2
     other = mirrored_material(material, axis)
+    side = material.width if axis == "x" else material.height
+    wraps: dict[str, Wrap] = {"x": "x", "y": "y"}
+    wrap = "xy" if material.wrap not in ("none", axis) else wraps[axis]
 
-    def unfolded(kind: MapKind, texture: Texture) -> Pixels:
-        first = texture.pixels
-        rest = np.take(other.maps[kind].pixels, np.arange(odd, -(-side // 2)), axis=place)
-        whole = np.concatenate([first, rest], axis=place)
-        if odd and texture.encoding == "normal":
-            line = (slice(None),) * place + (slice(side // 2, side // 2 + 1),)
+    def halves(kind: MapKind, texture: Texture) -> Pixels:
+        half = -(-side // 2)
+        kept, rest = ((slice(None),) * place + (lines,) for lines in (slice(0, half), slice(half, side)))
+        whole = np.concatenate([texture.pixels[kept], other.maps[kind].pixels[rest]], axis=place)
+        line = (slice(None),) * place + (slice(side // 2, side // 2 + 1),)
+        if side % 2 and texture.encoding == "normal":
             upright = whole[line].copy()
             upright[..., "xy".index(axis)] = 0
             whole[line] = unit_normals(upright)
+        if side % 2 and kind == "anisotropy_angle":
+            # Along the line or across it, whichever is nearer.
+            whole[line] = np.where(np.cos(4 * np.pi * whole[line]) >= 0, 0, 0.25)
         return np.ascontiguousarray(whole)
 
-    return _with_pixels(material, unfolded)
+    folded = _with_pixels(material, halves)
+    return replace(folded, maps={kind: replace(texture, wrap=wrap) for kind, texture in folded.maps.items()})
 
 
 def _turned_together(material: Material, turns: int) -> Material:
@@ -162,11 +148,12 @@ def _turned_together(material: Material, turns: int) -> Material:
     def together(kind: MapKind, texture: Texture) -> Pixels:
         if kind == "anisotropy_angle":
             blended = sum(share * _direction(copy) for share, copy in zip(shares, copies, strict=True))
-            return np.mod(anisotropy_of_directions(np.asarray(blended))[1] / (2 * np.pi), 1).astype(np.float32)
+            turns_of_axis = anisotropy_of_directions(np.asarray(blended))[1] / (2 * np.pi)
+            return np.asarray(np.mod(turns_of_axis, 1), dtype=np.float32)
         pixels = np.zeros_like(texture.pixels)
         for share, copy in zip(shares, copies, strict=True):
             pixels += share * copy.maps[kind].pixels
-        return unit_normals(pixels) if texture.encoding == "normal" else pixels
+        return np.asarray(unit_normals(pixels)) if texture.encoding == "normal" else pixels
 
     return _with_pixels(material, together)
 

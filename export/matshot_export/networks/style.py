@@ -3,9 +3,9 @@
 An encoder and a decoder whose features are scaled and shifted by a vector that says what the look is like, as Wang et
 al. 2023, "MicroAST: Towards Super-Fast Ultra-Resolution Arbitrary Style Transfer", section 3, modulate theirs. Three
 things differ. Colors are not its matter: it sees standard colors and gives them
-(:mod:`matshot.synthesis.standard_colors`), so that a few hundred textures are enough to learn from. The look is seen by the
-texture descriptor, whose statistics are the objective too. And noise is an input, so that a flat picture gets a texture.
-Nothing is normalized inside, so every pixel depends on its surroundings alone, and tiles are exact.
+(:mod:`matshot.synthesis.standard_colors`), so that a few hundred textures are enough to learn from. The look is seen
+by the texture descriptor, whose statistics are the objective too. And noise is an input, so that a flat picture gets
+a texture. Nothing is normalized inside, so every pixel depends on its surroundings alone, and tiles are exact.
 """
 
 from __future__ import annotations

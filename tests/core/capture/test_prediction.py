@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from matshot.capture.prediction import _PhotographRows, predicted_surface
-from matshot.inference.tiling import MirroredRows
 from matshot.errors import MatshotError
 from matshot.image.color import linear_from_srgb
+from matshot.inference.tiling import MirroredRows
 from matshot.shading.procedural import brick_wall, wall_photographs
 from matshot.shading.render import Camera
 from matshot.shading.surface import Surface

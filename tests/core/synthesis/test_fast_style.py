@@ -17,8 +17,12 @@ QUICK = {"device": "cpu", "threads": 1}
 def picture(height: int = 64, width: int = 96, seed: int = 0, scale: float = 0.2) -> Pixels:
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
-    waves = [np.sin(2 * np.pi * (random.integers(1, 5) * x / width + random.integers(1, 5) * y / height)) for _ in "rgb"]
-    return (0.5 + scale * np.stack(waves, axis=2) + 0.02 * random.standard_normal((height, width, 3))).astype(np.float32)
+    waves = [
+        np.sin(2 * np.pi * (random.integers(1, 5) * x / width + random.integers(1, 5) * y / height)) for _ in "rgb"
+    ]
+    return (0.5 + scale * np.stack(waves, axis=2) + 0.02 * random.standard_normal((height, width, 3))).astype(
+        np.float32
+    )
 
 
 @pytest.mark.parametrize("wrap", ["none", "x", "xy"])
