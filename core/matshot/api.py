@@ -139,6 +139,7 @@ def upscale(
     look: Look = "fidelity",
     wrap: WrapChoice = "auto",
     method: Method = "network",
+    protect: PathLike | Texture = "",
     kind: Kind = "auto",
     normal: NormalConvention = "auto",
     colorspace: str = "",
@@ -162,6 +163,7 @@ def upscale(
         look: ``fidelity`` stays closest to the truth; ``detail`` adds plausible texture and cleans compression.
         wrap: axes on which the source tiles; ``auto`` takes what a texture or material states, else measures it.
         method: ``network``, or an older method to compare with.
+        protect: an image file or a texture, white where pixels are only interpolated, such as a logo.
         kind: what an image file holds; ``auto`` goes by its name (``brick_n.png`` is a normal map).
         normal: green channel of normal maps in files: ``gl`` is +Y up, ``dx`` is +Y down; ``auto`` goes by the name.
         colorspace: OCIO name of the files' color space, such as ``ACEScg``.
@@ -209,18 +211,20 @@ def upscale(
         scale=scale,
         look=look,
         method=method,
+        protect=_file_name(protect),
         wrap=_stated_wrap(asset, wrap),
         memory=memory,
         device=device,
         threads=threads,
         tile=tile,
     )
+    mask = _painted(UPSCALE, "protect", protect) if _is_given(protect) else None
     part = whole.part(0.0, _WORK)
     if asset.image:
-        larger = upscaled(_image(asset.material), progress=part, **asdict(options))
+        larger = upscaled(_image(asset.material), mask=mask, progress=part, **asdict(options))
         material = _with_image(asset.material, larger)
     else:
-        material = upscaled_material(asset.material, options, progress=part)
+        material = upscaled_material(asset.material, options, protect=mask, progress=part)
     convention = _convention(asset.material)
     return _finished(asset, material, place, whole, _suffix(format), None if depth == "same" else depth, convention)
 

@@ -477,6 +477,11 @@ _SEED = Parameter("seed", int, 0, "The same seed always gives the same result.",
 _ADVANCED_SEED = _SEED._replace(advanced=True)
 
 
+def _file(name: str, help: str, file: str, title: str = "", pair: str = "") -> Parameter:
+    """A parameter that is the path of a file, or empty."""
+    return Parameter(name, str, "", help, title=title, placeholder="None", file=file, pair=pair)
+
+
 UPSCALE = Tool(
     "upscale",
     "Upscale",
@@ -498,6 +503,11 @@ UPSCALE = Tool(
             "How pixels are enlarged: by the network, or by an older method for comparison.",
             ("network", "srcae", "sparse_coding", "lanczos_sharp", "lanczos", "bicubic", "nearest"),
             True,
+        ),
+        _file(
+            "protect",
+            "Part that is only interpolated, such as a logo: white is, black takes the method. Default: none.",
+            "mask",
         ),
         _KIND,
         _NORMAL,
@@ -676,11 +686,6 @@ _SOURCE: Tuple[Parameter, ...] = (
     _KIND._replace(advanced=True),
     _NORMAL._replace(advanced=True),
 )
-
-
-def _file(name: str, help: str, file: str, title: str = "", pair: str = "") -> Parameter:
-    """A parameter that is the path of a file, or empty."""
-    return Parameter(name, str, "", help, title=title, placeholder="None", file=file, pair=pair)
 
 
 #: What belongs where.

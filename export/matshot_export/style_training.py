@@ -37,9 +37,9 @@ _DIRECTIONS = 24
 #: Side of raw patches, and the distance between those that are compared.
 _PATCH = 7
 _STRIDE = 2
-#: Weight of the content at full strength, and what it gains at none: as when a picture is optimized.
-_CONTENT = 1.0
-_MORE_CONTENT = 33.0
+#: Weight of the content at full strength, and what it gains at none.
+_CONTENT = 0.5
+_MORE_CONTENT = 8.0
 #: Strengths that are trained.
 _STRENGTHS = (0.3, 1.0)
 #: Deviations of what contents gain in contrast and in lightness, since a part of a picture is not like all of it.
@@ -67,12 +67,12 @@ class StyleRecipe:
     steps: int = 40000
     batch: int = 4
     side: int = 128
-    rate: float = 0.008
+    rate: float = 0.01
     warmup: int = 100
     average: float = 0.998
     border: int = 8
     seed: int = 1
-    log_every: int = 400
+    log_every: int = 200
 
 
 def shipped_texture_descriptor(models: Path = SHIPPED) -> TextureDescriptor:
@@ -204,7 +204,8 @@ class StyleTask:
         self.network: nn.Module = StyleTransfer(self.descriptor.widths).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.forward = compiled(self.network, device)
         self.judge = StyleLoss(self.descriptor)
-        self.paths = find_maps(data, "train", "color")
+        # Photographs are no textures: their parts are alike in nothing.
+        self.paths = [path for path in find_maps(data, "train", "color") if path.parent.parent.name == "train"]
         self.watched = [_middle(load_map(path, "color"), _WATCHED_SIDE) for path in find_maps(data, "val", "color")]
 
     @cached_property

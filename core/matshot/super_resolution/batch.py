@@ -12,7 +12,7 @@ from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 from ..errors import MatshotError
 from ..files import atomic_file, os_reason
 from ..image.formats import READABLE, UNREAD, WRITABLE
-from ..image.types import Encoding
+from ..image.types import Encoding, Texture
 from ..image.udim import TOKEN, Neighbors, UdimSet, udim_set, udim_sets
 from ..material.folder import MapEntry, MaterialFolder
 from ..material.record import replace_record
@@ -69,6 +69,7 @@ def upscale_all(
     options: UpscaleOptions | None = None,
     files: FileOptions | None = None,
     *,
+    protect: Texture | None = None,
     progress: Listener | None = None,
     report: Callable[[UpscaledFile | tuple[Path, MatshotError]], None] | None = None,
 ) -> UpscaleResult:
@@ -82,6 +83,7 @@ def upscale_all(
         output: file or folder.
         options: of the tool.
         files: how to read and store.
+        protect: white where pixels of every input are only interpolated; nowhere if not given.
         progress: called with ``(fraction, stage)`` for the batch as a whole.
         report: called with every file when it is done or has failed.
 
@@ -102,7 +104,13 @@ def upscale_all(
         part(0.0)
         try:
             made = upscale_file(
-                task.source, task.target, task.options, task.files, neighbors=task.neighbors, progress=part
+                task.source,
+                task.target,
+                task.options,
+                task.files,
+                neighbors=task.neighbors,
+                protect=protect,
+                progress=part,
             )
             if task.entry is not None and task.material is not None:
                 ready = maps.setdefault(task.material.path, {})

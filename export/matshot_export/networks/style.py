@@ -51,6 +51,9 @@ class LookEncoder(nn.Module):
         self.register_buffer("spread", torch.ones(1, sum(lengths) + len(widths)))
         self.read = nn.Linear(sum(lengths) + len(widths) + 1, LOOK)
         self.think = nn.Linear(LOOK, LOOK)
+        with torch.no_grad():
+            # Looks differ from the start, so that what they ask for is learnt early.
+            self.think.weight *= 4
 
     def forward(
         self, covariances: torch.Tensor, means: torch.Tensor, sizes: torch.Tensor, strength: torch.Tensor
@@ -109,7 +112,6 @@ class _Block(nn.Module):
         # Without normalization a deep stack stays stable only if each block adds little at first.
         with torch.no_grad():
             self.second.weight *= 0.2
-            self.modulation.weight *= 0.5
 
     def forward(self, x: torch.Tensor, noise: torch.Tensor, look: torch.Tensor) -> torch.Tensor:
         scale, shift = self.modulation(look)[:, :, None, None].chunk(2, dim=1)
@@ -144,12 +146,11 @@ class StyleTransfer(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairs)
         self.after = nn.ModuleList(_Block(a, 2 ** (level + 1)) for level, (a, _) in enumerate(pairs))
         self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
-        #: Shares of the content as it is, and without its detail, in the result.
-        self.shares = nn.Linear(LOOK, 2)
+        #: Share of the content without its detail in the result.
+        self.share = nn.Linear(LOOK, 1)
         with torch.no_grad():
-            self.shares.weight *= 0.5
-            self.shares.bias.copy_(torch.tensor([0.0, 0.8]))
-            self.head.weight *= 0.5
+            self.share.weight *= 0.2
+            self.share.bias.fill_(0.5)
 
     @property
     def grid(self) -> int:
@@ -201,5 +202,4 @@ class StyleTransfer(nn.Module):
             h = self.after[level](h, noise, look)
         painted = F.pixel_shuffle(self.head(F.silu(h)), 2) / 4
         coarse = F.interpolate(F.avg_pool2d(centered, _COARSE), scale_factor=_COARSE, mode="bilinear")
-        whole, smooth = self.shares(look)[:, :, None, None].split(1, dim=1)
-        return painted + whole * centered + smooth * coarse + 0.5
+        return painted + self.share(look)[:, :, None, None] * coarse + 0.5
