@@ -655,6 +655,9 @@ def style(
     strength: float = 0.7,
     keep_color: bool = False,
     engine: StyleEngine = "optimize",
+    content_guide: PathLike | Texture = "",
+    style_guide: PathLike | Texture = "",
+    guide_type: GuideType = "auto",
     mask: PathLike | Texture = "",
     seed: int = 0,
     wrap: WrapChoice = "auto",
@@ -676,6 +679,11 @@ def style(
         keep_color: whether colors stay and only lightness follows the look.
         engine: ``optimize`` refines the picture step by step, ``fast`` paints it in one pass, for previews and large
             textures.
+        content_guide: an image file or a texture, painted with a color for each kind of surface in the content, or gray
+            for values such as its height; empty for none.
+        style_guide: the same of the look, in the same colors or grays: each part of the content takes the look of its
+            own part.
+        guide_type: ``labels`` for guides of a few colors, ``values`` for grays or colors that vary.
         mask: an image file or a texture, white where the look is applied; elsewhere the content stays, bit for bit.
         seed: the same seed always gives the same result.
         wrap: axes on which the content tiles; ``auto`` takes what a texture or material states, else measures it.
@@ -714,14 +722,22 @@ def style(
         strength=strength,
         keep_color=keep_color,
         engine=engine,
+        content_guide=_file_name(content_guide),
+        style_guide=_file_name(style_guide),
+        guide_type=guide_type,
         mask=_file_name(mask),
         seed=seed,
         memory=memory,
         device=device,
         threads=threads,
     )
-    where = _painted(STYLE, "mask", mask) if _is_given(mask) else None
-    material = styled(asset.material, other, options, mask=where, progress=whole.part(0.0, _WORK))
+    given = {"content_guide": content_guide, "style_guide": style_guide, "mask": mask}
+    own_guide, other_guide, where = (
+        _painted(STYLE, name, value) if _is_given(value) else None for name, value in given.items()
+    )
+    guides = own_guide, other_guide
+    part = whole.part(0.0, _WORK)
+    material = styled(asset.material, other, options, guides=guides, mask=where, progress=part)
     return _finished(asset, material, place, whole)
 
 

@@ -688,6 +688,15 @@ _SOURCE: Tuple[Parameter, ...] = (
 )
 
 
+_GUIDE_TYPE = Parameter(
+    "guide_type",
+    str,
+    "auto",
+    "How guides are read: labels are a few colors, values are grays or colors that vary. Auto: by their colors.",
+    ("auto", "labels", "values"),
+    True,
+)
+
 #: What belongs where.
 _GUIDE: Tuple[Parameter, ...] = (
     _file(
@@ -702,14 +711,7 @@ _GUIDE: Tuple[Parameter, ...] = (
         "Map of the output in the same colors or grays: what belongs where. Default: none.",
         "image",
     ),
-    Parameter(
-        "guide_type",
-        str,
-        "auto",
-        "How guides are read: labels are a few colors, values are grays or colors that vary. Auto: by their colors.",
-        ("auto", "labels", "values"),
-        True,
-    ),
+    _GUIDE_TYPE,
 )
 
 _SOURCE_INPUT = Input("in", "Texture", "An image or a material folder.", "asset")
@@ -832,6 +834,19 @@ STYLE = Tool(
             "optimize refines the picture step by step; fast paints it in one pass, for previews and large textures.",
             ("optimize", "fast"),
         ),
+        _file(
+            "content_guide",
+            "Map of the content, painted with a color for each kind of surface, or gray for values such as height. "
+            "Default: none.",
+            "image",
+            pair="guide",
+        ),
+        _file(
+            "style_guide",
+            "Map of the look in the same colors or grays: what each part of the content will look like. Default: none.",
+            "image",
+        ),
+        _GUIDE_TYPE,
         _file(
             "mask",
             "Where the look is applied: white takes it, black stays exactly as it is. Default: everywhere.",

@@ -67,7 +67,7 @@ class StyleRecipe:
     steps: int = 40000
     batch: int = 4
     side: int = 128
-    rate: float = 0.01
+    rate: float = 0.005
     warmup: int = 100
     average: float = 0.998
     border: int = 8

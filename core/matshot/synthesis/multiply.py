@@ -24,7 +24,7 @@ from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .correspondence import Arrangement, Transfer
 from .guides import GuideType
-from .labeled import labeled_transfer
+from .labeled import guided_transfer
 from .painting import Painting, Plan, merged, plan_of
 from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity
@@ -237,22 +237,11 @@ def _variation(
             allowed=plan.allowed,
             repair=plan.repair,
         )
-        result = rearranged_material(material, _with_labels(transfer, plan, seed))
+        result = rearranged_material(material, guided_transfer(transfer, plan.guide, seed, plan.allowed))
     parameters: dict[str, Any] = {**asdict(options), "tool": "multiply", "size": [size[1], size[0]], "seed": seed}
     parameters |= {"count": 1, "engine": engine, "wrap": source_wrap, "notes": notes}
     return Material(
         result.maps, material.name, result.physical_size, material.height_scale, material.origin, parameters
-    )
-
-
-def _with_labels(transfer: Transfer, plan: Plan, seed: int) -> Arrangement:
-    """The transfer, kept to the labels of a guide that has some."""
-    guide = plan.guide
-    if guide is None or guide.source_labels is None or guide.target_labels is None:
-        return transfer
-    random = np.random.default_rng(seed)
-    return labeled_transfer(
-        transfer, guide.source_labels, guide.target_labels, random, plan.allowed, tolerance=guide.tolerance
     )
 
 

@@ -26,10 +26,13 @@ from ..inference.session import Device, usable_threads
 from ..material.types import Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
+from .correspondence import Arrangement
 from .fast_style import fast_styled
-from .guides import mask_of
+from .guides import Guide, GuideType, guide_of, mask_of
+from .labeled import guided_transfer
 from .neural import SMALLEST, double_size, half_size
 from .painting import merged
+from .parts import parts_of
 from .patches import matching_transfer
 from .style_maps import following, styled_maps
 from .texture_loss import Objectives, TargetStatistics, with_features_of, with_patches_of
@@ -68,6 +71,9 @@ class StyleOptions(ToolOptions):
         strength: 0 leaves the content as it is, 1 keeps little more than its coarse structure.
         keep_color: only lightness takes the style.
         engine: ``optimize`` changes the picture until its statistics are the look's, ``fast`` paints it in one pass.
+        content_guide: path of a map of the content; its pixels, and those of the next one, come as an argument.
+        style_guide: path of a map of the look in the same colors or grays.
+        guide_type: ``labels`` for guides of a few colors, ``values`` for those that vary.
         mask: path of the mask of where the style is taken; its pixels come as an argument.
         seed: equal seeds give equal results.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
@@ -80,6 +86,9 @@ class StyleOptions(ToolOptions):
     strength: float = 0.7
     keep_color: bool = False
     engine: Engine = "optimize"
+    content_guide: str = ""
+    style_guide: str = ""
+    guide_type: GuideType = "auto"
     mask: str = ""
     seed: int = 0
     memory: str = ""
@@ -92,6 +101,7 @@ def style(
     look: Material,
     options: StyleOptions | None = None,
     *,
+    guides: tuple[Texture | None, Texture | None] = (None, None),
     mask: Texture | None = None,
     models: Registry | None = None,
     progress: Listener | None = None,
@@ -104,6 +114,8 @@ def style(
         content: with a base color of at least ``SMALLEST`` pixels per side.
         look: likewise, of any other size, at the same scale: a pixel of one becomes like a pixel of the other.
         options: see :class:`StyleOptions`.
+        guides: maps of content and look in the same colors or grays: each part of the content takes the style of the
+            part of the look that has its color; both or none.
         mask: white where the style is taken; where it is black the content stays, bit for bit. Everywhere if not given.
         models: to choose from; those installed by default.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
@@ -121,29 +133,16 @@ def style(
     before, target = _displayed_color(content, "content"), _displayed_color(look, "look")
     original = content
     share = None if mask is None else mask_of(mask.pixels, (content.height, content.width), "mask")[..., np.newaxis]
+    guide = _guide_of(guides, (before.shape[:2], target.shape[:2]), chosen.guide_type)
     notes: tuple[str, ...] = ()
     if chosen.strength > 0:
         start, goal = before, target
         if chosen.keep_color:
             start, goal = _in_gray(before), _with_luma_of(before, target)
         wraps = (content.wrap, look.wrap)
-        if chosen.engine == "fast":
-            after = fast_styled(
-                start,
-                goal,
-                wraps,
-                strength=chosen.strength,
-                seed=chosen.seed,
-                memory=chosen.memory,
-                device=chosen.device,
-                threads=chosen.threads,
-                models=models,
-                progress=whole.part(0.0, 0.8 if following(content) else 0.97, "style"),
-            )
-        else:
-            objectives = Objectives(chosen.device, chosen.threads, models, memory=chosen.memory)
-            after = _styled(start, goal, wraps, chosen, objectives, whole.part(0.0, 0.9, "style"))
-        transfer = None
+        end = 0.97 if chosen.engine == "fast" and not following(content) else 0.85
+        after = _styled_in_parts(start, goal, wraps, guide, chosen, models, whole.part(0.0, end, "style"))
+        transfer: Arrangement | None = None
         if chosen.engine == "optimize" or following(content):
             transfer = matching_transfer(
                 goal,
@@ -152,8 +151,10 @@ def style(
                 source_wrap=look.wrap,
                 seed=chosen.seed,
                 threads=chosen.threads or usable_threads(),
-                progress=whole.part(0.9 if chosen.engine == "optimize" else 0.8, 0.97, "other maps"),
+                progress=whole.part(end, 0.97, "other maps"),
+                guide=guide,
             )
+            transfer = guided_transfer(transfer, guide, chosen.seed)
         if transfer is not None and chosen.engine == "optimize":
             grained = transfer.apply(goal)
             after = grained + _blurred(after - grained, _GRAIN, content.wrap)
@@ -171,6 +172,71 @@ def style(
     whole(1.0, "style")
     parameters = {"tool": "style", **asdict(chosen), "look": look.name, "notes": list(notes)}
     return replace(content, parameters=parameters)
+
+
+def _guide_of(
+    guides: tuple[Texture | None, Texture | None], sizes: tuple[tuple[int, ...], tuple[int, ...]], kind: GuideType
+) -> Guide | None:
+    """The guide that maps of content and look are, if they are given.
+
+    Raises:
+        MatshotError: for one without the other, and for maps that do not fit.
+    """
+    own, other = guides
+    if own is None and other is None:
+        return None
+    if own is None or other is None:
+        given, missing = ("content", "style") if other is None else ("style", "content")
+        raise MatshotError(f"A {given} guide needs a {missing} guide as well; give both or none.")
+    (height, width), (high, wide) = sizes
+    return guide_of(
+        other.pixels, own.pixels, (high, wide), (height, width), kind, names=("style guide", "content guide")
+    )
+
+
+def _styled_in_parts(
+    content: Pixels,
+    look: Pixels,
+    wraps: tuple[Wrap, Wrap],
+    guide: Guide | None,
+    options: StyleOptions,
+    models: Registry | None,
+    progress: Progress,
+) -> Pixels:
+    """The content in the look's style, each part in that of its own part of the look."""
+    parts = None if guide is None else parts_of(guide)
+    if parts is None:
+        return _styled_by_engine(content, look, wraps, options, models, progress)
+    pictures = []
+    for number, (own_look, own_content) in enumerate(parts.pairs(look, content, (wraps[1], wraps[0]))):
+        part = progress.part(number / len(parts.numbers), (number + 1) / len(parts.numbers))
+        pictures.append(_styled_by_engine(own_content, own_look, wraps, options, models, part))
+    return parts.joined(pictures, wraps[0])
+
+
+def _styled_by_engine(
+    content: Pixels,
+    look: Pixels,
+    wraps: tuple[Wrap, Wrap],
+    options: StyleOptions,
+    models: Registry | None,
+    progress: Progress,
+) -> Pixels:
+    if options.engine == "fast":
+        return fast_styled(
+            content,
+            look,
+            wraps,
+            strength=options.strength,
+            seed=options.seed,
+            memory=options.memory,
+            device=options.device,
+            threads=options.threads,
+            models=models,
+            progress=progress,
+        )
+    objectives = Objectives(options.device, options.threads, models, memory=options.memory)
+    return _styled(content, look, wraps, options, objectives, progress)
 
 
 def _styled(

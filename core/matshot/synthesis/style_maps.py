@@ -14,7 +14,7 @@ import numpy as np
 from ..image.types import Texture
 from ..material.planes import normals_of_slopes, slopes
 from ..material.types import MapKind, Material
-from .correspondence import Transfer
+from .correspondence import Arrangement
 
 #: Maps that are mixed by strength.
 _MIXED: tuple[MapKind, ...] = ("roughness", "gloss", "metallic", "specular")
@@ -43,7 +43,7 @@ def following(content: Material) -> bool:
 
 
 def styled_maps(
-    content: Material, look: Material, transfer: Transfer, strength: float, *, in_range: bool = False
+    content: Material, look: Material, transfer: Arrangement, strength: float, *, in_range: bool = False
 ) -> StyledMaps:
     """A material whose maps follow its new base color.
 

@@ -49,9 +49,7 @@ class UpscaleFiles:
             part = progress.part(index / len(inputs), (index + 1) / len(inputs), source.name)
             # A material is named for its folder, so it gets one of its own name.
             target = place / (source.resolve().name or "material") if source.is_dir() else place
-            outcome = upscale_all(
-                [source], target, options, replace(files, **known), protect=protect, progress=part
-            )
+            outcome = upscale_all([source], target, options, replace(files, **known), protect=protect, progress=part)
             failures += [error.sentence for _, error in outcome.failed]
             failures += outcome.left_out
             if not source.is_dir():

@@ -53,7 +53,7 @@ class LookEncoder(nn.Module):
         self.think = nn.Linear(LOOK, LOOK)
         with torch.no_grad():
             # Looks differ from the start, so that what they ask for is learnt early.
-            self.think.weight *= 4
+            self.think.weight *= 2
 
     def forward(
         self, covariances: torch.Tensor, means: torch.Tensor, sizes: torch.Tensor, strength: torch.Tensor
@@ -115,7 +115,9 @@ class _Block(nn.Module):
 
     def forward(self, x: torch.Tensor, noise: torch.Tensor, look: torch.Tensor) -> torch.Tensor:
         scale, shift = self.modulation(look)[:, :, None, None].chunk(2, dim=1)
-        h = (self.first(x) + self.grain(F.pixel_unshuffle(noise, self.pixel))) * (1 + scale) + shift
+        h = self.first(x) + self.grain(F.pixel_unshuffle(noise, self.pixel))
+        # Bounded, since nothing is normalized: a deep product of scales would run away.
+        h = h * (1 + scale.tanh()) + shift
         result: torch.Tensor = x + self.second(F.silu(h))
         return result
 

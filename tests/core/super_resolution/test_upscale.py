@@ -237,7 +237,7 @@ def test_what_is_protected_is_only_interpolated(wall: dict[str, Texture], kind: 
     assert np.array_equal(protected[:, 56:92], network[:, 56:92])
     between = protected[:, 44:48]
     assert not np.array_equal(between, network[:, 44:48])
-    assert np.abs(between - (network + bicubic)[:, 44:48] / 2).max() < 0.02
+    assert np.abs(between - (network + bicubic)[:, 44:48] / 2).max() < 0.06
     if kind == "normal_gl":
         assert np.allclose(np.linalg.norm(protected, axis=2), 1, atol=1e-4)
 
