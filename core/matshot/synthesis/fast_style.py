@@ -59,14 +59,14 @@ def look_statistics(
     Args:
         features: the texture descriptor's.
         look: ``H x W x 3`` in standard colors.
-        wrap: axes on which it repeats; on the others it goes on mirrored.
+        wrap: axes on which it repeats; on the others it continues mirrored.
         progress: called after every tile.
         tile: side of the tiles in pixels.
     """
     progress = progress or Progress(None)
     height, width = look.shape[:2]
     margin, grid = features.receptive_field, features.grid
-    # Every read lies inside what the picture goes on to, so all axes count as wrapping here.
+    # Every read lies inside what the picture continues to, so all axes count as wrapping here.
     down, across = (spans(side, tile, margin, grid, wraps=True) for side in (height, width))
     sums: list[NDArray[np.float64]] = []
     totals: list[NDArray[np.float64]] = []
@@ -141,7 +141,7 @@ def fast_styled(
         max(1, round(side / painter.grid)) * painter.grid if axis in wraps[0] else side
         for axis, side in zip("yx", size, strict=True)
     )
-    # Where it repeats, the network's grid has to go on over the border.
+    # Where it repeats, the network's grid has to continue over the border.
     content = _resampled(content, fitting, wraps[0])
     own, other = palette_of(content), palette_of(look)
     statistics = look_statistics(features, other.standard(look), wraps[1], progress.part(0.0, 0.1))

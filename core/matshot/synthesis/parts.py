@@ -2,7 +2,7 @@
 
 Gatys, Ecker, Bethge, Hertzmann and Shechtman 2017, "Controlling Perceptual Factors in Neural Style Transfer", section
 4, keep the statistics of regions apart, so that sky takes sky and wall takes wall. Here each region becomes a picture
-of its own: it goes on beyond its border as its mirror image. So whatever works on whole pictures works on regions.
+of its own: it continues beyond its border as its mirror image. So whatever works on whole pictures works on regions.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Standard colors: a picture freed of its palette and contrast, and another's palette given to it.
 
 A symmetric matrix makes a picture's colors uncorrelated and equally spread, and its inverse gives them back. One
-picture's standard colors in another's palette are, for normal distributions, its colors moved the least (Pitié and
-Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", equation 9,
-with the square root taken of each side).
+picture's standard colors in another's palette are, for normal distributions, its colors moved about as little as
+possible (Pitié and Kokaram 2007, equation 9).
 """
 
 from __future__ import annotations
