@@ -181,16 +181,19 @@ def batch(
 
 @app.command(name="install")
 def install_plugin(
-    host: Annotated[str, typer.Argument(metavar="blender|maya|unreal", help="Program to install the plug-in into.")],
+    host: Annotated[
+        str, typer.Argument(metavar="blender|maya|unreal|comfyui", help="Program to install the plug-in into.")
+    ],
     version: Annotated[
         str, typer.Option(help="Version of Blender, such as 4.5, or Maya, such as 2025. Default: the newest found.")
     ] = "",
     into: Annotated[
-        Path | None, typer.Option(help="Plug-in folder, or the project folder for Unreal. Default: the program's own.")
+        Path | None,
+        typer.Option(help="Plug-in folder; for Unreal the project, for ComfyUI its own. Default: the program's own."),
     ] = None,
     uninstall: Annotated[bool, typer.Option("--uninstall", help="Remove the plug-in.")] = False,
 ) -> None:
-    """Install the plug-in for Blender, Maya or an Unreal project; it runs Matshot with this Python."""
+    """Install the plug-in for Blender, Maya, an Unreal project or ComfyUI; it runs Matshot with this Python."""
     from ..hosts import install as installing
 
     console = Console(soft_wrap=True)

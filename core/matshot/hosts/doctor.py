@@ -79,7 +79,9 @@ def _plugins() -> Iterator[Finding]:
     try:
         installation, plugins = record(), installed_plugins()
     except MatshotError as error:
-        yield Finding("plug-ins", error.sentence, False, "matshot install blender, maya or unreal", required=False)
+        yield Finding(
+            "plug-ins", error.sentence, False, "matshot install blender, maya, unreal or comfyui", required=False
+        )
         return
     if not plugins:
         yield Finding("plug-ins", "none installed by 'matshot install'", required=False)

@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import os
+import threading
 from functools import cache, lru_cache
 from typing import Any, Literal
 
@@ -67,6 +68,8 @@ class Network:
         self.card = card
         self._session, self.half = _session(card, device, threads)
         self.provider: str = self._session.get_providers()[0]
+        #: The memory of a GPU is planned for one run at a time, and a second would not make it faster.
+        self._turn = contextlib.nullcontext() if self.provider == CPU else threading.Lock()
         first, *others = self._session.get_inputs()
         self._input = first.name
         self.other_inputs = {each.name: tuple(each.shape) for each in others}
@@ -89,7 +92,8 @@ class Network:
         if self.half:
             inputs = {name: values.astype(np.float16) for name, values in inputs.items()}
         try:
-            (result,) = self._session.run(None, inputs)
+            with self._turn:
+                (result,) = self._session.run(None, inputs)
         except Exception as error:
             message = str(error)
             if isinstance(error, MemoryError) or any(sign in message.lower() for sign in _OUT_OF_MEMORY):
@@ -107,15 +111,25 @@ class Network:
             MatshotError: when it fails.
         """
         try:
-            results: list[NDArray[np.float32]] = self._session.run(None, inputs)
+            with self._turn:
+                results: list[NDArray[np.float32]] = self._session.run(None, inputs)
         except Exception as error:
             raise MatshotError(f"Running the model {self.card.name} failed.", str(error)) from error
         return results
 
 
-@lru_cache(maxsize=8)
+#: Held while a network is looked up, so that threads that need the same one load it once.
+_LOADING = threading.Lock()
+
+
 def network(card: Card, device: Device = "auto", threads: int = 0) -> Network:
     """A network, cached for each combination of card, device and threads."""
+    with _LOADING:
+        return _loaded(card, device, threads)
+
+
+@lru_cache(maxsize=8)
+def _loaded(card: Card, device: Device, threads: int) -> Network:
     return Network(card, device, threads)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -25,10 +26,14 @@ from ..material.recognition import RecognizedMap, recognized
 from ..material.record import storage_of
 from ..options import ToolOptions
 from ..progress import Progress
+from .side_by_side import SharedMemory
 from .upscale import CHUNK, UpscaleOptions, protected_share, upscaled_rows
 
 #: Pixels that a UDIM tile sees of its neighbors: more than any shipped network's receptive field.
 MARGIN = 32
+
+#: Copies of a texture that are held while it is enlarged: as read, split, and encoded for the network.
+_COPIES = 3
 
 #: What a map holds.
 Kind = Literal["auto", "color", "normal", "data"]
@@ -95,6 +100,7 @@ def upscale_file(
     neighbors: Neighbors | None = None,
     protect: Texture | None = None,
     progress: Progress | None = None,
+    memory: SharedMemory | None = None,
 ) -> UpscaledFile:
     """Enlarge one file into another, never holding more than the memory bound.
 
@@ -106,6 +112,7 @@ def upscale_file(
         neighbors: the other tiles of a UDIM set, which border on this one.
         protect: white where pixels are only interpolated; nowhere if not given.
         progress: called after every tile.
+        memory: that is shared with files at the same time; None for a file alone.
 
     Raises:
         MatshotError: when it cannot be read, enlarged or written; nothing is half-written.
@@ -130,13 +137,17 @@ def upscale_file(
         texture = texture.with_pixels(neighbors.with_border(texture.pixels, margin))
         if share is not None:
             share = np.pad(share, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-    rows, wrap = upscaled_rows(texture, options, progress, share)
+    copies = _COPIES * texture.pixels.nbytes
+    budget = memory.budget(copies) if memory is not None else None
+    made = upscaled_rows(texture, options, progress, budget, share)
+    rows, wrap = made.rows, made.wrap
     if options.wrap == "auto" and is_panorama(texture):
         notes += ("a panorama of all directions; it wraps on x only",)
     inset = margin * options.scale
     out_width, out_height = rows.width - 2 * inset, rows.height - 2 * inset
     depth = None if files.depth == "same" else files.depth
-    with TextureWriter(target, out_width, out_height, texture, depth=depth, scale=options.scale) as writer:
+    turn = memory.reserved(made.bytes_needed + copies, progress) if memory is not None else contextlib.nullcontext()
+    with turn, TextureWriter(target, out_width, out_height, texture, depth=depth, scale=options.scale) as writer:
         for chunk in bands(rows, CHUNK, inset, inset + out_height):
             writer.write(chunk[:, inset : inset + out_width])
     notes += writer.notes

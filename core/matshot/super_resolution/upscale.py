@@ -23,7 +23,7 @@ from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.normals import unit_normals
 from ..image.types import Encoding, Texture, Wrap
 from ..image.wrap import is_panorama, measured_wrap
-from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
+from ..inference.memory import Budget, Chain, bytes_needed, largest_tile, memory_budget, resident_bytes
 from ..inference.session import Device
 from ..inference.tiling import ArrayRows, Operator, Rows, TiledRows
 from ..options import ToolOptions
@@ -95,12 +95,13 @@ def upscale(
     """
     chosen = UpscaleOptions(**options)
     share = None if mask is None else protected_share(mask, texture)
-    rows, wrap = upscaled_rows(texture, chosen, Progress(progress, stage="upscaling"), share)
+    made = upscaled_rows(texture, chosen, Progress(progress, stage="upscaling"), None, share)
+    rows = made.rows
     out = np.empty((rows.height, rows.width, rows.channels), dtype=np.float32)
     for start in range(0, rows.height, CHUNK):
         stop = min(start + CHUNK, rows.height)
         out[start:stop] = rows.read(start, stop)
-    return Texture(out, texture.encoding, wrap, texture.source)
+    return Texture(out, texture.encoding, made.wrap, texture.source)
 
 
 def protected_share(protect: Texture, texture: Texture) -> Pixels:
@@ -112,27 +113,50 @@ def protected_share(protect: Texture, texture: Texture) -> Pixels:
     return mask_of(protect.pixels, (texture.height, texture.width), "protect mask")[..., np.newaxis]
 
 
+@dataclass(frozen=True)
+class UpscaledRows:
+    """A result whose rows are computed when they are read.
+
+    Attributes:
+        rows: of the result.
+        wrap: axes on which it repeats.
+        bytes_needed: that are held while its rows are read, beside the texture.
+    """
+
+    rows: Rows
+    wrap: Wrap
+    bytes_needed: int
+
+
 def upscaled_rows(
-    texture: Texture, options: UpscaleOptions, progress: Progress, protected: Pixels | None = None
-) -> tuple[Rows, Wrap]:
-    """The result as rows that are computed when they are read, and its wrap.
+    texture: Texture,
+    options: UpscaleOptions,
+    progress: Progress,
+    budget: Budget | None = None,
+    protected: Pixels | None = None,
+) -> UpscaledRows:
+    """The result as rows that are computed when they are read.
 
     Args:
         texture: as :func:`upscale` takes it.
         options: of the tool.
         progress: called after every tile.
+        budget: memory that it may take; None for what ``options`` say.
         protected: of :func:`protected_share`; nothing is protected if not given.
 
     Raises:
         MatshotError: as :func:`upscale`.
     """
     wrap = texture_wrap(texture) if options.wrap == "auto" else options.wrap
+    budget = budget or Budget(memory_budget(options.memory), resident_bytes())
     if protected is not None:
-        rows, _ = upscaled_rows(texture, replace(options, wrap=wrap), progress)
         plain = replace(options, wrap=wrap, method="bicubic")
-        interpolated, _ = upscaled_rows(texture, plain, progress.heartbeat())
-        share, _ = upscaled_rows(Texture(protected, "data", wrap), plain, progress.heartbeat())
-        return _Protected(rows, interpolated, share, texture.encoding == "normal"), wrap
+        interpolated = upscaled_rows(texture, plain, progress.heartbeat(), budget)
+        share = upscaled_rows(Texture(protected, "data", wrap), plain, progress.heartbeat(), budget)
+        beside = interpolated.bytes_needed + share.bytes_needed
+        made = upscaled_rows(texture, replace(options, wrap=wrap), progress, budget._replace(held=budget.held + beside))
+        rows = _Protected(made.rows, interpolated.rows, share.rows, texture.encoding == "normal")
+        return UpscaledRows(rows, wrap, made.bytes_needed + beside)
     main, extra = _split(texture)
     encoding: Encoding = "srgb" if texture.encoding == "linear" else texture.encoding
     planes = [_Plane(main, encoding, stretched=_is_measured(texture))]
@@ -143,11 +167,8 @@ def upscaled_rows(
             layout = _transparent_planes(texture, planes, wrap, _reach(_operators(encoding, options)))
     sources = [plane.network_input(texture.encoding) for plane in planes]
     chains = [_operators(plane.encoding, plane.options(options)) for plane in planes]
-    tile = options.tile or largest_tile(
-        [Chain(c, s.shape[0], s.shape[1], s.shape[2]) for c, s in zip(chains, sources, strict=True)],
-        memory_budget(options.memory),
-        resident_bytes(),
-    )
+    in_memory = [Chain(c, s.shape[0], s.shape[1], s.shape[2]) for c, s in zip(chains, sources, strict=True)]
+    tile = options.tile or largest_tile(in_memory, budget.limit, budget.held)
     if max(texture.height, texture.width) <= _TINY and options.method == "network":
         # Too small to tell anything but these very pixels.
         chains = [operators("data", options.scale, "", "nearest", options.device, options.threads)] * len(chains)
@@ -157,7 +178,8 @@ def upscaled_rows(
         for source, chain, part in zip(sources, chains, parts, strict=True)
     ]
     bounds = [_Bounds(source, wrap, options.scale) for source in sources]
-    return _Assembled(texture, planes, bounds, upscaled, extra, layout, options.scale), wrap
+    assembled = _Assembled(texture, planes, bounds, upscaled, extra, layout, options.scale)
+    return UpscaledRows(assembled, wrap, bytes_needed(in_memory, tile))
 
 
 @dataclass
