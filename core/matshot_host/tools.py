@@ -37,6 +37,11 @@ _CHOICE_LABELS = {
     "webgpu": "WebGPU",
     "srcae": "Auto-Encoder",
     "lanczos_sharp": "Lanczos, Sharpened",
+    "mirror_x": "Mirror Left to Right",
+    "mirror_y": "Mirror Top to Bottom",
+    "mirror_xy": "Mirror Both",
+    "rotate_2": "Half Turn",
+    "rotate_4": "Quarter Turn",
     "uint8": "8-Bit",
     "uint16": "16-Bit",
     "half": "16-Bit Float",
@@ -80,6 +85,14 @@ _CHOICE_HELP = {
     ("device", "webgpu"): "Any GPU by WebGPU",
     ("engine", "patch"): "Rearrange pieces of the input; fast and sharp",
     ("engine", "neural"): "Match statistics of a network; slower",
+    ("engine", "optimize"): "Refined step by step; best",
+    ("engine", "fast"): "One pass of a network; for previews and large textures",
+    ("symmetry", "none"): "No symmetry",
+    ("symmetry", "mirror_x"): "The right half mirrors the left one",
+    ("symmetry", "mirror_y"): "The lower half mirrors the upper one",
+    ("symmetry", "mirror_xy"): "Every quarter mirrors its neighbors",
+    ("symmetry", "rotate_2"): "The same after half a turn",
+    ("symmetry", "rotate_4"): "The same after a quarter turn; square outputs only",
     ("guide_type", "labels"): "A few colors, each a kind of surface",
     ("guide_type", "values"): "Grays or colors that vary, such as a height",
     ("method", "network"): "By the trained network",
@@ -489,6 +502,11 @@ _SEED = Parameter("seed", int, 0, "The same seed always gives the same result.",
 _ADVANCED_SEED = _SEED._replace(advanced=True)
 
 
+def _file(name: str, help: str, file: str, title: str = "", pair: str = "") -> Parameter:
+    """A parameter that is the path of a file, or empty."""
+    return Parameter(name, str, "", help, title=title, placeholder="None", file=file, pair=pair)
+
+
 UPSCALE = Tool(
     "upscale",
     "Upscale",
@@ -510,6 +528,11 @@ UPSCALE = Tool(
             "How pixels are enlarged: by the network, or by an older method for comparison.",
             ("network", "srcae", "sparse_coding", "lanczos_sharp", "lanczos", "bicubic", "nearest"),
             True,
+        ),
+        _file(
+            "protect",
+            "Part that is only interpolated, such as a logo: white is, black takes the method. Default: none.",
+            "mask",
         ),
         _KIND,
         _NORMAL,
@@ -690,10 +713,14 @@ _SOURCE: Tuple[Parameter, ...] = (
 )
 
 
-def _file(name: str, help: str, file: str, title: str = "", pair: str = "") -> Parameter:
-    """A parameter that is the path of a file, or empty."""
-    return Parameter(name, str, "", help, title=title, placeholder="None", file=file, pair=pair)
-
+_GUIDE_TYPE = Parameter(
+    "guide_type",
+    str,
+    "auto",
+    "How guides are read: labels are a few colors, values are grays or colors that vary. Auto: by their colors.",
+    ("auto", "labels", "values"),
+    True,
+)
 
 #: What belongs where.
 _GUIDE: Tuple[Parameter, ...] = (
@@ -709,14 +736,7 @@ _GUIDE: Tuple[Parameter, ...] = (
         "Map of the output in the same colors or grays: what belongs where. Default: none.",
         "image",
     ),
-    Parameter(
-        "guide_type",
-        str,
-        "auto",
-        "How guides are read: labels are a few colors, values are grays or colors that vary. Auto: by their colors.",
-        ("auto", "labels", "values"),
-        True,
-    ),
+    _GUIDE_TYPE,
 )
 
 _SOURCE_INPUT = Input("in", "Texture", "An image or a material folder.", "asset")
@@ -736,6 +756,14 @@ MULTIPLY = Tool(
         ),
         _SEED,
         Parameter("tileable", bool, False, "Make the output tileable on both axes."),
+        Parameter(
+            "symmetry",
+            str,
+            "none",
+            "Mirror the output at its middle, or make it the same after a half or a quarter turn about its middle.",
+            ("none", "mirror_x", "mirror_y", "mirror_xy", "rotate_2", "rotate_4"),
+            True,
+        ),
         Parameter("count", int, 1, "Number of outputs; each has the next seed.", low=1, high=1000),
         Parameter(
             "variety",
@@ -824,6 +852,26 @@ STYLE = Tool(
             high=1.0,
         ),
         Parameter("keep_color", bool, False, "Keep the colors and transfer lightness only."),
+        Parameter(
+            "engine",
+            str,
+            "optimize",
+            "optimize refines the picture step by step; fast paints it in one pass, for previews and large textures.",
+            ("optimize", "fast"),
+        ),
+        _file(
+            "content_guide",
+            "Map of the content, painted with a color for each kind of surface, or gray for values such as height. "
+            "Default: none.",
+            "image",
+            pair="guide",
+        ),
+        _file(
+            "style_guide",
+            "Map of the look in the same colors or grays: what each part of the content will look like. Default: none.",
+            "image",
+        ),
+        _GUIDE_TYPE,
         _file(
             "mask",
             "Where the look is applied: white takes it, black stays exactly as it is. Default: everywhere.",
