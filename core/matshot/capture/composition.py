@@ -25,6 +25,7 @@ from ..synthesis.patches import enlarged_transfer, inpainting_transfer
 from .fitting import Scale, expected_response
 from .flattening import Flattened, ring_gain, rings_of, with_even_contrast
 from .lamp import Lamp, Shading
+from .metals import metal_color, metal_slopes
 from .seen_relief import seen_relief
 from .shading import Response, integrable_slopes
 from .tiles import Mask
@@ -230,7 +231,12 @@ def composed_surface(
         # What is doubtful is never stronger than what the photograph shows.
         doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
-    color = without_shading(flat, steepness, response, camera)
+    if lamp.metallic:
+        steepness = metal_slopes(flat, response)
+        light = lamp.shading(camera).light.mean(axis=2) * flat.color.mean(axis=2)
+        color = metal_color(flat.color, light)
+    else:
+        color = without_shading(flat, steepness, response, camera)
     return Composed(Surface.of(color, normals_of_slopes(steepness), rough, lamp.metallic), visibility)
 
 
