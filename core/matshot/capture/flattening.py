@@ -55,11 +55,11 @@ _BURNT_CHANNELS = 2
 _DENSE = 0.5
 #: How far sharpening and JPEG spread what a clipped pixel lost, in longer sides.
 _SPREAD = 1 / 160
-#: Part of the clearest diffuse share, a quantile, below which a pattern is too faint, most of the photograph where it
-#: is, and the clearest share of a surface that has one at all.
-_DILUTED = 0.25
+#: Part of the clearest diffuse share, a quantile, below which a pattern is too faint or glints hide it, by roughness,
+#: most of the photograph where it is, and the clearest share of a surface that has one at all.
+_DILUTED = ((0.3, 0.5), (0.85, 0.25))
 _CLEAREST = 0.98
-_MOST_DILUTED = 0.12
+_MOST_DILUTED = 0.07
 _LEAST_DIFFUSE = 0.1
 #: Range of base color.
 _DARKEST = 0.001
@@ -104,7 +104,7 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
     left = _with_clipped_channels(left, clipped)
     distance = highlight_distance(camera, lamp)
     burnt = _hole(clipped)
-    hole = burnt | _diluted(shading)
+    hole = burnt | _diluted(shading, lamp.roughness)
     known = ~hole
     left -= _unexplained(left, known, camera, distance)
     tone = left.mean(axis=2)
@@ -143,11 +143,11 @@ def _hole(clipped: NDArray[np.bool_]) -> Mask:
     return np.asarray(cv2.dilate(closed, disc) > 0)
 
 
-def _diluted(shading: Shading) -> Mask:
+def _diluted(shading: Shading, roughness: float) -> Mask:
     """Where so much of the light is mirrored that little is seen of the base color's pattern."""
     share = shading.diffuse.mean(axis=2) / np.maximum(shading.light.mean(axis=2), np.float32(1e-9))
     usual = float(np.quantile(share[::4, ::4], _CLEAREST))
-    limit = min(_DILUTED * usual, float(np.quantile(share[::4, ::4], _MOST_DILUTED)))
+    limit = min(float(np.interp(roughness, *_DILUTED)) * usual, float(np.quantile(share[::4, ::4], _MOST_DILUTED)))
     return np.asarray(share < limit) if usual > _LEAST_DIFFUSE else np.zeros(share.shape, dtype=bool)
 
 
