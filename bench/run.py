@@ -21,6 +21,7 @@ from bench.service import soak as service_soak
 from bench.shading import mitsuba as render_mitsuba
 from bench.super_resolution import color as upscale_color
 from bench.super_resolution import exactness as upscale_exactness
+from bench.super_resolution import folder as upscale_folder
 from bench.super_resolution import normals as upscale_normals
 from bench.super_resolution import progression
 from bench.super_resolution import watched as upscale_watched
@@ -40,7 +41,15 @@ def main() -> None:
     service_load.add_options(parser)
     service_soak.add_options(parser)
     options = parser.parse_args()
-    upscaling = (upscale_color, progression, upscale_x2, upscale_normals, upscale_watched, upscale_exactness)
+    upscaling = (
+        upscale_color,
+        progression,
+        upscale_x2,
+        upscale_normals,
+        upscale_watched,
+        upscale_exactness,
+        upscale_folder,
+    )
     capture = (render_mitsuba, capture_oneshot, capture_twoshot, capture_relighting, capture_bad_input)
     synthesis = (
         synthesis_multiply,

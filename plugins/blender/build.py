@@ -38,8 +38,20 @@ PLATFORMS = {
 #: What the worker needs by the Python of Blender: 3.11 in 4.2 to 5.0, 3.13 from 5.1. NumPy is Blender's own: 1.24 in
 #: 4.2, which later versions of SciPy refuse.
 WHEELS = {
-    "3.11": ("onnxruntime>=1.19", "scipy==1.13.1", "opencv-python-headless==4.11.0.86", "OpenImageIO>=3.0"),
-    "3.13": ("onnxruntime>=1.20", "scipy>=1.15", "opencv-python-headless==4.11.0.86", "OpenImageIO>=3.0"),
+    "3.11": (
+        "onnxruntime>=1.19",
+        "scipy==1.13.1",
+        "opencv-python-headless==4.11.0.86",
+        "OpenImageIO>=3.0",
+        "zlib-ng>=1.0",
+    ),
+    "3.13": (
+        "onnxruntime>=1.20",
+        "scipy>=1.15",
+        "opencv-python-headless==4.11.0.86",
+        "OpenImageIO>=3.0",
+        "zlib-ng>=1.0",
+    ),
 }
 _NEXT = WHEELS["3.13"]
 

@@ -181,16 +181,19 @@ def batch(
 
 @app.command(name="install")
 def install_plugin(
-    host: Annotated[str, typer.Argument(metavar="blender|maya|unreal", help="Program to install the plug-in into.")],
+    host: Annotated[
+        str, typer.Argument(metavar="blender|maya|unreal|comfyui", help="Program to install the plug-in into.")
+    ],
     version: Annotated[
         str, typer.Option(help="Version of Blender, such as 4.5, or Maya, such as 2025. Default: the newest found.")
     ] = "",
     into: Annotated[
-        Path | None, typer.Option(help="Plug-in folder, or the project folder for Unreal. Default: the program's own.")
+        Path | None,
+        typer.Option(help="Plug-in folder; for Unreal the project, for ComfyUI its own. Default: the program's own."),
     ] = None,
     uninstall: Annotated[bool, typer.Option("--uninstall", help="Remove the plug-in.")] = False,
 ) -> None:
-    """Install the plug-in for Blender, Maya or an Unreal project; it runs Matshot with this Python."""
+    """Install the plug-in for Blender, Maya, an Unreal project or ComfyUI; it runs Matshot with this Python."""
     from ..hosts import install as installing
 
     console = Console(soft_wrap=True)
@@ -295,11 +298,14 @@ def figure_in_words(key: str, value: object) -> str:
 
 
 @app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    devices: Annotated[bool, typer.Option("--devices", help="Measure every network on every device again.")] = False,
+) -> None:
     """Report versions and devices, what is missing, and how to fix it."""
     from ..hosts.doctor import diagnosis
 
-    findings = diagnosis()
+    findings = diagnosis(devices)
     if as_json:
         typer.echo(json.dumps([vars(finding) for finding in findings]))
     else:

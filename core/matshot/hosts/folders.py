@@ -1,4 +1,4 @@
-"""Folders in which Blender, Maya and Unreal look for plug-ins, on Windows, macOS and Linux.
+"""Folders in which Blender, Maya, Unreal and ComfyUI look for plug-ins, on Windows, macOS and Linux.
 
 Every function takes platform and environment as arguments, so each system's rules can be tested on any other.
 """
@@ -21,6 +21,8 @@ OLDEST_UNREAL = (5, 3)
 
 #: Folder of extensions that a user installs from files.
 _BLENDER_REPOSITORY = "user_default"
+#: Folder of ComfyUI for nodes of others.
+_COMFYUI_NODES = "custom_nodes"
 
 _Version = tuple[int, ...]
 
@@ -75,6 +77,34 @@ def maya_folder(platform: str, environment: Mapping[str, str], version: str = ""
         base = home / "maya"
     chosen = _chosen_version("Maya", base, r"20\d\d", OLDEST_MAYA, version)
     return (base / chosen if version else base) / "modules"
+
+
+def comfyui_folder(folder: Path | None, platform: str, environment: Mapping[str, str]) -> Path:
+    """The folder that custom nodes of ComfyUI go into.
+
+    Args:
+        folder: ComfyUI's, or its ``custom_nodes``; None for the one in the user's folder or documents.
+        platform: as ``sys.platform`` calls it.
+        environment: variables.
+
+    Raises:
+        MatshotError: when it is not ComfyUI's, or none is found.
+    """
+    if folder is not None:
+        if not folder.is_dir():
+            raise MatshotError(f"{folder} does not exist.")
+        if folder.name == _COMFYUI_NODES:
+            return folder
+        if (folder / _COMFYUI_NODES).is_dir():
+            return folder / _COMFYUI_NODES
+        raise MatshotError(f"{folder} is not ComfyUI's folder: it has no {_COMFYUI_NODES} folder.")
+    home = _home(platform, environment)
+    places = [home / "ComfyUI", *(documents / "ComfyUI" for documents in _documents(platform, environment))]
+    for place in places:
+        if (place / _COMFYUI_NODES).is_dir():
+            return place / _COMFYUI_NODES
+    listed = " or ".join(map(str, places))
+    raise MatshotError(f"No ComfyUI was found in {listed}; choose its folder with --into.")
 
 
 def unreal_folder(project: Path) -> Path:

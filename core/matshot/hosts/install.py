@@ -24,7 +24,7 @@ from matshot_host.location import RECORD, record, user_folder
 from .. import __version__
 from ..errors import MatshotError, unknown_choice
 from ..files import atomic_write, os_reason, partial_path, remove, staging_folder
-from .folders import blender_folder, maya_folder, unreal_folder, unreal_project
+from .folders import blender_folder, comfyui_folder, maya_folder, unreal_folder, unreal_project
 
 #: The library that every plug-in contains.
 _LIBRARY = "matshot_host"
@@ -76,6 +76,12 @@ HOSTS: Mapping[str, Host] = {
         "Matshot",
         f"Content/Python/{_LIBRARY}",
         next_step="Reopen the project; the tools are in Tools > Matshot.",
+    ),
+    "comfyui": Host(
+        "ComfyUI",
+        "matshot",
+        _LIBRARY,
+        next_step="Restart ComfyUI; the nodes are under Matshot in its menu of nodes.",
     ),
 }
 
@@ -148,7 +154,7 @@ def plugin_folder(
     Args:
         host: one of :data:`HOSTS`.
         version: of the host; empty for the newest Blender, or every Maya.
-        into: that folder itself, or the project for Unreal; None to find it.
+        into: that folder itself, the project for Unreal, or ComfyUI's own folder; None to find it.
         platform: as ``sys.platform`` calls it.
         environment: variables.
 
@@ -162,6 +168,10 @@ def plugin_folder(
                 "Unreal's plug-in is installed into a project; choose it with --into instead of --version."
             )
         return unreal_folder(into.absolute() if into is not None else unreal_project(platform, environment))
+    if host == "comfyui":
+        if version:
+            raise MatshotError("ComfyUI is one folder for all versions; choose it with --into instead of --version.")
+        return comfyui_folder(into.absolute() if into is not None else None, platform, environment)
     if into is not None:
         if version:
             raise MatshotError("Use either --version or --into, not both.")

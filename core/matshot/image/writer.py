@@ -21,6 +21,7 @@ from .color import Pixels, linear_from_srgb, srgb_from_linear
 from .formats import COLOR_ONLY, NO_ALPHA, check_target, stored_depth
 from .normals import encoded_normals
 from .ocio import colorspace_conversion, linear_rec709
+from .png import PngOutput
 from .reader import PNG_SIGNATURE, open_image, png_is_complete
 from .types import Depth, Texture
 
@@ -187,7 +188,8 @@ class TextureWriter:
             raise MatshotError(f"{self.path.name} is read-only; make it writable, or choose another name.")
         if self.path.suffix.lower() in _FATAL_WHEN_FULL:
             self._reserve_space()
-        self._output = oiio.ImageOutput.create(str(self._temporary))
+        png = self.path.suffix.lower() == ".png"
+        self._output = PngOutput() if png else oiio.ImageOutput.create(str(self._temporary))
         if self._output is None or not self._output.open(str(self._temporary), self._spec()):
             self._fail()
         self._opened = True
@@ -271,8 +273,6 @@ class TextureWriter:
             spec.attribute("compression", "zip")
             if self.depth == "half":
                 spec.attribute("tiff:half", 1)  # else TIFF would get floats
-        elif suffix == ".png":
-            spec.attribute("png:compressionLevel", 4)
         if suffix != ".exr" and spec.alpha_channel >= 0 and not self._multiplies:
             spec.attribute("oiio:UnassociatedAlpha", 1)
         return spec

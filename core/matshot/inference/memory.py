@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from matshot_host.tools import MEMORY_FORM
 
@@ -99,6 +100,18 @@ def resident_bytes() -> int:
         return _RESIDENT
 
 
+class Budget(NamedTuple):
+    """Memory for one image.
+
+    Attributes:
+        limit: bytes that the process may hold in all.
+        held: bytes that it holds whatever the tile.
+    """
+
+    limit: int
+    held: int
+
+
 @dataclass(frozen=True)
 class Chain:
     """Operators that follow each other over one image, for the memory they take.
@@ -140,19 +153,25 @@ def _amount(count: int) -> str:
     return f"{count} bytes"
 
 
-def largest_tile(chains: Sequence[Chain], limit: int, fixed: int) -> int:
+def bytes_needed(chains: Sequence[Chain], tile: int) -> int:
+    """Bytes that chains side by side hold with tiles of this side."""
+    return int(_SLACK * sum(chain.bytes_needed(tile) for chain in chains))
+
+
+def largest_tile(chains: Sequence[Chain], limit: int, fixed: int, largest: int = LARGEST_TILE) -> int:
     """The largest tile side with which all chains keep to a limit.
 
     Args:
         chains: that run side by side.
         limit: bytes.
         fixed: bytes that are held whatever the tile.
+        largest: side that is tried first.
 
     Raises:
         MatshotError: when the smallest one does not fit.
     """
-    tile = LARGEST_TILE
-    while (needed := fixed + int(_SLACK * sum(chain.bytes_needed(tile) for chain in chains))) > limit:
+    tile = largest
+    while (needed := fixed + bytes_needed(chains, tile)) > limit:
         if tile <= SMALLEST_TILE:
             raise MatshotError(
                 f"This needs about {_amount(needed)} of memory, but the limit is {_amount(limit)}; "

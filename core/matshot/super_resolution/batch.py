@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,14 +14,17 @@ from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 from ..errors import MatshotError
 from ..files import atomic_file, os_reason
 from ..image.formats import READABLE, UNREAD, WRITABLE
-from ..image.types import Encoding
+from ..image.types import Encoding, Texture
 from ..image.udim import TOKEN, Neighbors, UdimSet, udim_set, udim_sets
+from ..inference.memory import memory_budget, resident_bytes
+from ..inference.session import usable_threads
 from ..material.folder import MapEntry, MaterialFolder
 from ..material.record import replace_record
 from ..material.scan import folder_contents
 from ..material.types import MapKind
 from ..progress import Listener, Progress
 from .files import FileOptions, Kind, UpscaledFile, common_wrap, recognized_map, target_name, upscale_file
+from .side_by_side import SharedMemory, finished
 from .upscale import UpscaleOptions
 
 
@@ -69,6 +74,7 @@ def upscale_all(
     options: UpscaleOptions | None = None,
     files: FileOptions | None = None,
     *,
+    protect: Texture | None = None,
     progress: Listener | None = None,
     report: Callable[[UpscaledFile | tuple[Path, MatshotError]], None] | None = None,
 ) -> UpscaleResult:
@@ -82,6 +88,7 @@ def upscale_all(
         output: file or folder.
         options: of the tool.
         files: how to read and store.
+        protect: white where pixels of every input are only interpolated; nowhere if not given.
         progress: called with ``(fraction, stage)`` for the batch as a whole.
         report: called with every file when it is done or has failed.
 
@@ -89,30 +96,46 @@ def upscale_all(
         MatshotError: when an input does not exist, or there is nothing to do.
         Cancelled: when the listener says so; files that were done stay.
     """
-    unread: list[str] = []
-    tasks = planned(
-        [Path(i) for i in inputs], Path(output), options or UpscaleOptions(), files or FileOptions(), unread
-    )
-    done, failed = [], []
+    options, unread = options or UpscaleOptions(), list[str]()
+    tasks = planned([Path(i) for i in inputs], Path(output), options, files or FileOptions(), unread)
+    threads = options.threads or usable_threads()
+    workers = min(len(tasks), threads)
+    memory = SharedMemory(memory_budget(options.memory), resident_bytes()) if workers > 1 else None
+    recording = threading.Lock()
     maps: dict[Path, dict[MapKind, UpscaledFile]] = {}
-    whole = Progress(progress)
-    for index, task in enumerate(tasks):
-        stage = f"Upscaling {index + 1} of {len(tasks)}" if len(tasks) > 1 else task.source.name
-        part = whole.part(index / len(tasks), (index + 1) / len(tasks), stage)
-        part(0.0)
-        try:
-            made = upscale_file(
-                task.source, task.target, task.options, task.files, neighbors=task.neighbors, progress=part
-            )
-            if task.entry is not None and task.material is not None:
+
+    def work(task: FileTask, part: Progress) -> UpscaledFile:
+        shared = task.options if workers == 1 else replace(task.options, threads=threads // workers)
+        made = upscale_file(
+            task.source,
+            task.target,
+            shared,
+            task.files,
+            neighbors=task.neighbors,
+            protect=protect,
+            progress=part,
+            memory=memory,
+        )
+        parameters = {**made.parameters, "threads": task.options.threads}
+        if task.entry is not None and task.material is not None:
+            with recording:
                 ready = maps.setdefault(task.material.path, {})
                 ready[task.entry.kind] = made
                 _record(task.material, ready, task.target.parent)
-            done.append(replace(made, notes=task.notes + made.notes))
-        except MatshotError as error:
-            failed.append((task.source, error))
-        if report is not None:
-            report(failed[-1] if failed and failed[-1][0] == task.source else done[-1])
+        return replace(made, parameters=parameters, notes=task.notes + made.notes)
+
+    def stage(index: int) -> str:
+        return f"Upscaling {index + 1} of {len(tasks)}" if len(tasks) > 1 else tasks[index].source.name
+
+    done, failed = list[UpscaledFile](), list[tuple[Path, MatshotError]]()
+    with contextlib.closing(finished(tasks, work, workers, Progress(progress), stage)) as results:
+        for task, result in zip(tasks, results, strict=True):
+            if isinstance(result, MatshotError):
+                failed.append((task.source, result))
+            else:
+                done.append(result)
+            if report is not None:
+                report(failed[-1] if isinstance(result, MatshotError) else result)
     return UpscaleResult(tuple(done), tuple(failed), tuple(unread))
 
 
@@ -264,7 +287,8 @@ def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], out
                 _copy_record(material.path / name, output)
         return
     first = next(iter(ready.values()))
-    maps = {kind: {**said[kind], "file": made.target.name, **made.stored} for kind, made in ready.items()}
+    in_order = [(entry.kind, ready[entry.kind]) for entry in material.entries if entry.kind in ready]
+    maps = {kind: {**said[kind], "file": made.target.name, **made.stored} for kind, made in in_order}
     # Raw maps are not enlarged.
     kept = {name: value for name, value in material.description.items() if name != "raw"}
     replace_record({**kept, "size": [first.width, first.height], "maps": maps}, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -9,12 +10,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from matshot_host.tools import UPSCALE
 
 from ..errors import MatshotError
 from ..image.formats import WRITABLE, check_target
 from ..image.reader import image_size, read_texture
-from ..image.types import Depth
+from ..image.types import Depth, Texture
 from ..image.udim import Neighbors
 from ..image.wrap import is_panorama, measured_wrap
 from ..image.writer import TextureWriter
@@ -23,10 +26,14 @@ from ..material.recognition import RecognizedMap, recognized
 from ..material.record import storage_of
 from ..options import ToolOptions
 from ..progress import Progress
-from .upscale import CHUNK, UpscaleOptions, upscaled_rows
+from .side_by_side import SharedMemory
+from .upscale import CHUNK, UpscaleOptions, protected_share, upscaled_rows
 
 #: Pixels that a UDIM tile sees of its neighbors: more than any shipped network's receptive field.
 MARGIN = 32
+
+#: Copies of a texture that are held while it is enlarged: as read, split, and encoded for the network.
+_COPIES = 3
 
 #: What a map holds.
 Kind = Literal["auto", "color", "normal", "data"]
@@ -91,7 +98,9 @@ def upscale_file(
     files: FileOptions | None = None,
     *,
     neighbors: Neighbors | None = None,
+    protect: Texture | None = None,
     progress: Progress | None = None,
+    memory: SharedMemory | None = None,
 ) -> UpscaledFile:
     """Enlarge one file into another, never holding more than the memory bound.
 
@@ -101,7 +110,9 @@ def upscale_file(
         options: of the tool.
         files: how to read and store.
         neighbors: the other tiles of a UDIM set, which border on this one.
+        protect: white where pixels are only interpolated; nowhere if not given.
         progress: called after every tile.
+        memory: that is shared with files at the same time; None for a file alone.
 
     Raises:
         MatshotError: when it cannot be read, enlarged or written; nothing is half-written.
@@ -119,17 +130,24 @@ def upscale_file(
     texture, notes = found.texture, found.notes
     if target.exists():
         notes += (f"replaced an older {target.name}",)
+    share = None if protect is None else protected_share(protect, texture)
     margin = 0
     if neighbors is not None:
         margin = min(MARGIN, texture.height, texture.width)
         texture = texture.with_pixels(neighbors.with_border(texture.pixels, margin))
-    rows, wrap = upscaled_rows(texture, options, progress)
+        if share is not None:
+            share = np.pad(share, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+    copies = _COPIES * texture.pixels.nbytes
+    budget = memory.budget(copies) if memory is not None else None
+    made = upscaled_rows(texture, options, progress, budget, share)
+    rows, wrap = made.rows, made.wrap
     if options.wrap == "auto" and is_panorama(texture):
         notes += ("a panorama of all directions; it wraps on x only",)
     inset = margin * options.scale
     out_width, out_height = rows.width - 2 * inset, rows.height - 2 * inset
     depth = None if files.depth == "same" else files.depth
-    with TextureWriter(target, out_width, out_height, texture, depth=depth, scale=options.scale) as writer:
+    turn = memory.reserved(made.bytes_needed + copies, progress) if memory is not None else contextlib.nullcontext()
+    with turn, TextureWriter(target, out_width, out_height, texture, depth=depth, scale=options.scale) as writer:
         for chunk in bands(rows, CHUNK, inset, inset + out_height):
             writer.write(chunk[:, inset : inset + out_width])
     notes += writer.notes

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from matshot.errors import MatshotError
-from matshot.hosts.folders import blender_folder, maya_folder, unreal_folder, unreal_project
+from matshot.hosts.folders import blender_folder, comfyui_folder, maya_folder, unreal_folder, unreal_project
 
 
 @pytest.fixture(params=["win32", "darwin", "linux"])
@@ -149,3 +149,23 @@ def test_what_is_no_project_is_one_sentence(tmp_path):
     (tmp_path / "Old.uproject").write_text("{")
     with pytest.raises(MatshotError, match="cannot be read as an Unreal project"):
         unreal_folder(tmp_path)
+
+
+# ComfyUI.
+
+
+@pytest.mark.parametrize("place", ["ComfyUI", "Documents/ComfyUI"])
+def test_a_comfyui_at_home_is_found(system, tmp_path, place):
+    nodes = tmp_path / place / "custom_nodes"
+    nodes.mkdir(parents=True)
+    assert comfyui_folder(None, *system) == nodes
+    assert comfyui_folder(nodes, *system) == comfyui_folder(nodes.parent, *system) == nodes
+
+
+def test_what_is_no_comfyui_is_one_sentence(system, tmp_path):
+    with pytest.raises(MatshotError, match=r"No ComfyUI was found in .*; choose its folder with --into\."):
+        comfyui_folder(None, *system)
+    with pytest.raises(MatshotError, match=r"is not ComfyUI's folder: it has no custom_nodes folder\."):
+        comfyui_folder(tmp_path, *system)
+    with pytest.raises(MatshotError, match="does not exist"):
+        comfyui_folder(tmp_path / "nowhere", *system)

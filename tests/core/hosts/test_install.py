@@ -267,6 +267,8 @@ def test_places_that_make_no_sense_are_one_sentence(place):
         (("maya", "", place / "nowhere"), "does not exist"),
         (("unreal", "5.6", None), "into a project"),
         (("unreal", "", place), "not an Unreal project"),
+        (("comfyui", "0.8", None), "one folder for all versions"),
+        (("comfyui", "", place), "not ComfyUI's folder"),
         (("houdini", "", place), "Unknown host 'houdini'"),
     ):
         with pytest.raises(MatshotError, match=said):
