@@ -1,7 +1,7 @@
 """Filling of what a highlight hides with the surface's own texture.
 
-A surface that looks alike all over shows elsewhere what is hidden here. The part that goes on best from the hole's
-surroundings is laid over the hole as a whole, so that joints of a wall meet and texture is as lively as around; only
+A surface that looks alike all over shows elsewhere what is hidden here. The part that continues the hole's
+surroundings best is laid over the hole as a whole, so that joints of a wall meet and texture is as lively as around; only
 the seam is put together of patches.
 """
 
@@ -23,7 +23,7 @@ _SIDE = 640
 _LEAST_KNOWN = 0.4
 #: Longer side of the part around a hole from which it is filled, in longer sides of the hole.
 _AROUND = 3.0
-#: Pixels around a hole by which what goes on from it is recognized, and on both sides of its border that patches mend.
+#: Pixels around a hole by which what continues it is recognized, and on both sides of its border that patches mend.
 _RECOGNIZED = 24
 _SEAM = 6
 #: Weight of a difference in contrast, beside one in level: what is smooth fits everything a little.
@@ -75,7 +75,7 @@ def _around(hole: Mask) -> tuple[slice, slice]:
 
 
 def _laid_over(planes: Pixels, hole: Mask, shrink: float) -> Mask:
-    """Lay the part of a picture that goes on best over each hole, in place; the pixels that patches must mend still.
+    """Lay the part of a picture that continues best over each hole, in place; the pixels that patches must mend still.
 
     Args:
         planes: ``H x W x 3``, display-encoded.

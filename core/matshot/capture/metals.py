@@ -56,8 +56,8 @@ def metal_slopes(flat: Flattened, response: Response) -> Pixels:
 def metal_color(color: Pixels, light: Pixels) -> Pixels:
     """Base color of a metal less its shading and the photograph's noise, ``H x W x 3``, scene-linear.
 
-    How bright a metal is from place to place is mostly its relief and its gloss. Its chroma is taken from around a
-    place, and more from where it is lit: away from the highlight metal is dark, and its chroma mostly noise.
+    How bright a metal is from place to place is mostly its relief and its gloss. Its chroma is a mean around each
+    place in which light counts: away from the highlight metal is dark, and its chroma mostly noise.
 
     Args:
         color: ``H x W x 3``, scene-linear, the photograph without its lamp.
