@@ -1,8 +1,8 @@
 """Filling of what a highlight hides with the surface's own texture.
 
 A surface that looks alike all over shows elsewhere what is hidden here. The part that continues the hole's
-surroundings best is laid over the hole as a whole, so that joints of a wall meet and texture is as lively as around; only
-the seam is put together of patches.
+surroundings best is laid over the hole as a whole, so that joints of a wall meet and texture is as lively as around;
+only the seam is put together of patches.
 """
 
 from __future__ import annotations
