@@ -27,7 +27,14 @@ _CHOICE_LABELS = {
     "dx": "DirectX",
     "orm": "ORM",
     "cpu": "CPU",
+    "gpu": "GPU",
     "cuda": "CUDA",
+    "tensorrt": "TensorRT",
+    "tensorrt_rtx": "TensorRT-RTX",
+    "directml": "DirectML",
+    "coreml": "CoreML",
+    "openvino": "OpenVINO",
+    "webgpu": "WebGPU",
     "srcae": "Auto-Encoder",
     "lanczos_sharp": "Lanczos, Sharpened",
     "mirror_x": "Mirror Left to Right",
@@ -67,7 +74,15 @@ _CHOICE_HELP = {
     ("metal", "on"): "The whole surface is metal",
     ("metal", "off"): "No part of the surface is metal",
     ("device", "cpu"): "Processor only",
+    ("device", "auto"): "Whatever is fastest on this machine and right",
+    ("device", "gpu"): "The fastest GPU, or an error if none works",
     ("device", "cuda"): "NVIDIA GPU, or an error if it does not work",
+    ("device", "tensorrt"): "NVIDIA GPU by TensorRT, which builds an engine for minutes at first",
+    ("device", "tensorrt_rtx"): "NVIDIA RTX GPU by TensorRT for RTX",
+    ("device", "directml"): "Any GPU under Windows",
+    ("device", "coreml"): "GPU and neural engine of a Mac",
+    ("device", "openvino"): "Processor, GPU or NPU of Intel",
+    ("device", "webgpu"): "Any GPU by WebGPU",
     ("engine", "patch"): "Rearrange pieces of the input; fast and sharp",
     ("engine", "neural"): "Match statistics of a network; slower",
     ("engine", "optimize"): "Refined step by step; best",
@@ -422,9 +437,19 @@ class Tool(NamedTuple):
         return self.check(values, {name: f"--set {name}" for name in values})
 
 
+#: Names of execution providers beside the CPU, as ``matshot.inference.providers`` describes them.
+PROVIDER_NAMES: Tuple[str, ...] = ("cuda", "tensorrt", "tensorrt_rtx", "directml", "coreml", "openvino", "webgpu")
+#: Those that need a GPU.
+GPU_DEVICES: Tuple[str, ...] = ("gpu", "cuda", "tensorrt", "tensorrt_rtx", "directml", "webgpu")
+
 #: Where networks run.
 DEVICE = Parameter(
-    "device", str, "auto", "Where networks run. Auto: the GPU if it works.", ("auto", "cpu", "cuda"), True
+    "device",
+    str,
+    "auto",
+    "Where networks run. Auto: the fastest that works, measured once. gpu: the fastest GPU.",
+    ("auto", "cpu", "gpu", *PROVIDER_NAMES),
+    True,
 )
 
 #: Every tool with networks takes these.

@@ -53,7 +53,7 @@ class UpscaleOptions(ToolOptions):
         protect: path of the mask of what is only interpolated; its pixels come as an argument.
         wrap: axes on which the texture repeats; ``auto`` measures it.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where networks run.
         threads: of the CPU; 0 for all.
         tile: side of the tiles in pixels of the input; 0 for the largest that memory allows.
     """

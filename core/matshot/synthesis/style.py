@@ -77,7 +77,7 @@ class StyleOptions(ToolOptions):
         mask: path of the mask of where the style is taken; its pixels come as an argument.
         seed: equal seeds give equal results.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where networks run.
         threads: of the CPU; 0 for all.
     """
 
