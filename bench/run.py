@@ -31,6 +31,7 @@ from bench.synthesis import bad_input as synthesis_bad_input
 from bench.synthesis import multiply as synthesis_multiply
 from bench.synthesis import paint as synthesis_paint
 from bench.synthesis import scaling as synthesis_scaling
+from bench.synthesis import style as synthesis_style
 from bench.synthesis import texture_descriptor
 from bench.synthesis import tile as synthesis_tile
 
@@ -56,6 +57,7 @@ def main() -> None:
         synthesis_multiply,
         synthesis_paint,
         synthesis_scaling,
+        synthesis_style,
         synthesis_tile,
         synthesis_bad_input,
         texture_descriptor,

@@ -69,6 +69,8 @@ Light = Literal["flash", "even"]
 Area = Literal["photograph", "tile", "auto"]
 Metal = Literal["auto", "on", "off"]
 Engine = Literal["auto", "patch", "neural"]
+StyleEngine = Literal["optimize", "fast"]
+Symmetry = Literal["none", "mirror_x", "mirror_y", "mirror_xy", "rotate_2", "rotate_4"]
 GuideType = Literal["auto", "labels", "values"]
 Axes = Literal["x", "y", "xy"]
 TileSize = Literal["same", "crop"]
@@ -138,6 +140,7 @@ def upscale(
     look: Look = "fidelity",
     wrap: WrapChoice = "auto",
     method: Method = "network",
+    protect: PathLike | Texture = "",
     kind: Kind = "auto",
     normal: NormalConvention = "auto",
     colorspace: str = "",
@@ -161,6 +164,7 @@ def upscale(
         look: ``fidelity`` stays closest to the truth; ``detail`` adds plausible texture and cleans compression.
         wrap: axes on which the source tiles; ``auto`` takes what a texture or material states, else measures it.
         method: ``network``, or an older method to compare with.
+        protect: an image file or a texture, white where pixels are only interpolated, such as a logo.
         kind: what an image file holds; ``auto`` goes by its name (``brick_n.png`` is a normal map).
         normal: green channel of normal maps in files: ``gl`` is +Y up, ``dx`` is +Y down; ``auto`` goes by the name.
         colorspace: OCIO name of the files' color space, such as ``ACEScg``.
@@ -208,18 +212,20 @@ def upscale(
         scale=scale,
         look=look,
         method=method,
+        protect=_file_name(protect),
         wrap=_stated_wrap(asset, wrap),
         memory=memory,
         device=device,
         threads=threads,
         tile=tile,
     )
+    mask = _painted(UPSCALE, "protect", protect) if _is_given(protect) else None
     part = whole.part(0.0, _WORK)
     if asset.image:
-        larger = upscaled(_image(asset.material), progress=part, **asdict(options))
+        larger = upscaled(_image(asset.material), mask=mask, progress=part, **asdict(options))
         material = _with_image(asset.material, larger)
     else:
-        material = upscaled_material(asset.material, options, progress=part)
+        material = upscaled_material(asset.material, options, protect=mask, progress=part)
     convention = _convention(asset.material)
     return _finished(asset, material, place, whole, _suffix(format), None if depth == "same" else depth, convention)
 
@@ -467,6 +473,7 @@ def multiply(
     size: str | int | tuple[int, int] = "",
     seed: int = 0,
     tileable: bool = False,
+    symmetry: Symmetry = "none",
     variety: float = 0.5,
     engine: Engine = "auto",
     source_guide: PathLike | Texture = "",
@@ -495,6 +502,8 @@ def multiply(
             empty for twice the source's.
         seed: the same seed always gives the same result.
         tileable: whether the result tiles on both axes.
+        symmetry: ``mirror_x``, ``mirror_y`` or ``mirror_xy`` for a result that is mirrored at its middle, ``rotate_2``
+            or ``rotate_4`` for one that a half or a quarter turn about its middle does not change.
         variety: 0 keeps large pieces of the source together, 1 mixes as much as it can.
         engine: ``patch`` arranges pixels of the source, ``neural`` makes new ones; ``auto`` takes what keeps the
             source's structure.
@@ -554,6 +563,7 @@ def multiply(
         size=str(size) if isinstance(size, int) else size,
         seed=seed,
         tileable=tileable,
+        symmetry=symmetry,
         variety=variety,
         engine=engine,
         guide_type=guide_type,
@@ -645,6 +655,10 @@ def style(
     *,
     strength: float = 0.7,
     keep_color: bool = False,
+    engine: StyleEngine = "optimize",
+    content_guide: PathLike | Texture = "",
+    style_guide: PathLike | Texture = "",
+    guide_type: GuideType = "auto",
     mask: PathLike | Texture = "",
     seed: int = 0,
     wrap: WrapChoice = "auto",
@@ -664,6 +678,13 @@ def style(
             follow.
         strength: 0 leaves the content as it is, 1 takes over all of the look.
         keep_color: whether colors stay and only lightness follows the look.
+        engine: ``optimize`` refines the picture step by step, ``fast`` paints it in one pass, for previews and large
+            textures.
+        content_guide: an image file or a texture, painted with a color for each kind of surface in the content, or gray
+            for values such as its height; empty for none.
+        style_guide: the same of the look, in the same colors or grays: each part of the content takes the look of its
+            own part.
+        guide_type: ``labels`` for guides of a few colors, ``values`` for grays or colors that vary.
         mask: an image file or a texture, white where the look is applied; elsewhere the content stays, bit for bit.
         seed: the same seed always gives the same result.
         wrap: axes on which the content tiles; ``auto`` takes what a texture or material states, else measures it.
@@ -701,14 +722,23 @@ def style(
     options = StyleOptions(
         strength=strength,
         keep_color=keep_color,
+        engine=engine,
+        content_guide=_file_name(content_guide),
+        style_guide=_file_name(style_guide),
+        guide_type=guide_type,
         mask=_file_name(mask),
         seed=seed,
         memory=memory,
         device=device,
         threads=threads,
     )
-    where = _painted(STYLE, "mask", mask) if _is_given(mask) else None
-    material = styled(asset.material, other, options, mask=where, progress=whole.part(0.0, _WORK))
+    given = {"content_guide": content_guide, "style_guide": style_guide, "mask": mask}
+    own_guide, other_guide, where = (
+        _painted(STYLE, name, value) if _is_given(value) else None for name, value in given.items()
+    )
+    guides = own_guide, other_guide
+    part = whole.part(0.0, _WORK)
+    material = styled(asset.material, other, options, guides=guides, mask=where, progress=part)
     return _finished(asset, material, place, whole)
 
 

@@ -51,6 +51,24 @@ def user_folder(platform: str = sys.platform, environment: Optional[Mapping[str,
     return os.path.join(given.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "matshot")
 
 
+def cache_folder(platform: str = sys.platform, environment: Optional[Mapping[str, str]] = None) -> str:
+    """The folder for what Matshot can make again; it need not exist.
+
+    Args:
+        platform: as ``sys.platform`` calls it.
+        environment: to look things up in; None for that of this process.
+    """
+    given = os.environ if environment is None else environment
+    if given.get("MATSHOT_HOME"):
+        return os.path.join(given["MATSHOT_HOME"], "cache")
+    home = given.get("USERPROFILE" if platform == "win32" else "HOME") or os.path.expanduser("~")
+    if platform == "win32":
+        return os.path.join(given.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local"), "Matshot", "Cache")
+    if platform == "darwin":
+        return os.path.join(home, "Library", "Caches", "Matshot")
+    return os.path.join(given.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "matshot")
+
+
 def record() -> Dict[str, Any]:
     """What ``matshot install`` noted: ``python``, ``version`` and ``installed`` (host to paths); empty if nothing.
 

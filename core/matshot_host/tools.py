@@ -27,9 +27,21 @@ _CHOICE_LABELS = {
     "dx": "DirectX",
     "orm": "ORM",
     "cpu": "CPU",
+    "gpu": "GPU",
     "cuda": "CUDA",
+    "tensorrt": "TensorRT",
+    "tensorrt_rtx": "TensorRT-RTX",
+    "directml": "DirectML",
+    "coreml": "CoreML",
+    "openvino": "OpenVINO",
+    "webgpu": "WebGPU",
     "srcae": "Auto-Encoder",
     "lanczos_sharp": "Lanczos, Sharpened",
+    "mirror_x": "Mirror Left to Right",
+    "mirror_y": "Mirror Top to Bottom",
+    "mirror_xy": "Mirror Both",
+    "rotate_2": "Half Turn",
+    "rotate_4": "Quarter Turn",
     "uint8": "8-Bit",
     "uint16": "16-Bit",
     "half": "16-Bit Float",
@@ -62,9 +74,25 @@ _CHOICE_HELP = {
     ("metal", "on"): "The whole surface is metal",
     ("metal", "off"): "No part of the surface is metal",
     ("device", "cpu"): "Processor only",
+    ("device", "auto"): "Whatever is fastest on this machine and right",
+    ("device", "gpu"): "The fastest GPU, or an error if none works",
     ("device", "cuda"): "NVIDIA GPU, or an error if it does not work",
+    ("device", "tensorrt"): "NVIDIA GPU by TensorRT, which builds an engine for minutes at first",
+    ("device", "tensorrt_rtx"): "NVIDIA RTX GPU by TensorRT for RTX",
+    ("device", "directml"): "Any GPU under Windows",
+    ("device", "coreml"): "GPU and neural engine of a Mac",
+    ("device", "openvino"): "Processor, GPU or NPU of Intel",
+    ("device", "webgpu"): "Any GPU by WebGPU",
     ("engine", "patch"): "Rearrange pieces of the input; fast and sharp",
     ("engine", "neural"): "Match statistics of a network; slower",
+    ("engine", "optimize"): "Refined step by step; best",
+    ("engine", "fast"): "One pass of a network; for previews and large textures",
+    ("symmetry", "none"): "No symmetry",
+    ("symmetry", "mirror_x"): "The right half mirrors the left one",
+    ("symmetry", "mirror_y"): "The lower half mirrors the upper one",
+    ("symmetry", "mirror_xy"): "Every quarter mirrors its neighbors",
+    ("symmetry", "rotate_2"): "The same after half a turn",
+    ("symmetry", "rotate_4"): "The same after a quarter turn; square outputs only",
     ("guide_type", "labels"): "A few colors, each a kind of surface",
     ("guide_type", "values"): "Grays or colors that vary, such as a height",
     ("method", "network"): "By the trained network",
@@ -409,9 +437,19 @@ class Tool(NamedTuple):
         return self.check(values, {name: f"--set {name}" for name in values})
 
 
+#: Names of execution providers beside the CPU, as ``matshot.inference.providers`` describes them.
+PROVIDER_NAMES: Tuple[str, ...] = ("cuda", "tensorrt", "tensorrt_rtx", "directml", "coreml", "openvino", "webgpu")
+#: Those that need a GPU.
+GPU_DEVICES: Tuple[str, ...] = ("gpu", "cuda", "tensorrt", "tensorrt_rtx", "directml", "webgpu")
+
 #: Where networks run.
 DEVICE = Parameter(
-    "device", str, "auto", "Where networks run. Auto: the GPU if it works.", ("auto", "cpu", "cuda"), True
+    "device",
+    str,
+    "auto",
+    "Where networks run. Auto: the fastest that works, measured once. gpu: the fastest GPU.",
+    ("auto", "cpu", "gpu", *PROVIDER_NAMES),
+    True,
 )
 
 #: Every tool with networks takes these.
@@ -464,6 +502,11 @@ _SEED = Parameter("seed", int, 0, "The same seed always gives the same result.",
 _ADVANCED_SEED = _SEED._replace(advanced=True)
 
 
+def _file(name: str, help: str, file: str, title: str = "", pair: str = "") -> Parameter:
+    """A parameter that is the path of a file, or empty."""
+    return Parameter(name, str, "", help, title=title, placeholder="None", file=file, pair=pair)
+
+
 UPSCALE = Tool(
     "upscale",
     "Upscale",
@@ -485,6 +528,11 @@ UPSCALE = Tool(
             "How pixels are enlarged: by the network, or by an older method for comparison.",
             ("network", "srcae", "sparse_coding", "lanczos_sharp", "lanczos", "bicubic", "nearest"),
             True,
+        ),
+        _file(
+            "protect",
+            "Part that is only interpolated, such as a logo: white is, black takes the method. Default: none.",
+            "mask",
         ),
         _KIND,
         _NORMAL,
@@ -665,10 +713,14 @@ _SOURCE: Tuple[Parameter, ...] = (
 )
 
 
-def _file(name: str, help: str, file: str, title: str = "", pair: str = "") -> Parameter:
-    """A parameter that is the path of a file, or empty."""
-    return Parameter(name, str, "", help, title=title, placeholder="None", file=file, pair=pair)
-
+_GUIDE_TYPE = Parameter(
+    "guide_type",
+    str,
+    "auto",
+    "How guides are read: labels are a few colors, values are grays or colors that vary. Auto: by their colors.",
+    ("auto", "labels", "values"),
+    True,
+)
 
 #: What belongs where.
 _GUIDE: Tuple[Parameter, ...] = (
@@ -684,14 +736,7 @@ _GUIDE: Tuple[Parameter, ...] = (
         "Map of the output in the same colors or grays: what belongs where. Default: none.",
         "image",
     ),
-    Parameter(
-        "guide_type",
-        str,
-        "auto",
-        "How guides are read: labels are a few colors, values are grays or colors that vary. Auto: by their colors.",
-        ("auto", "labels", "values"),
-        True,
-    ),
+    _GUIDE_TYPE,
 )
 
 _SOURCE_INPUT = Input("in", "Texture", "An image or a material folder.", "asset")
@@ -711,6 +756,14 @@ MULTIPLY = Tool(
         ),
         _SEED,
         Parameter("tileable", bool, False, "Make the output tileable on both axes."),
+        Parameter(
+            "symmetry",
+            str,
+            "none",
+            "Mirror the output at its middle, or make it the same after a half or a quarter turn about its middle.",
+            ("none", "mirror_x", "mirror_y", "mirror_xy", "rotate_2", "rotate_4"),
+            True,
+        ),
         Parameter("count", int, 1, "Number of outputs; each has the next seed.", low=1, high=1000),
         Parameter(
             "variety",
@@ -799,6 +852,26 @@ STYLE = Tool(
             high=1.0,
         ),
         Parameter("keep_color", bool, False, "Keep the colors and transfer lightness only."),
+        Parameter(
+            "engine",
+            str,
+            "optimize",
+            "optimize refines the picture step by step; fast paints it in one pass, for previews and large textures.",
+            ("optimize", "fast"),
+        ),
+        _file(
+            "content_guide",
+            "Map of the content, painted with a color for each kind of surface, or gray for values such as height. "
+            "Default: none.",
+            "image",
+            pair="guide",
+        ),
+        _file(
+            "style_guide",
+            "Map of the look in the same colors or grays: what each part of the content will look like. Default: none.",
+            "image",
+        ),
+        _GUIDE_TYPE,
         _file(
             "mask",
             "Where the look is applied: white takes it, black stays exactly as it is. Default: everywhere.",

@@ -34,7 +34,11 @@ def peak_of_run(card: Path, side: int) -> int:
     """Peak resident bytes of this process after one run on ``side`` x ``side`` pixels."""
     run = Network(read_card(card), "cpu", 1)
     side = -(-side // run.grid) * run.grid
-    others = {name: np.zeros((1, *shape[1:]), dtype=np.float32) for name, shape in run.other_inputs.items()}
+    # Sides that a graph leaves free are the picture's.
+    others = {
+        name: np.zeros((1, *(size if isinstance(size, int) else side for size in shape[1:])), dtype=np.float32)
+        for name, shape in run.other_inputs.items()
+    }
     run(np.zeros((1, run.planes, side, side), dtype=np.float32), **others)
     status = Path("/proc/self/status")
     if status.exists():

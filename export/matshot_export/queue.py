@@ -28,7 +28,12 @@ from .loop import begin_from, best_device
 from .measuring import bicubic, measure_model
 from .onnx_export import export, run_record
 from .shipped import is_shipped, shipped_weights
+from .style_export import export_style
+from .style_training import StyleRecipe, StyleTask, train_style
 from .training import MapTask, train
+
+#: Networks with a task of their own instead of a recipe in a file.
+OWN_TASKS = ("capture", "style")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Turn:
     """One network's place in the queue.
 
     Attributes:
-        name: of the recipe and the model; ``capture`` for the capture network.
+        name: of the recipe and the model, or one of ``OWN_TASKS``.
         hours: of training.
         rate: Muon's, instead of the recipe's, where trained weights are only to be improved; 0 keeps that.
         batch: patches or crops a step, instead of the recipe's; 0 keeps those.
@@ -65,11 +70,11 @@ class Turn:
     @property
     def sign(self) -> int:
         """1 where larger figures are better, else -1."""
-        smaller = self.lower_is_better or (self.name != "capture" and recipes.load(self.name).kind == "normal")
+        smaller = self.lower_is_better or (self.name not in OWN_TASKS and recipes.load(self.name).kind == "normal")
         return -1 if smaller else 1
 
     def recipe(self) -> recipes.Recipe:
-        """The network's recipe with what the turn changes; not for the capture network."""
+        """The network's recipe with what the turn changes; not for ``OWN_TASKS``."""
         own = recipes.load(self.name)
         batch, patch = self.batch or own.batch, self.patch or own.patch
         return replace(own, rate=self.rate or own.rate, batch=batch, patch=patch)
@@ -77,6 +82,12 @@ class Turn:
     def capture_recipe(self) -> CaptureRecipe:
         """The same for the capture network."""
         own = CaptureRecipe()
+        batch, side = self.batch or own.batch, self.patch or own.side
+        return replace(own, rate=self.rate or own.rate, batch=batch, side=side)
+
+    def style_recipe(self) -> StyleRecipe:
+        """The same for the network of styles."""
+        own = StyleRecipe()
         batch, side = self.batch or own.batch, self.patch or own.side
         return replace(own, rate=self.rate or own.rate, batch=batch, side=side)
 
@@ -90,7 +101,8 @@ class Standing:
         step: of training.
         minutes: trained, of all that the turn has.
         figure: measured last with the averaged weights; None before the first measurement.
-        bicubic: the figure of bicubic, or of flat normals for the capture network; None before the turn begins.
+        bicubic: the figure of bicubic, of flat normals for the capture network, or of colors alone for style; None
+            before the turn begins.
         shipped: the figure of the shipped model; None before the turn begins or where there is none.
     """
 
@@ -131,7 +143,7 @@ def read_queue(path: Path) -> list[Turn]:
     except (TypeError, KeyError) as error:
         raise ValueError(f"{path.name} is not a queue: {error}") from error
     for turn in turns:
-        if turn.name != "capture":
+        if turn.name not in OWN_TASKS:
             recipes.load(turn.name)
     return turns
 
@@ -191,6 +203,8 @@ def train_all(
         if turn.name == "capture":
             # The budget in hours ends the schedule.
             train_capture(replace(turn.capture_recipe(), steps=1 << 40), data, runs / turn.name, **shared)
+        elif turn.name == "style":
+            train_style(replace(turn.style_recipe(), steps=1 << 40), data, runs / turn.name, **shared)
         else:
             train(turn.recipe(), data, runs / turn.name, steps=1 << 40, **shared)
         write_status(turns, runs)
@@ -221,6 +235,8 @@ def export_better(
     run = runs / turn.name
     if turn.name == "capture":
         return export_capture(run / "weights.pt", models, run=run)
+    if turn.name == "style":
+        return [export_style(run / "weights.pt", models, run=run)]
     export(recipes.load(turn.name), run / "weights.pt", models, run=run)
     return [measure_model(turn.name, data, models, report)]
 
@@ -282,10 +298,13 @@ def _begin(turn: Turn, data: Path, runs: Path, models: Path, device: str, report
     if (run / "baseline.json").exists() and there:
         return there[0]
     where = best_device(device)
-    task: CaptureTask | MapTask
+    task: CaptureTask | StyleTask | MapTask
     if turn.name == "capture":
         task = CaptureTask(CaptureRecipe(), data, where)
         baseline = {"bicubic": 1.0}
+    elif turn.name == "style":
+        task = StyleTask(StyleRecipe(), data, where)
+        baseline = {"bicubic": task.without()}
     else:
         task = MapTask(recipes.load(turn.name), data, where)
         baseline = {"bicubic": _of_bicubic(task)}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -169,3 +170,23 @@ def test_pictures_on_the_way(running: Running, gradual: Callable[[int], str]) ->
     assert running.client.get(shown).content == picture()
     running.engine.wish = wish
     assert running.wait(job)["preview"] is None
+
+
+def test_thousands_of_events_take_little_memory() -> None:
+    result = {"number": 0, "kind": "image", "name": "wall.png", "notes": ["a note"], "files": [{"map": "", "bytes": 1}]}
+    streams = event_streams.EventStreams(1)
+
+    def publish(number: int) -> None:
+        # As objects, each state would be some ten kilobytes.
+        fresh = json.loads(json.dumps({"id": f"{number:032x}", "tags": [], "results": [result] * 8}))
+        streams.publish(f"{number:032x}", "state", fresh, last=True)
+
+    publish(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 2000):
+            publish(number)
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken < 3e6

@@ -399,7 +399,7 @@ def test_a_users_stream_has_the_logs_of_their_jobs(start: Callable[..., Running]
 
     async def missed(owner: str) -> list[str]:
         _, events, _ = second.service.events.subscribe(QUEUE, "2.0", owner)  # of the second start, from its begin
-        return [one.data["text"] for one in events or () if one.kind == "log"]
+        return [json.loads(one.body)["text"] for one in events or () if one.kind == "log"]
 
     logged = [text for _, text in second.service.store.log(job)]
     assert len(logged) == 2

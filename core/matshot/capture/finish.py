@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ..image.types import Texture, Wrap
+from ..inference.session import Device
 from ..material.raw import ADJUSTABLE, rounded_raw
 from ..material.types import Material, RawMaps
 from ..options import ToolOptions
@@ -35,7 +36,7 @@ class CaptureOptions(ToolOptions):
         height: strength of the height.
         metal: ``auto``, ``on`` or ``off``.
         memory: bound on memory, such as ``2G``; empty for a share of what is free.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where networks run.
         threads: of the CPU; 0 for all.
     """
 
@@ -48,7 +49,7 @@ class CaptureOptions(ToolOptions):
     height: float = 1.0
     metal: Metal = "auto"
     memory: str = ""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     threads: int = 0
 
 

@@ -20,7 +20,7 @@ from ..image.types import Wrap
 from ..inference.cards import installed_models
 from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
 from ..inference.session import Device, Network, network
-from ..inference.tiling import TiledRows
+from ..inference.tiling import MirroredRows, TiledRows
 from ..progress import Progress
 from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
@@ -61,7 +61,7 @@ def predicted_surface(
         light: where the flash is, in longer sides of the photograph; None for the lens.
         wrap: axes on which the photographs repeat.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where networks run.
         threads: of the CPU; 0 for all.
         tile: side of the tiles in pixels; 0 for the largest that memory allows.
         progress: told after every tile.
@@ -84,7 +84,7 @@ def predicted_surface(
     operator = _Told(local, whole(rows.made_small()))
     # The network was not trained on what it sees of a photograph's edge, so it gets mirrored surroundings.
     down, across = (0 if axis in wrap else min(_SURROUNDINGS, side) for axis, side in zip("yx", rows.size, strict=True))
-    mirrored = _MirroredRows(rows, down, across)
+    mirrored = MirroredRows(rows, down, across)
     side = tile or largest_tile(
         [Chain([operator], mirrored.height, mirrored.width, rows.channels)], memory_budget(memory), resident_bytes()
     )
@@ -153,37 +153,12 @@ class _PhotographRows:
         sides = [
             max(CONTEXT_GRID, round(side * shrink / CONTEXT_GRID) * CONTEXT_GRID) for side in (self.width, self.height)
         ]
-        planes = [
-            cv2.resize(self.read(0, self.height)[..., i : i + 1], sides, interpolation=cv2.INTER_AREA)
+        planes = self.read(0, self.height)
+        small = [
+            cv2.resize(np.ascontiguousarray(planes[..., i]), sides, interpolation=cv2.INTER_AREA)
             for i in range(self.channels)
         ]
-        return np.stack(planes)[np.newaxis].astype(np.float32)
-
-
-@dataclass(frozen=True)
-class _MirroredRows:
-    """Rows with their own mirror image around them: ``down`` rows above and below, ``across`` columns at both sides."""
-
-    rows: _PhotographRows
-    down: int
-    across: int
-
-    channels = _PhotographRows.channels
-
-    @property
-    def height(self) -> int:
-        return self.rows.height + 2 * self.down
-
-    @property
-    def width(self) -> int:
-        return self.rows.width + 2 * self.across
-
-    def read(self, start: int, stop: int) -> Pixels:
-        place = np.arange(start, stop) - self.down
-        place = np.where(place < 0, -1 - place, np.minimum(place, 2 * self.rows.height - 1 - place))
-        first = int(place.min())
-        inside = self.rows.read(first, int(place.max()) + 1)[place - first]
-        return np.pad(inside, ((0, 0), (self.across, self.across), (0, 0)), mode="symmetric")
+        return np.stack(small)[np.newaxis].astype(np.float32)
 
 
 class _Told:

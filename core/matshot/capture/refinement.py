@@ -93,7 +93,7 @@ def refined(
         camera: of the photograph.
         strength: 0 leaves the surface as it is, 1 goes all the way.
         iterations: of L-BFGS, at most.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where networks run.
         threads: of the CPU; 0 for all.
         models: to choose from; those installed by default.
         progress: told after every evaluation.

@@ -298,11 +298,14 @@ def figure_in_words(key: str, value: object) -> str:
 
 
 @app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    devices: Annotated[bool, typer.Option("--devices", help="Measure every network on every device again.")] = False,
+) -> None:
     """Report versions and devices, what is missing, and how to fix it."""
     from ..hosts.doctor import diagnosis
 
-    findings = diagnosis()
+    findings = diagnosis(devices)
     if as_json:
         typer.echo(json.dumps([vars(finding) for finding in findings]))
     else:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from matshot_host.tools import tool
+from matshot_host.tools import GPU_DEVICES, tool
 
 from ..errors import MatshotError
 from ..files import atomic_write
@@ -90,7 +90,7 @@ def _template(batch: Batch, tasks: int, folder: Path) -> dict[str, Any]:
             }
         },
     }
-    if batch.parameters.get("device") == "cuda":
+    if batch.parameters.get("device") in GPU_DEVICES:
         step["hostRequirements"] = {"amounts": [{"name": "amount.worker.gpu", "min": 1}]}
     return {
         "specificationVersion": "jobtemplate-2023-09",

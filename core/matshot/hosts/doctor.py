@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import cast
 
 from matshot_host.location import record, worker_command
 
@@ -15,11 +17,18 @@ from .. import __version__
 from ..errors import MatshotError
 from ..inference.cards import installed_models
 from ..inference.gpu import nvidia_gpus
+from ..inference.measuring import forget, known_measurements
 from ..inference.memory import free_bytes
-from ..inference.session import CUDA, Network, gpu_obstacle, onnxruntime, usable_threads
+from ..inference.providers import CUDA, PROVIDERS, candidates
+from ..inference.session import Device, Network, gpu_obstacle, onnxruntime, usable_threads
 from .install import HOSTS, InstalledPlugin
 from .install import installed_plugins as installed_plugins
 
+#: Packages that hold an ONNX Runtime each.
+_ONNXRUNTIMES = (
+    *("onnxruntime-gpu", "onnxruntime", "onnxruntime-openvino", "onnxruntime-directml", "onnxruntime-webgpu"),
+    *("onnxruntime-trt-rtx", "onnxruntime-migraphx"),
+)
 #: Seconds that another Python has to report its version of Matshot.
 _TIMEOUT = 30
 
@@ -43,8 +52,12 @@ class Finding:
     required: bool = True
 
 
-def diagnosis() -> list[Finding]:
-    """Check everything that Matshot needs."""
+def diagnosis(measure: bool = False) -> list[Finding]:
+    """Check everything that Matshot needs.
+
+    Args:
+        measure: measure all networks on all devices again.
+    """
     findings = [
         Finding("Matshot", __version__),
         Finding("Python", f"{platform.python_version()} ({sys.executable})"),
@@ -56,6 +69,8 @@ def diagnosis() -> list[Finding]:
     try:
         ort = onnxruntime()
         findings.append(Finding("built with providers", ", ".join(ort.get_available_providers())))
+        if measure:
+            _measure_all()
         cards = list(installed_models())
         findings.append(Finding("models", f"{len(cards)}: {', '.join(card.name for card in cards)}"))
         for card in cards:
@@ -69,9 +84,45 @@ def diagnosis() -> list[Finding]:
             )
         else:
             findings.append(Finding("GPU", gpu_obstacle(), False, "none needed: the CPU is used", required=False))
+        findings += _devices()
     except MatshotError as error:
         findings.append(Finding("inference", error.sentence, False, error.cause))
     return findings + list(_plugins())
+
+
+def _measure_all() -> None:
+    """Measure every network on every device that may work here."""
+    forget()
+    for card in installed_models():
+        for one in candidates("auto"):
+            # What does not start is said by the findings.
+            with contextlib.suppress(MatshotError):
+                Network(card, cast(Device, one.name))
+
+
+def _devices() -> Iterator[Finding]:
+    """The installed execution providers beside the CPU, and what was measured of each."""
+    measured = known_measurements()
+    for one in PROVIDERS:
+        if not one.is_registered:
+            continue
+        known = [each for each in measured if each.provider == one.title]
+        right = [each for each in known if each.state == "right"]
+        faster = [each for each in right if each.is_faster]
+        state = (
+            f"{len(faster)} of {len(known)} networks are faster than on the CPU" if known else "nothing measured yet"
+        )
+        if right:
+            times = sorted(each.cpu_seconds / each.seconds for each in right)
+            state += f" ({times[0]:.2g} to {times[-1]:.2g} times as fast)"
+        state += "" if one.automatic else "; used by name only"
+        problems = " ".join(each.problem for each in known if each.problem)
+        if not one.is_possible:
+            state = "installed, but no NVIDIA GPU was found"
+        fix = "" if known or not one.is_possible else "matshot doctor --devices measures them all"
+        yield Finding(
+            f"device {one.name}", f"{state}. {problems}" if problems else state, not problems, fix, required=False
+        )
 
 
 def _plugins() -> Iterator[Finding]:
@@ -137,9 +188,9 @@ def _package(name: str) -> Finding:
 
 
 def _onnxruntime_packages() -> list[Finding]:
-    """Both ONNX Runtime packages use one folder: the one installed last wins, and removing either breaks the other."""
+    """All ONNX Runtime packages use one folder: the one installed last wins, and removing one breaks the others."""
     installed = []
-    for name in ("onnxruntime-gpu", "onnxruntime"):
+    for name in _ONNXRUNTIMES:
         try:
             installed.append((name, version(name)))
         except PackageNotFoundError:
@@ -147,7 +198,8 @@ def _onnxruntime_packages() -> list[Finding]:
     if not installed:
         return [Finding("ONNX Runtime", "missing", False, "pip install onnxruntime-gpu (onnxruntime on a Mac)")]
     shown = " and ".join(f"{name} {number}" for name, number in installed)
-    if len(installed) == 2:
-        fix = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu"
+    if len(installed) > 1:
+        names = " ".join(name for name, _ in installed)
+        fix = f"pip uninstall -y {names} && pip install {installed[0][0]}"
         return [Finding("ONNX Runtime", f"{shown}, which overwrite each other", False, fix, required=False)]
     return [Finding("ONNX Runtime", shown)]

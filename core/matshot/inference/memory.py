@@ -158,18 +158,19 @@ def bytes_needed(chains: Sequence[Chain], tile: int) -> int:
     return int(_SLACK * sum(chain.bytes_needed(tile) for chain in chains))
 
 
-def largest_tile(chains: Sequence[Chain], limit: int, fixed: int) -> int:
+def largest_tile(chains: Sequence[Chain], limit: int, fixed: int, largest: int = LARGEST_TILE) -> int:
     """The largest tile side with which all chains keep to a limit.
 
     Args:
         chains: that run side by side.
         limit: bytes.
         fixed: bytes that are held whatever the tile.
+        largest: side that is tried first.
 
     Raises:
         MatshotError: when the smallest one does not fit.
     """
-    tile = LARGEST_TILE
+    tile = largest
     while (needed := fixed + bytes_needed(chains, tile)) > limit:
         if tile <= SMALLEST_TILE:
             raise MatshotError(

@@ -1,7 +1,8 @@
 """ONNX Runtime sessions: which device really runs, how many threads, which precision.
 
 ``get_available_providers`` lists what the package was built with, so it names CUDA on machines without any GPU. Only a
-session's own ``get_providers`` tells what runs; everything here that speaks of a device has read it there.
+session's own ``get_providers`` tells what runs; everything here that speaks of a device has read it there. Of those
+that run, a network takes the one that was measured to be right and fastest (:mod:`.measuring`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import logging
 import os
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Literal
 
@@ -20,15 +22,18 @@ from numpy.typing import NDArray
 from matshot_host.tools import DEVICE
 
 from ..errors import MatshotError
-from .cards import Card
+from .cards import SHIPPED, Card, Registry
 from .gpu import nvidia_gpus
+from .measuring import Measurement, keep_failure, measurement
+from .providers import CPU, CUDA, Provider, candidates, missing
 
-Device = Literal["auto", "cpu", "cuda"]
+Device = Literal["auto", "cpu", "gpu", "cuda", "tensorrt", "tensorrt_rtx", "directml", "coreml", "openvino", "webgpu"]
 
-CUDA = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
 #: The command that installs NVIDIA's libraries.
 INSTALL_CUDA = "pip install 'matshot[cuda]'"
+
+#: Network of few kinds of nodes, with which a provider is tried that failed on another.
+_SIMPLE = "data_x4"
 
 _log = logging.getLogger("matshot")
 #: ONNX Runtime's severity of fatal messages; all others are muted.
@@ -43,6 +48,10 @@ _OUT_OF_MEMORY = (
 )
 
 
+class _NotStarted(Exception):
+    """A provider that is installed does not start on this machine."""
+
+
 class OutOfDeviceMemory(Exception):
     """A run needed more memory than the device had; a smaller tile may fit."""
 
@@ -55,7 +64,7 @@ class Network:
 
     Args:
         card: of the model.
-        device: ``auto`` is CUDA where it works, else the CPU.
+        device: ``auto`` is the fastest that is right, ``gpu`` the fastest GPU, others are names of providers.
         threads: of the CPU; 0 for all that this process may use.
 
     Attributes:
@@ -95,10 +104,9 @@ class Network:
             with self._turn:
                 (result,) = self._session.run(None, inputs)
         except Exception as error:
-            message = str(error)
-            if isinstance(error, MemoryError) or any(sign in message.lower() for sign in _OUT_OF_MEMORY):
-                raise OutOfDeviceMemory(message) from error
-            raise MatshotError(f"Running the model {self.card.name} failed.", message) from error
+            if _is_lack_of_memory(error):
+                raise OutOfDeviceMemory(str(error)) from error
+            raise MatshotError(f"Running the model {self.card.name} failed.", str(error)) from error
         return np.asarray(result, dtype=np.float32)
 
     def results(self, **inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -159,41 +167,191 @@ def usable_threads() -> int:
     return os.cpu_count() or 1
 
 
+def _is_lack_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _OUT_OF_MEMORY)
+
+
 def _session(card: Card, device: Device, threads: int) -> tuple[Any, bool]:
+    """A session, and whether it computes in half precision."""
     DEVICE.check(device)
     ort = onnxruntime()
+    count = threads or usable_threads()
+
+    @cache
+    def on_cpu() -> Any:
+        return ort.InferenceSession(str(card.path()), _options(ort, count), providers=[CPU])
+
+    if device == "cpu":
+        return on_cpu(), False
+    tried = candidates(device)
+    obstacles: dict[str, str] = {}
+    trials = []
+    for provider in tried:
+        if not provider.is_possible:
+            raise MatshotError(f"The GPU cannot be used: {gpu_obstacle()}") if provider.trusted else missing(provider)
+        trial = _Trial(ort, card, provider, count)
+        try:
+            known = trial.measurement(on_cpu)
+        except _NotStarted as error:
+            obstacles[provider.name] = str(error)
+            continue
+        if known.problem and not (known.state == "unknown" and provider.trusted):
+            _warn_once(f"{known.problem} The CPU runs it.")
+        elif device != "auto" or known.is_faster or known.state == "unknown":
+            trials.append((known, trial))
+    session, half = None, False
+    for known, trial in sorted(trials, key=lambda one: one[0].seconds):
+        try:
+            session, half = trial.session(), trial.half
+        except _NotStarted as error:
+            obstacles[trial.provider.name] = str(error)
+            continue
+        if known.state == "right" and not known.is_faster:
+            times = known.seconds / known.cpu_seconds
+            _warn_once(
+                f"{known.provider} takes {times:.3g} times as long as the CPU for the network {known.network}; "
+                "--device auto takes the faster one."
+            )
+        break
+    if device != "auto" and len(obstacles) == len(tried):
+        raise _unusable(device, tried, obstacles)
+    if device == "auto" and nvidia_gpus() and ("cuda" in obstacles or "cuda" not in {one.name for one in tried}):
+        _warn_once(f"Running {'on the CPU' if session is None else 'without CUDA'}. {gpu_obstacle()}")
+    return (on_cpu(), False) if session is None else (session, half)
+
+
+class _Trial:
+    """A network on a provider: what is known of it, and its session, which is opened once.
+
+    Attributes:
+        provider: to run on.
+        half: whether the network's twin in half precision is taken.
+
+    Args:
+        ort: the module.
+        card: of the network.
+        provider: to run on.
+        threads: of the CPU.
+    """
+
+    def __init__(self, ort: Any, card: Card, provider: Provider, threads: int) -> None:
+        self.provider, self.half = provider, provider.half and bool(card.half_file)
+        self._ort, self._card, self._threads = ort, card, threads
+        self._session: Any = None
+
+    def measurement(self, on_cpu: Callable[[], Any]) -> Measurement:
+        """What is known of the network; measured if it is not known yet.
+
+        Raises:
+            _NotStarted: when the provider does not work at all.
+        """
+        facts = self._card, self.provider, self._threads, self._ort.__version__
+        try:
+            return measurement(*facts, on_cpu, self._open)
+        except (MatshotError, _NotStarted):
+            raise
+        except Exception as error:
+            _log.debug("%s, %s: %s", self.provider.title, self._card.name, error)
+            if not _works(self.provider, self._threads):
+                raise _NotStarted(str(error)) from error
+            if _is_lack_of_memory(error):
+                return Measurement(self.provider.title, self._card.name, "failed")
+            return keep_failure(*facts)
+
+    def session(self) -> Any:
+        """The session.
+
+        Raises:
+            _NotStarted: when it cannot be opened although it once could.
+        """
+        try:
+            return self._open()
+        except (MatshotError, _NotStarted):
+            raise
+        except Exception as error:
+            raise _NotStarted(str(error)) from error
+
+    def _open(self, profile: str = "") -> Any:
+        if self._session is None:
+            self._session = _open(self._ort, self._card, self.provider, self._threads, profile)
+        return self._session
+
+
+@cache
+def _works(provider: Provider, threads: int) -> bool:
+    """Whether a provider that failed on a network opens another one, so that the network is to blame."""
+    try:
+        _open(onnxruntime(), Registry(SHIPPED)[_SIMPLE], provider, threads)
+    except Exception as error:
+        _log.debug("%s: %s", provider.title, error)
+        return False
+    return True
+
+
+def _unusable(device: str, tried: Sequence[Provider], obstacles: Mapping[str, str]) -> MatshotError:
+    """The error when nothing works of what was wanted."""
+    if device in ("gpu", "cuda") and (not tried or nvidia_gpus()):
+        return MatshotError(f"The GPU cannot be used: {gpu_obstacle()}", "; ".join(obstacles.values()))
+    names = " and ".join(one.title for one in tried)
+    return MatshotError(
+        f"{names} cannot be used: ONNX Runtime has it, but it does not start on this machine. Use --device auto.",
+        "; ".join(obstacles.values()),
+    )
+
+
+def _options(ort: Any, threads: int) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
-    options.intra_op_num_threads = threads or usable_threads()
+    options.intra_op_num_threads = threads
     options.enable_mem_pattern = False  # shapes differ from tile to tile, and every pattern would be kept
-    if device != "cpu" and (nvidia_gpus() or device == "cuda"):
-        half = bool(card.half_file)
-        session = _cuda_session(ort, card, options, half)
-        if session is not None:
-            return session, half
-        reason = gpu_obstacle()
-        if device == "cuda":
-            raise MatshotError(f"The GPU cannot be used: {reason}")
-        _warn_once(f"Running on the CPU. {reason}")
-    return ort.InferenceSession(str(card.path()), options, providers=[CPU]), False
+    return options
 
 
-def _cuda_session(ort: Any, card: Card, options: Any, half: bool) -> Any:
-    if CUDA not in ort.get_available_providers():
-        return None
-    # Libraries from NVIDIA's wheels are not on the loader's path; the call prints which ones are missing.
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
-        ort.preload_dlls(directory="")
-    # Growing by the requested size, not by doubling, leaves the rest of the GPU to the host application.
-    settings = {"arena_extend_strategy": "kSameAsRequested", "cudnn_conv_algo_search": "HEURISTIC"}
-    try:
-        session = ort.InferenceSession(str(card.path(half)), options, providers=[(CUDA, settings), CPU])
-    except MatshotError:
-        raise
-    except Exception as error:
-        _log.debug("CUDA session: %s", error)
-        return None
-    return session if session.get_providers()[0] == CUDA else None
+def _open(ort: Any, card: Card, provider: Provider, threads: int, profile: str = "") -> Any:
+    """A session that really starts a provider, by the first of its options that works.
+
+    Args:
+        ort: the module.
+        card: of the network.
+        provider: to run on.
+        threads: of the CPU.
+        profile: beginning of the path of a profile; empty for none.
+
+    Raises:
+        Exception: whatever keeps it from that.
+    """
+    choices = provider.options(threads)
+    for settings in choices:
+        try:
+            return _open_with(ort, card, provider, threads, settings, profile)
+        except MatshotError:
+            raise
+        except Exception as error:
+            if settings is choices[-1]:
+                raise
+            _log.debug("%s with %s: %s", provider.title, settings, error)
+    raise AssertionError("a provider has options")
+
+
+def _open_with(
+    ort: Any, card: Card, provider: Provider, threads: int, settings: Mapping[str, str], profile: str
+) -> Any:
+    options, path = _options(ort, threads), str(card.path(provider.half and bool(card.half_file)))
+    if profile:
+        options.enable_profiling, options.profile_file_prefix = True, profile
+    devices = provider.devices()
+    if devices:
+        options.add_provider_for_devices(devices[:1], {})
+        session = ort.InferenceSession(path, options)
+    else:
+        if provider.needs_nvidia:
+            # Libraries from NVIDIA's wheels are not on the loader's path; the call prints which ones are missing.
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+                ort.preload_dlls(directory="")
+        session = ort.InferenceSession(path, options, providers=[(provider.execution, dict(settings)), CPU])
+    if session.get_providers()[0] != provider.execution:
+        raise _NotStarted(f"{provider.execution} does not start")
+    return session
 
 
 def gpu_obstacle() -> str:

@@ -92,6 +92,44 @@ class ArrayRows:
 
 
 @dataclass(frozen=True)
+class MirroredRows:
+    """Rows with their own mirror image around them.
+
+    Attributes:
+        rows: of the image.
+        down: rows above and below, at most as many as the image has.
+        across: columns at both sides, likewise.
+    """
+
+    rows: Rows
+    down: int
+    across: int
+
+    @property
+    def height(self) -> int:
+        """Rows in all."""
+        return self.rows.height + 2 * self.down
+
+    @property
+    def width(self) -> int:
+        """Columns in all."""
+        return self.rows.width + 2 * self.across
+
+    @property
+    def channels(self) -> int:
+        """Channels of the image."""
+        return self.rows.channels
+
+    def read(self, start: int, stop: int) -> Pixels:
+        """Rows ``start`` to ``stop``."""
+        place = np.arange(start, stop) - self.down
+        place = np.where(place < 0, -1 - place, np.minimum(place, 2 * self.rows.height - 1 - place))
+        first = int(place.min())
+        inside = self.rows.read(first, int(place.max()) + 1)[place - first]
+        return np.pad(inside, ((0, 0), (self.across, self.across), (0, 0)), mode="symmetric")
+
+
+@dataclass(frozen=True)
 class Span:
     """One tile along one axis, in input pixels: what is kept, and what is read for it."""
 

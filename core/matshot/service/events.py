@@ -12,13 +12,13 @@ import json
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 #: Events of one job that are kept for clients that return.
 _KEPT = 256
 #: The same of the whole queue.
-_KEPT_OF_ALL = 2048
+_KEPT_OF_ALL = 1024
 #: Name of the stream of the whole queue, which no job has.
 QUEUE = ""
 #: Events that may wait for a slow client.
@@ -38,16 +38,25 @@ class Event:
     Attributes:
         number: counts all events since the service started.
         kind: ``state``, ``progress``, ``preview`` or ``log``.
-        data: as JSON holds it.
-        last: whether nothing follows.
+        job: that it is of.
+        body: JSON of an object, written once: thousands are kept, and as objects they would take several times as much.
+        last: whether nothing follows about the job.
         owner: whose job it is of.
     """
 
     number: int
     kind: str
-    data: Mapping[str, Any]
+    job: str
+    body: bytes
     last: bool = False
     owner: str = ""
+
+
+def job_event(
+    number: int, kind: str, job: str, data: Mapping[str, Any], *, last: bool = False, owner: str = ""
+) -> Event:
+    """An event of a job; arguments as the attributes of :class:`Event`, ``data`` as JSON holds it and not empty."""
+    return Event(number, kind, job, json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(), last, owner)
 
 
 class Listener:
@@ -117,10 +126,10 @@ class EventStreams:
         """Send an event to all connections that follow a job, or the whole queue."""
         with self._lock:
             self._number += 1
-            event = Event(self._number, kind, data, last, owner)
-            self._queue.kept.append(replace(event, data={"job": job, **data}, last=False))
+            event = job_event(self._number, kind, job, data, last=last, owner=owner)
+            self._queue.kept.append(event)
             for listener in self._queue.listeners:
-                listener.put(self._queue.kept[-1])
+                listener.put(event)
             stream = self._streams.setdefault(job, _Stream())
             stream.kept.append(event)
             for listener in stream.listeners:
@@ -197,18 +206,21 @@ class EventStreams:
         with self._lock:
             return sum(len(stream.listeners) for stream in (self._queue, *self._streams.values()))
 
-    def text(self, event: Event) -> bytes:
-        """An event as it is sent."""
-        data = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
-        return f"id: {self._start}.{event.number}\nevent: {event.kind}\ndata: {data}\n\n".encode()
+    def text(self, event: Event, stream: str) -> bytes:
+        """An event as it is sent; in the stream of the whole queue it names its job."""
+        body = event.body
+        if stream == QUEUE:
+            body = b'{"job":"%s",%s' % (event.job.encode(), body.removeprefix(b"{"))
+        head = f"id: {self._start}.{event.number}\nevent: {event.kind}\ndata: "
+        return b"%s%s\n\n" % (head.encode(), body)
 
     async def stream(self, job: str, listener: Listener, first: list[Event]) -> AsyncIterator[bytes]:
         """Bytes of a connection, until the job or the service ends."""
         try:
             yield b"retry: 1000\n\n"
             for event in first:
-                yield self.text(event)
-                if event.last:
+                yield self.text(event, job)
+                if event.last and job != QUEUE:
                     return
             sent = max((event.number for event in first), default=0)
             while True:
@@ -220,8 +232,8 @@ class EventStreams:
                 if following is None:
                     return
                 if following.number > sent:
-                    yield self.text(following)
-                if following.last:
+                    yield self.text(following, job)
+                if following.last and job != QUEUE:
                     return
         finally:
             self.unsubscribe(job, listener)

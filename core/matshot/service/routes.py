@@ -25,7 +25,7 @@ from ..tools.registry import entry
 from . import models
 from .accounts import Account
 from .answers import SENTENCES, add_failures, file_response, picture_response, stream_response, zip_response
-from .events import QUEUE, Event
+from .events import QUEUE, Event, job_event
 from .metrics import CONTENT_TYPE
 from .models import AssetView, Health, JobList, JobView, ResultList, State, ToolList
 from .naming import LONGEST_NAME
@@ -354,7 +354,8 @@ def _jobs(service: Service) -> APIRouter:
                 return None
             if missed is not None and known.ended is None:
                 return missed
-            return [Event(number, "state", service.jobs.view(known).model_dump(), known.ended is not None)]
+            view = service.jobs.view(known).model_dump()
+            return [job_event(number, "state", identifier, view, last=known.ended is not None)]
 
         try:
             first = await run_in_threadpool(beginning)
@@ -414,7 +415,7 @@ def _events(service: Service) -> APIRouter:
         try:
             if missed is None:
                 views = await run_in_threadpool(live_jobs, caller)
-                missed = [Event(number, "state", {"job": view["id"], **view}) for view in views]
+                missed = [job_event(number, "state", view["id"], view) for view in views]
         except BaseException:
             service.events.unsubscribe(QUEUE, listener)
             raise

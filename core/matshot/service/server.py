@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import os
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from ..errors import MatshotError
@@ -21,6 +25,8 @@ _IDLE = 30
 _PATIENCE = 3
 #: Connections that wait to be taken.
 _BACKLOG = 512
+#: The parameter of ``mallopt(3)`` that bounds how many heaps threads may have.
+_M_ARENA_MAX = -8
 
 
 def serve(settings: Settings, report: Callable[[str], None]) -> None:
@@ -46,6 +52,7 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
     from .routes import make_app
     from .service import Service
 
+    share_heap()
     listening = _socket(settings)
     memory = str(settings.memory) if settings.memory else ""
     with (
@@ -85,6 +92,18 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
         if engine.dashboard:
             report(f"The cluster's dashboard is at {engine.dashboard}.")
         Server(config).run([listening])
+
+
+def share_heap() -> None:
+    """Have all threads that start from now on allocate from one heap, where the system's C library is glibc.
+
+    It gives each thread a heap of its own, up to eight for each processor, and what one thread leaves free there no
+    other takes: with the threads that answer requests, a service would grow for thousands of jobs. Threads of Python
+    seldom allocate at the same time. A number that the user has set stays.
+    """
+    if sys.platform == "linux" and "MALLOC_ARENA_MAX" not in os.environ:
+        with contextlib.suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _socket(settings: Settings) -> socket.socket:

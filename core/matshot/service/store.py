@@ -24,7 +24,9 @@ from .migrations import migrate
 from .records import ENDED, LIVE, AssetRecord, Delivery, JobFilter, JobRecord, Preset
 
 #: Records of each kind that are kept in memory, since every request reads some; each takes some kilobytes.
-_CACHED = 400
+_CACHED = 256
+#: KiB of the database's pages that SQLite keeps in memory; records that are read often are kept besides.
+_PAGES = 512
 #: Seconds that a service that was off counts for at most, for what it keeps.
 _MOST_OFF = 86400.0
 
@@ -80,6 +82,7 @@ class Store:
             self._database.row_factory = sqlite3.Row
             # One service has the folder at a time; the system takes the lock off one that dies.
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute(f"PRAGMA cache_size = -{_PAGES}")
             version = self._database.execute("PRAGMA user_version").fetchone()[0]
             if version == 0 and self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise MatshotError(f"{file} is not a service's database. Choose another folder with --data.")

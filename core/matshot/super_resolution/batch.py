@@ -14,7 +14,7 @@ from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 from ..errors import MatshotError
 from ..files import atomic_file, os_reason
 from ..image.formats import READABLE, UNREAD, WRITABLE
-from ..image.types import Encoding
+from ..image.types import Encoding, Texture
 from ..image.udim import TOKEN, Neighbors, UdimSet, udim_set, udim_sets
 from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import usable_threads
@@ -74,6 +74,7 @@ def upscale_all(
     options: UpscaleOptions | None = None,
     files: FileOptions | None = None,
     *,
+    protect: Texture | None = None,
     progress: Listener | None = None,
     report: Callable[[UpscaledFile | tuple[Path, MatshotError]], None] | None = None,
 ) -> UpscaleResult:
@@ -87,6 +88,7 @@ def upscale_all(
         output: file or folder.
         options: of the tool.
         files: how to read and store.
+        protect: white where pixels of every input are only interpolated; nowhere if not given.
         progress: called with ``(fraction, stage)`` for the batch as a whole.
         report: called with every file when it is done or has failed.
 
@@ -105,7 +107,14 @@ def upscale_all(
     def work(task: FileTask, part: Progress) -> UpscaledFile:
         shared = task.options if workers == 1 else replace(task.options, threads=threads // workers)
         made = upscale_file(
-            task.source, task.target, shared, task.files, neighbors=task.neighbors, progress=part, memory=memory
+            task.source,
+            task.target,
+            shared,
+            task.files,
+            neighbors=task.neighbors,
+            protect=protect,
+            progress=part,
+            memory=memory,
         )
         parameters = {**made.parameters, "threads": task.options.threads}
         if task.entry is not None and task.material is not None:

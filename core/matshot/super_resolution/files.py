@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from matshot_host.tools import UPSCALE
 
 from ..errors import MatshotError
 from ..image.formats import WRITABLE, check_target
 from ..image.reader import image_size, read_texture
-from ..image.types import Depth
+from ..image.types import Depth, Texture
 from ..image.udim import Neighbors
 from ..image.wrap import is_panorama, measured_wrap
 from ..image.writer import TextureWriter
@@ -25,7 +27,7 @@ from ..material.record import storage_of
 from ..options import ToolOptions
 from ..progress import Progress
 from .side_by_side import SharedMemory
-from .upscale import CHUNK, UpscaleOptions, upscaled_rows
+from .upscale import CHUNK, UpscaleOptions, protected_share, upscaled_rows
 
 #: Pixels that a UDIM tile sees of its neighbors: more than any shipped network's receptive field.
 MARGIN = 32
@@ -96,6 +98,7 @@ def upscale_file(
     files: FileOptions | None = None,
     *,
     neighbors: Neighbors | None = None,
+    protect: Texture | None = None,
     progress: Progress | None = None,
     memory: SharedMemory | None = None,
 ) -> UpscaledFile:
@@ -107,6 +110,7 @@ def upscale_file(
         options: of the tool.
         files: how to read and store.
         neighbors: the other tiles of a UDIM set, which border on this one.
+        protect: white where pixels are only interpolated; nowhere if not given.
         progress: called after every tile.
         memory: that is shared with files at the same time; None for a file alone.
 
@@ -126,12 +130,16 @@ def upscale_file(
     texture, notes = found.texture, found.notes
     if target.exists():
         notes += (f"replaced an older {target.name}",)
+    share = None if protect is None else protected_share(protect, texture)
     margin = 0
     if neighbors is not None:
         margin = min(MARGIN, texture.height, texture.width)
         texture = texture.with_pixels(neighbors.with_border(texture.pixels, margin))
+        if share is not None:
+            share = np.pad(share, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     copies = _COPIES * texture.pixels.nbytes
-    made = upscaled_rows(texture, options, progress, memory.budget(copies) if memory is not None else None)
+    budget = memory.budget(copies) if memory is not None else None
+    made = upscaled_rows(texture, options, progress, budget, share)
     rows, wrap = made.rows, made.wrap
     if options.wrap == "auto" and is_panorama(texture):
         notes += ("a panorama of all directions; it wraps on x only",)

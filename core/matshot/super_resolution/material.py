@@ -12,7 +12,11 @@ from .upscale import UpscaleOptions, upscale
 
 
 def upscaled_material(
-    material: Material, options: UpscaleOptions | None = None, *, progress: Listener | None = None
+    material: Material,
+    options: UpscaleOptions | None = None,
+    *,
+    protect: Texture | None = None,
+    progress: Listener | None = None,
 ) -> Material:
     """A material whose maps are ``scale`` times as high and wide.
 
@@ -20,6 +24,7 @@ def upscaled_material(
         material: any maps; packed ones stay packed.
         options: of the tool. With ``wrap="auto"`` the axes that the material states hold; without any they are measured
             on its base color, else on its first map.
+        protect: white where pixels of every map are only interpolated; nowhere if not given.
         progress: called with ``(fraction, stage)`` after every tile; may raise ``Cancelled``.
 
     Returns:
@@ -38,5 +43,5 @@ def upscaled_material(
     maps: dict[MapKind, Texture] = {}
     for index, (kind, texture) in enumerate(material.maps.items()):
         part = whole.part(index / len(material.maps), (index + 1) / len(material.maps))
-        maps[kind] = upscale(texture, progress=part, **asdict(chosen))
+        maps[kind] = upscale(texture, mask=protect, progress=part, **asdict(chosen))
     return replace(material, maps=maps, raw=None, parameters={**material.parameters, "upscaled": asdict(chosen)})

@@ -20,6 +20,7 @@ from ..image.alpha import (
     straight_color,
 )
 from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
+from ..image.normals import unit_normals
 from ..image.types import Encoding, Texture, Wrap
 from ..image.wrap import is_panorama, measured_wrap
 from ..inference.memory import Budget, Chain, bytes_needed, largest_tile, memory_budget, resident_bytes
@@ -27,6 +28,7 @@ from ..inference.session import Device
 from ..inference.tiling import ArrayRows, Operator, Rows, TiledRows
 from ..options import ToolOptions
 from ..progress import Listener, Progress
+from ..synthesis.guides import mask_of
 from .methods import operators
 from .transparency import bled_color, coverage, is_constant
 
@@ -48,9 +50,10 @@ class UpscaleOptions(ToolOptions):
         scale: 2, 4 or 8 times as large on each side; 8 is a cascade.
         look: ``fidelity`` stays closest to the truth, ``detail`` adds plausible texture.
         method: ``network``, or an older method.
+        protect: path of the mask of what is only interpolated; its pixels come as an argument.
         wrap: axes on which the texture repeats; ``auto`` measures it.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where networks run.
         threads: of the CPU; 0 for all.
         tile: side of the tiles in pixels of the input; 0 for the largest that memory allows.
     """
@@ -60,6 +63,7 @@ class UpscaleOptions(ToolOptions):
     scale: int = 4
     look: str = "fidelity"
     method: str = "network"
+    protect: str = ""
     wrap: Wrap | Literal["auto"] = "auto"
     memory: str = ""
     device: Device = "auto"
@@ -67,7 +71,9 @@ class UpscaleOptions(ToolOptions):
     tile: int = 0
 
 
-def upscale(texture: Texture, *, progress: Listener | None = None, **options: Any) -> Texture:
+def upscale(
+    texture: Texture, *, mask: Texture | None = None, progress: Listener | None = None, **options: Any
+) -> Texture:
     """Enlarge a texture.
 
     Color goes through the color network display-encoded, normals and data through their own. Alpha is enlarged as
@@ -76,6 +82,7 @@ def upscale(texture: Texture, *, progress: Listener | None = None, **options: An
 
     Args:
         texture: any encoding, 1 to 4 channels. The fourth of a normal map is data.
+        mask: white where pixels are only interpolated (bicubic), gray for a share of it; nowhere if not given.
         progress: called with ``(fraction, stage)`` after every tile; may raise ``Cancelled``.
         **options: fields of :class:`UpscaleOptions`.
 
@@ -83,17 +90,27 @@ def upscale(texture: Texture, *, progress: Listener | None = None, **options: An
         Same encoding and channels, ``scale`` times as high and wide, with the wrap that was given or measured.
 
     Raises:
-        MatshotError: for unknown options, or too little memory.
+        MatshotError: for unknown options, a mask that does not fit, or too little memory.
         Cancelled: when the listener raises it.
     """
     chosen = UpscaleOptions(**options)
-    made = upscaled_rows(texture, chosen, Progress(progress, stage="upscaling"))
+    share = None if mask is None else protected_share(mask, texture)
+    made = upscaled_rows(texture, chosen, Progress(progress, stage="upscaling"), None, share)
     rows = made.rows
     out = np.empty((rows.height, rows.width, rows.channels), dtype=np.float32)
     for start in range(0, rows.height, CHUNK):
         stop = min(start + CHUNK, rows.height)
         out[start:stop] = rows.read(start, stop)
     return Texture(out, texture.encoding, made.wrap, texture.source)
+
+
+def protected_share(protect: Texture, texture: Texture) -> Pixels:
+    """How much of each pixel of a texture is only interpolated, ``H x W x 1`` in [0, 1].
+
+    Raises:
+        MatshotError: for a mask of other proportions, or one that is black everywhere.
+    """
+    return mask_of(protect.pixels, (texture.height, texture.width), "protect mask")[..., np.newaxis]
 
 
 @dataclass(frozen=True)
@@ -112,7 +129,11 @@ class UpscaledRows:
 
 
 def upscaled_rows(
-    texture: Texture, options: UpscaleOptions, progress: Progress, budget: Budget | None = None
+    texture: Texture,
+    options: UpscaleOptions,
+    progress: Progress,
+    budget: Budget | None = None,
+    protected: Pixels | None = None,
 ) -> UpscaledRows:
     """The result as rows that are computed when they are read.
 
@@ -121,11 +142,21 @@ def upscaled_rows(
         options: of the tool.
         progress: called after every tile.
         budget: memory that it may take; None for what ``options`` say.
+        protected: of :func:`protected_share`; nothing is protected if not given.
 
     Raises:
         MatshotError: as :func:`upscale`.
     """
     wrap = texture_wrap(texture) if options.wrap == "auto" else options.wrap
+    budget = budget or Budget(memory_budget(options.memory), resident_bytes())
+    if protected is not None:
+        plain = replace(options, wrap=wrap, method="bicubic")
+        interpolated = upscaled_rows(texture, plain, progress.heartbeat(), budget)
+        share = upscaled_rows(Texture(protected, "data", wrap), plain, progress.heartbeat(), budget)
+        beside = interpolated.bytes_needed + share.bytes_needed
+        made = upscaled_rows(texture, replace(options, wrap=wrap), progress, budget._replace(held=budget.held + beside))
+        rows = _Protected(made.rows, interpolated.rows, share.rows, texture.encoding == "normal")
+        return UpscaledRows(rows, wrap, made.bytes_needed + beside)
     main, extra = _split(texture)
     encoding: Encoding = "srgb" if texture.encoding == "linear" else texture.encoding
     planes = [_Plane(main, encoding, stretched=_is_measured(texture))]
@@ -137,7 +168,6 @@ def upscaled_rows(
     sources = [plane.network_input(texture.encoding) for plane in planes]
     chains = [_operators(plane.encoding, plane.options(options)) for plane in planes]
     in_memory = [Chain(c, s.shape[0], s.shape[1], s.shape[2]) for c, s in zip(chains, sources, strict=True)]
-    budget = budget or Budget(memory_budget(options.memory), resident_bytes())
     tile = options.tile or largest_tile(in_memory, budget.limit, budget.held)
     if max(texture.height, texture.width) <= _TINY and options.method == "network":
         # Too small to tell anything but these very pixels.
@@ -148,8 +178,8 @@ def upscaled_rows(
         for source, chain, part in zip(sources, chains, parts, strict=True)
     ]
     bounds = [_Bounds(source, wrap, options.scale) for source in sources]
-    rows = _Assembled(texture, planes, bounds, upscaled, extra, layout, options.scale)
-    return UpscaledRows(rows, wrap, bytes_needed(in_memory, tile))
+    assembled = _Assembled(texture, planes, bounds, upscaled, extra, layout, options.scale)
+    return UpscaledRows(assembled, wrap, bytes_needed(in_memory, tile))
 
 
 @dataclass
@@ -280,6 +310,28 @@ def _cascade(source: Rows, chain: list[Operator], wrap: str, tile: int, progress
     for operator in chain[:-1]:
         source = TiledRows(source, operator, wrap, tile, progress.heartbeat())
     return TiledRows(source, chain[-1], wrap, tile, progress, keep=1)
+
+
+class _Protected:
+    """Rows of a result of which a part is only interpolated; between both they are mixed."""
+
+    def __init__(self, rows: Rows, interpolated: Rows, share: Rows, unit: bool) -> None:
+        self._rows, self._interpolated, self._share, self._unit = rows, interpolated, share, unit
+        self.height, self.width, self.channels = rows.height, rows.width, rows.channels
+
+    def read(self, start: int, stop: int) -> Pixels:
+        """Rows ``start`` to ``stop``."""
+        rows = self._rows.read(start, stop)
+        share = self._share.read(start, stop)
+        if not share.any():
+            return rows
+        interpolated = self._interpolated.read(start, stop)
+        mixed = rows + share * (interpolated - rows)
+        if self._unit:
+            mixed[..., :3] = unit_normals(mixed[..., :3])
+        # Where nothing is to be mixed nothing is rounded.
+        mixed = np.where(share <= 0, rows, mixed)
+        return np.asarray(np.where(share >= 1, interpolated, mixed), dtype=np.float32)
 
 
 class _Bounds:

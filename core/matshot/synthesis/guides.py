@@ -73,6 +73,7 @@ def guide_of(
     size: tuple[int, int],
     kind: GuideType = "auto",
     hole: NDArray[np.bool_] | None = None,
+    names: tuple[str, str] = ("source guide", "target guide"),
 ) -> Guide:
     """The guide that two painted maps are.
 
@@ -84,13 +85,14 @@ def guide_of(
         size: rows and columns of the result.
         kind: ``labels`` for a few colors, ``values`` for planes such as a height; ``auto`` looks at them.
         hole: ``h x w``, part of the result that is made; labels elsewhere need not be in the source. All if not given.
+        names: that errors call the maps by.
 
     Raises:
         MatshotError: for maps of other proportions, and labels that the source map lacks.
     """
     source_map, target_map = _colors(source_map), _colors(target_map)
-    _check_proportions("source guide", source_map, "source", source_size)
-    _check_proportions("target guide", target_map, "output", size)
+    _check_proportions(names[0], source_map, "source", source_size)
+    _check_proportions(names[1], target_map, "output", size)
     gray = bool(np.abs(np.ptp(source_map, axis=2)).max() < 0.02 and np.abs(np.ptp(target_map, axis=2)).max() < 0.02)
     palette = _palette(source_map)
     share = _PURE_GRAY_SHARE if gray else _PURE_SHARE
@@ -98,10 +100,10 @@ def guide_of(
     if kind == "labels" or (kind == "auto" and painted):
         if not 1 <= len(palette) <= _MOST_LABELS:
             raise MatshotError(
-                f"The source guide has {len(palette)} colors, but at most {_MOST_LABELS} labels are possible; "
+                f"The {names[0]} has {len(palette)} colors, but at most {_MOST_LABELS} labels are possible; "
                 "paint it with fewer colors."
             )
-        _check_labels(palette, target_map if hole is None else _within(hole, target_map, palette[0]))
+        _check_labels(palette, target_map if hole is None else _within(hole, target_map, palette[0]), names)
         labels = [
             _resized_labels(_labels(pixels, palette), shape)
             for pixels, shape in ((source_map, source_size), (target_map, size))
@@ -211,14 +213,14 @@ def _pure(pixels: Pixels, palette: Pixels | None) -> float:
     return float(np.mean(pure[~edges])) if not edges.all() else 0.0
 
 
-def _check_labels(palette: Pixels, target_map: Pixels) -> None:
+def _check_labels(palette: Pixels, target_map: Pixels, names: tuple[str, str]) -> None:
     missing = [
         color for color in _palette(target_map) if np.linalg.norm(palette - color, axis=1).min() > _NEAREST_COLOR
     ]
     if missing:
         raise MatshotError(
-            f"The target guide has the color {_hex(missing[0])}, which the source guide lacks. "
-            f"Colors of the source guide: {', '.join(map(_hex, palette))}."
+            f"The {names[1]} has the color {_hex(missing[0])}, which the {names[0]} lacks. "
+            f"Colors of the {names[0]}: {', '.join(map(_hex, palette))}."
         )
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from ..image.types import Wrap
-from .correspondence import NOWHERE, PATCH, SHARP, Agreement, Transfer, with_border
-from .guides import Labels
+from .correspondence import NOWHERE, PATCH, SHARP, Agreement, Arrangement, Transfer, with_border
+from .guides import Guide, Labels
 
 #: Steps to the neighbors that a stray pixel may continue.
 _NEIGHBORS = np.array([(0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)])
@@ -60,6 +60,25 @@ class LabeledTransfer:
             result[start:stop] = rows[: stop - start, : self.width]
         result.reshape(-1, pixels.shape[2])[self.strays] = pixels.reshape(-1, pixels.shape[2])[self.origins]
         return result
+
+
+def guided_transfer(
+    transfer: Transfer, guide: Guide | None, seed: int, allowed: NDArray[np.bool_] | None = None
+) -> Arrangement:
+    """A transfer that keeps to the labels of a guide, if it has some.
+
+    Args:
+        transfer: patches.
+        guide: that they were found with.
+        seed: of places that have no neighbor to continue.
+        allowed: ``H x W``, pixels of the source that may be used; all if not given.
+    """
+    if guide is None or guide.source_labels is None or guide.target_labels is None:
+        return transfer
+    random = np.random.default_rng(seed)
+    return labeled_transfer(
+        transfer, guide.source_labels, guide.target_labels, random, allowed, tolerance=guide.tolerance
+    )
 
 
 def labeled_transfer(

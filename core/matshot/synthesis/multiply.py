@@ -24,10 +24,12 @@ from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .correspondence import Arrangement, Transfer
 from .guides import GuideType
-from .labeled import labeled_transfer
+from .labeled import guided_transfer
 from .painting import Painting, Plan, merged, plan_of
+from .parts import parts_of
 from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity
+from .symmetry import Symmetry, check_symmetry, symmetric_material
 
 Engine = Literal["auto", "patch", "neural"]
 
@@ -45,6 +47,7 @@ class MultiplyOptions(ToolOptions):
         size: of every result, ``1024x512``, ``1024`` for both or (width, height); empty for twice the source's.
         seed: of the first result; each further one has the next.
         tileable: whether results repeat on both axes.
+        symmetry: ``mirror_x``, ``mirror_y`` or ``mirror_xy`` at the middle, ``rotate_2`` or ``rotate_4`` about it.
         count: results.
         variety: 0 keeps large pieces of the source together, 1 none that is larger than the structure needs.
         engine: ``patch`` arranges pixels of the source, ``neural`` makes new ones with the same statistics.
@@ -65,6 +68,7 @@ class MultiplyOptions(ToolOptions):
     size: str | tuple[int, int] = ""
     seed: int = 0
     tileable: bool = False
+    symmetry: Symmetry = "none"
     count: int = 1
     variety: float = 0.5
     engine: Engine = "auto"
@@ -145,17 +149,30 @@ def variations(
     """
     chosen = options or MultiplyOptions()
     painting = painting or Painting()
-    if chosen.engine == "neural" and not painting.is_empty:
-        raise MatshotError("Guides and masks need the patch engine, got neural; choose auto or patch.")
-    _check_memory(material, chosen, *_sides(material, chosen, painting))
+    masks = (painting.source_mask, painting.target_mask, painting.fill_from)
+    if chosen.engine == "neural" and any(mask is not None for mask in masks):
+        raise MatshotError("Masks need the patch engine, got neural; choose auto or patch.")
+    if chosen.symmetry != "none" and (chosen.engine == "neural" or painting.target_mask is not None):
+        needed = "an output that is all new; leave out the target mask"
+        if chosen.engine == "neural":
+            needed = "the patch engine, got neural; choose auto or patch"
+        raise MatshotError(f"The symmetry {chosen.symmetry} needs {needed}.")
+    width, height = _sides(material, chosen, painting)
+    check_symmetry(chosen.symmetry, (height, width))
+    _check_memory(material, chosen, width, height)
     stated = chosen.sides(material.width, material.height)[::-1] if chosen.size else None
     plan = plan_of(
         material, painting, size=stated, tileable=chosen.tileable, wrap=chosen.wrap, guide_type=chosen.guide_type
     )
+    if plan.guide is not None and chosen.symmetry != "none":
+        note = "the target guide counts in the upper left part, from which the symmetry makes the rest"
+        plan = replace(plan, notes=(*plan.notes, note))
     whole = Progress(progress)
     for number in range(chosen.count):
         part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesizing")
         result = _variation(plan, chosen, chosen.seed + number, part, shown)
+        if chosen.symmetry != "none":
+            result = symmetric_material(result, chosen.symmetry)
         if plan.mask is not None:
             result = replace(merged(material, result, plan.mask), parameters=result.parameters)
         yield result
@@ -195,16 +212,16 @@ def _variation(
         result = _constant(material, size, wrap)
         notes = ["the source has a single color, and so has the result"]
     elif engine == "neural":
-        picture = _neural(material, options, seed, size, wrap, source_wrap, progress.part(0, 0.9), shown)
+        picture = _neural(plan, options, seed, progress.part(0, 0.9), shown)
         if len(material.maps) == 1 and values.shape[2] == 3 and "normal" not in material.maps:
             result = planes.material(picture, wrap)
         else:
             guide = _picture(material)
             transfer = matching_transfer(
                 guide, picture, wrap=wrap, source_wrap=source_wrap, seed=seed, threads=threads,
-                progress=progress.part(0.9, 1),
+                progress=progress.part(0.9, 1), guide=plan.guide,
             )  # fmt: skip
-            result = rearranged_material(material, transfer)
+            result = rearranged_material(material, guided_transfer(transfer, plan.guide, seed))
     else:
         transfer = synthesized_transfer(
             values,
@@ -222,22 +239,11 @@ def _variation(
             allowed=plan.allowed,
             repair=plan.repair,
         )
-        result = rearranged_material(material, _with_labels(transfer, plan, seed))
+        result = rearranged_material(material, guided_transfer(transfer, plan.guide, seed, plan.allowed))
     parameters: dict[str, Any] = {**asdict(options), "tool": "multiply", "size": [size[1], size[0]], "seed": seed}
     parameters |= {"count": 1, "engine": engine, "wrap": source_wrap, "notes": notes}
     return Material(
         result.maps, material.name, result.physical_size, material.height_scale, material.origin, parameters
-    )
-
-
-def _with_labels(transfer: Transfer, plan: Plan, seed: int) -> Arrangement:
-    """The transfer, kept to the labels of a guide that has some."""
-    guide = plan.guide
-    if guide is None or guide.source_labels is None or guide.target_labels is None:
-        return transfer
-    random = np.random.default_rng(seed)
-    return labeled_transfer(
-        transfer, guide.source_labels, guide.target_labels, random, plan.allowed, tolerance=guide.tolerance
     )
 
 
@@ -258,28 +264,41 @@ def rearranged_material(material: Material, transfer: Arrangement) -> Material:
 
 
 def _neural(
-    material: Material,
+    plan: Plan, options: MultiplyOptions, seed: int, progress: Progress, shown: Callable[[Texture], None] | None
+) -> Pixels:
+    """A picture of the plan's size, with a guide each part like its own part of the source."""
+    source, parts = _picture(plan.source), None if plan.guide is None else parts_of(plan.guide)
+    if parts is None:
+        return _neural_picture(source, plan, options, seed, progress, shown)
+    pictures = []
+    for number, own in enumerate(parts.pictures(source, plan.source_wrap)):
+        part = progress.part(number / len(parts.numbers), (number + 1) / len(parts.numbers))
+        # Octaves of one part would show what is not going to be there.
+        pictures.append(_neural_picture(own, plan, options, seed, part, None))
+    return parts.joined(pictures, plan.wrap)
+
+
+def _neural_picture(
+    source: Pixels,
+    plan: Plan,
     options: MultiplyOptions,
     seed: int,
-    size: tuple[int, int],
-    wrap: Wrap,
-    source_wrap: Wrap,
     progress: Progress,
     shown: Callable[[Texture], None] | None,
 ) -> Pixels:
     from .neural import optimized_texture
 
     return optimized_texture(
-        _picture(material),
-        *size,
-        wrap=wrap,
-        source_wrap=source_wrap,
+        source,
+        *plan.size,
+        wrap=plan.wrap,
+        source_wrap=plan.source_wrap,
         seed=seed,
         variety=options.variety,
         device=options.device,
         threads=options.threads,
         progress=progress,
-        shown=None if shown is None else lambda picture: shown(Texture(picture.clip(0, 1), "srgb", wrap)),
+        shown=None if shown is None else lambda picture: shown(Texture(picture.clip(0, 1), "srgb", plan.wrap)),
     )
 
 

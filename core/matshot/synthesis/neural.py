@@ -64,7 +64,7 @@ def optimized_texture(
         source_wrap: axes on which the source repeats.
         seed: equal seeds give equal results.
         variety: 0 to 1, as the patch engine takes it in the coarse octaves.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where networks run.
         threads: of the CPU; 0 for all.
         models: to choose from; those installed by default.
         progress: called many times in each octave.

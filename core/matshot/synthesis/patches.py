@@ -135,9 +135,7 @@ def synthesized_transfer(
         forbidden = None if allowed is None else _forbidden(allowed, shape, source_wrap)
         if forbidden is not None and forbidden.all():
             continue
-        guides = None
-        if guide is not None:
-            guides = _resized(guide.source, *shape), _resized(guide.target, field.height, field.width)
+        guides = _guides_of(guide, shape, (field.height, field.width))
         source = Source.of(octaves[number], source_wrap, (down, right), rng, guides=guides, forbidden=forbidden)
         target: Target = VotedPicture(source)
         active = None
@@ -176,6 +174,7 @@ def matching_transfer(
     seed: int = 0,
     threads: int = 1,
     progress: Progress | None = None,
+    guide: Guide | None = None,
 ) -> Transfer:
     """Patches of a source, arranged so that they look like another picture.
 
@@ -187,6 +186,7 @@ def matching_transfer(
         seed: of all choices.
         threads: that compare patches.
         progress: called after every round.
+        guide: what of the source belongs where.
 
     Raises:
         MatshotError: if a side is shorter than a patch.
@@ -201,8 +201,11 @@ def matching_transfer(
     picture = _projected(target, *found)
     transfer: Transfer | None = None
     for number, rounds in _counted(len(octaves), progress):
-        source = Source.of(octaves[number], source_wrap, IRREGULAR, rng)
-        field = _field(source, (height, width), smaller[number], wrap)
+        shape = octaves[number].shape[:2]
+        field = _field(empty_transfer(shape, source_wrap, shape, source_wrap), (height, width), smaller[number], wrap)
+        source = Source.of(
+            octaves[number], source_wrap, IRREGULAR, rng, guides=_guides_of(guide, shape, (field.height, field.width))
+        )
         transfer = _scattered(field, source, 0.0, rng) if transfer is None else _finer(transfer, field)
         fixed = FixedPicture(_resized(picture, field.height, field.width))
         for _ in rounds:
@@ -399,10 +402,19 @@ def _counted(octaves: int, progress: Progress | None) -> Iterator[tuple[int, Ite
         yield number, turns(number)
 
 
-def _field(source: Source | Transfer, size: tuple[int, int], smaller: float, wrap: Wrap) -> Transfer:
+def _field(source: Transfer, size: tuple[int, int], smaller: float, wrap: Wrap) -> Transfer:
     """An empty grid of patches for an octave of a result; sides in coarse octaves are multiples of the stride."""
     sides = [max(PATCH, STRIDE * round(side / smaller / STRIDE)) if smaller > 1 else side for side in size]
     return empty_transfer((sides[0], sides[1]), wrap, (source.height, source.width), source.wrap)
+
+
+def _guides_of(
+    guide: Guide | None, source_size: tuple[int, ...], size: tuple[int, int]
+) -> tuple[Pixels, Pixels] | None:
+    """Planes of a guide in an octave."""
+    if guide is None:
+        return None
+    return _resized(guide.source, *source_size[:2]), _resized(guide.target, *size)
 
 
 def _widest(hole: NDArray[np.bool_]) -> float:

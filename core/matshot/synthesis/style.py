@@ -4,13 +4,14 @@ Gatys, Ecker and Bethge 2015, "A Neural Algorithm of Artistic Style", equation (
 where they are and gets the correlations of the look's. It is done octave by octave from coarse to fine, and the
 distributions of patches are matched too, which takes the look's colors over exactly. Then the look's own patches are
 arranged so that they look like the result. They give it their grain, and tell which of the look's roughness and relief
-belongs where.
+belongs where. The fast engine has a network do in one pass what is optimized otherwise
+(:mod:`~matshot.synthesis.fast_style`), and needs no patches but for other maps.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -25,12 +26,18 @@ from ..inference.session import Device, usable_threads
 from ..material.types import Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
-from .guides import mask_of
+from .correspondence import Arrangement
+from .fast_style import fast_styled
+from .guides import Guide, GuideType, guide_of, mask_of
+from .labeled import guided_transfer
 from .neural import SMALLEST, double_size, half_size
 from .painting import merged
+from .parts import parts_of
 from .patches import matching_transfer
-from .style_maps import styled_maps
+from .style_maps import following, styled_maps
 from .texture_loss import Objectives, TargetStatistics, with_features_of, with_patches_of
+
+Engine = Literal["optimize", "fast"]
 
 #: The shorter side at the coarsest octave is this or up to twice as much.
 _COARSEST = 64
@@ -63,10 +70,14 @@ class StyleOptions(ToolOptions):
     Attributes:
         strength: 0 leaves the content as it is, 1 keeps little more than its coarse structure.
         keep_color: only lightness takes the style.
+        engine: ``optimize`` changes the picture until its statistics are the look's, ``fast`` paints it in one pass.
+        content_guide: path of a map of the content; its pixels, and those of the next one, come as an argument.
+        style_guide: path of a map of the look in the same colors or grays.
+        guide_type: ``labels`` for guides of a few colors, ``values`` for those that vary.
         mask: path of the mask of where the style is taken; its pixels come as an argument.
         seed: equal seeds give equal results.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where networks run.
         threads: of the CPU; 0 for all.
     """
 
@@ -74,6 +85,10 @@ class StyleOptions(ToolOptions):
 
     strength: float = 0.7
     keep_color: bool = False
+    engine: Engine = "optimize"
+    content_guide: str = ""
+    style_guide: str = ""
+    guide_type: GuideType = "auto"
     mask: str = ""
     seed: int = 0
     memory: str = ""
@@ -86,6 +101,7 @@ def style(
     look: Material,
     options: StyleOptions | None = None,
     *,
+    guides: tuple[Texture | None, Texture | None] = (None, None),
     mask: Texture | None = None,
     models: Registry | None = None,
     progress: Listener | None = None,
@@ -98,6 +114,8 @@ def style(
         content: with a base color of at least ``SMALLEST`` pixels per side.
         look: likewise, of any other size, at the same scale: a pixel of one becomes like a pixel of the other.
         options: see :class:`StyleOptions`.
+        guides: maps of content and look in the same colors or grays: each part of the content takes the style of the
+            part of the look that has its color; both or none.
         mask: white where the style is taken; where it is black the content stays, bit for bit. Everywhere if not given.
         models: to choose from; those installed by default.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
@@ -115,43 +133,110 @@ def style(
     before, target = _displayed_color(content, "content"), _displayed_color(look, "look")
     original = content
     share = None if mask is None else mask_of(mask.pixels, (content.height, content.width), "mask")[..., np.newaxis]
+    guide = _guide_of(guides, (before.shape[:2], target.shape[:2]), chosen.guide_type)
     notes: tuple[str, ...] = ()
     if chosen.strength > 0:
-        objectives = Objectives(chosen.device, chosen.threads, models, memory=chosen.memory)
         start, goal = before, target
         if chosen.keep_color:
             start, goal = _in_gray(before), _with_luma_of(before, target)
-        threads = chosen.threads or usable_threads()
-        after = _styled(start, goal, (content.wrap, look.wrap), chosen, objectives, whole.part(0.0, 0.9, "style"))
-        transfer = matching_transfer(
-            goal,
-            after,
-            wrap=content.wrap,
-            source_wrap=look.wrap,
-            seed=chosen.seed,
-            threads=threads,
-            progress=whole.part(0.9, 0.97, "other maps"),
-        )
-        grained = transfer.apply(goal)
-        grained = grained + _blurred(after - grained, _GRAIN, content.wrap)
-        after = start + np.float32(min(1.0, chosen.strength / _MIXING)) * (grained - start)
+        wraps = (content.wrap, look.wrap)
+        end = 0.97 if chosen.engine == "fast" and not following(content) else 0.85
+        after = _styled_in_parts(start, goal, wraps, guide, chosen, models, whole.part(0.0, end, "style"))
+        transfer: Arrangement | None = None
+        if chosen.engine == "optimize" or following(content):
+            transfer = matching_transfer(
+                goal,
+                after,
+                wrap=content.wrap,
+                source_wrap=look.wrap,
+                seed=chosen.seed,
+                threads=chosen.threads or usable_threads(),
+                progress=whole.part(end, 0.97, "other maps"),
+                guide=guide,
+            )
+            transfer = guided_transfer(transfer, guide, chosen.seed)
+        if transfer is not None and chosen.engine == "optimize":
+            grained = transfer.apply(goal)
+            after = grained + _blurred(after - grained, _GRAIN, content.wrap)
+        after = start + np.float32(min(1.0, chosen.strength / _MIXING)) * (after - start)
         if chosen.keep_color:
             # Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", 3.2.
             after = before + (luma(after) - luma(before))[..., np.newaxis]
         color = _with_displayed_color(content.maps["basecolor"], after.clip(0, 1))
-        followed = styled_maps(
-            content.with_maps({**content.maps, "basecolor": color}),
-            look,
-            transfer,
-            chosen.strength,
-            in_range=share is not None,
-        )
-        content, notes = followed.material, followed.notes
+        content = content.with_maps({**content.maps, "basecolor": color})
+        if transfer is not None:
+            followed = styled_maps(content, look, transfer, chosen.strength, in_range=share is not None)
+            content, notes = followed.material, followed.notes
         if share is not None:
             content = merged(original, content, share)
     whole(1.0, "style")
     parameters = {"tool": "style", **asdict(chosen), "look": look.name, "notes": list(notes)}
     return replace(content, parameters=parameters)
+
+
+def _guide_of(
+    guides: tuple[Texture | None, Texture | None], sizes: tuple[tuple[int, ...], tuple[int, ...]], kind: GuideType
+) -> Guide | None:
+    """The guide that maps of content and look are, if they are given.
+
+    Raises:
+        MatshotError: for one without the other, and for maps that do not fit.
+    """
+    own, other = guides
+    if own is None and other is None:
+        return None
+    if own is None or other is None:
+        given, missing = ("content", "style") if other is None else ("style", "content")
+        raise MatshotError(f"A {given} guide needs a {missing} guide as well; give both or none.")
+    (height, width), (high, wide) = sizes
+    return guide_of(
+        other.pixels, own.pixels, (high, wide), (height, width), kind, names=("style guide", "content guide")
+    )
+
+
+def _styled_in_parts(
+    content: Pixels,
+    look: Pixels,
+    wraps: tuple[Wrap, Wrap],
+    guide: Guide | None,
+    options: StyleOptions,
+    models: Registry | None,
+    progress: Progress,
+) -> Pixels:
+    """The content in the look's style, each part in that of its own part of the look."""
+    parts = None if guide is None else parts_of(guide)
+    if parts is None:
+        return _styled_by_engine(content, look, wraps, options, models, progress)
+    pictures = []
+    for number, (own_look, own_content) in enumerate(parts.pairs(look, content, (wraps[1], wraps[0]))):
+        part = progress.part(number / len(parts.numbers), (number + 1) / len(parts.numbers))
+        pictures.append(_styled_by_engine(own_content, own_look, wraps, options, models, part))
+    return parts.joined(pictures, wraps[0])
+
+
+def _styled_by_engine(
+    content: Pixels,
+    look: Pixels,
+    wraps: tuple[Wrap, Wrap],
+    options: StyleOptions,
+    models: Registry | None,
+    progress: Progress,
+) -> Pixels:
+    if options.engine == "fast":
+        return fast_styled(
+            content,
+            look,
+            wraps,
+            strength=options.strength,
+            seed=options.seed,
+            memory=options.memory,
+            device=options.device,
+            threads=options.threads,
+            models=models,
+            progress=progress,
+        )
+    objectives = Objectives(options.device, options.threads, models, memory=options.memory)
+    return _styled(content, look, wraps, options, objectives, progress)
 
 
 def _styled(

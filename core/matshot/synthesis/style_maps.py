@@ -14,12 +14,14 @@ import numpy as np
 from ..image.types import Texture
 from ..material.planes import normals_of_slopes, slopes
 from ..material.types import MapKind, Material
-from .correspondence import Transfer
+from .correspondence import Arrangement
 
 #: Maps that are mixed by strength.
 _MIXED: tuple[MapKind, ...] = ("roughness", "gloss", "metallic", "specular")
 #: Channel of a packed map that holds occlusion; the others are mixed.
 _OCCLUSION = 0
+#: Maps that follow the base color.
+_FOLLOWING: tuple[MapKind, ...] = (*_MIXED, "normal", "height", "ao", "orm")
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,13 @@ class StyledMaps:
     notes: tuple[str, ...]
 
 
+def following(content: Material) -> bool:
+    """Whether a material has maps that follow its base color."""
+    return any(kind in _FOLLOWING for kind in content.maps)
+
+
 def styled_maps(
-    content: Material, look: Material, transfer: Transfer, strength: float, *, in_range: bool = False
+    content: Material, look: Material, transfer: Arrangement, strength: float, *, in_range: bool = False
 ) -> StyledMaps:
     """A material whose maps follow its new base color.
 
@@ -59,7 +66,7 @@ def styled_maps(
     maps: dict[MapKind, Texture] = dict(content_maps)
     scale, missing = content.height_scale, []
     for kind, texture in content_maps.items():
-        if kind not in (*_MIXED, "normal", "height", "ao", "orm"):
+        if kind not in _FOLLOWING:
             continue
         other = look_maps.get(kind)
         if other is None or other.pixels.shape[2] < texture.pixels.shape[2]:

@@ -90,7 +90,7 @@ class Objectives:
     """The graphs.
 
     Args:
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: where networks run.
         threads: of the CPU; 0 for all.
         models: to choose from; those installed by default.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.

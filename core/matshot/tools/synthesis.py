@@ -71,11 +71,15 @@ def style_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWor
     options = StyleOptions(**_own(StyleOptions, parameters))
     asset = _source(inputs[0], StyleOptions, parameters)
     look = read_asset(inputs[1], wrap="auto").material
-    mask = painted_image(options.mask, STYLE.parameter("mask").label) if options.mask else None
-    options = replace(options, mask=Path(options.mask).name)
+    own, other, mask = (
+        painted_image(path, STYLE.parameter(name).label) if (path := getattr(options, name)) else None
+        for name in ("content_guide", "style_guide", "mask")
+    )
+    names: dict[str, Any] = {one.name: Path(getattr(options, one.name)).name for one in STYLE.files}
+    options = replace(options, **names)
 
     def materials(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
-        yield style(asset.material, look, options, mask=mask, progress=progress)
+        yield style(asset.material, look, options, guides=(own, other), mask=mask, progress=progress)
 
     return asset_work(asset, inputs[0], materials)
 

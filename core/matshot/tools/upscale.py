@@ -7,11 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from matshot_host.tools import UPSCALE
+
 from ..errors import MatshotError
 from ..image.reader import image_size
+from ..image.types import Texture
 from ..progress import Progress
 from ..super_resolution import UpscaleOptions, upscale_all
 from ..super_resolution.files import FileOptions, UpscaledFile, common_wrap
+from .assets import painted_image
 from .job import ToolOutput, ToolRequest, ToolResult
 from .store import Reporter, make_folder, picture_of
 
@@ -32,7 +36,7 @@ class UpscaleFiles:
             MatshotError: when no input could be enlarged.
             Cancelled: when ``progress`` raises it.
         """
-        options, files = _options(parameters)
+        options, files, protect = _options(parameters)
         options = _with_common_wrap(request, options)
         outputs: list[ToolOutput] = []
         failures: list[str] = []
@@ -45,7 +49,7 @@ class UpscaleFiles:
             part = progress.part(index / len(inputs), (index + 1) / len(inputs), source.name)
             # A material is named for its folder, so it gets one of its own name.
             target = place / (source.resolve().name or "material") if source.is_dir() else place
-            outcome = upscale_all([source], target, options, replace(files, **known), progress=part)
+            outcome = upscale_all([source], target, options, replace(files, **known), protect=protect, progress=part)
             failures += [error.sentence for _, error in outcome.failed]
             failures += outcome.left_out
             if not source.is_dir():
@@ -63,8 +67,10 @@ class UpscaleFiles:
             MatshotError: when an input does not exist.
             Cancelled: when the reporter raises it.
         """
-        options, files = _options(parameters)
-        outcome = upscale_all(inputs, output, options, files, progress=reporter.progress, report=reporter.report)
+        options, files, protect = _options(parameters)
+        outcome = upscale_all(
+            inputs, output, options, files, protect=protect, progress=reporter.progress, report=reporter.report
+        )
         reporter.summary(outcome)
         return not outcome.failed
 
@@ -72,10 +78,12 @@ class UpscaleFiles:
 UPSCALE_FILES = UpscaleFiles()
 
 
-def _options(parameters: Mapping[str, Any]) -> tuple[UpscaleOptions, FileOptions]:
-    """Options of the tool, and of its files."""
+def _options(parameters: Mapping[str, Any]) -> tuple[UpscaleOptions, FileOptions, Texture | None]:
+    """Options of the tool, and of its files, and the mask of what is only interpolated."""
     split = [{name: value for name, value in parameters.items() if kind.has(name)} for kind in _KINDS]
-    return UpscaleOptions(**split[0]), FileOptions(**split[1])
+    options, files = UpscaleOptions(**split[0]), FileOptions(**split[1])
+    protect = painted_image(options.protect, UPSCALE.parameter("protect").label) if options.protect else None
+    return replace(options, protect=Path(options.protect).name), files, protect
 
 
 _KINDS = (UpscaleOptions, FileOptions)

@@ -23,7 +23,7 @@ def image_batch(value: Any, name: str) -> list[Any]:
         name: of the socket, for errors.
 
     Raises:
-        MatshotError: for what is no image.
+        MatshotError: for anything that is not an image.
     """
     if not isinstance(value, torch.Tensor):
         raise MatshotError(f"Input '{name}' must be an image, got {quoted(value)}.")
@@ -37,7 +37,7 @@ def mask_picture(value: Any, name: str) -> Any:
     """The one picture of a ``MASK``, ``H x W x 1`` float32.
 
     Raises:
-        MatshotError: for what is no mask, and for several masks.
+        MatshotError: for anything that is not a mask, and for several masks.
     """
     if not isinstance(value, torch.Tensor):
         raise MatshotError(f"Input '{name}' must be a mask, got {quoted(value)}.")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matshot.capture.prediction import _MirroredRows, _PhotographRows, predicted_surface
+from matshot.capture.prediction import _PhotographRows, predicted_surface
 from matshot.errors import MatshotError
 from matshot.image.color import linear_from_srgb
+from matshot.inference.tiling import MirroredRows
 from matshot.shading.procedural import brick_wall, wall_photographs
 from matshot.shading.render import Camera
 from matshot.shading.surface import Surface
@@ -44,7 +45,7 @@ def test_exposure_does_not_matter(pair: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_the_network_sees_a_photograph_mirrored_beyond_its_edges(pair: tuple[np.ndarray, np.ndarray]) -> None:
     rows = _PhotographRows(pair[0].astype(np.float32), None, CAMERA, CAMERA.position)
-    mirrored = _MirroredRows(rows, 16, 8)
+    mirrored = MirroredRows(rows, 16, 8)
     assert (mirrored.height, mirrored.width) == (192, 176)
     wanted = np.pad(rows.read(0, 160), ((16, 16), (8, 8), (0, 0)), mode="symmetric")
     for start, stop in ((0, 192), (0, 5), (10, 40), (170, 192)):

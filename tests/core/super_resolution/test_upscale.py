@@ -222,3 +222,29 @@ def test_enlarge_interpolates_a_ramp_exactly() -> None:
     large = Enlarge(cubic, 2, 4)(ramp)
     expected = (np.arange(80) + 0.5) / 4 - 0.5
     np.testing.assert_allclose(large[0, 0, 16, 12:-12], expected[12:-12], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["basecolor", "normal_gl", "roughness"])
+def test_what_is_protected_is_only_interpolated(wall: dict[str, Texture], kind: str) -> None:
+    texture = wall[kind]
+    where = np.zeros((48, 48, 1), np.float32)
+    where[:, :20], where[:, 20:26] = 1, 0.5
+    protected = upscale(texture, scale=2, wrap="xy", mask=Texture(where, "data"), **FAST).pixels
+    network = upscale(texture, scale=2, wrap="xy", **FAST).pixels
+    bicubic = upscale(texture, scale=2, wrap="xy", method="bicubic", **FAST).pixels
+    # Bicubic reaches two pixels beyond the borders of the mask.
+    assert np.array_equal(protected[:, 4:36], bicubic[:, 4:36])
+    assert np.array_equal(protected[:, 56:92], network[:, 56:92])
+    between = protected[:, 44:48]
+    assert not np.array_equal(between, network[:, 44:48])
+    assert np.abs(between - (network + bicubic)[:, 44:48] / 2).max() < 0.06
+    if kind == "normal_gl":
+        assert np.allclose(np.linalg.norm(protected, axis=2), 1, atol=1e-4)
+
+
+def test_a_protect_mask_has_to_fit_and_to_select_something(wall: dict[str, Texture]) -> None:
+    texture = wall["roughness"]
+    with pytest.raises(MatshotError, match="The protect mask is black everywhere"):
+        upscale(texture, mask=Texture(np.zeros((48, 48, 1), np.float32), "data"), **FAST)
+    with pytest.raises(MatshotError, match="The protect mask has 96 x 48 pixels, which is another shape"):
+        upscale(texture, mask=Texture(np.ones((48, 96, 1), np.float32), "data"), **FAST)

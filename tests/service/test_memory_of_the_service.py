@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# Threads that hold memory at the same time, and the places of the heaps that this made beside the main one: glibc
+# begins each at a multiple of 64 MiB.
+_HEAPS = """
+import sys, threading
+from matshot.service.server import share_heap
+if sys.argv[1] == "shared":
+    share_heap()
+barrier = threading.Barrier(8)
+def hold():
+    kept = [bytes(3000) for _ in range(200)]
+    barrier.wait()
+    barrier.wait()
+threads = [threading.Thread(target=hold) for _ in range(7)]
+for one in threads:
+    one.start()
+barrier.wait()
+starts = [int(line.split("-")[0], 16) for line in open("/proc/self/maps") if " rw-p 00000000 00:00 0" in line]
+print(sum(start % (64 << 20) == 0 for start in starts))
+barrier.wait()
+"""
+
+
+def _heaps(how: str) -> int:
+    run = subprocess.run([sys.executable, "-c", _HEAPS, how], capture_output=True, text=True, check=True)
+    return int(run.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="heaps of glibc")
+def test_threads_of_the_service_share_one_heap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    if _heaps("own") < 2:
+        pytest.skip("this C library shares by itself")
+    assert _heaps("shared") == 0
