@@ -15,6 +15,7 @@ from bench.capture import relighting as capture_relighting
 from bench.capture import twoshot as capture_twoshot
 from bench.farm import scaling as farm_scaling
 from bench.hosts import worker as host_worker
+from bench.material import compression as material_compression
 from bench.service import faults as service_faults
 from bench.service import load as service_load
 from bench.service import soak as service_soak
@@ -30,6 +31,7 @@ from bench.synthesis import bad_input as synthesis_bad_input
 from bench.synthesis import multiply as synthesis_multiply
 from bench.synthesis import paint as synthesis_paint
 from bench.synthesis import scaling as synthesis_scaling
+from bench.synthesis import style as synthesis_style
 from bench.synthesis import texture_descriptor
 from bench.synthesis import tile as synthesis_tile
 
@@ -55,12 +57,14 @@ def main() -> None:
         synthesis_multiply,
         synthesis_paint,
         synthesis_scaling,
+        synthesis_style,
         synthesis_tile,
         synthesis_bad_input,
         texture_descriptor,
     )
+    files = (material_compression,)
     service = (host_worker, service_load, service_faults, service_soak, farm_scaling)
-    for benchmark in (*upscaling, *capture, *synthesis, *service):
+    for benchmark in (*upscaling, *capture, *synthesis, *files, *service):
         report.write([benchmark.measure(options)])
         report.say(f"{benchmark.NAME}: written to {report.TARGET.name}")
 

@@ -51,6 +51,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "maya": ("plugins/maya/**/*.py",),
     "unreal": ("plugins/unreal/**/*.py", "plugins/unreal/**/*.uplugin"),
     "comfyui": ("plugins/comfyui/**/*.py", "plugins/comfyui/**/*.toml"),
+    "deployment": ("deploy/*.*", "deploy/**/*.yaml", "deploy/**/*.sbatch"),
     "export": ("export/**/*.py", "export/**/*.toml", "core/matshot/models/*.toml"),
     "examples": ("examples/*.md", "examples/*.py", "examples/*.sh"),
     "benchmarks": ("bench/**/*.py", "BENCHMARKS.md"),

@@ -951,8 +951,8 @@ CONVERT = Tool(
             "format",
             str,
             "same",
-            "File format of the maps; same keeps theirs.",
-            ("same", "png", "tif", "exr", "tga", "jpg"),
+            "File format of the maps; same keeps theirs, dds and ktx2 are compressed for the GPU and have mips.",
+            ("same", "png", "tif", "exr", "tga", "jpg", "dds", "ktx2"),
         ),
         Parameter(
             "depth",
@@ -962,6 +962,15 @@ CONVERT = Tool(
             ("same", "uint8", "uint16", "half", "float"),
             True,
             title="Bit Depth",
+        ),
+        Parameter(
+            "compression",
+            str,
+            "best",
+            "Codec of colors in dds and ktx2: best is BC7, small is BC1 (half the size), or BC3 with alpha.",
+            ("best", "small"),
+            True,
+            title="Compression",
         ),
         Parameter(
             "scene",

@@ -38,8 +38,8 @@ _DIRECTIONS = 24
 _PATCH = 7
 _STRIDE = 2
 #: Weight of the content at full strength, and what it gains at none.
-_CONTENT = 0.5
-_MORE_CONTENT = 8.0
+_CONTENT = 1.0
+_MORE_CONTENT = 20.0
 #: Strengths that are trained.
 _STRENGTHS = (0.3, 1.0)
 #: Deviations of what contents gain in contrast and in lightness, since a part of a picture is not like all of it.
@@ -50,6 +50,8 @@ _LOOKS = 256
 #: Side of the textures that a run is measured on, and its strength.
 _WATCHED_SIDE = 256
 _WATCHED_STRENGTH = 0.7
+#: Weight of the content in what is measured, whatever it is in training, so that runs compare.
+_WATCHED_CONTENT = 1.22
 
 
 @dataclass(frozen=True)
@@ -286,7 +288,7 @@ class StyleTask:
     def _objective(self, result: torch.Tensor, content: torch.Tensor, look: torch.Tensor) -> float:
         features = list(self.descriptor.features(look))
         wanted = self._content_features(content)
-        weight = content_weight(result.new_full((1,), _WATCHED_STRENGTH))
+        weight = result.new_full((1,), _WATCHED_CONTENT)
         directions = torch.Generator().manual_seed(0)
         return float(self.judge(result, look, features, wanted, weight, self.recipe.border, directions)[0])
 

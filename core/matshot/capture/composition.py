@@ -16,26 +16,20 @@ import cv2
 import numpy as np
 from scipy.special import expit, logit
 
-from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
+from ..image.color import Pixels
 from ..material.planes import normals_of_slopes, slopes
-from ..progress import Progress
 from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
-from ..synthesis.patches import enlarged_transfer, inpainting_transfer
 from .fitting import Scale, expected_response
 from .flattening import Flattened, ring_gain, rings_of, with_even_contrast
 from .lamp import Lamp, Shading
+from .metals import metal_color, metal_slopes
 from .seen_relief import seen_relief
 from .shading import Response, integrable_slopes
 from .tiles import Mask
 
-#: Longer side at which holes are filled, and where the network's slopes are compared with the photograph.
-_FILLED_SIDE = 640
+#: Longer side at which the network's slopes are compared with the photograph.
 _COMPARED_SIDE = 640
-#: Longer side of the part around a hole from which it is filled, in longer sides of the hole.
-_AROUND = 3.0
-#: Pixels between a hole and the texture beside it that is its first guess.
-_BESIDE = 16
 #: Range of roughness, and deviation of its logarithm of odds from place to place at most.
 _SMOOTHEST = 0.08
 _ROUGHEST = 0.95
@@ -79,61 +73,6 @@ _LEAST_PIXELS = 100
 _OVER_BOUND = 1.3
 #: Correlation of expected and seen detail below which nothing is learnt from it.
 _LEAST_CORRELATION = 0.05
-
-
-def filled(flat: Flattened, *, threads: int = 1, progress: Progress | None = None) -> Flattened:
-    """The same with its hole filled by the texture around it.
-
-    Args:
-        flat: of a photograph.
-        threads: that compare patches.
-        progress: told now and then.
-
-    Raises:
-        Cancelled: when the listener says so.
-    """
-    if not flat.hole.any() or flat.hole.mean() > 0.6:
-        return flat
-    height, width = flat.hole.shape
-    down, across = np.flatnonzero(flat.hole.any(axis=1)), np.flatnonzero(flat.hole.any(axis=0))
-    margin = round(_AROUND * max(int(np.ptp(down)), int(np.ptp(across)), 16) / 2)
-    rows = slice(max(0, down[0] - margin), min(height, down[-1] + margin + 1))
-    columns = slice(max(0, across[0] - margin), min(width, across[-1] + margin + 1))
-    planes = srgb_from_linear(flat.color[rows, columns])
-    hole = flat.hole[rows, columns]
-    planes[hole] = _guessed(planes, hole)
-    shrink = min(1.0, _FILLED_SIDE / max(hole.shape))
-    size = (round(hole.shape[1] * shrink), round(hole.shape[0] * shrink))
-    small = np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), np.float32)
-    small_hole = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-    transfer = inpainting_transfer(small, small_hole, even_use=True, threads=threads, progress=progress)
-    if shrink < 1:
-        # What goes where is decided in small; what comes is as fine as the photograph.
-        transfer = enlarged_transfer(transfer, hole.shape, hole.shape)
-    result = transfer.apply(planes)
-    color = flat.color.copy()
-    # A soft border: what is next to a hole is a little burnt, too.
-    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), max(1.0, max(height, width) / 600))
-    share = np.where(hole, 1, np.clip(2 * soft, 0, 1))[..., np.newaxis]
-    color[rows, columns] += (linear_from_srgb(result.clip(0, 1)) - color[rows, columns]) * share
-    return replace(flat, color=color)
-
-
-def _guessed(planes: Pixels, hole: Mask) -> Pixels:
-    """What to fill a hole with at first, ``N x C``: the texture beside it, else the mean."""
-    height, width = hole.shape
-    rows, columns = np.nonzero(hole)
-    guess = np.broadcast_to(planes[~hole].mean(axis=0) if not hole.all() else planes.mean(axis=(0, 1)), (len(rows), 3))
-    high, wide = int(np.ptp(rows)) + _BESIDE, int(np.ptp(columns)) + _BESIDE
-    empty: Mask = np.ones(len(rows), dtype=bool)
-    for down, right in ((0, wide), (0, -wide), (high, 0), (-high, 0)):
-        there = (rows + down, columns + right)
-        inside = (there[0] >= 0) & (there[0] < height) & (there[1] >= 0) & (there[1] < width) & empty
-        beside = (there[0].clip(0, height - 1), there[1].clip(0, width - 1))
-        inside &= ~hole[beside]
-        guess = np.where(inside[:, np.newaxis], planes[beside], guess)
-        empty &= ~inside
-    return np.asarray(guess, dtype=np.float32)
 
 
 def evened(flat: Flattened) -> Flattened:
@@ -230,7 +169,12 @@ def composed_surface(
         # What is doubtful is never stronger than what the photograph shows.
         doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
-    color = without_shading(flat, steepness, response, camera)
+    if lamp.metallic:
+        steepness = metal_slopes(flat, response)
+        light = lamp.shading(camera).light.mean(axis=2) * flat.color.mean(axis=2)
+        color = metal_color(flat.color, light)
+    else:
+        color = without_shading(flat, steepness, response, camera)
     return Composed(Surface.of(color, normals_of_slopes(steepness), rough, lamp.metallic), visibility)
 
 

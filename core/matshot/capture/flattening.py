@@ -9,6 +9,7 @@ distances to the highlight, brightness and chroma each for itself. What is over-
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -46,18 +47,19 @@ _BANDS = 5
 #: Range in which contrast is changed.
 _LEAST_GAIN = 0.3
 _MOST_GAIN = 4.0
-#: Quantile of magnitudes by which contrast is measured.
+#: Quantile of magnitudes by which contrast is measured, and pixels of a sector of a ring that are too few for it.
 _QUANTILE = 0.75
+_LEAST_CELL = 30
 #: Channels that must have reached their end for a pixel to be burnt, and part of its surroundings that must be.
 _BURNT_CHANNELS = 2
 _DENSE = 0.5
 #: How far sharpening and JPEG spread what a clipped pixel lost, in longer sides.
 _SPREAD = 1 / 160
-#: Part of the clearest diffuse share, a quantile, below which a pattern is too faint, most of the photograph where it
-#: is, and the clearest share of a surface that has one at all.
-_DILUTED = 0.25
+#: Part of the clearest diffuse share, a quantile, below which a pattern is too faint or glints hide it, by roughness,
+#: most of the photograph where it is, and the clearest share of a surface that has one at all.
+_DILUTED = ((0.3, 0.5), (0.85, 0.25))
 _CLEAREST = 0.98
-_MOST_DILUTED = 0.12
+_MOST_DILUTED = 0.07
 _LEAST_DIFFUSE = 0.1
 #: Range of base color.
 _DARKEST = 0.001
@@ -102,7 +104,7 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
     left = _with_clipped_channels(left, clipped)
     distance = highlight_distance(camera, lamp)
     burnt = _hole(clipped)
-    hole = burnt | _diluted(shading)
+    hole = burnt | _diluted(shading, lamp.roughness)
     known = ~hole
     left -= _unexplained(left, known, camera, distance)
     tone = left.mean(axis=2)
@@ -141,11 +143,11 @@ def _hole(clipped: NDArray[np.bool_]) -> Mask:
     return np.asarray(cv2.dilate(closed, disc) > 0)
 
 
-def _diluted(shading: Shading) -> Mask:
+def _diluted(shading: Shading, roughness: float) -> Mask:
     """Where so much of the light is mirrored that little is seen of the base color's pattern."""
     share = shading.diffuse.mean(axis=2) / np.maximum(shading.light.mean(axis=2), np.float32(1e-9))
     usual = float(np.quantile(share[::4, ::4], _CLEAREST))
-    limit = min(_DILUTED * usual, float(np.quantile(share[::4, ::4], _MOST_DILUTED)))
+    limit = min(float(np.interp(roughness, *_DILUTED)) * usual, float(np.quantile(share[::4, ::4], _MOST_DILUTED)))
     return np.asarray(share < limit) if usual > _LEAST_DIFFUSE else np.zeros(share.shape, dtype=bool)
 
 
@@ -314,16 +316,16 @@ def ring_gain(
     some = known.ravel()[::step]
     values, rings, sectors = (plane.ravel()[::step][some] for plane in (magnitude, ring, sector))
     far = distance.ravel()[::step][some]
-    table = np.full((_RINGS, _SECTORS), np.nan)
-    middles = np.full(_RINGS, np.nan)
-    for number in range(_RINGS):
-        inside = rings == number
-        if inside.any():
-            middles[number] = far[inside].mean()
-        for side in range(_SECTORS):
-            here = values[inside & (sectors == side)]
-            if here.size > 30:
-                table[number, side] = np.log(max(float(np.quantile(here, _QUANTILE)), 1e-6))
+    count = np.bincount(rings, minlength=_RINGS)
+    middles = np.bincount(rings, weights=far, minlength=_RINGS) / np.maximum(count, 1)
+    cells = (rings * _SECTORS + sectors).astype(np.int16)
+    ends = np.cumsum(np.bincount(cells, minlength=_RINGS * _SECTORS))
+    sorted_values = np.asarray(values[np.argsort(cells, kind="stable")], dtype=np.float32)
+    logarithms = np.full(_RINGS * _SECTORS, np.nan)
+    for number, (start, stop) in enumerate(pairwise([0, *ends])):
+        if stop - start > _LEAST_CELL:
+            logarithms[number] = np.log(max(float(np.quantile(sorted_values[start:stop], _QUANTILE)), 1e-6))
+    table = logarithms.reshape(_RINGS, _SECTORS)
     seen = np.isfinite(table).sum(axis=1) >= 2
     if seen.sum() < 4:
         return np.ones_like(magnitude)

@@ -20,7 +20,8 @@ from ..progress import Listener, Progress
 from ..shading.render import Camera
 from ..shading.surface import Surface
 from .assumptions import photograph_notes
-from .composition import as_lit_from, composed_surface, evened, filled
+from .composition import as_lit_from, composed_surface, evened
+from .filling import filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .flattening import flattened
 from .lamp import fitted_lamp, is_alike, lamp_notes

@@ -153,11 +153,12 @@ class _PhotographRows:
         sides = [
             max(CONTEXT_GRID, round(side * shrink / CONTEXT_GRID) * CONTEXT_GRID) for side in (self.width, self.height)
         ]
-        planes = [
-            cv2.resize(self.read(0, self.height)[..., i : i + 1], sides, interpolation=cv2.INTER_AREA)
+        planes = self.read(0, self.height)
+        small = [
+            cv2.resize(np.ascontiguousarray(planes[..., i]), sides, interpolation=cv2.INTER_AREA)
             for i in range(self.channels)
         ]
-        return np.stack(planes)[np.newaxis].astype(np.float32)
+        return np.stack(small)[np.newaxis].astype(np.float32)
 
 
 class _Told:

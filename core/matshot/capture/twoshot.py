@@ -28,7 +28,8 @@ from ..shading.render import Camera, PointLight
 from ..shading.surface import Surface
 from .alignment import aligned
 from .assumptions import photograph_notes
-from .composition import as_lit_from, composed_surface, evened, filled
+from .composition import as_lit_from, composed_surface, evened
+from .filling import filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
 from .flattening import blurred, flattened

@@ -120,7 +120,9 @@ def _devices() -> Iterator[Finding]:
         if not one.is_possible:
             state = "installed, but no NVIDIA GPU was found"
         fix = "" if known or not one.is_possible else "matshot doctor --devices measures them all"
-        yield Finding(f"device {one.name}", problems or state, not problems, fix, required=False)
+        yield Finding(
+            f"device {one.name}", f"{state}. {problems}" if problems else state, not problems, fix, required=False
+        )
 
 
 def _plugins() -> Iterator[Finding]:

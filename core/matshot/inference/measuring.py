@@ -13,7 +13,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -53,8 +53,8 @@ _AXES = {
 }
 #: Size of axes of other names.
 _OTHER = 4
-#: Runs that are timed; the fastest counts.
-_RUNS = 3
+#: Least and most runs that are timed, and seconds behind which no more follow; the fastest counts.
+_RUNS, _MOST_RUNS, _TIMED = 3, 20, 0.5
 #: Seconds after which a trial that nobody finished has ended its process.
 _TRIAL = 120.0
 
@@ -196,11 +196,12 @@ def _measured(blank: Measurement, cpu: Any, session: Any) -> Measurement:
     given = {name: value.astype(kinds[name]) for name, value in inputs.items()}
     apart = difference(session.run(None, given), reference)
     part = takes_part(Path(session.end_profiling()), session.get_providers()[0])
+    seconds, cpu_seconds = _seconds(lambda: session.run(None, given), lambda: cpu.run(None, inputs))
     values |= {
         "difference": apart if np.isfinite(apart) else -1.0,
         "state": "unused" if not part else "right" if apart <= TOLERANCE else "wrong",
-        "seconds": _seconds(session, given),
-        "cpu_seconds": _seconds(cpu, inputs),
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
     }
     return Measurement(**values)
 
@@ -217,14 +218,15 @@ def takes_part(profile: Path, execution: str) -> bool:
     return not nodes or execution in nodes
 
 
-def _seconds(session: Any, inputs: Mapping[str, Any]) -> float:
-    """Of the fastest of a few runs, behind one that warms up."""
-    times = []
-    for _ in range(_RUNS):
-        start = time.perf_counter()
-        session.run(None, inputs)
-        times.append(time.perf_counter() - start)
-    return min(times)
+def _seconds(*runs: Callable[[], object]) -> list[float]:
+    """Of the fastest of a few runs of each; by turns, so that a busy machine slows all of them."""
+    times: list[list[float]] = [[] for _ in runs]
+    while len(times[0]) < _RUNS or (len(times[0]) < _MOST_RUNS and sum(map(sum, times)) < _TIMED):
+        for run, own in zip(runs, times, strict=True):
+            start = time.perf_counter()
+            run()
+            own.append(time.perf_counter() - start)
+    return list(map(min, times))
 
 
 def _folder() -> Path:

@@ -26,6 +26,7 @@ from .correspondence import Arrangement, Transfer
 from .guides import GuideType
 from .labeled import guided_transfer
 from .painting import Painting, Plan, merged, plan_of
+from .parts import parts_of
 from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity
 from .symmetry import Symmetry, check_symmetry, symmetric_material
@@ -148,8 +149,9 @@ def variations(
     """
     chosen = options or MultiplyOptions()
     painting = painting or Painting()
-    if chosen.engine == "neural" and not painting.is_empty:
-        raise MatshotError("Guides and masks need the patch engine, got neural; choose auto or patch.")
+    masks = (painting.source_mask, painting.target_mask, painting.fill_from)
+    if chosen.engine == "neural" and any(mask is not None for mask in masks):
+        raise MatshotError("Masks need the patch engine, got neural; choose auto or patch.")
     if chosen.symmetry != "none" and (chosen.engine == "neural" or painting.target_mask is not None):
         needed = "an output that is all new; leave out the target mask"
         if chosen.engine == "neural":
@@ -210,16 +212,16 @@ def _variation(
         result = _constant(material, size, wrap)
         notes = ["the source has a single color, and so has the result"]
     elif engine == "neural":
-        picture = _neural(material, options, seed, size, wrap, source_wrap, progress.part(0, 0.9), shown)
+        picture = _neural(plan, options, seed, progress.part(0, 0.9), shown)
         if len(material.maps) == 1 and values.shape[2] == 3 and "normal" not in material.maps:
             result = planes.material(picture, wrap)
         else:
             guide = _picture(material)
             transfer = matching_transfer(
                 guide, picture, wrap=wrap, source_wrap=source_wrap, seed=seed, threads=threads,
-                progress=progress.part(0.9, 1),
+                progress=progress.part(0.9, 1), guide=plan.guide,
             )  # fmt: skip
-            result = rearranged_material(material, transfer)
+            result = rearranged_material(material, guided_transfer(transfer, plan.guide, seed))
     else:
         transfer = synthesized_transfer(
             values,
@@ -262,28 +264,41 @@ def rearranged_material(material: Material, transfer: Arrangement) -> Material:
 
 
 def _neural(
-    material: Material,
+    plan: Plan, options: MultiplyOptions, seed: int, progress: Progress, shown: Callable[[Texture], None] | None
+) -> Pixels:
+    """A picture of the plan's size, with a guide each part like its own part of the source."""
+    source, parts = _picture(plan.source), None if plan.guide is None else parts_of(plan.guide)
+    if parts is None:
+        return _neural_picture(source, plan, options, seed, progress, shown)
+    pictures = []
+    for number, own in enumerate(parts.pictures(source, plan.source_wrap)):
+        part = progress.part(number / len(parts.numbers), (number + 1) / len(parts.numbers))
+        # Octaves of one part would show what is not going to be there.
+        pictures.append(_neural_picture(own, plan, options, seed, part, None))
+    return parts.joined(pictures, plan.wrap)
+
+
+def _neural_picture(
+    source: Pixels,
+    plan: Plan,
     options: MultiplyOptions,
     seed: int,
-    size: tuple[int, int],
-    wrap: Wrap,
-    source_wrap: Wrap,
     progress: Progress,
     shown: Callable[[Texture], None] | None,
 ) -> Pixels:
     from .neural import optimized_texture
 
     return optimized_texture(
-        _picture(material),
-        *size,
-        wrap=wrap,
-        source_wrap=source_wrap,
+        source,
+        *plan.size,
+        wrap=plan.wrap,
+        source_wrap=plan.source_wrap,
         seed=seed,
         variety=options.variety,
         device=options.device,
         threads=options.threads,
         progress=progress,
-        shown=None if shown is None else lambda picture: shown(Texture(picture.clip(0, 1), "srgb", wrap)),
+        shown=None if shown is None else lambda picture: shown(Texture(picture.clip(0, 1), "srgb", plan.wrap)),
     )
 
 

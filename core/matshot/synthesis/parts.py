@@ -51,11 +51,13 @@ class Parts:
             target: ``h x w x C``.
             wraps: axes on which they repeat.
         """
+        for number, own in zip(self.numbers, self.pictures(source, wraps[0]), strict=True):
+            yield own, extended(target, self.target == number, wraps[1])
+
+    def pictures(self, source: Pixels, wrap: Wrap) -> Iterator[Pixels]:
+        """Pictures of each region of the source, ``H x W x C``, which repeats on the axes of ``wrap``."""
         for number in self.numbers:
-            yield (
-                extended(source, self.source == number, wraps[0]),
-                extended(target, self.target == number, wraps[1]),
-            )
+            yield extended(source, self.source == number, wrap)
 
     def joined(self, pictures: Sequence[Pixels], wrap: Wrap) -> Pixels:
         """One picture of the regions of several, ``h x w x C``.

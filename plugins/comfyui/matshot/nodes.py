@@ -284,7 +284,8 @@ class JoinMaterial(_Node):
         if not maps:
             raise MatshotError("No map is connected. Connect at least one.")
         with new_job(CONVERT) as job:
-            folder, clipped = _made_folder(os.path.join(job.folder, "material")), []
+            folder = _made_folder(os.path.join(job.folder, "material"))
+            clipped: list[str] = []
             for kind, value in maps.items():
                 picture = _single(tensors.image_batch(value, kind), kind)
                 _note_clipping(picture, kind, clipped)

@@ -8,8 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from matshot.capture.composition import agreement, as_lit_from, composed_surface, evened, filled, trend_by_distance
-from matshot.capture.flattening import flattened, highlight_distance
+from matshot.capture.composition import agreement, as_lit_from, composed_surface, evened, trend_by_distance
+from matshot.capture.filling import filled
+from matshot.capture.flattening import Flattened, flattened, highlight_distance
 from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.image.color import linear_from_srgb, srgb_from_linear
 from matshot.shading.procedural import noise
@@ -154,3 +155,22 @@ def test_slopes_that_two_predictions_do_not_share_are_weakened() -> None:
         for second in (one, other)
     )
     assert apart.mean() < 0.75 * shared.mean()
+
+
+def test_joints_go_on_through_a_hole() -> None:
+    rows, columns = np.mgrid[:128, :160]
+    course = rows // 16
+    joint = (rows % 16 < 2) | ((columns + 20 * (course % 2)) % 40 < 2)
+    color = np.where(joint[..., np.newaxis], np.float32(0.6), np.array((0.3, 0.1, 0.05), np.float32))
+    color = (color * np.exp(0.05 * np.random.default_rng(0).standard_normal(color.shape))).astype(np.float32)
+    hole = np.hypot(rows - 66, columns - 78) < 18
+    spoilt = np.where(hole[..., np.newaxis], np.float32(0.9), color)
+    distance = (np.hypot(rows - 66, columns - 78) / 160).astype(np.float32)
+    found = filled(Flattened(spoilt, hole, distance, np.log(spoilt).mean(axis=2), hole))
+    wrong = (found.color[..., 2] > 0.3) != joint
+    assert wrong[hole].mean() < 0.02
+    # As lively as its surroundings, not a smooth spot.
+    middle = np.hypot(rows - 66, columns - 78) < 10
+    quartiles = [np.quantile(found.color[..., 0][mask & ~joint], (0.25, 0.75)) for mask in (middle, ~hole)]
+    inside, outside = (float(np.ptp(each)) for each in quartiles)
+    assert inside == pytest.approx(outside, rel=0.3)

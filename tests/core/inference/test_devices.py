@@ -405,6 +405,7 @@ def test_the_doctor_says_what_was_measured(card: Card, machine: Any, monkeypatch
     found = {one.subject: one for one in doctor._devices()}
     assert found["device openvino"].state.startswith("1 of 1 networks are faster than on the CPU (")
     assert not found["device webgpu"].ok
+    assert "0 of 1 networks are faster" in found["device webgpu"].state
     assert "WebGPU runs the network net wrongly" in found["device webgpu"].state
     assert not any(one.required for one in found.values())
 

@@ -10,6 +10,8 @@ from matshot.image.color import Pixels
 from matshot.image.types import Texture
 from matshot.material.types import Material
 from matshot.synthesis.guides import guide_of
+from matshot.synthesis.multiply import MultiplyOptions, multiply
+from matshot.synthesis.painting import Painting
 from matshot.synthesis.parts import Parts, extended, parts_of
 from matshot.synthesis.style import StyleOptions, style
 
@@ -103,3 +105,19 @@ def test_guides_that_do_not_fit_are_refused(sources: tuple[Material, Material, T
     wide = Texture(np.zeros((24, 48, 3), np.float32), "srgb")
     with pytest.raises(MatshotError, match="The content guide has 48 x 24 pixels, which is another shape"):
         style(content, look, guides=(wide, look_map))
+
+
+def test_the_neural_engine_makes_each_part_of_its_own(
+    sources: tuple[Material, Material, Texture, Texture],
+) -> None:
+    _, look, target_map, source_map = sources
+    painting = Painting(source_map, target_map)
+    options = MultiplyOptions(engine="neural", size="32x32", tileable=True, threads=1, device="cpu")
+    (result,) = multiply(look, options, painting=painting)
+    color = result.maps["basecolor"].pixels
+    assert np.abs(color[2:14].mean(axis=(0, 1)) - (0.4, 0.1, 0.1)).max() < 0.06
+    assert np.abs(color[18:30].mean(axis=(0, 1)) - (0.5, 0.8, 0.5)).max() < 0.06
+    assert result.maps["roughness"].pixels[1:15].max() < 0.35
+    mask = Painting(source_mask=Texture(np.ones((48, 48, 1), np.float32), "data"))
+    with pytest.raises(MatshotError, match="Masks need the patch engine, got neural"):
+        multiply(look, options, painting=mask)

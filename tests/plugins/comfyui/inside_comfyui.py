@@ -56,6 +56,27 @@ class BadImage:
         return (torch.full((1, 8, 8, 3), float("nan")),)
 
 
+class RepeatImageBatch:
+    """A batch of one picture several times, as ComfyUI's extras have it."""
+
+    CATEGORY, FUNCTION, RETURN_TYPES = "test", "run", ("IMAGE",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """A picture and a number."""
+        return {"required": {"image": ("IMAGE",), "amount": ("INT", {"default": 1})}}
+
+    def run(self, image: Any, amount: int) -> tuple[Any]:
+        """The batch."""
+        return (image.repeat(amount, 1, 1, 1),)
+
+
+def _capture() -> dict[str, Any]:
+    """Values of the required widgets of Photo to Material."""
+    sockets = nodes.NODE_CLASS_MAPPINGS["MatshotOneshot"].INPUT_TYPES()["required"]
+    return {name: options["default"] for name, (_, options) in sockets.items() if "default" in options}
+
+
 def _workflow() -> dict[str, Any]:
     """A picture, larger; a material of it, adjusted, split and saved."""
     upscale = {"image": ["1", 0], "scale": "2", "look": "fidelity", "wrap": "auto", "kind": "auto", "normal": "auto"}
@@ -79,6 +100,11 @@ def _workflow() -> dict[str, Any]:
         "6": {"class_type": "SaveImage", "inputs": {"images": ["2", 0], "filename_prefix": "large"}},
         "7": {"class_type": "MatshotPreview", "inputs": {"source": ["4", 0], "size": 128, "view": "material"}},
         "8": {"class_type": "SaveImage", "inputs": {"images": ["7", 0], "filename_prefix": "sheet"}},
+        # A batch of two becomes two materials, and so two roughness maps.
+        "9": {"class_type": "RepeatImageBatch", "inputs": {"image": ["2", 0], "amount": 2}},
+        "10": {"class_type": "MatshotOneshot", "inputs": {"image": ["9", 0], **_capture()}},
+        "11": {"class_type": "MatshotSplitMaterial", "inputs": {"material": ["10", 0]}},
+        "12": {"class_type": "SaveImage", "inputs": {"images": ["11", 2], "filename_prefix": "rough"}},
     }
 
 
@@ -100,7 +126,7 @@ def main() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
     Image.fromarray(pixels).save(Path(folder_paths.get_input_directory(), "small.png"))
     loaded = asyncio.run(nodes.load_custom_node(FOLDER))
-    nodes.NODE_CLASS_MAPPINGS["BadImage"] = BadImage
+    nodes.NODE_CLASS_MAPPINGS.update(BadImage=BadImage, RepeatImageBatch=RepeatImageBatch)
     workflow = _workflow()
     valid = asyncio.run(execution.validate_prompt("test", workflow, None))
     success, messages = _run(workflow)
@@ -136,6 +162,7 @@ def main() -> None:
         "success": success,
         "messages": messages,
         "size": list(Image.open(larger).size) if larger else None,
+        "split": len(list(output.glob("rough*.png"))),
         "saved": sorted(one.name for one in (output / "walls" / "wall").glob("*")),
         "refused": refused,
         "failed": next((data["exception_message"].strip() for event, data in told if event == "execution_error"), ""),

@@ -45,6 +45,7 @@ def test_a_workflow_runs_in_comfyui(tmp_path: Path) -> None:
     assert found["valid"] == [True, None]
     assert found["success"], found["messages"]
     assert found["size"] == [64, 64]
+    assert found["split"] == 2
     assert "material.json" in found["saved"]
     # What a widget holds is refused before anything runs; what an input holds, when its node does.
     assert "Size must be text such as 1024x1024, got '9x'." in json.dumps(found["refused"])

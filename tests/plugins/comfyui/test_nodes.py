@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import importlib.util
 import inspect
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -118,12 +120,21 @@ def test_the_folder_says_what_it_is(package: Any) -> None:
     assert set(project["tool"]["comfy"]) == {"PublisherId", "DisplayName"}
 
 
+def test_the_nodes_run_on_the_python_that_they_name() -> None:
+    pytest.importorskip("vermin", reason="vermin is not installed")
+    folder = str(ROOT / "plugins" / "comfyui" / "matshot")
+    command = [sys.executable, "-c", "import vermin; vermin.main()", "--target=3.10-", "--no-tips", folder]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_zip_unpacks_into_custom_nodes(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location("build", ROOT / "plugins" / "comfyui" / "build.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     names = zipfile.ZipFile(module.build(tmp_path)).namelist()
-    assert {"matshot/__init__.py", "matshot/pyproject.toml", "matshot/matshot_host/tools.py"} <= set(names)
+    files = ("__init__.py", "pyproject.toml", "LICENSE", "matshot_host/tools.py")
+    assert {f"matshot/{name}" for name in files} <= set(names)
 
 
 # Pixels.
