@@ -9,7 +9,7 @@ import pytest
 # begins each at a multiple of 64 MiB.
 _HEAPS = """
 import sys, threading
-from matshot.service.server import share_heap
+from matshot.service.heap import share_heap
 if sys.argv[1] == "shared":
     share_heap()
 barrier = threading.Barrier(8)
@@ -38,3 +38,23 @@ def test_threads_of_the_service_share_one_heap(monkeypatch: pytest.MonkeyPatch) 
     if _heaps("own") < 2:
         pytest.skip("this C library shares by itself")
     assert _heaps("shared") == 0
+
+
+_FREED = """
+from matshot.service.heap import share_heap, trim_heap
+share_heap()
+def resident():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
+blocks = [bytes(3000) for _ in range(10000)]
+last = bytes(3000)  # above the others, which keeps the heap from shrinking by itself
+full = resident()
+del blocks
+trim_heap()
+print(full - resident())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="heaps of glibc")
+def test_free_memory_goes_back_to_the_system() -> None:
+    run = subprocess.run([sys.executable, "-c", _FREED], capture_output=True, text=True, check=True)
+    assert int(run.stdout) > 20_000
