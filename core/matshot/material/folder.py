@@ -20,6 +20,7 @@ from matshot_host.description import (
     DESCRIPTION,
     PREVIEW,
     RAW_MAPS,
+    SCENE_BLEND,
     SCENE_GLB,
     SCENE_USD,
     check_files,
@@ -497,7 +498,7 @@ def check_unclaimed(names: Iterable[str], folder: Path) -> None:
     present = [name for name in names if os.path.lexists(folder / name)]
     described = _maps_by_matshot(folder) if present else None
     for name in present:
-        if described is None or name not in (*described, *RECORD, PREVIEW, SCENE_USD, SCENE_GLB):
+        if described is None or name not in (*described, *RECORD, PREVIEW, SCENE_USD, SCENE_GLB, SCENE_BLEND):
             raise MatshotError(
                 f"{folder / name} exists and was not written by Matshot; choose another folder, or move the file away."
             )
