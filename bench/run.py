@@ -15,6 +15,7 @@ from bench.capture import relighting as capture_relighting
 from bench.capture import twoshot as capture_twoshot
 from bench.farm import scaling as farm_scaling
 from bench.hosts import worker as host_worker
+from bench.material import compression as material_compression
 from bench.service import faults as service_faults
 from bench.service import load as service_load
 from bench.service import soak as service_soak
@@ -61,8 +62,9 @@ def main() -> None:
         synthesis_bad_input,
         texture_descriptor,
     )
+    files = (material_compression,)
     service = (host_worker, service_load, service_faults, service_soak, farm_scaling)
-    for benchmark in (*upscaling, *capture, *synthesis, *service):
+    for benchmark in (*upscaling, *capture, *synthesis, *files, *service):
         report.write([benchmark.measure(options)])
         report.say(f"{benchmark.NAME}: written to {report.TARGET.name}")
 

@@ -63,7 +63,7 @@ WrapChoice = Literal["auto", "none", "x", "y", "xy"]
 Kind = Literal["auto", "color", "normal", "data"]
 NormalConvention = Literal["auto", "gl", "dx"]
 ImageFormat = Literal["same", "png", "jpg", "tif", "exr", "tga", "bmp", "webp", "hdr"]
-MapFormat = Literal["same", "png", "tif", "exr", "tga", "jpg"]
+MapFormat = Literal["same", "png", "tif", "exr", "tga", "jpg", "dds", "ktx2"]
 DepthChoice = Literal["same", "uint8", "uint16", "half", "float"]
 Light = Literal["flash", "even"]
 Area = Literal["photograph", "tile", "auto"]
@@ -75,7 +75,8 @@ GuideType = Literal["auto", "labels", "values"]
 Axes = Literal["x", "y", "xy"]
 TileSize = Literal["same", "crop"]
 Packing = Literal["none", "orm"]
-Scene = Literal["none", "usd", "gltf", "both"]
+Compression = Literal["best", "small"]
+Scene = Literal["none", "usd", "gltf", "both", "blend"]
 View = Literal["material", "tiled"]
 
 _P = ParamSpec("_P")
@@ -752,6 +753,7 @@ def convert(
     size: int = 0,
     format: MapFormat = "same",
     depth: DepthChoice = "same",
+    compression: Compression = "best",
     scene: Scene = "none",
     template: str = "",
     output: PathLike | None = None,
@@ -770,8 +772,9 @@ def convert(
         size: longer side at most, in pixels; 0 keeps it.
         format: of the maps' files.
         depth: bits per sample of the maps' files.
+        compression: codec of colors in ``dds`` and ``ktx2``: ``best`` is BC7, ``small`` BC1, or BC3 with alpha.
         scene: written beside them: ``usd`` for a plane in ``material.usda``, ``gltf`` for a plane and a ball in
-            ``material.glb``, ``both``, or ``none``.
+            ``material.glb``, ``both``, ``blend`` for a Blender asset in ``material.blend``, or ``none``.
         template: names, packing and formats of another program's files: ``unreal``, ``unity-hdrp``, ``gltf``, or
             the path of a TOML file. Empty for none.
         output: folder to write the material to as well.
@@ -795,7 +798,16 @@ def convert(
     from .tools.convert import ConvertOptions, form_notes, save_converted
     from .tools.convert import convert as converted
 
-    _require_output(CONVERT, output, normal=normal, format=format, depth=depth, scene=scene, template=template)
+    _require_output(
+        CONVERT,
+        output,
+        normal=normal,
+        format=format,
+        depth=depth,
+        compression=compression,
+        scene=scene,
+        template=template,
+    )
     options = ConvertOptions(
         normal=normal,
         source_normal=source_normal,
@@ -803,6 +815,7 @@ def convert(
         size=size,
         format=format,
         depth=depth,
+        compression=compression,
         scene=scene,
         template=template,
     )

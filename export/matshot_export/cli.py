@@ -276,6 +276,21 @@ def onnx_capture(
 
 
 @app.command()
+def onnx_style(
+    runs: Runs = Path("runs"),
+    models: Annotated[Path, typer.Option(help="Folder that the model goes into.")] = SHIPPED,
+) -> None:
+    """Export the network of styles that train-all trained, check it against torch and write its card."""
+    from .style_export import export_style
+
+    run = runs / "style"
+    if not (run / "weights.pt").exists():
+        raise FileNotFoundError(f"the network of styles is not trained yet (no {run / 'weights.pt'})")
+    card = export_style(run / "weights.pt", models, run=run)
+    typer.echo(f"{models / card.file}: receptive field {card.receptive_field}, {card.bytes_per_pixel} bytes a pixel")
+
+
+@app.command()
 def train_descriptor(
     data: Data,
     runs: Runs = Path("runs"),

@@ -20,7 +20,6 @@ from .onnx_export import (
     run_record,
     stored,
     traced,
-    train_command,
     with_half_weights,
 )
 from .parity import Inputs, check_parity
@@ -81,7 +80,7 @@ def export_style(weights: Path, folder: Path = SHIPPED, *, run: Path | None = No
         bytes_per_pixel=0,
         training={
             "data": data_lines("color", run_record(run).get("images", {})),
-            "command": train_command("train-all --only style", "style", run),
+            "command": "matshot-export train-all --data DIR --only style",
             "trained_by": "the Matshot project",
             "losses": "Gram matrices, distributions along random directions and content of the project's texture "
             "descriptor; distributions of patches of 7 x 7 pixels",

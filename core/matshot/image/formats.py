@@ -11,7 +11,10 @@ from .types import DEPTHS, Depth
 WRITABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp", ".hdr")
 
 #: Suffixes of the formats that are read.
-READABLE = (*WRITABLE, ".dds")
+READABLE = (*WRITABLE, ".dds", ".ktx2")
+
+#: Suffixes of containers of block-compressed textures with their mips, which materials are written to as a whole.
+COMPRESSED = (".dds", ".ktx2")
 
 #: Suffixes of pictures that are not read, and what to do about them.
 UNREAD: dict[str, str] = {
@@ -22,7 +25,7 @@ UNREAD: dict[str, str] = {
     ),
     **dict.fromkeys((".psd", ".psb", ".kra", ".xcf", ".clip", ".spp"), "a layered file; export it as PNG"),
     ".sbsar": "a graph of Substance; export its maps as PNG",
-    **dict.fromkeys((".ktx", ".ktx2", ".basis", ".tx", ".vtf", ".pvr", ".astc", ".rat"), "export it as PNG or EXR"),
+    **dict.fromkeys((".ktx", ".basis", ".tx", ".vtf", ".pvr", ".astc", ".rat"), "export it as PNG or EXR"),
     **dict.fromkeys((".svg", ".eps", ".pdf", ".ai"), "a vector graphic; export it as PNG"),
     **dict.fromkeys(
         (".pic", ".pcx", ".sgi", ".rgb", ".ppm", ".pgm", ".pfm", ".dpx", ".cin", ".iff"), "save it as PNG or EXR"
@@ -50,6 +53,8 @@ _DEPTHS_OF: dict[str, tuple[Depth, ...]] = {
     ".bmp": ("uint8",),
     ".webp": ("uint8",),
     ".hdr": ("float",),
+    ".dds": ("uint8", "half"),
+    ".ktx2": ("uint8", "half"),
 }
 
 

@@ -17,7 +17,9 @@ from ..errors import MatshotError
 from .alpha import straight_color
 from .channels import ChannelChoice, chosen_channels, layers_in_words
 from .color import Pixels
+from .dds import is_opaque
 from .formats import READABLE
+from .ktx2 import Ktx2Input
 from .normals import complete_normals, decoded_normals
 from .ocio import colorspace_conversion, linear_rec709
 from .profiles import ColorProfile, chromaticity_profile, gamma_profile, icc_profile
@@ -57,7 +59,7 @@ def read_texture(
     left out. Colors keep the numbers of the file; ``source.profile`` says what they mean where that is not sRGB.
 
     Args:
-        path: PNG, JPEG, TIFF, EXR, TGA, BMP, WebP, HDR or DDS.
+        path: PNG, JPEG, TIFF, EXR, TGA, BMP, WebP, HDR, DDS or KTX2.
         encoding: ``auto`` is ``srgb`` for integer files and ``linear`` for half and float ones; ``data`` for channels
             that are no color, and for integers with a sign.
         colorspace: OCIO name of the file's colors (``ACEScg``, ``sRGB``, ...), converted to linear Rec. 709.
@@ -227,6 +229,8 @@ def open_image(path: Path) -> Any:
         # libpng would print this to the terminal, past the error that an artist should see.
         if file.read(8) == PNG_SIGNATURE and not png_is_complete(file):
             raise MatshotError(f"{path.name} is damaged: it ends early.")
+    if path.suffix.lower() == ".ktx2":
+        return Ktx2Input(path)
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
     image = oiio.ImageInput.open(str(path), config)
@@ -239,7 +243,7 @@ def open_image(path: Path) -> Any:
 def _refusal(path: Path, cause: str) -> str:
     """Why a file that is there cannot be opened, as the end of a sentence."""
     if "nsupported" in cause and path.suffix.lower() == ".dds":
-        return "is a kind of DDS that is not read; save it as BC1, BC3, BC4, BC5, BC7 or uncompressed, or as PNG."
+        return "is a kind of DDS that is not read; save it as BC1 to BC7 or uncompressed, or as PNG."
     return "cannot be read as an image; it is damaged or of another type."
 
 
@@ -314,6 +318,8 @@ def _main_part(path: Path, image: Any) -> tuple[oiio.ImageSpec, ChannelChoice, t
     if choice is None:
         listed = layers_in_words([str(name) for name in spec.channelnames])
         raise MatshotError(f"{path.name} has {spec.nchannels} channels without color among them: {listed}.")
+    if choice.alpha and image.format_name() == "dds" and is_opaque(path):
+        choice = replace(choice, indices=choice.indices[:-1], alpha=False)
     notes = []
     if choice.left_out:
         notes.append(f"{path.name}: only the color is read; left out: {layers_in_words(choice.left_out)}.")

@@ -20,6 +20,7 @@ from matshot_host.description import (
     DESCRIPTION,
     PREVIEW,
     RAW_MAPS,
+    SCENE_BLEND,
     SCENE_GLB,
     SCENE_USD,
     check_files,
@@ -37,7 +38,9 @@ from ..image.reader import read_texture
 from ..image.rec709 import rec709_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.writer import storage_notes, write_texture
+from .compressed import Compression, as_compressed, compression_notes, is_compressed, write_mips
 from .map_names import MapGuess, guess_map
+from .mips import material_mips
 from .raw import raw_maps, write_raw
 from .record import RECORD, description_of, with_convention, write_record
 from .resize import resized_map
@@ -375,6 +378,7 @@ def save_material(
     depth: Depth | None = None,
     convention: Convention = "gl",
     original: Material | None = None,
+    compression: Compression = "best",
 ) -> Path:
     """Write a material folder: its maps under Matshot's names, ``material.mtlx`` and ``material.json``.
 
@@ -389,6 +393,7 @@ def save_material(
         depth: bits of all maps; else each map keeps those of its source, and new maps get 8, heights and normals 16.
         convention: of the normal map: ``gl`` (+Y up) or ``dx`` (+Y down).
         original: material that was read, of which the files of maps that are still the same are copied.
+        compression: codecs of ``.dds`` and ``.ktx2``, which hold mips too: ``best`` or ``small``.
 
     Raises:
         MatshotError: if a map does not fit the format, the folder cannot be written, or it has a file of that name
@@ -406,6 +411,8 @@ def save_material(
             f"save_material takes a Material, got a {type(material).__name__}; write_texture takes a Texture."
         )
     folder = Path(folder)
+    mips = material_mips(material) if is_compressed(suffix) else []
+    described = as_compressed(material) if mips else material
     files = {kind: map_stem(kind, convention) + (suffix or _own_suffix(map_)) for kind, map_ in material.maps.items()}
     raw = raw_maps(material)
     names = [*files.values(), *([RAW_MAPS] if raw is not None else []), *RECORD]
@@ -413,30 +420,48 @@ def save_material(
     with staging_folder(folder) as aside:
         depths: dict[MapKind, Depth] = {}
         for kind, texture in material.maps.items():
-            stored = with_convention(texture, convention) if kind == "normal" else texture
+            stored = _as_stored(texture, convention)
             fallback: Depth = "uint16" if kind in _SIXTEEN_BIT else "uint8"
-            depths[kind] = depth or (texture.source.depth if texture.source else fallback)
+            source = described.maps[kind].source
+            depths[kind] = depth or (source.depth if source else fallback)
+            if mips:
+                levels = [_as_stored(one.maps[kind], convention) for one in mips]
+                write_mips(levels, aside / files[kind], compression)
+                continue
             same = original is not None and kind in original.maps and original.maps[kind].pixels is texture.pixels
             if same and _is_stored_alike(texture, aside / files[kind], depths[kind], convention):
                 _copy_map(texture, aside / files[kind])
             else:
                 write_texture(stored, aside / files[kind], depth=depths[kind])
         if raw is not None:
-            held = {kind: (file, stored_depth(Path(file), depths[kind])) for kind, file in files.items()}
+            # What blocks hold is no longer what was captured.
+            held = {kind: (file, stored_depth(Path(file), depths[kind])) for kind, file in files.items() if not mips}
             write_raw(raw, material, held, aside / RAW_MAPS)
-        write_record(description_of(replace(material, raw=raw), files, convention, depth), aside, folder)
+        write_record(description_of(replace(described, raw=raw), files, convention, depth), aside, folder)
         move_files(names, aside, folder)
     return folder
 
 
+def _as_stored(texture: Texture, convention: Convention) -> Texture:
+    """A map in the convention of its file."""
+    return with_convention(texture, convention) if texture.encoding == "normal" else texture
+
+
 def material_storage_notes(
-    material: Material, *, suffix: str | None = ".png", depth: Depth | None = None, convention: Convention = "gl"
+    material: Material,
+    *,
+    suffix: str | None = ".png",
+    depth: Depth | None = None,
+    convention: Convention = "gl",
+    compression: Compression = "best",
 ) -> tuple[str, ...]:
     """Sentences about what the files of :func:`save_material` will not hold as the maps' sources do; its arguments."""
     notes: list[str] = []
     for kind, texture in material.maps.items():
         path = Path(map_stem(kind, convention) + (suffix or _own_suffix(texture)))
-        if texture.source is not None:
+        if is_compressed(suffix):
+            notes += compression_notes(texture, path, compression)
+        elif texture.source is not None:
             stored = stored_depth(path, depth or texture.source.depth)
             notes += storage_notes(texture, path, stored)
     return tuple(notes)
@@ -473,7 +498,7 @@ def check_unclaimed(names: Iterable[str], folder: Path) -> None:
     present = [name for name in names if os.path.lexists(folder / name)]
     described = _maps_by_matshot(folder) if present else None
     for name in present:
-        if described is None or name not in (*described, *RECORD, PREVIEW, SCENE_USD, SCENE_GLB):
+        if described is None or name not in (*described, *RECORD, PREVIEW, SCENE_USD, SCENE_GLB, SCENE_BLEND):
             raise MatshotError(
                 f"{folder / name} exists and was not written by Matshot; choose another folder, or move the file away."
             )

@@ -25,7 +25,11 @@ def downsampled_material(material: Material, longest: int) -> Material:
     if max(material.width, material.height) <= longest:
         return material
     scale = longest / max(material.width, material.height)
-    size = max(1, round(material.width * scale)), max(1, round(material.height * scale))
+    return averaged_material(material, (max(1, round(material.width * scale)), max(1, round(material.height * scale))))
+
+
+def averaged_material(material: Material, size: tuple[int, int]) -> Material:
+    """A material of a smaller size, (width, height) in pixels, as :func:`downsampled_material`."""
     maps: dict[MapKind, Texture] = {kind: averaged(texture, size) for kind, texture in material.maps.items()}
     return material.with_maps({**maps, **_averaged_directions(material, size)})
 
@@ -57,24 +61,24 @@ def averaged(texture: Texture, size: tuple[int, int]) -> Texture:
     """A texture of a smaller size, (width, height) in pixels; colors are averaged as light, and by their alpha."""
     if texture.encoding in ("srgb", "linear"):
         return texture.with_pixels(_averaged_light(texture, size))
-    small = _mean(texture.pixels, size)
+    small = area_means(texture.pixels, size)
     return texture.with_pixels(unit_normals(small) if texture.encoding == "normal" else small)
 
 
 def _averaged_light(texture: Texture, size: tuple[int, int]) -> Pixels:
     light = linear_from_srgb(texture.color) if texture.encoding == "srgb" else texture.color
-    small = _mean(light, size)
+    small = area_means(light, size)
     if is_multiplied(texture):
         assert texture.alpha is not None
-        stored = _mean(multiplied_color(np.concatenate([light, texture.alpha], axis=2)), size)
+        stored = area_means(multiplied_color(np.concatenate([light, texture.alpha], axis=2)), size)
         small, covered = np.split(straight_color(stored), [light.shape[2]], axis=2)
     elif texture.alpha is not None and (not is_transparency(texture) or continues_under_alpha(texture)):
         # Alpha is something else than transparency, such as smoothness.
-        covered = _mean(texture.alpha, size)
+        covered = area_means(texture.alpha, size)
     elif texture.alpha is not None:
-        covered = _mean(texture.alpha, size)
+        covered = area_means(texture.alpha, size)
         # Where nothing is covered, color has no meaning; it stays for whoever ignores alpha.
-        seen = _mean(light * texture.alpha, size) / np.where(covered > 0, covered, 1)
+        seen = area_means(light * texture.alpha, size) / np.where(covered > 0, covered, 1)
         small = np.where(covered > 0, seen, small)
     color = srgb_from_linear(small) if texture.encoding == "srgb" else small
     return color if texture.alpha is None else np.concatenate([color, covered], axis=2)
@@ -87,7 +91,7 @@ def _averaged_directions(material: Material, size: tuple[int, int]) -> dict[MapK
         return {}
     degree = material.maps.get("anisotropy")
     amounts = np.ones_like(angle.pixels) if degree is None else degree.pixels
-    small, turned = anisotropy_of_directions(_mean(directions(amounts, 2 * np.pi * angle.pixels), size))
+    small, turned = anisotropy_of_directions(area_means(directions(amounts, 2 * np.pi * angle.pixels), size))
     turns = np.mod(turned / (2 * np.pi), 0.5).astype(np.float32)
     maps: dict[MapKind, Texture] = {"anisotropy_angle": angle.with_pixels(turns)}
     if degree is not None:
@@ -95,6 +99,7 @@ def _averaged_directions(material: Material, size: tuple[int, int]) -> dict[MapK
     return maps
 
 
-def _mean(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+def area_means(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Means of the areas that the pixels of a smaller size cover; size is (width, height) in pixels."""
     small = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.float32).reshape(size[1], size[0], pixels.shape[2])

@@ -24,10 +24,12 @@ from matshot_host.graph import ROUGHNESS
 from ..errors import MatshotError, quoted, unknown_choice
 from ..files import file_name, move_files, os_reason, staging_folder
 from ..image.color import Pixels
-from ..image.formats import NO_ALPHA, WRITABLE, stored_depth
+from ..image.formats import COMPRESSED, NO_ALPHA, WRITABLE, stored_depth
 from ..image.types import DEPTHS, AlphaKind, Convention, Depth, FileSource, Texture
 from ..image.writer import storage_notes, write_texture
+from .compressed import Compression, compression_notes, is_compressed, write_mips
 from .folder import check_unclaimed
+from .mips import material_mips
 from .record import description_of, with_convention, write_description
 from .types import SCALARS, MapKind, Material, map_encoding, map_kind
 
@@ -154,8 +156,9 @@ def _file(template: str, one: Mapping[str, Any], values: Mapping[str, Any]) -> T
         if place != "rgb" and kind not in (*SCALARS, "specular"):
             raise MatshotError(f"{name} of the template {template}: {kind} does not fit into the one channel {place}.")
     suffix, depth = f".{one.get('format', values.get('format', 'png'))}", one.get("depth", values.get("depth", "uint8"))
-    if suffix not in WRITABLE:
-        raise unknown_choice(f"format of the template {template}", suffix[1:], [known[1:] for known in WRITABLE])
+    if suffix not in (*WRITABLE, *COMPRESSED):
+        known = [one[1:] for one in (*WRITABLE, *COMPRESSED)]
+        raise unknown_choice(f"format of the template {template}", suffix[1:], known)
     if depth not in DEPTHS:
         raise unknown_choice(f"depth of the template {template}", depth, DEPTHS)
     if "a" in places and suffix in NO_ALPHA:
@@ -191,7 +194,11 @@ class PlannedFile:
 
 
 def template_plan(
-    material: Material, template: Template, suffix: str | None = None, depth: Depth | None = None
+    material: Material,
+    template: Template,
+    suffix: str | None = None,
+    depth: Depth | None = None,
+    compression: Compression = "best",
 ) -> tuple[list[PlannedFile], list[str]]:
     """Files that a material becomes, and sentences on what has no place in them or had to be filled.
 
@@ -200,6 +207,7 @@ def template_plan(
         template: that says how.
         suffix: format of all files instead of the template's.
         depth: bits of all files instead of the template's.
+        compression: codecs of compressed files.
 
     Raises:
         MatshotError: where alpha does not fit the format, or none of the maps has a place.
@@ -238,7 +246,11 @@ def template_plan(
         notes += [
             f"{_filled(one, material)} is left out, for maps that it lists are missing." for one in template.texts
         ]
-    notes += [note for one in files for note in storage_notes(one.texture, Path(one.name), one.depth)]
+    for one in files:
+        if is_compressed(Path(one.name).suffix):
+            notes += compression_notes(one.texture, Path(one.name), compression)
+        else:
+            notes += storage_notes(one.texture, Path(one.name), one.depth)
     return files, list(dict.fromkeys(notes))
 
 
@@ -294,6 +306,7 @@ def save_template(
     *,
     suffix: str | None = None,
     depth: Depth | None = None,
+    compression: Compression = "best",
 ) -> Path:
     """Write a material as a template says, and ``material.json`` with what no picture holds.
 
@@ -303,6 +316,7 @@ def save_template(
         template: see :func:`load_template`.
         suffix: as :func:`template_plan` takes it.
         depth: likewise.
+        compression: likewise.
 
     Raises:
         MatshotError: as :func:`template_plan`, and when the folder cannot be written or holds files of these names
@@ -310,6 +324,9 @@ def save_template(
     """
     folder = Path(folder)
     files, _ = template_plan(material, template, suffix, depth)
+    smaller: list[list[PlannedFile]] = []
+    if any(is_compressed(Path(one.name).suffix) for one in files):
+        smaller = [template_plan(mip, template, suffix, depth)[0] for mip in material_mips(material)[1:]]
     texts = {
         _filled(name, material): text.replace("{name}", file_name(material.name))
         for name, text in template.texts.items()
@@ -320,8 +337,12 @@ def save_template(
     description = {**description_of(replace(material, raw=None), {}), "files": names[:-1], "normal": template.normal}
     description["template"] = template.name
     with staging_folder(folder) as aside:
-        for one in files:
-            write_texture(one.texture, aside / one.name, depth=one.depth)
+        for index, one in enumerate(files):
+            if is_compressed(Path(one.name).suffix):
+                levels = [one.texture, *(plan[index].texture for plan in smaller)]
+                write_mips(levels, aside / one.name, compression)
+            else:
+                write_texture(one.texture, aside / one.name, depth=one.depth)
         try:
             for name, text in texts.items():
                 (aside / name).write_text(text.lstrip("\n"), encoding="utf-8")

@@ -23,8 +23,12 @@ from ..inference.tiling import MirroredRows, Span, TiledRows, spans
 from ..progress import Progress
 from .standard_colors import Palette, palette_of
 
-#: Strengths that the network was trained for; below them the result is mixed with the content.
+#: Strengths that the network was trained for.
 _STRENGTHS = (0.3, 1.0)
+#: Deviation in pixels beyond which structure stays the content's.
+_COARSE = 4.0
+#: Reach in pixels of the filter that separates it.
+_REACH_OF_COARSE = int(np.ceil(3 * _COARSE))
 #: Longest side of a tile: a wide margin makes small ones expensive.
 _LARGEST_TILE = 1024
 #: Side of the tiles that a look is seen in.
@@ -116,7 +120,7 @@ def fast_styled(
         content: ``H x W x 3``, display-encoded.
         look: likewise, of any other size.
         wraps: axes on which they repeat.
-        strength: 0.3 keeps most of the content's structure, 1 little.
+        strength: 0 keeps the content's fine structure, 1 its coarse structure alone.
         seed: of the noise.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -147,10 +151,10 @@ def fast_styled(
     statistics = look_statistics(features, other.standard(look), wraps[1], progress.part(0.0, 0.1))
     random = np.random.default_rng(seed)
     rows = _StandardRows(content, random.standard_normal(content.shape[:2], dtype=np.float32), own)
-    operator = _Painter(painter, statistics, np.float32(np.clip(strength, *_STRENGTHS)))
+    operator = _Painter(painter, statistics, strength)
     # The network was not trained on what it sees of a picture's edge, so it gets mirrored surroundings.
     down, across = (
-        0 if axis in wraps[0] else min(painter.receptive_field // painter.grid * painter.grid, side)
+        0 if axis in wraps[0] else min(operator.receptive_field // operator.grid * operator.grid, side)
         for axis, side in zip("yx", content.shape[:2], strict=True)
     )
     mirrored = MirroredRows(rows, down, across)
@@ -210,19 +214,37 @@ class _StandardRows:
 
 
 class _Painter:
-    """The network with the look that every tile gets; the fourth plane is noise."""
+    """The network with the look that every tile gets; the fourth plane is noise.
+
+    What is coarse stays the content's. Fine structure is the network's and the content's by strength, with shares whose
+    squares sum to 1: both are unlike each other, and so their mixture has the contrast of either.
+    """
 
     planes = _StandardRows.channels
 
-    def __init__(self, painter: Network, look: LookStatistics, strength: np.float32) -> None:
+    def __init__(self, painter: Network, look: LookStatistics, strength: float) -> None:
         self._painter = painter
-        self._look = {**vars(look), "strength": np.full((1, 1), strength, np.float32)}
+        self._look = {**vars(look), "strength": np.full((1, 1), np.clip(strength, *_STRENGTHS), np.float32)}
+        self._shares = np.float32(np.sin(np.pi / 2 * strength)), np.float32(np.cos(np.pi / 2 * strength))
         self.scale, self.outputs = painter.scale, painter.outputs
-        self.receptive_field, self.grid = painter.receptive_field, painter.grid
+        self.receptive_field, self.grid = painter.receptive_field + _REACH_OF_COARSE, painter.grid
         self.bytes_per_pixel = painter.bytes_per_pixel
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._painter(batch[:, :3], noise=batch[:, 3:], **self._look)
+        painted = self._painter(batch[:, :3], noise=batch[:, 3:], **self._look)
+        mixed = np.empty_like(painted)
+        for number, (content, result) in enumerate(zip(batch[:, :3], painted, strict=True)):
+            coarse, fine = _separated(content.transpose(1, 2, 0))
+            detail = _separated(result.transpose(1, 2, 0))[1]
+            mixed[number] = (coarse + self._shares[0] * detail + self._shares[1] * fine).transpose(2, 0, 1)
+        return mixed
+
+
+def _separated(picture: Pixels) -> tuple[Pixels, Pixels]:
+    """Coarse and fine structure, which sum to the picture."""
+    side = 2 * _REACH_OF_COARSE + 1
+    coarse = np.asarray(cv2.GaussianBlur(np.ascontiguousarray(picture), (side, side), _COARSE), dtype=np.float32)
+    return coarse, np.asarray(picture - coarse, dtype=np.float32)
 
 
 def _continued(span: Span, size: int, wraps: bool) -> NDArray[np.intp]:

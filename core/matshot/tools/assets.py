@@ -16,6 +16,7 @@ from ..image.reader import read_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..image.writer import write_texture
+from ..material.compressed import Compression
 from ..material.folder import check_unclaimed, load_material, save_material
 from ..material.map_names import guess_map
 from ..material.planes import planes_of
@@ -218,6 +219,7 @@ def delivered(
     depth: Depth | None = None,
     convention: Convention = "gl",
     original: Material | None = None,
+    compression: Compression = "best",
 ) -> Path:
     """Write a material's folder and, if it can be lit, ``preview.png`` in it.
 
@@ -228,6 +230,7 @@ def delivered(
         depth: likewise.
         convention: likewise.
         original: likewise.
+        compression: likewise.
 
     Raises:
         MatshotError: when it cannot be written; the folder is then as it was, but for the picture.
@@ -236,7 +239,9 @@ def delivered(
 
     if "basecolor" in material.maps:
         check_unclaimed([PREVIEW], folder)
-    save_material(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
+    save_material(
+        material, folder, suffix=suffix, depth=depth, convention=convention, original=original, compression=compression
+    )
     if "basecolor" in material.maps:
         write_texture(preview(material), folder / PREVIEW)
     return folder

@@ -10,7 +10,9 @@ from typing import Any, ClassVar, Literal
 from matshot_host.tools import CONVERT
 
 from ..errors import MatshotError
+from ..image.formats import COMPRESSED
 from ..image.types import Convention, Depth, Texture
+from ..material.compressed import Compression
 from ..material.folder import load_material, material_storage_notes
 from ..material.raw import raw_maps
 from ..material.resize import downsampled_material
@@ -20,10 +22,11 @@ from ..material.types import MapKind, Material, pack_orm, roughness_map
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .assets import delivered
+from .blender_asset import blender_command, write_blend
 from .job import OnTexture, ToolWork
 
 Packing = Literal["none", "orm"]
-Format = Literal["same", "png", "tif", "exr", "tga", "jpg"]
+Format = Literal["same", "png", "tif", "exr", "tga", "jpg", "dds", "ktx2"]
 
 #: Maps that a packed one takes in.
 _TAKEN_IN: tuple[MapKind, ...] = ("ao", "roughness", "metallic", "gloss")
@@ -39,10 +42,11 @@ class ConvertOptions(ToolOptions):
         pack: ``orm`` joins ambient occlusion, roughness and metallic in R, G and B of one map instead of their own;
             ``none`` takes such a map apart.
         size: pixels of the longer side at most; 0 keeps it.
-        format: of the maps; ``same`` keeps that of each.
+        format: of the maps; ``same`` keeps that of each. ``dds`` and ``ktx2`` are block-compressed and hold mips.
         depth: bits of all maps; ``same`` keeps those of each, or the closest that the format holds.
+        compression: codecs of ``dds`` and ``ktx2``: ``best`` is BC7 for color, ``small`` BC1, or BC3 with alpha.
         scene: what else is written: ``usd``, a plane in ``material.usda``; ``gltf``, a plane and a ball in
-            ``material.glb``; ``both``, or ``none``.
+            ``material.glb``; ``both``; ``blend``, a Blender asset in ``material.blend``; or ``none``.
         template: name of an export template, or path of a TOML file; empty for none. It says names, packing,
             convention, format and depth; ``format``, ``depth`` and ``size`` go before it.
     """
@@ -55,6 +59,7 @@ class ConvertOptions(ToolOptions):
     size: int = 0
     format: Format = "same"
     depth: Depth | Literal["same"] = "same"
+    compression: Compression = "best"
     scene: Scene = "none"
     template: str = ""
 
@@ -65,6 +70,13 @@ class ConvertOptions(ToolOptions):
             raise MatshotError("A template says how channels are packed. Set Channel Packing to none, or leave it out.")
         if self.template and self.scene != "none":
             raise MatshotError("A scene needs Matshot's own files. Set Scene to none, or leave out the template.")
+        if f".{self.format}" in COMPRESSED and self.depth != "same":
+            raise MatshotError(f"{self.format.upper()} files have the depth of their codecs. Set Bit Depth to same.")
+        if f".{self.format}" in COMPRESSED and self.scene not in ("none", "gltf"):
+            raise MatshotError(
+                f"USD and Blender do not read the normals of two numbers in {self.format.upper()}. "
+                "Set Scene to gltf, or choose another format."
+            )
         if self.template:
             load_template(self.template)
 
@@ -120,10 +132,18 @@ def save_converted(
     chosen = options or ConvertOptions()
     suffix, depth, convention = stored_form(chosen)
     if chosen.template:
-        return save_template(material, folder, load_template(chosen.template), suffix=suffix, depth=depth)
+        template = load_template(chosen.template)
+        return save_template(material, folder, template, suffix=suffix, depth=depth, compression=chosen.compression)
     check_scenes(chosen.scene, folder)
-    delivered(material, folder, suffix=suffix, depth=depth, convention=convention, original=original)
+    if chosen.scene == "blend":
+        blender_command()  # before the maps are written
+    delivered(
+        material, folder, suffix=suffix, depth=depth, convention=convention, original=original,
+        compression=chosen.compression,
+    )  # fmt: skip
     write_scenes(material, folder, chosen.scene)
+    if chosen.scene == "blend":
+        write_blend(material, folder)
     return folder
 
 
@@ -138,13 +158,15 @@ def form_notes(material: Material, options: ConvertOptions) -> tuple[str, ...]:
     suffix, depth, convention = stored_form(options)
     if options.template:
         template = load_template(options.template)
-        notes = template_plan(material, template, suffix, depth)[1]
+        notes = template_plan(material, template, suffix, depth, options.compression)[1]
         if options.normal == "dx" and template.normal == "gl":
             notes.append(
                 f"{template.title} takes OpenGL normals (+Y up); the template says so, whatever the convention."
             )
         return tuple(notes)
-    stored = material_storage_notes(material, suffix=suffix, depth=depth, convention=convention)
+    stored = material_storage_notes(
+        material, suffix=suffix, depth=depth, convention=convention, compression=options.compression
+    )
     return (*stored, *scene_notes(material, options.scene))
 
 

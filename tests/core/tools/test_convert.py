@@ -197,7 +197,7 @@ def test_how_it_was_made_and_converted_is_recorded(tmp_path):
     recorded = json.loads((made / "material.json").read_text())["parameters"]
     assert recorded["tool"] == "oneshot"
     form = {"normal": "dx", "source_normal": "auto", "pack": "orm", "size": 0, "format": "same", "depth": "same"}
-    assert recorded["converted"] == {**form, "scene": "none", "template": ""}
+    assert recorded["converted"] == {**form, "compression": "best", "scene": "none", "template": ""}
     assert (made / PREVIEW).is_file()
 
 
