@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import pytest
+
+from matshot.service.heap import frozen_modules
 
 # Threads that hold memory at the same time, and the places of the heaps that this made beside the main one: glibc
 # begins each at a multiple of 64 MiB.
@@ -58,3 +61,11 @@ print(full - resident())
 def test_free_memory_goes_back_to_the_system() -> None:
     run = subprocess.run([sys.executable, "-c", _FREED], capture_output=True, text=True, check=True)
     assert int(run.stdout) > 20_000
+
+
+def test_modules_are_out_of_the_collector_until_the_service_ends() -> None:
+    before = gc.get_freeze_count()
+    with frozen_modules():
+        assert gc.get_freeze_count() > before
+    # Else libraries report at exit that their types leak.
+    assert gc.get_freeze_count() == 0

@@ -18,7 +18,7 @@ from typing import Any
 #: Events of one job that are kept for clients that return.
 _KEPT = 256
 #: The same of the whole queue.
-_KEPT_OF_ALL = 1024
+_KEPT_OF_ALL = 512
 #: Name of the stream of the whole queue, which no job has.
 QUEUE = ""
 #: Events that may wait for a slow client.

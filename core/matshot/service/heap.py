@@ -7,6 +7,8 @@ import ctypes
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: Parameters of ``mallopt(3)``: how many heaps threads may have, and bytes from which on a block is no part of a heap.
 _M_ARENA_MAX = -8
@@ -33,14 +35,19 @@ def trim_heap() -> None:
     _call("malloc_trim", 0)
 
 
-def freeze_modules() -> None:
-    """Exempt what exists by now, mostly modules, from garbage collection.
+@contextmanager
+def frozen_modules() -> Iterator[None]:
+    """Exempt what exists by now, mostly modules, from garbage collection, until the block ends.
 
     Python looks for old garbage when there is a quarter more than everything that lasts, which with all modules would
     be that of hundreds of requests.
     """
     gc.collect()
     gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()  # libraries complain at exit about what was never collected
 
 
 def _call(function: str, *numbers: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MatshotError
 from ..files import os_reason
-from .heap import freeze_modules, share_heap
+from .heap import frozen_modules, share_heap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,8 +86,8 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
         report(f"Serving at http://{shown}:{port}/ from {service.data.path}. Press Ctrl-C to stop.")
         if engine.dashboard:
             report(f"The cluster's dashboard is at {engine.dashboard}.")
-        freeze_modules()
-        Server(config).run([listening])
+        with frozen_modules():
+            Server(config).run([listening])
 
 
 def _socket(settings: Settings) -> socket.socket:
