@@ -131,6 +131,7 @@ def command(name: str, options: argparse.Namespace) -> str:
     parts += ["--data DIR"] if getattr(options, "data", None) else []
     parts += [f"--limit {options.limit}"] if getattr(options, "limit", None) else []
     parts += ["--skip-slow"] if options.skip_slow else []
+    parts += ["--memory-only"] if getattr(options, "memory_only", False) else []
     return " ".join(parts)
 
 

@@ -76,7 +76,7 @@ Axes = Literal["x", "y", "xy"]
 TileSize = Literal["same", "crop"]
 Packing = Literal["none", "orm"]
 Compression = Literal["best", "small"]
-Scene = Literal["none", "usd", "gltf", "both"]
+Scene = Literal["none", "usd", "gltf", "both", "blend"]
 View = Literal["material", "tiled"]
 
 _P = ParamSpec("_P")
@@ -774,7 +774,7 @@ def convert(
         depth: bits per sample of the maps' files.
         compression: codec of colors in ``dds`` and ``ktx2``: ``best`` is BC7, ``small`` BC1, or BC3 with alpha.
         scene: written beside them: ``usd`` for a plane in ``material.usda``, ``gltf`` for a plane and a ball in
-            ``material.glb``, ``both``, or ``none``.
+            ``material.glb``, ``both``, ``blend`` for a Blender asset in ``material.blend``, or ``none``.
         template: names, packing and formats of another program's files: ``unreal``, ``unity-hdrp``, ``gltf``, or
             the path of a TOML file. Empty for none.
         output: folder to write the material to as well.

@@ -18,6 +18,7 @@ PREVIEW = "preview.png"
 #: Scenes of the material that its folder may hold.
 SCENE_USD = "material.usda"
 SCENE_GLB = "material.glb"
+SCENE_BLEND = "material.blend"
 #: The maps as they were before any slider, where they are not those of the folder.
 RAW_MAPS = "raw_maps.zip"
 

@@ -976,8 +976,9 @@ CONVERT = Tool(
             "scene",
             str,
             "none",
-            "Scene beside the maps: usd is a plane (OpenPBR and preview surface), gltf a plane and a ball in a .glb.",
-            ("none", "usd", "gltf", "both"),
+            "Scene beside the maps: usd is a plane (OpenPBR and preview surface), gltf a plane and a ball in a .glb, "
+            "both are these two, blend is a Blender asset.",
+            ("none", "usd", "gltf", "both", "blend"),
             True,
             title="Scene",
         ),

@@ -24,6 +24,9 @@ export interface Property {
   "x-file"?: string;
 }
 
+/** The help of a parameter for people, to whom the page shows files instead of their ids. */
+export const helpOf = ({ description }: Property): string => description.replace(/ The id of an asset\.$/, "");
+
 export type Value = string | number | boolean | number[];
 export type Parameters = Record<string, Value>;
 

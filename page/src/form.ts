@@ -1,7 +1,8 @@
 /** The form of a tool's parameters, built from their JSON Schema. */
 
-import { type Parameters, type Property, ServiceError, type Tool, type Value, upload } from "./api";
+import { type Asset, type Parameters, type Property, type Tool, type Value, helpOf } from "./api";
 import { choices, element } from "./element";
+import { fileField } from "./file_field";
 
 /** Limits for choices as a row of buttons: their number, and their letters. */
 const BUTTONS = { count: 4, letters: 24 };
@@ -20,6 +21,8 @@ export class Form {
     private readonly tool: Tool,
     initial: Parameters,
     private readonly changed: () => void,
+    /** The first input, which masks are painted over; null for none. */
+    private readonly input: () => Promise<Asset | null> = async () => null,
   ) {
     this.values = { ...initial };
     const properties = Object.entries(tool.parameters.properties);
@@ -64,7 +67,7 @@ export class Form {
     const take = (value: Value): void => this.take(name, property, value);
     const { control, show, label } = this.control(id, property, this.values[name] ?? property.default, take);
     this.show.set(name, show);
-    const help = element("p", { class: "help", id: `${id}-help` }, property.description);
+    const help = element("p", { class: "help", id: `${id}-help` }, helpOf(property));
     if (property.type === "boolean") {
       return element("div", { class: "row" }, element("label", { class: "check" }, control, property.title), help);
     }
@@ -89,7 +92,7 @@ export class Form {
       return { control: box, show: (shown) => void (box.checked = shown === true), label: id };
     }
     if (property.type === "array") return numbers(id, property, value as number[], take);
-    if (property["x-file"]) return chosenFile(id, property, value as string, take);
+    if (property["x-file"]) return fileField(id, property, value as string, take, this.input);
     if (property.type === "string") {
       const text = element("input", {
         type: "text",
@@ -137,48 +140,6 @@ export class Form {
     list.addEventListener("change", () => take(typed(list.value)));
     return { control: list, show: (shown) => void (list.value = String(shown)), label: id };
   }
-}
-
-/** A file that is uploaded when it is chosen; its asset is the value. */
-function chosenFile(
-  id: string,
-  property: Property,
-  value: string,
-  take: (value: Value) => void,
-): { control: HTMLElement; show: (value: Value) => void; label: string } {
-  const field = element("input", { type: "file", id, accept: "image/*,.exr,.tga,.hdr", "aria-describedby": `${id}-help` });
-  const state = element("span", { class: "unit", role: "status" });
-  const remove = element("button", { type: "button", "aria-label": `Remove ${property.title}` }, "Remove");
-  let uploading = new AbortController();
-  const show = (shown: Value): void => {
-    remove.hidden = !shown;
-    if (!shown) field.value = "";
-    state.textContent = shown && !field.files?.length ? "Uploaded" : "";
-  };
-  field.addEventListener("change", () => {
-    uploading.abort();
-    const [file] = field.files ?? [];
-    take("");
-    if (!file) return show("");
-    const own = (uploading = new AbortController());
-    state.textContent = "Uploading";
-    upload([file], file.name, () => {}, own.signal).then(
-      (asset) => {
-        show(asset.id);
-        take(asset.id);
-      },
-      (error: unknown) => {
-        if (!own.signal.aborted) state.textContent = error instanceof ServiceError ? error.sentence : String(error);
-      },
-    );
-  });
-  remove.addEventListener("click", () => {
-    uploading.abort();
-    show("");
-    take("");
-  });
-  show(value);
-  return { control: element("div", { class: "numeric" }, field, state, remove), show, label: id };
 }
 
 /** A number field, with a slider for a narrow range. */

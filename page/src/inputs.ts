@@ -89,6 +89,13 @@ export class Inputs {
     return ready.map((one) => ({ asset: one.asset!.id, name: one.name }));
   }
 
+  /** The first input once it is uploaded; null for none. */
+  async first(): Promise<Asset | null> {
+    const first = this.uploads.find((one) => one !== null);
+    await first?.finished;
+    return first?.asset ?? null;
+  }
+
   /** Uploads to restore after a reload. */
   get saved(): SavedUpload[] {
     return this.uploads.map((one) => (one?.asset ? { id: one.asset.id, name: one.name } : null));

@@ -168,10 +168,11 @@ class Page {
       radio.checked = radio.value === tool.name;
     }
     this.help.textContent = tool.help;
-    this.parameterForm = new Form(tool, this.values[tool.name] ?? {}, () => {
+    const changed = (): void => {
       this.values[tool.name] = this.parameterForm.parameters;
       this.save();
-    });
+    };
+    this.parameterForm = new Form(tool, this.values[tool.name] ?? {}, changed, () => this.inputs.first());
     fill(this.form, this.parameterForm.element);
     this.inputs.use(tool);
     this.error.textContent = "";

@@ -36,6 +36,7 @@ def build(into: Path) -> Path:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(folder.rglob("*")):
                 archive.write(path, path.relative_to(folder.parent))
+            archive.write(_CHECKOUT / "LICENSE", f"{folder.name}/LICENSE")
     return target
 
 

@@ -70,7 +70,15 @@ class Artist:
 
     def misses(self, selector: str, text: str = "") -> None:
         """Wait until something is gone."""
-        until(lambda: self.finds(selector, text) is None)
+        from selenium.common.exceptions import StaleElementReferenceException
+
+        def gone() -> bool:
+            try:
+                return self.finds(selector, text) is None
+            except StaleElementReferenceException:  # it went while it was looked at
+                return False
+
+        until(gone)
 
     def presses(self, text: str, selector: str = "button, a.button") -> None:
         """A button."""

@@ -190,3 +190,13 @@ def test_thousands_of_events_take_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert taken < 3e6
+
+
+def test_an_end_that_is_forgotten_is_sent_again() -> None:
+    streams = event_streams.EventStreams(1)
+    streams.publish("first", "state", {"state": "done"}, last=True)
+    assert streams.has_seen_end("first", "1.1")
+    for number in range(event_streams._REMEMBERED):
+        streams.publish(f"other {number}", "state", {"state": "done"}, last=True)
+    assert not streams.has_seen_end("first", "1.0")
+    assert not streams.has_seen_end("first", "1.1")

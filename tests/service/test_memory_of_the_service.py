@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import pytest
 
+from matshot.service.heap import frozen_modules
+
 # Threads that hold memory at the same time, and the places of the heaps that this made beside the main one: glibc
 # begins each at a multiple of 64 MiB.
 _HEAPS = """
 import sys, threading
-from matshot.service.server import share_heap
+from matshot.service.heap import share_heap
 if sys.argv[1] == "shared":
     share_heap()
 barrier = threading.Barrier(8)
@@ -38,3 +41,31 @@ def test_threads_of_the_service_share_one_heap(monkeypatch: pytest.MonkeyPatch) 
     if _heaps("own") < 2:
         pytest.skip("this C library shares by itself")
     assert _heaps("shared") == 0
+
+
+_FREED = """
+from matshot.service.heap import share_heap, trim_heap
+share_heap()
+def resident():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
+blocks = [bytes(3000) for _ in range(10000)]
+last = bytes(3000)  # above the others, which keeps the heap from shrinking by itself
+full = resident()
+del blocks
+trim_heap()
+print(full - resident())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="heaps of glibc")
+def test_free_memory_goes_back_to_the_system() -> None:
+    run = subprocess.run([sys.executable, "-c", _FREED], capture_output=True, text=True, check=True)
+    assert int(run.stdout) > 20_000
+
+
+def test_modules_are_out_of_the_collector_until_the_service_ends() -> None:
+    before = gc.get_freeze_count()
+    with frozen_modules():
+        assert gc.get_freeze_count() > before
+    # Else libraries report at exit that their types leak.
+    assert gc.get_freeze_count() == 0

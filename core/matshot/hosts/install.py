@@ -24,6 +24,7 @@ from matshot_host.location import RECORD, record, user_folder
 from .. import __version__
 from ..errors import MatshotError, unknown_choice
 from ..files import atomic_write, os_reason, partial_path, remove, staging_folder
+from ..plugin_files import plugin_files
 from .folders import blender_folder, comfyui_folder, maya_folder, unreal_folder, unreal_project
 
 #: The library that every plug-in contains.
@@ -303,10 +304,9 @@ def _is_store_python(prefix: str) -> bool:
 
 def _source(host: str) -> Path:
     """The plug-in's folder in this package, or in the checkout that it is installed from."""
-    here = Path(__file__).resolve().parents[1]
-    for folder in (here / "plugins" / host, here.parents[1] / "plugins" / host):
-        if (folder / HOSTS[host].folder).is_dir():
-            return folder
+    place = plugin_files(host, HOSTS[host].folder)
+    if place is not None:
+        return place
     raise MatshotError(
         f"This installation of Matshot has no plug-in for {HOSTS[host].title}; reinstall Matshot with pip."
     )

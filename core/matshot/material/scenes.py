@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from matshot_host.description import SCENE_GLB, SCENE_USD
+from matshot_host.description import SCENE_BLEND, SCENE_GLB, SCENE_USD
 from matshot_host.graph import material_graph
 
 from ..errors import MatshotError
@@ -17,7 +17,7 @@ from .types import Material
 from .usd import usd_document
 
 #: Which scenes are written.
-Scene = Literal["none", "usd", "gltf", "both"]
+Scene = Literal["none", "usd", "gltf", "both", "blend"]
 
 #: Their files.
 _FILES: dict[Scene, tuple[str, ...]] = {
@@ -25,6 +25,7 @@ _FILES: dict[Scene, tuple[str, ...]] = {
     "usd": (SCENE_USD,),
     "gltf": (SCENE_GLB,),
     "both": (SCENE_USD, SCENE_GLB),
+    "blend": (SCENE_BLEND,),
 }
 
 
@@ -44,7 +45,8 @@ def write_scenes(material: Material, folder: str | os.PathLike[str], scene: Scen
         material: that the folder holds.
         folder: as :func:`~matshot.material.folder.save_material` wrote it.
         scene: ``usd`` for a plane in ``material.usda``, which uses the folder's maps; ``gltf`` for a plane and a ball
-            in ``material.glb``, which has them inside; ``both``; or ``none``.
+            in ``material.glb``, which has them inside; ``both``; or ``none``. ``blend`` is written by Blender, see
+            :mod:`matshot.tools.blender_asset`.
 
     Returns:
         The files.
@@ -52,7 +54,7 @@ def write_scenes(material: Material, folder: str | os.PathLike[str], scene: Scen
     Raises:
         MatshotError: when one cannot be written, or Matshot did not write what is there; nothing is half-written.
     """
-    folder, names = Path(folder), _FILES[scene]
+    folder, names = Path(folder), [name for name in _FILES[scene] if name != SCENE_BLEND]
     if not names:
         return []
     check_scenes(scene, folder)

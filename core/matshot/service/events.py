@@ -18,13 +18,13 @@ from typing import Any
 #: Events of one job that are kept for clients that return.
 _KEPT = 256
 #: The same of the whole queue.
-_KEPT_OF_ALL = 1024
+_KEPT_OF_ALL = 512
 #: Name of the stream of the whole queue, which no job has.
 QUEUE = ""
 #: Events that may wait for a slow client.
 _WAITING = 512
-#: Jobs whose end is remembered for clients that return.
-_REMEMBERED = 10_000
+#: Jobs whose end is remembered for clients that return, which they do within seconds.
+_REMEMBERED = 256
 #: Digits of an id that can be one of ours.
 _DIGITS = 18
 #: Seconds of silence after which a comment keeps the connection open.
@@ -141,10 +141,11 @@ class EventStreams:
                     self._ended.popitem(last=False)
 
     def has_seen_end(self, job: str, last_id: str) -> bool:
-        """Whether a client that returns with an id has seen the end of a job."""
+        """Whether a client that returns with an id has surely seen the end of a job."""
         number = self._number_of(last_id)
         with self._lock:
-            return number is not None and number >= self._ended.get(job, 0)
+            end = self._ended.get(job)
+            return number is not None and end is not None and number >= end
 
     def _number_of(self, last_id: str) -> int | None:
         """The number in an id that was sent since this start, else None."""

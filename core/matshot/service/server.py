@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 from ..errors import MatshotError
 from ..files import os_reason
+from .heap import frozen_modules, share_heap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +22,6 @@ _IDLE = 30
 _PATIENCE = 3
 #: Connections that wait to be taken.
 _BACKLOG = 512
-#: The parameter of ``mallopt(3)`` that bounds how many heaps threads may have.
-_M_ARENA_MAX = -8
 
 
 def serve(settings: Settings, report: Callable[[str], None]) -> None:
@@ -91,19 +86,8 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
         report(f"Serving at http://{shown}:{port}/ from {service.data.path}. Press Ctrl-C to stop.")
         if engine.dashboard:
             report(f"The cluster's dashboard is at {engine.dashboard}.")
-        Server(config).run([listening])
-
-
-def share_heap() -> None:
-    """Have all threads that start from now on allocate from one heap, where the system's C library is glibc.
-
-    It gives each thread a heap of its own, up to eight for each processor, and what one thread leaves free there no
-    other takes: with the threads that answer requests, a service would grow for thousands of jobs. Threads of Python
-    seldom allocate at the same time. A number that the user has set stays.
-    """
-    if sys.platform == "linux" and "MALLOC_ARENA_MAX" not in os.environ:
-        with contextlib.suppress(AttributeError):  # another C library
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+        with frozen_modules():
+            Server(config).run([listening])
 
 
 def _socket(settings: Settings) -> socket.socket:

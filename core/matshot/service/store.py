@@ -24,7 +24,7 @@ from .migrations import migrate
 from .records import ENDED, LIVE, AssetRecord, Delivery, JobFilter, JobRecord, Preset
 
 #: Records of each kind that are kept in memory, since every request reads some; each takes some kilobytes.
-_CACHED = 256
+_CACHED = 128
 #: KiB of the database's pages that SQLite keeps in memory; records that are read often are kept besides.
 _PAGES = 512
 #: Seconds that a service that was off counts for at most, for what it keeps.

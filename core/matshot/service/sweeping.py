@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from .assets import Assets
+from .heap import trim_heap
 from .jobs import Jobs
 from .pictures import Pictures
 from .recurring import Recurring
@@ -36,6 +37,7 @@ class Sweeper(Recurring):
     def sweep(self) -> None:
         """Remove what has expired, what was deleted and is still there, and pictures that can be drawn again."""
         self._store.note_time()
+        trim_heap()
         self._pictures.remove_older(now() - _PICTURES)
         for identifier in self._store.job_ids(deleted=True):
             self._jobs.remove(identifier)

@@ -22,6 +22,7 @@ from ..material.types import MapKind, Material, pack_orm, roughness_map
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .assets import delivered
+from .blender_asset import blender_command, write_blend
 from .job import OnTexture, ToolWork
 
 Packing = Literal["none", "orm"]
@@ -45,7 +46,7 @@ class ConvertOptions(ToolOptions):
         depth: bits of all maps; ``same`` keeps those of each, or the closest that the format holds.
         compression: codecs of ``dds`` and ``ktx2``: ``best`` is BC7 for color, ``small`` BC1, or BC3 with alpha.
         scene: what else is written: ``usd``, a plane in ``material.usda``; ``gltf``, a plane and a ball in
-            ``material.glb``; ``both``, or ``none``.
+            ``material.glb``; ``both``; ``blend``, a Blender asset in ``material.blend``; or ``none``.
         template: name of an export template, or path of a TOML file; empty for none. It says names, packing,
             convention, format and depth; ``format``, ``depth`` and ``size`` go before it.
     """
@@ -71,6 +72,11 @@ class ConvertOptions(ToolOptions):
             raise MatshotError("A scene needs Matshot's own files. Set Scene to none, or leave out the template.")
         if f".{self.format}" in COMPRESSED and self.depth != "same":
             raise MatshotError(f"{self.format.upper()} files have the depth of their codecs. Set Bit Depth to same.")
+        if f".{self.format}" in COMPRESSED and self.scene not in ("none", "gltf"):
+            raise MatshotError(
+                f"USD and Blender do not read the normals of two numbers in {self.format.upper()}. "
+                "Set Scene to gltf, or choose another format."
+            )
         if self.template:
             load_template(self.template)
 
@@ -129,11 +135,15 @@ def save_converted(
         template = load_template(chosen.template)
         return save_template(material, folder, template, suffix=suffix, depth=depth, compression=chosen.compression)
     check_scenes(chosen.scene, folder)
+    if chosen.scene == "blend":
+        blender_command()  # before the maps are written
     delivered(
         material, folder, suffix=suffix, depth=depth, convention=convention, original=original,
         compression=chosen.compression,
     )  # fmt: skip
     write_scenes(material, folder, chosen.scene)
+    if chosen.scene == "blend":
+        write_blend(material, folder)
     return folder
 
 

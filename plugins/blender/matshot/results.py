@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import bpy
 from bpy.types import Context, Image, Material, Node, NodeSocket, Object
 
-from . import nodes, storage, surface, textures
+from . import color_spaces, nodes, storage, surface, textures
 from .blocks import BlockReference, check_local, check_target, reference
 from .images import stem
 from .matshot_host.errors import MatshotError
@@ -170,7 +170,7 @@ def import_material(
     images: dict[str, Image] = {}
     for node in graph.images():
         images[node.name] = storage.load_image([node.file], f"{graph.name} {node.label}", packed)
-        storage.set_color_space(images[node.name], node)
+        color_spaces.set_color_space(images[node.name], node)
     if not aspect:
         width, height = next(iter(images.values())).size
         aspect = width / height
@@ -267,7 +267,7 @@ class FullSize:
                 painted.append(old.name)
                 continue
             replaced[one] = storage.load_image([node.file], f"{graph.name} {node.label}", self.packed)
-            storage.set_color_space(replaced[one], node)
+            color_spaces.set_color_space(replaced[one], node)
         textures.replace(material, replaced)
         for one, image in replaced.items():
             old = one.block()
@@ -386,7 +386,7 @@ class DerivedMap:
         if node is None:
             raise MatshotError(f"{job.title} produced no {self.kind} map.")
         image = storage.load_image([node.file], f"{stem(self.source.name)} {node.label}", self.packed)
-        storage.set_color_space(image, node)
+        color_spaces.set_color_space(image, node)
         material = self.material.block() if self.material is not None else None
         source = self.source.block()
         used = [one for _, one in textures.image_nodes(material) if one.image == source] if material else []

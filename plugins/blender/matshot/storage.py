@@ -9,13 +9,9 @@ import bpy
 from bpy.types import Image
 
 from .matshot_host.errors import MatshotError
-from .matshot_host.graph import Image as ImageNode
 from .preferences import preferences
 
 _TILE = re.compile(r"(.*[._])(1\d{3})(\.[^.]+)$", re.DOTALL)
-
-#: Blender's names of scene-linear Rec. 709, newest first.
-_LINEAR = ("Linear Rec.709", "Linear")
 
 
 def output_folder() -> str:
@@ -76,18 +72,6 @@ def copy_color_settings(image: Image, source: Image) -> None:
     """Give an image the color space and alpha mode of its source."""
     image.colorspace_settings.name = source.colorspace_settings.name
     image.alpha_mode = source.alpha_mode
-
-
-def set_color_space(image: Image, node: ImageNode) -> None:
-    """Set the color space of an image of a material graph."""
-    if node.encoding == "data":
-        image.colorspace_settings.name = "Non-Color"
-        return
-    known = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items
-    for name in (node.colorspace, *(_LINEAR if node.encoding == "linear" else ("sRGB",))):
-        if name in known:
-            image.colorspace_settings.name = name
-            return
 
 
 def _relative(path: str) -> str:

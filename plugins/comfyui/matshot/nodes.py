@@ -185,8 +185,8 @@ class LoadMaterial(_Node):
 
     def run(self, folder: str) -> tuple[Any, str]:
         """The material, in the form in which nodes keep them."""
-        made, sentences = _converted(_library_folder(folder))
-        return made, "\n".join(sentences)
+        material, sentences = _converted(_library_folder(folder))
+        return material, "\n".join(sentences)
 
 
 class SaveMaterial(_Node):
@@ -226,7 +226,7 @@ class SaveMaterial(_Node):
         source = _one_material(material, "material")
         with new_job(CONVERT) as job:
             named = _named(source.path, job.folder, _file_name(name))
-            run(job, [named], parameters, _made_folder(place), {})
+            run(job, [named], parameters, _new_folder(place), {})
             written, sentences = [one.path for one in job.results], notes(job)
         text = "\n".join(sentences)
         return {"ui": {"text": [*written, *sentences]}, "result": ("\n".join(written), text)}
@@ -284,7 +284,7 @@ class JoinMaterial(_Node):
         if not maps:
             raise MatshotError("No map is connected. Connect at least one.")
         with new_job(CONVERT) as job:
-            folder = _made_folder(os.path.join(job.folder, "material"))
+            folder = _new_folder(os.path.join(job.folder, "material"))
             clipped: list[str] = []
             for kind, value in maps.items():
                 picture = _single(tensors.image_batch(value, kind), kind)
@@ -418,7 +418,8 @@ def _file_name(text: Any) -> str:
     return name
 
 
-def _made_folder(path: str) -> str:
+def _new_folder(path: str) -> str:
+    """A folder, created if it does not exist; its path."""
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as error:

@@ -258,12 +258,12 @@ def materials(given):
 
 def graph(given):
     """The material of a folder, and a picture of it under a flash."""
-    nodes, storage = extension("nodes"), extension("storage")
+    nodes, storage, color_spaces = extension("nodes"), extension("storage"), extension("color_spaces")
     built = sys.modules[f"{MODULE}.matshot_host.graph"].material_graph(given["material"])
 
     def image(node):
         made = storage.load_image([node.file], node.name, False)
-        storage.set_color_space(made, node)
+        color_spaces.set_color_space(made, node)
         return made
 
     material = nodes.build(built, image)

@@ -153,7 +153,7 @@ def main() -> None:
         "2": workflow["2"],
         "6": workflow["6"],
     }
-    _, told = _run(bad)
+    _, errors = _run(bad)
     answer = {
         "loaded": loaded,
         "project": config_parser.extract_node_configuration(FOLDER).project.name,
@@ -165,7 +165,7 @@ def main() -> None:
         "split": len(list(output.glob("rough*.png"))),
         "saved": sorted(one.name for one in (output / "walls" / "wall").glob("*")),
         "refused": refused,
-        "failed": next((data["exception_message"].strip() for event, data in told if event == "execution_error"), ""),
+        "failed": next((data["exception_message"].strip() for event, data in errors if event == "execution_error"), ""),
     }
     Path(ANSWER).write_text(json.dumps(answer, default=str), encoding="utf-8")
 

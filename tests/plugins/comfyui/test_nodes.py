@@ -133,7 +133,8 @@ def test_the_zip_unpacks_into_custom_nodes(tmp_path: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     names = zipfile.ZipFile(module.build(tmp_path)).namelist()
-    assert {"matshot/__init__.py", "matshot/pyproject.toml", "matshot/matshot_host/tools.py"} <= set(names)
+    files = ("__init__.py", "pyproject.toml", "LICENSE", "matshot_host/tools.py")
+    assert {f"matshot/{name}" for name in files} <= set(names)
 
 
 # Pixels.
