@@ -192,7 +192,8 @@ def without_shading(flat: Flattened, steepness: Pixels, response: Response, came
         camera: of the photograph.
     """
     shading = response.along_x * steepness[..., 0] + response.along_y * steepness[..., 1]
-    shading = _MOST_SHADING * np.tanh(shading / _MOST_SHADING)
+    # What fills a hole was lit elsewhere.
+    shading = np.where(flat.hole, 0, _MOST_SHADING * np.tanh(shading / _MOST_SHADING))
     tone = np.log(np.maximum(flat.color, np.float32(1e-3))) - np.float32(_SHADING_SHARE) * shading[..., np.newaxis]
     # In the middle, where light shows no slopes, there was none to take away.
     even = with_even_contrast(np.asarray(tone, np.float32), flat.distance, camera, ~flat.hole)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,11 @@ def test_a_small_or_flat_photograph_has_no_relief_to_see() -> None:
     none = np.zeros((64, 64), bool)
     flat = Flattened(level, none, np.zeros((64, 64), np.float32), np.zeros((64, 64), np.float32), none)
     assert seen_relief(np.zeros((64, 64, 2), np.float32), flat, diffuse_response(camera, LAMP.position), camera) is None
+
+
+def test_what_fills_a_hole_has_no_shading_of_the_hole(truth: Pixels, flat: Flattened) -> None:
+    hole = np.zeros_like(flat.hole)
+    hole[100:140, 260:300] = True
+    even = replace(flat, hole=hole, color=np.full_like(flat.color, 0.2))
+    color = without_shading(even, truth, diffuse_response(CAMERA, LAMP.position), CAMERA)
+    assert np.log(color[hole]).std() < 0.2 * np.log(color[~hole]).std()
