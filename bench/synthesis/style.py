@@ -68,9 +68,9 @@ def measure(options: argparse.Namespace) -> report.Section:
         _table(pairs),
         "### Large pictures",
         f"Engine `fast` on generated bricks; less than {_WANTED:g} s are wanted for 4096 px. "
-        f"*CPU s / {report.THREADS}*: what it takes where nothing else runs. *Tiles*: largest difference between tiles of "
-        "256 px and one of 1024 px, in 1/255. *Edges*: steps across the edges of a tileable result, in parts of those "
-        "inside.",
+        f"*CPU s / {report.THREADS}*: what it takes where nothing else runs. *Tiles*: largest difference between tiles "
+        "of 256 px and one of 1024 px, in 1/255. *Edges*: steps across the edges of a tileable result, in parts of "
+        "those inside.",
         _growth(pictures, options),
     ]
     if options.write:
