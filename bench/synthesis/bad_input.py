@@ -105,6 +105,9 @@ def _cases(place: Path) -> Iterator[Case]:
     yield run("multiply", "--variety 2", good, *size, "--variety", "2")
     yield run("multiply", "--count 0", good, *size, "--count", "0")
     yield run("multiply", "--engine magic", good, *size, "--engine", "magic")
+    yield run("multiply", "--symmetry twist", good, *size, "--symmetry", "twist")
+    yield run("multiply", "--symmetry rotate_4, not square", good, "--size", "64x48", "--symmetry", "rotate_4")
+    yield run("multiply", "--symmetry and neural", good, *size, "--symmetry", "mirror_x", "--engine", "neural")
     yield run("multiply", "--memory 1M", good, *size, "--memory", "1M")
     yield run("multiply", "--memory much", good, *size, "--memory", "much")
     material, uneven = _material(given / "material"), _material(given / "uneven", 96)
@@ -129,6 +132,12 @@ def _cases(place: Path) -> Iterator[Case]:
     yield run("style", "style of constant color", good, constant, works=None, check=_sized(_SIDE, _SIDE - 9))
     yield run("style", "--strength 2", good, wraps, "--strength", "2")
     yield run("style", "missing both", missing, missing)
+    yield run("style", "--engine fast", good, wraps, "--engine", "fast", works=True, check=_sized(_SIDE, _SIDE - 9))
+    yield run("style", "--engine quick", good, wraps, "--engine", "quick")
+    yield run("style", "a guide alone", good, wraps, "--content_guide", good)
+    yield run("style", "guide of another shape", good, wraps, "--guide", narrow, wraps)
+    yield run("style", "guide that is missing", good, wraps, "--guide", missing, wraps)
+    yield run("style", "guide of other colors", wraps, good, "--guide", constant, good, "--guide_type", "labels")
 
 
 def _row(place: Path, case: Case) -> list[str]:

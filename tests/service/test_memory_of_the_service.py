@@ -3,15 +3,19 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
+from matshot.service.data_folder import PICTURES, DataFolder
 from matshot.service.heap import frozen_modules
 
 # Threads that hold memory at the same time, and the places of the heaps that this made beside the main one: glibc
 # begins each at a multiple of 64 MiB.
 _HEAPS = """
 import sys, threading
+from matshot.service.data_folder import PICTURES, DataFolder
 from matshot.service.heap import share_heap
 if sys.argv[1] == "shared":
     share_heap()
@@ -44,6 +48,7 @@ def test_threads_of_the_service_share_one_heap(monkeypatch: pytest.MonkeyPatch) 
 
 
 _FREED = """
+from matshot.service.data_folder import PICTURES, DataFolder
 from matshot.service.heap import share_heap, trim_heap
 share_heap()
 def resident():
@@ -69,3 +74,19 @@ def test_modules_are_out_of_the_collector_until_the_service_ends() -> None:
         assert gc.get_freeze_count() > before
     # Else libraries report at exit that their types leak.
     assert gc.get_freeze_count() == 0
+
+
+def test_looking_for_pictures_takes_no_memory_for_each_job(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "service")
+    for number in range(1000):
+        (data.jobs / f"{number:032x}").mkdir()
+    picture = data.jobs / f"{7:032x}" / PICTURES / "0-0-256.png"
+    picture.parent.mkdir()
+    picture.touch()
+    tracemalloc.start()
+    try:
+        assert list(data.pictures()) == [picture]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000

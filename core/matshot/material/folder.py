@@ -37,7 +37,7 @@ from ..image.normals import measured_convention
 from ..image.reader import read_texture
 from ..image.rec709 import rec709_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
-from ..image.writer import storage_notes, write_texture
+from ..image.writer import storage_notes, write_textures
 from .compressed import Compression, as_compressed, compression_notes, is_compressed, write_mips
 from .map_names import MapGuess, guess_map
 from .mips import material_mips
@@ -419,6 +419,7 @@ def save_material(
     check_unclaimed(names, folder)
     with staging_folder(folder) as aside:
         depths: dict[MapKind, Depth] = {}
+        writes: list[tuple[Texture, Path, Depth | None]] = []
         for kind, texture in material.maps.items():
             stored = _as_stored(texture, convention)
             fallback: Depth = "uint16" if kind in _SIXTEEN_BIT else "uint8"
@@ -432,7 +433,8 @@ def save_material(
             if same and _is_stored_alike(texture, aside / files[kind], depths[kind], convention):
                 _copy_map(texture, aside / files[kind])
             else:
-                write_texture(stored, aside / files[kind], depth=depths[kind])
+                writes.append((stored, aside / files[kind], depths[kind]))
+        write_textures(writes)
         if raw is not None:
             # What blocks hold is no longer what was captured.
             held = {kind: (file, stored_depth(Path(file), depths[kind])) for kind, file in files.items() if not mips}

@@ -26,7 +26,7 @@ from ..files import file_name, move_files, os_reason, staging_folder
 from ..image.color import Pixels
 from ..image.formats import COMPRESSED, NO_ALPHA, WRITABLE, stored_depth
 from ..image.types import DEPTHS, AlphaKind, Convention, Depth, FileSource, Texture
-from ..image.writer import storage_notes, write_texture
+from ..image.writer import storage_notes, write_textures
 from .compressed import Compression, compression_notes, is_compressed, write_mips
 from .folder import check_unclaimed
 from .mips import material_mips
@@ -337,12 +337,12 @@ def save_template(
     description = {**description_of(replace(material, raw=None), {}), "files": names[:-1], "normal": template.normal}
     description["template"] = template.name
     with staging_folder(folder) as aside:
+        plain = [one for one in files if not is_compressed(Path(one.name).suffix)]
+        write_textures([(one.texture, aside / one.name, one.depth) for one in plain])
         for index, one in enumerate(files):
-            if is_compressed(Path(one.name).suffix):
+            if one not in plain:
                 levels = [one.texture, *(plan[index].texture for plan in smaller)]
                 write_mips(levels, aside / one.name, compression)
-            else:
-                write_texture(one.texture, aside / one.name, depth=one.depth)
         try:
             for name, text in texts.items():
                 (aside / name).write_text(text.lstrip("\n"), encoding="utf-8")

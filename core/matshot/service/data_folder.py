@@ -231,12 +231,15 @@ class DataFolder:
             _log.warning("Moved to %s results that the database does not know, of job %s.", self.lost, identifier)
 
     def pictures(self) -> Iterator[Path]:
-        """Pictures for browsers in the folders of assets and jobs."""
+        """Pictures for browsers in the folders of assets and jobs, of which one at a time is in memory."""
         for places, form in ((self.assets, _SHA256), (self.jobs, _UUID)):
-            for place in _own(places, form):
-                folder = place / PICTURES
-                if folder.is_dir() and not folder.is_symlink():
-                    yield from [path for path in folder.iterdir() if _PICTURE.fullmatch(path.name)]
+            with os.scandir(places) as found:  # a Path for each of thousands would fill memory
+                for place in found:
+                    if not form.fullmatch(place.name) or not place.is_dir(follow_symlinks=False):
+                        continue
+                    folder = os.path.join(place.path, PICTURES)
+                    if os.path.isdir(folder) and not os.path.islink(folder):
+                        yield from [path for path in Path(folder).iterdir() if _PICTURE.fullmatch(path.name)]
 
 
 def _own(folder: Path, form: re.Pattern[str]) -> list[Path]:

@@ -17,6 +17,7 @@ from ..errors import MatshotError
 from ..files import file_name, free_path, move_new, os_reason, remove
 from ..image.formats import WRITABLE, stored_depth
 from ..image.writer import storage_notes, write_texture
+from ..material.compressed import is_compressed
 from ..material.types import Material, with_notes
 from ..shading.thumbnail import file_thumbnail, is_thumbnail, thumbnail, write_picture
 from .assets import targets, write_asset
@@ -88,6 +89,11 @@ def written_outputs(
     work = entry.work(request.paths, parameters)
     if form is not None and work.form is not None and work.form.template:
         raise MatshotError("Export templates write files for other programs. Leave Export Template empty here.")
+    if form is not None and work.form is not None and is_compressed(f".{work.form.format}"):
+        raise MatshotError(
+            f"{work.form.format.upper()} holds normals of two numbers, which this program does not read. "
+            "Choose another format here."
+        )
     for ending, material in zip(work.endings, work.materials(progress.part(0.0, 0.9), on_texture), strict=True):
         target = folder / f"{file_name(work.name or material.name)}{ending}"
         if work.image:

@@ -11,10 +11,11 @@ import OpenImageIO as oiio
 import pytest
 from PIL import Image
 
+from matshot.errors import MatshotError
 from matshot.image.png import PngOutput
 from matshot.image.reader import read_texture
 from matshot.image.types import Texture
-from matshot.image.writer import TextureWriter, write_texture
+from matshot.image.writer import TextureWriter, write_texture, write_textures
 from matshot.shading.procedural import brick_wall
 
 _ORDER = {1: [0], 2: [0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
@@ -113,3 +114,13 @@ def test_an_interrupt_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not list(tmp_path.iterdir())
+
+
+def test_several_textures_are_written_at_once_and_the_first_error_counts(tmp_path):
+    wall = brick_wall(32)
+    write_textures([(wall[kind], tmp_path / f"{kind}.png", "uint16") for kind in ("height", "roughness", "normal_gl")])
+    write_texture(wall["height"], tmp_path / "alone.png", depth="uint16")
+    assert (tmp_path / "height.png").read_bytes() == (tmp_path / "alone.png").read_bytes()
+    with pytest.raises(MatshotError, match=r"b\.xyz"):
+        write_textures([(wall["height"], tmp_path / "a.png", None), (wall["height"], tmp_path / "b.xyz", None)])
+    write_textures([])

@@ -132,6 +132,15 @@ def test_multiplied_images_have_their_seeds_names(wall: Path, tmp_path: Path) ->
     assert len(set(shown)) == len(shown)
 
 
+@pytest.mark.parametrize("format_", ["dds", "ktx2"])
+def test_hosts_get_no_compressed_normals(material: Path, tmp_path: Path, format_: str) -> None:
+    asked = ToolRequest("convert", [str(material)], {"format": format_}, tmp_path / "job", form={"normal": "gl"})
+    with pytest.raises(MatshotError, match="normals of two numbers"):
+        run(asked)
+    (made,) = run(ToolRequest("convert", [str(material)], {"format": format_}, tmp_path / "other")).outputs
+    assert (made.path / f"basecolor.{format_}").is_file()
+
+
 def test_a_material_stays_a_material_in_the_form_that_is_wanted(material: Path, tmp_path: Path) -> None:
     asked = ToolRequest("tile", [str(material)], {}, tmp_path / "job", form={"normal": "dx", "pack": "orm"})
     (made,) = run(asked).outputs
