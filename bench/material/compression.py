@@ -81,8 +81,8 @@ def measure(options: argparse.Namespace) -> report.Section:
     header = ["codec", "maps", "Matshot, dB", "Mpx/s", "etcpak, dB", "Mpx/s "]
     text = [
         report.conditions(report.command(NAME, options), ["ispc-texcomp", "etcpak", "OpenImageIO"]),
-        "Maps of held-out materials without their mips, with all cores; the best of three times, interleaved. PSNR of the "
-        f"channels that are encoded; for BC6H of base colors {_BRIGHT:g} times as bright. etcpak has no BC6H.",
+        "Maps of held-out materials without their mips, with all cores; the best of three times, interleaved. PSNR of "
+        f"the channels that are encoded; for BC6H of base colors {_BRIGHT:g} times as bright. etcpak has no BC6H.",
         report.table(header, rows, ("maps",)),
     ]
     return report.Section(NAME, "Compressed textures", "\n\n".join(text))
