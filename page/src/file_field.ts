@@ -6,7 +6,7 @@ import { paintMask } from "./mask_painter";
 
 /** Longest sides of the picture to paint on, and of a mask that is painted further. */
 const SIDE = { ground: 2048, mask: 4096 };
-const ACCEPT = { image: "image/*,.exr,.tga,.hdr,.dds", asset: "image/*,.exr,.tga,.hdr,.dds,.zip" };
+const ACCEPT = { image: "image/*,.exr,.tga,.hdr,.dds,.ktx2", asset: "image/*,.exr,.tga,.hdr,.dds,.ktx2,.zip" };
 
 export interface Control {
   control: HTMLElement;

@@ -37,7 +37,7 @@ POLICY = (
     "font-src 'self'; worker-src 'self' blob:; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-ACCEPTS = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp", ".hdr", ".dds", ".zip"]
+ACCEPTS = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp", ".hdr", ".dds", ".ktx2", ".zip"]
 TYPES = {
     ".html": "text/html",
     ".js": "text/javascript",

@@ -8,9 +8,12 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from service_double import Running, material_zip, picture, sentence, zip_of
 
+from matshot.image.blocks import BC4, encoded_blocks
+from matshot.image.ktx2 import ktx2_file
 from matshot.image.reader import image_size
 
 
@@ -43,6 +46,16 @@ def test_files_come_back_as_they_were_and_as_pictures(running: Running, tmp_path
         assert shown.headers["content-type"] == "image/png"
         (tmp_path / "shown.png").write_bytes(shown.content)
         assert image_size(tmp_path / "shown.png")[:2] == (side, side)
+
+
+def test_compressed_textures_are_accepted(running: Running) -> None:
+    blocks = encoded_blocks(np.full((16, 16, 1), 90, np.uint8), BC4)
+    data = ktx2_file([blocks], BC4, 16, 16, opaque=True)
+    asset = running.client.get(f"/v1/assets/{running.send(data, 'height.ktx2')}").json()
+    assert asset["width"] == 16
+    whole = running.client.get(asset["files"][0]["href"])
+    assert (whole.content, whole.headers["content-type"]) == (data, "image/ktx2")
+    assert running.client.get(asset["preview"]).headers["content-type"] == "image/png"
 
 
 @pytest.mark.parametrize("prefix", ["", "Wall/", "__MACOSX/../Wall/"])

@@ -52,6 +52,7 @@ _BEGINNINGS = (
     (b"BM", ".bmp"),
     (b"#?", ".hdr"),
     (b"DDS ", ".dds"),
+    (b"\xabKTX 20\xbb\r\n\x1a\n", ".ktx2"),
 )
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
 #: Entries of a zip that are skipped: what macOS adds, and hidden files.

@@ -29,8 +29,8 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 MEDIA_TYPES = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".tif": "image/tiff", ".tiff": "image/tiff",
     ".webp": "image/webp", ".bmp": "image/bmp", ".exr": "image/x-exr", ".hdr": "image/vnd.radiance",
-    ".tga": "image/x-tga", ".dds": "image/vnd-ms.dds", ".json": "application/json", ".mtlx": "application/xml",
-    ".usda": "model/vnd.usda", ".glb": "model/gltf-binary",
+    ".tga": "image/x-tga", ".dds": "image/vnd-ms.dds", ".ktx2": "image/ktx2", ".json": "application/json",
+    ".mtlx": "application/xml", ".usda": "model/vnd.usda", ".glb": "model/gltf-binary",
 }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ from .store import now
 #: Folder of the page, which is built by npm.
 PAGE = Path(__file__).parent / "page"
 #: Suffixes that uploads may have.
-_ACCEPTED = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp", ".hdr", ".dds", ".zip")
+_ACCEPTED = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp", ".hdr", ".dds", ".ktx2", ".zip")
 #: Bytes of an upload that are gathered before they are written.
 _PIECE = 1 << 20
 #: Seconds without a byte after which an upload is given up.
