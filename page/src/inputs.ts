@@ -89,9 +89,9 @@ export class Inputs {
     return ready.map((one) => ({ asset: one.asset!.id, name: one.name }));
   }
 
-  /** The first input once it is uploaded; null for none. */
+  /** The first input once it is uploaded, over which masks are painted; null while it is empty. */
   async first(): Promise<Asset | null> {
-    const first = this.uploads.find((one) => one !== null);
+    const first = this.uploads[0];
     await first?.finished;
     return first?.asset ?? null;
   }
