@@ -175,6 +175,7 @@ def test_loopback(host: str, alone: bool) -> None:
         ("...", "file"),
         (".bashrc", "bashrc"),
         ("nul.png", "file_nul.png"),
+        ("com¹.png", "file_com¹.png"),
         ("a\x00\n<UDIM>.png", "a_UDIM_.png"),
         ("Mörtel ’weiß‘.tif", "Mörtel ’weiß‘.tif"),
         ("Mo\u0308rtel.tif", "Mörtel.tif"),

@@ -15,7 +15,7 @@ _END = 48
 #: What stands for the middle of a name that is cut.
 _CUT = "~"
 #: Names that Windows keeps for devices.
-_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(\..*)?")
 #: Characters that Windows does not take in names.
 _RESERVED = re.compile(r'[<>:"|?*]')
 #: Categories of Unicode that are not shown: control characters, halves of pairs, ends of lines and paragraphs.
