@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from matshot import __version__
+from matshot import __version__, plugin_files
 from matshot.errors import MatshotError
 from matshot.hosts import install as installing
 from matshot.hosts.install import HOSTS, copy_plugin, install, installed_plugins, plugin_folder, uninstall
@@ -106,7 +106,7 @@ def test_packing_what_cannot_be_packed_is_one_sentence(tmp_path):
 
 def test_a_matshot_without_plugins_says_so(monkeypatch, tmp_path):
     monkeypatch.undo()
-    monkeypatch.setattr(installing, "__file__", str(tmp_path / "core" / "matshot" / "hosts" / "install.py"))
+    monkeypatch.setattr(plugin_files, "__file__", str(tmp_path / "core" / "matshot" / "plugin_files.py"))
     with pytest.raises(MatshotError, match="has no plug-in for Blender"):
         copy_plugin("blender", tmp_path / "out")
 

@@ -14,7 +14,7 @@ REPLACE = Parameter("replace", bool, False, "Use the result instead of its sourc
 #: Material format of Unreal: DirectX normals, packed occlusion, roughness and metallic, integer pixels.
 FORM: Mapping[str, Any] = {"normal": "dx", "pack": "orm", "format": "png"}
 #: Parameters of files that nothing becomes of in a project.
-_FILES_ONLY = ("scene", "template")
+_FILES_ONLY = ("scene", "template", "compression")
 
 
 def editor_tools() -> list[Tool]:
