@@ -56,10 +56,7 @@ def filled(flat: Flattened, *, threads: int = 1, progress: Progress | None = Non
         transfer = enlarged_transfer(transfer, hole.shape, hole.shape)
     result = np.where(part_seam[..., np.newaxis], transfer.apply(part), part)
     color = flat.color.copy()
-    # A soft border: what is next to a hole is a little burnt, too.
-    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), max(1.0, max(flat.hole.shape) / 600))
-    share = np.where(hole, 1, np.clip(2 * soft, 0, 1))[..., np.newaxis]
-    color[rows, columns] += (linear_from_srgb(result.clip(0, 1)) - color[rows, columns]) * share
+    color[rows, columns][hole] = linear_from_srgb(result[hole].clip(0, 1))
     return replace(flat, color=color)
 
 
