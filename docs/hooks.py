@@ -1,8 +1,9 @@
 """What the documentation site adds to the Markdown files, so that pages cannot fall behind the code.
 
 In a page, ``<!-- parameters: NAME -->`` becomes the parameters of that tool from the tool table, ``<!-- models -->``
-what the cards say of the models, ``<!-- templates -->`` the export templates, ``<!-- curves -->`` the models' learning
-curves, and ``<!-- examples -->`` the files of examples/. Pages at the root of the repository are added to the site.
+what the cards say of the models, ``<!-- templates -->`` the export templates, ``<!-- codecs -->`` the codecs of
+compressed textures, ``<!-- curves -->`` the models' learning curves, and ``<!-- examples -->`` the files of examples/.
+Pages at the root of the repository are added to the site.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "core"))
 
+from matshot.image.blocks import chosen_codec  # noqa: E402
+from matshot.image.types import Texture  # noqa: E402
 from matshot.material.template import load_template, template_names  # noqa: E402
 from matshot_host.tools import Parameter, tool  # noqa: E402
 
@@ -25,7 +30,17 @@ from matshot_host.tools import Parameter, tool  # noqa: E402
 ROOT_PAGES = ("BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 
 _MARKER = re.compile(r"^<!-- parameters: (\w+) -->$", re.MULTILINE)
-_TEMPLATES = "<!-- templates -->"
+_TEMPLATES, _CODECS = "<!-- templates -->", "<!-- codecs -->"
+#: Maps by the encoding, channels and value of a texture that stands for them.
+_COMPRESSED = {
+    "Base color, emission": ("srgb", 3, 0.5),
+    "Base color with alpha": ("srgb", 4, 0.5),
+    "Packed maps": ("data", 3, 0.5),
+    "Packed maps with alpha": ("data", 4, 0.5),
+    "Normal (X and Y, of which readers make Z)": ("normal", 3, 0.5),
+    "Roughness, metallic, height and the like": ("data", 1, 0.5),
+    "Light brighter than white": ("linear", 3, 8.0),
+}
 _MODELS, _EXAMPLES, _CURVES = "<!-- models -->", "<!-- examples -->", "<!-- curves -->"
 #: Width and height of a learning curve, and the margin around it, which holds the labels.
 _CURVE_SIZE, _CURVE_MARGIN = (420, 170), (52, 18)
@@ -214,6 +229,16 @@ def template_table() -> str:
     return "\n".join(lines)
 
 
+def codec_table() -> str:
+    """The codecs of compressed textures as Markdown."""
+    lines = ["| Map | Codec | With `--compression small` |", "|---|---|---|"]
+    for title, (encoding, channels, value) in _COMPRESSED.items():
+        texture = Texture(np.full((4, 4, channels), value, np.float32), encoding)
+        codecs = (chosen_codec(texture, small=small) for small in (False, True))
+        lines.append(" | ".join([f"| {title}", *(f"{one.name}{' sRGB' if one.srgb else ''}" for one in codecs)]) + " |")
+    return "\n".join(lines)
+
+
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Fill in parameter tables, and point links between the root and docs/ to where pages are on the site."""
     source = PurePosixPath(page.file.src_uri)
@@ -224,6 +249,8 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         markdown = markdown.replace(_CURVES, training_table())
     if _TEMPLATES in markdown:
         markdown = markdown.replace(_TEMPLATES, template_table())
+    if _CODECS in markdown:
+        markdown = markdown.replace(_CODECS, codec_table())
     if _EXAMPLES in markdown:
         markdown = markdown.replace(_EXAMPLES, example_sections())
     return _LINK.sub(lambda match: f"{match[1]}({site_link(match[2], source)})", markdown)

@@ -107,6 +107,13 @@ def test_every_export_template_is_in_the_table(hooks: ModuleType) -> None:
     assert all(f"`{name}`" in table for name in template_names())
 
 
+def test_codecs_of_compressed_textures_are_in_the_table(hooks: ModuleType) -> None:
+    table = hooks.codec_table()
+    assert "| Base color, emission | BC7 sRGB | BC1 sRGB |" in table
+    assert "| Base color with alpha | BC7 sRGB | BC3 sRGB |" in table
+    assert "| Light brighter than white | BC6H | BC6H |" in table
+
+
 def test_learning_curves_are_drawn_from_cards(hooks: ModuleType) -> None:
     table = hooks.training_table()
     assert "| `fidelity_x4` |" in table
