@@ -274,4 +274,6 @@ def site_link(link: str, source: PurePosixPath) -> str:
         return "examples.md"
     if source.name in ROOT_PAGES:
         return link.removeprefix("docs/")
-    return link[3:] if link.startswith("../") and link[3:].split("#")[0] in ROOT_PAGES else link
+    out = "../" * len(source.parts)
+    # On the site, pages of the root lie in docs/, one folder further in.
+    return link[3:] if link.startswith(out) and link.removeprefix(out).split("#")[0] in ROOT_PAGES else link

@@ -141,6 +141,7 @@ def test_learning_curves_are_drawn_from_cards(hooks: ModuleType) -> None:
         ("../design.md", "tools/upscale.md", "../design.md"),
         ("https://example.com/docs/", "CONTRIBUTING.md", "https://example.com/docs/"),
         ("#set-up", "CONTRIBUTING.md", "#set-up"),
+        ("../../BENCHMARKS.md#tiles", "tools/tile.md", "../BENCHMARKS.md#tiles"),
     ],
 )
 def test_links_lead_to_where_pages_are_on_the_site(link: str, source: str, expected: str, hooks: ModuleType) -> None:
