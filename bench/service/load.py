@@ -130,7 +130,7 @@ def measure(options: argparse.Namespace) -> report.Section:
             "depend on what else the machine does; "
             f"the target is {_SMALL.wanted} for the smallest jobs, {_CASES[-1].wanted} for others. The smallest jobs "
             "show the cost of the service itself. One by one, each needs four requests (upload, job, events, result) "
-            "and three trips to the disk that it shares with others; together, a client's ten pictures share four requests."
+            "and three trips to the disk that it shares with others; together, ten pictures share four requests."
         )
         if rows:
             text += [report.table(header, rows, [""]), explanation]
