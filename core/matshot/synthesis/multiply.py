@@ -28,7 +28,7 @@ from .labeled import guided_transfer
 from .painting import Painting, Plan, merged, plan_of
 from .parts import parts_of
 from .patches import matching_transfer, synthesized_transfer
-from .periodicity import regularity
+from .periodicity import regularity, structure
 from .symmetry import Symmetry, check_symmetry, symmetric_material
 
 Engine = Literal["auto", "patch", "neural"]
@@ -197,7 +197,8 @@ def _variation(
     material, planes, values = plan.source, plan.planes, plan.planes.values
     size, wrap, source_wrap = plan.size, plan.wrap, plan.source_wrap
     weights = planes.balanced_weights()
-    repeats = regularity(values * np.sqrt(np.asarray(weights, dtype=np.float32)))
+    balanced = values * np.sqrt(np.asarray(weights, dtype=np.float32))
+    repeats = regularity(balanced)
     # The patch engine keeps what is regular, and of the rest it keeps the sharpness.
     engine = "neural" if options.engine == "neural" else "patch"
     threads = options.threads or usable_threads()
@@ -232,6 +233,7 @@ def _variation(
             repeats=repeats,
             seed=seed,
             variety=options.variety,
+            structure=structure(balanced, repeats),
             threads=threads,
             progress=progress,
             shown=None if shown is None else lambda octave, number: shown(_octave(material, octave, number)),
