@@ -1,8 +1,8 @@
 """A start for textures with structure: large blocks of the source, each chosen to fit those beside it.
 
 Efros and Freeman 2001, "Image Quilting for Texture Synthesis and Transfer", section 2: blocks overlap, and each is
-drawn from those whose overlap with the blocks before it is nearly the best. Whatever would merely continue a neighbor at
-its own place in the source is left out, or the result would be the source again. Cuts are left to later rounds.
+drawn from those whose overlap with the blocks before it is nearly the best. What would merely continue a neighbor at its
+own place in the source is left out, or the result would be the source again. Cuts are left to later rounds.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _continuation(
 
 
 def _bump(count: int, place: int, width: float) -> Pixels:
-    return np.exp(-np.square((np.arange(count, dtype=np.float32) - place) / np.float32(width)))
+    return np.asarray(np.exp(-np.square((np.arange(count) - place) / width)), dtype=np.float32)
 
 
 def _from_edge(length: int) -> NDArray[np.int64]:
