@@ -1,8 +1,9 @@
 """A start for textures with structure: large blocks of the source, each chosen to fit those beside it.
 
 Efros and Freeman 2001, "Image Quilting for Texture Synthesis and Transfer", section 2: blocks overlap, and each is
-drawn from those whose overlap with the blocks before it is nearly the best. What would merely continue a neighbor at its
-own place in the source is left out, or the result would be the source again. Cuts are left to later rounds.
+drawn from those whose overlap with the blocks before it is nearly the best. Blocks that would merely continue a
+neighbor at its own place in the source are left out, or the result would be the source again. Cuts are left to later
+rounds.
 """
 
 from __future__ import annotations
