@@ -67,9 +67,6 @@ class Repair:
 _PLANES = 6
 #: Shorter side of the source in the coarsest octave, at variety 0 and 1.
 _COARSEST = (24, 80)
-#: Patches side by side that the coarsest octave of a result has at least; of fewer, few arrangements agree, and their
-#: mean is a blur.
-_LEAST_ACROSS = 3
 #: Least step between octaves.
 _ODD_STEP = 1.25
 #: Side of the blocks that the coarsest octave starts with, in parts of the source, at variety 0 and 1.
@@ -387,11 +384,11 @@ def _octaves(guide: Pixels, coarsest: float, size: tuple[int, int]) -> tuple[lis
 
     Args:
         guide: source.
-        coarsest: shorter side of the last one, unless that would be smaller than a patch or its result than a few.
+        coarsest: shorter side of the last one, unless that or its result would be smaller than a patch.
         size: of the result.
     """
     shorter = min(guide.shape[:2])
-    coarsest = min(shorter, max(coarsest, PATCH, shorter * _LEAST_ACROSS * PATCH / min(size)))
+    coarsest = min(shorter, max(coarsest, PATCH, shorter * PATCH / min(size)))
     octaves, smaller = [guide], [1.0]
     while shorter / smaller[-1] >= _ODD_STEP * coarsest:
         smaller.append(min(2 * smaller[-1], shorter / coarsest))
