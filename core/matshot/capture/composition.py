@@ -51,6 +51,8 @@ _ALIKE = ((0.35, 0.5), (1.0, 0.0))
 #: Agreement of two predictions from which on relief is believed a little, and fully; strength of what is not.
 _SURE = ((0.2, 0.4), (0.0, 1.0))
 _CAUTIOUS = 0.85
+#: Mean visibility of relief from which on it is believed a little, and as far as it is then.
+_SEEN = ((0.1, 0.2), (0.0, 0.6))
 #: Part of the shading that is taken out of the base color, and most of it, as a logarithm of brightness.
 _SHADING_SHARE = 0.75
 _MOST_SHADING = np.float32(0.8)
@@ -162,6 +164,8 @@ def composed_surface(
     visibility: Pixels = np.ones(flat.hole.shape, np.float32)
     if relief is not None:
         steepness, visibility = steepness + alike * (relief.slopes - steepness), relief.visibility
+        # What light itself shows needs no second opinion.
+        sure = max(sure, alike * np.float32(np.interp(relief.visibility.mean(), *_SEEN)))
     # How rough it is was fitted with all of the relief that the photograph may show.
     rough = _roughness(odds, steepness, flat, lamp)
     if sure < 1:

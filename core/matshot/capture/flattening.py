@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels, linear_from_srgb
 from ..shading.render import Camera
-from .lamp import Lamp, Shading
+from .lamp import Lamp, Shading, other_things
 from .tiles import Mask
 
 #: Cells along the longer side, and points at which a correction is known, for each cell.
@@ -105,13 +105,14 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
     distance = highlight_distance(camera, lamp)
     burnt = _hole(clipped)
     hole = burnt | _diluted(shading, lamp.roughness)
-    known = ~hole
+    other = _something_else(left, ~hole)
+    known = ~hole & ~other
+    mean = np.asarray(lamp.base_color, np.float32)
     left -= _unexplained(left, known, camera, distance)
     tone = left.mean(axis=2)
-    left = with_even_contrast(left, distance, camera, known)
-    mean = np.asarray(lamp.base_color, np.float32)
+    left = with_even_contrast(left, distance, camera, known, kept=other)
     color = np.exp(left)
-    usual = color[~hole].mean(axis=0) if (~hole).any() else np.ones(3)
+    usual = color[known].mean(axis=0) if known.any() else np.ones(3)
     return Flattened(
         (color * (mean / usual)).clip(_DARKEST, _BRIGHTEST).astype(np.float32), hole, distance, tone, burnt
     )
@@ -182,26 +183,18 @@ def _unexplained(left: Pixels, known: Mask, camera: Camera, distance: Pixels) ->
     made larger for outliers (Cauchy) and for textures that are alike over several cells.
     """
     height, width = known.shape
-    side = max(height, width) / _ALONG
-    down, across = max(2, round(height / side)), max(2, round(width / side))
-
-    def averaged(planes: Pixels, size: tuple[int, int]) -> NDArray[np.float64]:
-        return np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), dtype=np.float64)
-
-    weight = known.astype(np.float32)
-    share = averaged(weight, (across, down))
-    # Means as the eye takes them.
-    tone = averaged(np.exp(left / 3) * weight[..., np.newaxis], (across, down)) / np.maximum(share, 1e-3)[..., None]
-    value = 3 * np.log(np.maximum(tone, 1e-3))
+    value, share = _cells(left, known)
+    down, across = share.shape
     used = (share > _CELL_SHARE).ravel()
     if used.sum() < 24:
         return np.zeros_like(left)
     x, y = camera.axes()
-    places = averaged(np.stack(np.broadcast_arrays(x[np.newaxis], y[:, np.newaxis], distance), axis=2), (across, down))
+    place = np.stack(np.broadcast_arrays(x[np.newaxis], y[:, np.newaxis], distance), axis=2)
+    places = _averaged(place, (across, down))
     points = places.reshape(-1, 3)[used]
     samples = value.reshape(-1, 3)[used]
     size = (across * _FINE, down * _FINE)
-    fine = averaged(np.stack(np.broadcast_arrays(x[np.newaxis], y[:, np.newaxis], distance), axis=2), size)
+    fine = _averaged(place, size)
     table, everywhere = _functions(points), _functions(fine.reshape(-1, 3))
     # Brightness, then red and blue against green.
     basis = np.array([[1 / 3, 1 / 3, 1 / 3], [1, -1, 0], [0, -1, 1]])
@@ -221,6 +214,28 @@ def _unexplained(left: Pixels, known: Mask, camera: Camera, distance: Pixels) ->
         found[..., part] = limit * np.tanh((everywhere @ weights).reshape(fine.shape[:2]) / limit)
     found = found @ np.linalg.inv(basis).T
     return np.asarray(cv2.resize(found.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def _something_else(left: Pixels, known: Mask) -> Mask:
+    """Where another thing than the surface lies, by logarithms of light over the lamp's."""
+    values, share = _cells(left, known)
+    other = other_things(values, share > _CELL_SHARE).astype(np.uint8)
+    return np.asarray(cv2.resize(other, known.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
+
+
+def _cells(left: Pixels, known: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means of logarithms ``H x W x 3`` over cells, as the eye takes them, and the known part of each."""
+    height, width = known.shape
+    side = max(height, width) / _ALONG
+    size = (max(2, round(width / side)), max(2, round(height / side)))
+    weight = known.astype(np.float32)
+    share = _averaged(weight, size)
+    tone = _averaged(np.exp(left / 3) * weight[..., np.newaxis], size) / np.maximum(share, 1e-3)[..., np.newaxis]
+    return 3 * np.log(np.maximum(tone, 1e-3)), share
+
+
+def _averaged(planes: Pixels, size: tuple[int, int]) -> NDArray[np.float64]:
+    return np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), dtype=np.float64)
 
 
 def _functions(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -257,7 +272,9 @@ def _texture_variance(values: NDArray[np.float64], points: NDArray[np.float64], 
     return variance * float(np.clip(alike, 1, 9))
 
 
-def with_even_contrast(planes: Pixels, distance: Pixels, camera: Camera, known: Mask) -> Pixels:
+def with_even_contrast(
+    planes: Pixels, distance: Pixels, camera: Camera, known: Mask, *, kept: Mask | None = None
+) -> Pixels:
     """Planes whose bands of detail have the same contrast at all distances to the highlight.
 
     Args:
@@ -265,7 +282,9 @@ def with_even_contrast(planes: Pixels, distance: Pixels, camera: Camera, known: 
         distance: ``H x W``.
         camera: of the photograph.
         known: ``H x W``, pixels by which contrast is measured.
+        kept: ``H x W``, pixels that stay as they are.
     """
+    changed = None if kept is None or not kept.any() else (~kept).astype(np.float32)[..., np.newaxis]
     brightness = planes.mean(axis=2, keepdims=True)
     parts = [brightness, planes - brightness]
     ring, sector = rings_of(distance, camera, known)
@@ -275,7 +294,11 @@ def with_even_contrast(planes: Pixels, distance: Pixels, camera: Camera, known: 
         for level in range(_BANDS):
             softer = blurred(rest, 0.8 * 2**level)
             band = rest - softer
-            result += band * ring_gain(np.abs(band).mean(axis=2), ring, sector, known, distance)[..., np.newaxis]
+            gain = ring_gain(np.abs(band).mean(axis=2), ring, sector, known, distance)[..., np.newaxis]
+            if changed is not None:
+                # What of a band reaches beyond an edge belongs to what lies on the other side.
+                gain = 1 + (gain - 1) * (2 * blurred(changed, 1.6 * 2**level) - 1).clip(0, 1)
+            result += band * gain
             rest = softer
         result += rest
     return result

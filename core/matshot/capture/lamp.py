@@ -75,6 +75,10 @@ _ASIDE = 0.1
 _ELSE = (0.6, 0.3)
 _ELSE_DEVIATIONS = 4.0
 _MOST_ELSE = 0.07
+#: The same, of chroma alone, from which on a cell is left out, and the part of the photograph that may be.
+_OTHER_CHROMA = 0.35
+_OTHER_DEVIATIONS = 5.0
+_MOST_OTHER = 0.4
 #: Step of finite differences, and longest step of a fit in deviations.
 _STEP = 1e-5
 _LONGEST = 3.0
@@ -226,6 +230,7 @@ def fitted_lamp(photograph: Pixels, saturated: Mask, camera: Camera) -> Lamp:
     noise = problems[best].noise_left(found[best][0])
     for kind, problem in enumerate(problems):
         problem.noise = noise
+        problem.leave_out_other_things(found[kind][0])
         found[kind] = problem.solved(found[kind][0], _EVALUATIONS)
     unusual = problems[0].unusual_albedo(found[0][0])
     evidence = found[0][1] - max(0.0, unusual - _MOST_UNUSUAL) - found[1][1]
@@ -253,6 +258,28 @@ def fitted_lamp(photograph: Pixels, saturated: Mask, camera: Camera) -> Lamp:
 def is_alike(lamp: Lamp) -> bool:
     """Whether a photograph shows one surface that is alike all over."""
     return lamp.residual <= _UNEVEN and lamp.something_else <= _MOST_ELSE
+
+
+def other_things(left: Array, known: Mask) -> Mask:
+    """Which cells show another thing than the surface, such as a sign on a wall.
+
+    No lamp changes chroma so much from place to place; and what is a large part of the photograph is the surface.
+
+    Args:
+        left: ``H x W x 3``, logarithms of the cells' light over what the lamp makes of the surface.
+        known: ``H x W``, cells that count.
+
+    Returns:
+        ``H x W``; neighbors are among them, since they hold some of it.
+    """
+    if not known.any():
+        return np.zeros(known.shape, dtype=bool)
+    chroma = left - left.mean(axis=2, keepdims=True)
+    off = np.abs(chroma - np.median(chroma[known], axis=0))
+    usual = _OTHER_DEVIATIONS * 1.4826 * np.median(off[known], axis=0)
+    far = known & (off > np.maximum(_OTHER_CHROMA, usual)).any(axis=2)
+    near: Mask = np.asarray(cv2.dilate(far.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    return near if near.mean() < _MOST_OTHER else np.zeros(known.shape, dtype=bool)
 
 
 def _side(across: float, up: float) -> str:
@@ -385,7 +412,7 @@ class _Problem:
         self._median = np.maximum(median, 1e-6)
         self._floor = _FLOOR * np.maximum(median, 0.2 * float(self._median.max()))
         self._logs = np.log(np.maximum(cells.color, 0) + self._floor)
-        self._weight = np.sqrt(_INDEPENDENT / len(cells.color))
+        self._weight = np.full(len(cells.color), np.sqrt(_INDEPENDENT / len(cells.color)))
         self.noise = [
             max(least, _texture_deviation(plane.reshape(cells.shape)))
             for least, plane in (
@@ -472,6 +499,13 @@ class _Problem:
             far |= from_usual > max(least, _ELSE_DEVIATIONS * 1.4826 * float(np.median(from_usual)))
         return float(far.mean())
 
+    def leave_out_other_things(self, theta: Array) -> None:
+        """Cells of another color than these parameters make likely, such as a sign's on a wall, count no more."""
+        off = self._off(theta[np.newaxis])[0]
+        known = self._cells.known.all(axis=1)
+        other = other_things(off.reshape(*self._cells.shape, 3), known.reshape(self._cells.shape)).ravel()
+        self._weight = np.where(other, 0, np.sqrt(_INDEPENDENT / max(int((~other).sum()), 1)))
+
     def unusual_albedo(self, theta: Array) -> float:
         """What the base color adds to the cost."""
         return float(np.square(self._albedo_residual(theta[np.newaxis])).sum()) / 2
@@ -497,7 +531,7 @@ class _Problem:
         brightness = np.where(known, off, np.maximum(off, 0)).mean(axis=2)
         red, blue = ((off[..., channel] - off[..., 1]) * whole for channel in (0, 2))
         planes = [plane / noise for plane, noise in zip((brightness, red, blue), self.noise, strict=True)]
-        data = self._weight * _softened(np.concatenate(planes, axis=1))
+        data = np.tile(self._weight, 3) * _softened(np.concatenate(planes, axis=1))
         # No surface reflects more than arrives.
         excess = np.maximum(theta[:, _COLOR], 0) / _EXCESS
         chroma = (theta[:, _COLOR][:, [0, 2]] - theta[:, _COLOR][:, 1:2]) / _SATURATION

@@ -109,12 +109,14 @@ def _whole_tone(flat: Flattened) -> Pixels:
     color = np.log(np.maximum(flat.color, np.float32(1e-3))).mean(axis=2)
     known = (~flat.burnt).astype(np.float32)
     # What surrounds it continues; only detail is the filling's.
-    total, weight = flat.tone * known, known
-    level: Pixels = np.zeros_like(flat.tone)
+    level, filled = flat.tone * known, known
     for widening in (1, 4, 16):
-        near = cv2.GaussianBlur(weight, (0, 0), widening * deviation) + np.float32(1e-4)
-        level = np.asarray(cv2.GaussianBlur(total, (0, 0), widening * deviation) / near, np.float32)
-        total, weight = np.where(known > 0, flat.tone, level) * np.minimum(1, known + near), np.minimum(1, known + near)
+        near = cv2.GaussianBlur(known, (0, 0), widening * deviation)
+        mean = cv2.GaussianBlur(flat.tone * known, (0, 0), widening * deviation) / (near + np.float32(1e-6))
+        # Half of the surroundings is enough to go on from.
+        share = (1 - filled) * np.minimum(1, 2 * near)
+        level, filled = level + share * mean, filled + share
+    level = np.asarray(level / np.maximum(filled, np.float32(1e-6)), np.float32)
     soft = cv2.GaussianBlur(1 - known, (0, 0), deviation / 2)
     share = np.maximum(1 - known, np.clip(2 * soft, 0, 1))
     filling = level + color - cv2.GaussianBlur(color, (0, 0), deviation)

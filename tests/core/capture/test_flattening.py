@@ -61,6 +61,21 @@ def test_stains_stay_where_they_are() -> None:
     assert np.corrcoef(np.log(flat.color).ravel(), np.log(surface.base_color).ravel())[0, 1] > 0.95
 
 
+def test_a_sign_on_a_wall_keeps_its_border_and_the_wall_its_color() -> None:
+    surface = stained(0.5, (0.2, 0.17, 0.15))
+    color = surface.base_color.copy()
+    color[60:160, 60:160] = 0.01
+    color[68:152, 68:152] = (0.6, 0.2, 0.02)
+    light, saturated = photographed(replace(surface, base_color=color), 0.9)
+    flat = flattened(light, saturated, CAMERA, fitted_lamp(light, saturated, CAMERA))
+    ratio = np.log(np.maximum(flat.color, 1e-3)) - np.log(color)
+    beside, far = ratio[60:160, 45:57].mean(axis=(0, 1)), ratio[185:, 185:].mean(axis=(0, 1))
+    np.testing.assert_allclose(beside, far, atol=0.12)
+    assert np.ptp(far) < 0.1
+    # A highlight lies over black, too.
+    assert flat.color[80:140, 62:65].mean() < 0.05
+
+
 def test_what_is_burnt_is_a_hole_and_is_filled_with_texture() -> None:
     surface = stained(0.25)
     light, saturated = photographed(surface, 4.0)

@@ -122,3 +122,17 @@ def test_what_fills_a_hole_has_no_shading_of_the_hole(truth: Pixels, flat: Flatt
     even = replace(flat, hole=hole, color=np.full_like(flat.color, 0.2))
     color = without_shading(even, truth, diffuse_response(CAMERA, LAMP.position), CAMERA)
     assert np.log(color[hole]).std() < 0.2 * np.log(color[~hole]).std()
+
+
+def test_what_burnt_out_is_as_dark_as_what_surrounds_it(flat: Flattened) -> None:
+    x, y = CAMERA.axes()
+    radius = np.hypot(x[np.newaxis], y[:, np.newaxis])
+    burnt = radius < 0.06
+    tone = np.asarray(flat.tone - 1.5 * np.exp(-np.square(radius / 0.12)), np.float32)
+    weak = np.asarray(0.02 * np.stack([noise(3, 1.0), noise(4, 1.0)], axis=2), np.float32)
+    response = diffuse_response(CAMERA, LAMP.position)
+    found = seen_relief(weak, replace(flat, tone=tone, hole=burnt, burnt=burnt), response, CAMERA)
+    assert found is not None
+    outward = found.slopes[..., 0] * x[np.newaxis] + found.slopes[..., 1] * y[:, np.newaxis]
+    rim = np.abs(radius - 0.06) < 0.008
+    assert abs(float((outward / radius)[rim].mean())) < 0.2 * strength(found.slopes)
