@@ -21,9 +21,9 @@ from ..image.color import Pixels
 from ..image.types import Texture, Wrap
 from ..inference.session import usable_threads
 from ..material.planes import normals_of_slopes, slopes
-from ..material.types import Material
+from ..material.types import DIELECTRIC_REFLECTANCE, Material
 from ..progress import Listener, Progress
-from ..shading.brdf import DIELECTRIC_REFLECTANCE, SMOOTHEST
+from ..shading.brdf import SMOOTHEST
 from ..shading.render import Camera, PointLight
 from ..shading.surface import DIELECTRIC, Surface
 from .alignment import aligned
