@@ -10,18 +10,20 @@ which are an hour of one job a second, as fast as they go, and ``--memory-only``
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 
 from bench import command_line, report
-from bench.service.process import Served, ask, ended, send
+from bench.service.process import Served, ask, ask_batch, ended, ends, results, send, send_batch
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.inference.session import usable_threads
@@ -51,6 +53,7 @@ class Case:
         turns: of the service and the plain command line, one after the other; in between the machine may become slower
             or faster.
         whole: whether each turn has all pictures; else it has its part.
+        together: whether a client sends, asks for, follows and fetches all its pictures in one request each.
     """
 
     title: str
@@ -60,17 +63,21 @@ class Case:
     wanted: float = 0.95
     turns: int = 4
     whole: bool = False
+    together: bool = False
 
 
+_SMALL = Case(
+    "64 px, bicubic x2, one worker, ten together",
+    64,
+    {"scale": 2, "method": "bicubic", "wrap": "none"},
+    wanted=0.6,
+    turns=9,
+    whole=True,
+    together=True,
+)
 _CASES = (
-    Case(
-        "64 px, bicubic x2, one worker",
-        64,
-        {"scale": 2, "method": "bicubic", "wrap": "none"},
-        wanted=0.6,
-        turns=9,
-        whole=True,
-    ),
+    _SMALL,
+    replace(_SMALL, title="64 px, bicubic x2, one worker, one by one", together=False),
     Case("256 px, network x2, one worker of one thread", 256, {"scale": 2, "wrap": "none", "threads": 1}),
     Case("256 px, network x4, all processors", 256, {"scale": 4, "wrap": "none"}, usable_threads()),
 )
@@ -85,12 +92,14 @@ class Load:
         wrong: jobs whose result is not their picture's.
         lost: jobs that did not come to a result.
         latencies: seconds from asking to the end, of each.
+        spent: seconds of processors: of the service, its workers and the clients.
     """
 
     seconds: float
     wrong: int
     lost: int
     latencies: list[float]
+    spent: tuple[float, ...] = (0.0, 0.0, 0.0)
 
     def add(self, other: Load) -> None:
         """Count another load as a part of this one."""
@@ -98,6 +107,7 @@ class Load:
         self.wrong += other.wrong
         self.lost += other.lost
         self.latencies += other.latencies
+        self.spent = tuple(own + more for own, more in zip(self.spent, other.spent, strict=True))
 
 
 def measure(options: argparse.Namespace) -> report.Section:
@@ -106,19 +116,21 @@ def measure(options: argparse.Namespace) -> report.Section:
     with tempfile.TemporaryDirectory(prefix="matshot-bench-") as name:
         folder = Path(name)
         rows = []
-        for number, case in enumerate(() if options.memory_only else _CASES[: 1 if options.skip_slow else None]):
+        for number, case in enumerate(() if options.memory_only else _CASES[: 2 if options.skip_slow else None]):
             rows.append(_compared(case, folder / str(number), options))
             report.say(f"{NAME}: {rows[-1]}")
         header = ["each job", "jobs, clients", "lost", "mixed up", "service, s", "median wait, s"]
-        header += ["in this process, s", "one command, s", "a command each, s", "ratio to one command", ""]
+        header += ["in this process, s", "one command, s", "a command each, s"]
+        header += ["processor per job: service, workers, clients; one command, ms", "ratio to one command", ""]
         explanation = (
             "All clients at once, and all their jobs. One command: one `matshot upscale` for all files, alternating "
             "with the service, with one thread against one worker, and as it comes against as many workers as there "
             "are processors. Ratio: the service's throughput to that of one command, start included for neither, the "
-            "median of the turns with the least and the largest; "
-            f"the target is {_CASES[0].wanted} for the smallest jobs, {_CASES[1].wanted} for others. The smallest jobs "
-            "show the cost of the service itself: each job needs four requests, three trips to the disk that it shares "
-            "with others, and a run in the worker process."
+            "median of the turns with the least and the largest; processor time is that of all processes and does not "
+            "depend on what else the machine does; "
+            f"the target is {_SMALL.wanted} for the smallest jobs, {_CASES[-1].wanted} for others. The smallest jobs "
+            "show the cost of the service itself. One by one, each needs four requests (upload, job, events, result) "
+            "and three trips to the disk that it shares with others; together, ten pictures share four requests."
         )
         if rows:
             text += [report.table(header, rows, [""]), explanation]
@@ -132,7 +144,7 @@ def _compared(case: Case, folder: Path, options: argparse.Namespace) -> list[str
     expected, plain = _reference(case, files, folder)
     flags = [part for name, value in case.parameters.items() for part in (f"--{name}", str(value))]
     each = [command_line.run("upscale", file, "-o", folder / "each", *flags).seconds for file in files[:_SINGLE]]
-    load, commands, ratios = Load(0.0, 0, 0, []), 0.0, list[float]()
+    load, commands, ratios, line = Load(0.0, 0, 0, []), 0.0, list[float](), list[float]()
     with Served(folder / "service", "--workers", str(case.workers)) as served:
         # Models are loaded and modules imported before, as in the plain tool's time.
         warm = [served.ask("upscale", served.send(file.read_bytes(), "w.png"), **case.parameters) for file in files[:4]]
@@ -144,10 +156,11 @@ def _compared(case: Case, folder: Path, options: argparse.Namespace) -> list[str
             def by_command(part: Sequence[int] = part, turn: int = turn) -> float:
                 own = [files[index] for index in part]
                 target = folder / "line" / str(turn)
-                seconds = [
-                    command_line.run("upscale", *some, "-o", target / str(len(some)), *flags).seconds
-                    for some in (own[:1], own)
-                ]
+                seconds, spent = list[float](), [_children_seconds()]
+                for some in (own[:1], own):
+                    seconds.append(command_line.run("upscale", *some, "-o", target / str(len(some)), *flags).seconds)
+                    spent.append(_children_seconds())
+                line.append((spent[2] - 2 * spent[1] + spent[0]) / (len(own) - 1))
                 # What one file takes is mostly the start, which is not the point here.
                 return (seconds[1] - seconds[0]) * len(own) / (len(own) - 1)
 
@@ -165,8 +178,16 @@ def _compared(case: Case, folder: Path, options: argparse.Namespace) -> list[str
     return [
         case.title, f"{jobs}, {options.clients}", str(load.lost), str(load.wrong), f"{load.seconds:.1f}",
         f"{float(np.median(load.latencies)):.1f}", f"{plain:.1f}", f"{commands:.1f}", f"{alone:.0f}",
+        ", ".join(f"{1000 * one / len(load.latencies):.1f}" for one in load.spent)
+        + f"; {1000 * float(np.median(line)):.1f}",
         f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})", "as wanted" if wanted else "MISSES",
     ]  # fmt: skip
+
+
+def _children_seconds() -> float:
+    """Processor time of all processes that this one has waited for."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _pictures(folder: Path, side: int, count: int) -> list[Path]:
@@ -201,35 +222,64 @@ def _load(
     def client(number: int) -> None:
         own = part[number::clients]
         with served.new_client() as connection:
+            ready.wait()  # until every client exists, which takes time of its own
             ready.wait()
-            jobs = []
-            for index in own:
-                asset = send(connection, files[index].read_bytes(), files[index].name)
-                jobs.append((index, ask(connection, "upscale", asset, **case.parameters), time.perf_counter()))
-            for index, job, began in jobs:
-                told = ended(connection, job)
-                waited = time.perf_counter() - began
-                results = [connection.get(one["href"]).content for one in told["results"]]
+            work = _together if case.together else _one_by_one
+            for index, waited, found in work(connection, case, {index: files[index] for index in own}):
                 with lock:
                     load.latencies.append(waited)
-                    load.lost += not results
-                    load.wrong += bool(results) and results != [expected[index]]
+                    load.lost += not found
+                    load.wrong += bool(found) and found != [expected[index]]
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:
         thread.start()
     ready.wait()
+    before = (*served.processor_seconds(), time.process_time())
+    ready.wait()
     began = time.perf_counter()
     for thread in threads:
         thread.join()
     load.seconds = time.perf_counter() - began
+    after = (*served.processor_seconds(), time.process_time())
+    load.spent = tuple(now - then for now, then in zip(after, before, strict=True))
     load.lost += len(part) - len(load.latencies)
     return load
 
 
+def _one_by_one(
+    connection: httpx.Client, case: Case, files: Mapping[int, Path]
+) -> Iterator[tuple[int, float, list[bytes]]]:
+    """Number, seconds until its end and results of each picture, with four requests for each."""
+    jobs = []
+    for index, file in files.items():
+        asset = send(connection, file.read_bytes(), file.name)
+        jobs.append((index, ask(connection, "upscale", asset, **case.parameters), time.perf_counter()))
+    for index, job, began in jobs:
+        view = ended(connection, job)
+        waited = time.perf_counter() - began
+        yield index, waited, [connection.get(one["href"]).content for one in view["results"]]
+
+
+def _together(
+    connection: httpx.Client, case: Case, files: Mapping[int, Path]
+) -> Iterator[tuple[int, float, list[bytes]]]:
+    """The same with four requests for all pictures."""
+    assets = send_batch(connection, [(file.name, file.read_bytes()) for file in files.values()])
+    jobs = dict(zip(ask_batch(connection, "upscale", assets, **case.parameters), files, strict=True))
+    began = time.perf_counter()
+    done, waits = list[str](), dict[str, float]()
+    for view in ends(connection, list(jobs)):
+        waits[view["id"]] = time.perf_counter() - began
+        done += [view["id"]] if view["state"] == "done" else []
+    found = results(connection, done) if done else {}
+    for job, index in jobs.items():
+        yield index, waits[job], found.get(job, [])
+
+
 def _memory(folder: Path, options: argparse.Namespace) -> str:
     """What the service holds after each of several rounds."""
-    case = _CASES[0]
+    case = replace(_SMALL, together=False)
     files = _pictures(folder, case.side, options.jobs)
     expected, _ = _reference(case, files, folder)
     held = list[tuple[int, int]]()

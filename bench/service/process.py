@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -113,6 +115,16 @@ class Served:
                 held.append(process.memory_info().rss)
         return held[0], sum(held)
 
+    def processor_seconds(self) -> tuple[float, float]:
+        """Processor time so far: of the service with its inspecting processes, and of its workers."""
+        spent = [0.0, 0.0]
+        own = psutil.Process(self.process.pid)
+        for process in (own, *own.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                spent["matshot.worker" in process.cmdline()] += times.user + times.system
+        return spent[0], spent[1]
+
     def send(self, data: bytes, name: str) -> str:
         """Upload a file; its id."""
         return send(self.client, data, name)
@@ -156,6 +168,44 @@ def ask(client: httpx.Client, tool: str, asset: str, **parameters: Any) -> str:
         if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
             return str(answer.raise_for_status().json()["id"])
         time.sleep(float(answer.headers["Retry-After"]))
+
+
+def send_batch(client: httpx.Client, files: Sequence[tuple[str, bytes]]) -> list[str]:
+    """Upload several files, with their names, in one request; their ids."""
+    answer = client.post("/v1/assets/batch", files=[("file", one) for one in files]).raise_for_status()
+    return [str(one["id"]) for one in answer.json()["assets"]]
+
+
+def ask_batch(client: httpx.Client, tool: str, assets: Sequence[str], **parameters: Any) -> list[str]:
+    """Start a job for each asset in one request; their ids. A full queue is asked again."""
+    jobs = [{"tool": tool, "inputs": [asset], "parameters": parameters} for asset in assets]
+    while True:
+        answer = client.post("/v1/jobs/batch", json={"jobs": jobs})
+        if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+            return [str(one["id"]) for one in answer.raise_for_status().json()["jobs"]]
+        time.sleep(float(answer.headers["Retry-After"]))
+
+
+def ends(client: httpx.Client, jobs: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Several jobs at their ends, as they come, of which one stream tells."""
+    left = set(jobs)
+    while left:
+        with client.stream("GET", "/v1/events", params={"job": sorted(left)}) as answer:
+            answer.raise_for_status()
+            for kind, data in _events(answer.iter_lines()):
+                if kind == "state" and data["ended"] is not None and data["id"] in left:
+                    left.remove(data["id"])
+                    yield data
+
+
+def results(client: httpx.Client, jobs: Sequence[str]) -> dict[str, list[bytes]]:
+    """Files of the results of several jobs, by the jobs' ids, in one zip."""
+    answer = client.get("/v1/results.zip", params={"job": list(jobs)}).raise_for_status()
+    found: dict[str, list[bytes]] = {job: [] for job in jobs}
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        for name in archive.namelist():
+            found[name.partition("/")[0]].append(archive.read(name))
+    return found
 
 
 def ended(client: httpx.Client, job: str) -> dict[str, Any]:

@@ -173,7 +173,8 @@ class Worker:
         from .tools.run import run
 
         switch = self._switches[number]
-        last_time, last = 0.0, ("", -1.0)
+        # A job that takes no longer than that tells its end alone.
+        last_time, last = time.monotonic(), ("", -1.0)
 
         def progress(fraction: float, stage: str) -> None:
             nonlocal last_time, last

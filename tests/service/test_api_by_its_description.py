@@ -40,7 +40,9 @@ OPERATIONS = (
     ("DELETE", "/v1/assets/{identifier}"),
     ("GET", "/v1/assets/{identifier}/preview"),
     ("GET", "/v1/assets/{identifier}/files/{number}"),
+    ("POST", "/v1/assets/batch"),
     ("POST", "/v1/jobs"),
+    ("POST", "/v1/jobs/batch"),
     ("GET", "/v1/jobs"),
     ("POST", "/v1/chains"),
     ("GET", "/v1/chains/{identifier}"),
@@ -53,6 +55,7 @@ OPERATIONS = (
     ("DELETE", "/v1/jobs/{identifier}"),
     ("GET", "/v1/jobs/{identifier}/preview"),
     ("GET", "/v1/jobs/{identifier}/events"),
+    ("GET", "/v1/results.zip"),
     ("GET", "/v1/jobs/{identifier}/results"),
     ("GET", "/v1/jobs/{identifier}/results.zip"),
     ("GET", "/v1/jobs/{identifier}/results/{number}"),
@@ -96,6 +99,12 @@ def test_an_operation(running: Running, listening: str, method: str, path: str, 
             case.path_parameters["identifier"] = identifier
         if path in ("/v1/jobs", "/v1/chains") and method == "POST" and isinstance(case.body, dict):
             case.body["inputs"] = _known(case.body.get("inputs"), asset)
+        if path == "/v1/jobs/batch" and isinstance(case.body, dict) and isinstance(case.body.get("jobs"), list):
+            for one in case.body["jobs"]:
+                if isinstance(one, dict):
+                    one["inputs"] = _known(one.get("inputs"), asset)
+        if path == "/v1/results.zip" and isinstance((case.query or {}).get("job"), list):
+            case.query["job"] = [job] * len(case.query["job"])
         case.call_and_validate(checks=CHECKS, timeout=PATIENCE)
 
     # Without parameters there is nothing that does not fit.

@@ -111,7 +111,7 @@ def test_many_events_are_not_kept(running: Running, listening: str, gradual: Cal
     job = gradual(2)
     service = running.service
     for number in range(2000):
-        service.events.publish(job, "progress", {"fraction": 0, "stage": str(number)})
+        service.events.publish(job, "progress", event_streams.json_body({"fraction": 0, "stage": str(number)}))
     with httpx.Client(base_url=listening) as client:
         with client.stream("GET", f"/v1/jobs/{job}/events", headers={"Last-Event-ID": "1.1"}) as answer:
             # Too much was missed: the job as it is.
@@ -179,7 +179,7 @@ def test_thousands_of_events_take_little_memory() -> None:
     def publish(number: int) -> None:
         # As objects, each state would be some ten kilobytes.
         fresh = json.loads(json.dumps({"id": f"{number:032x}", "tags": [], "results": [result] * 8}))
-        streams.publish(f"{number:032x}", "state", fresh, last=True)
+        streams.publish(f"{number:032x}", "state", event_streams.json_body(fresh), last=True)
 
     publish(0)
     tracemalloc.start()
@@ -194,9 +194,9 @@ def test_thousands_of_events_take_little_memory() -> None:
 
 def test_an_end_that_is_forgotten_is_sent_again() -> None:
     streams = event_streams.EventStreams(1)
-    streams.publish("first", "state", {"state": "done"}, last=True)
+    streams.publish("first", "state", b'{"state":"done"}', last=True)
     assert streams.has_seen_end("first", "1.1")
     for number in range(event_streams._REMEMBERED):
-        streams.publish(f"other {number}", "state", {"state": "done"}, last=True)
+        streams.publish(f"other {number}", "state", b'{"state":"done"}', last=True)
     assert not streams.has_seen_end("first", "1.0")
     assert not streams.has_seen_end("first", "1.1")

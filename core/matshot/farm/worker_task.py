@@ -188,7 +188,7 @@ class _Attempt:
         self._memory = order.memory or carrier.memory_limit
         self._place = Path(order.folder) / f"{_ATTEMPT}{uuid.uuid4().hex[:8]}"
         self._process: WorkerClient | None = None
-        self._sent, self._progress = 0.0, {"fraction": 0.0, "stage": "", "preview": ""}
+        self._sent, self._progress = time.monotonic(), {"fraction": 0.0, "stage": "", "preview": ""}
         self._weighing = 0.0
 
     def unwanted(self) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from matshot_host.description import DESCRIPTION
 
@@ -23,6 +23,8 @@ from .refusal import Refusal
 from .settings import Settings
 from .store import Store, now
 from .upload import Upload, digest_of_files, too_large
+
+_Kept = TypeVar("_Kept")
 
 
 class Assets:
@@ -43,13 +45,14 @@ class Assets:
         self._inspector, self._metrics = inspector, metrics
         self._lock = threading.RLock()
 
-    def begin_upload(self, content_type: str, name: str, length: int) -> Upload:
+    def begin_upload(self, content_type: str, name: str, length: int, most_files: int = 0) -> Upload:
         """Begin to take an upload.
 
         Args:
             content_type: of it.
             name: that it has, empty if only its form knows.
             length: in bytes, 0 for unknown.
+            most_files: in its form; 0 for as many as a material may have.
 
         Raises:
             Refusal: when it is too large, or the disk or the quota is full.
@@ -57,7 +60,8 @@ class Assets:
         if length > self._settings.upload:
             raise too_large(self._settings.upload)
         self.check_room(length)
-        return Upload(self._data.incoming, content_type, name, self._settings.upload, self._settings.files)
+        most_files = most_files or self._settings.files
+        return Upload(self._data.incoming, content_type, name, self._settings.upload, most_files)
 
     def check_room(self, length: int = 0) -> None:
         """Check that so many bytes more can be stored.
@@ -82,14 +86,25 @@ class Assets:
         return max(0, min(room, quota - self._store.bytes()) if quota else room)
 
     def take(
-        self, content_type: str, name: str, body: bytes, digest: str = "", account: Account = ADMIN
-    ) -> tuple[AssetRecord, bool]:
-        """Make an asset of an upload that is here already; arguments and errors as of :meth:`add`."""
-        upload = self.begin_upload(content_type, name, len(body))
+        self, content_type: str, name: str, body: bytes, add: Callable[[Upload], _Kept], most_files: int = 0
+    ) -> _Kept:
+        """Make assets of an upload that is here already.
+
+        Args:
+            content_type: as of :meth:`begin_upload`, as ``name`` and ``most_files``.
+            name: likewise.
+            body: of the upload.
+            add: :meth:`add` or :meth:`add_each`.
+            most_files: likewise.
+
+        Raises:
+            Refusal: as these do.
+        """
+        upload = self.begin_upload(content_type, name, len(body), most_files)
         try:
             upload.feed(body)
             upload.finish()
-            return self.add(upload, digest, account)
+            return add(upload)
         finally:
             upload.discard()
 
@@ -105,68 +120,100 @@ class Assets:
             Refusal: for what is neither an image nor a material, and when the disk or the quota is full.
         """
         single = len(upload.files) == 1
-        if digest and (not single or upload.digest != digest.lower()):
+        if digest and (not single or upload.digests[0] != digest.lower()):
             raise Refusal(400, "The upload was damaged on its way: its SHA-256 differs.")
-        folder = upload.folder / "material"
-        if not single:
+        if single:
+            prepared = self._prepared(upload, 0, upload.name)
+        else:
+            folder = upload.folder / "material"
             folder.mkdir()
             _name_maps(upload.files, folder)
-            return self._add_material(folder, upload.name, account)
-        sent, file = upload.files[0]
-        name = upload.name or sent
+            prepared = self._prepared_material(folder, upload.name)
+        return self._keep([prepared], account)[0]
+
+    def add_each(self, upload: Upload, account: Account = ADMIN) -> list[tuple[AssetRecord, bool]]:
+        """Make an asset of each file of a complete upload, of all or of none; also which are new.
+
+        Args:
+            upload: that has finished.
+            account: whose they become.
+
+        Raises:
+            Refusal: as :meth:`add`, for the first file that is refused.
+        """
+        return self._keep([self._prepared(upload, number) for number in range(len(upload.files))], account)
+
+    def _prepared(self, upload: Upload, number: int, name: str = "") -> tuple[AssetRecord, Path]:
+        """The asset that a file of an upload becomes, image or zip of a material, and the folder of its files."""
+        sent, file = upload.files[number]
+        name = name or sent
         found = self._inspector.image(file, name)
-        if found["suffix"] != ".zip":
-            return self._add_image(upload, name, found, account)
+        folder = upload.folder / f"asset-{number}"
         folder.mkdir()
+        if found["suffix"] != ".zip":
+            return self._prepared_image(file, folder, upload.digests[number], name, found)
         bounds = {"files": self._settings.files, "unpacked": self._settings.unpacked, "room": self._room()}
         self._inspector.unpack(file, folder, bounds)
-        return self._add_material(folder, name, account)
+        return self._prepared_material(folder, name)
 
-    def _add_image(
-        self, upload: Upload, name: str, found: Mapping[str, Any], account: Account
-    ) -> tuple[AssetRecord, bool]:
+    def _prepared_image(
+        self, file: Path, folder: Path, digest: str, name: str, found: Mapping[str, Any]
+    ) -> tuple[AssetRecord, Path]:
         suffix = found["suffix"]
-        folder = upload.folder / "image"
-        folder.mkdir()
-        stored = upload.files[0][1].with_suffix(suffix).rename(folder / f"image{suffix}")
+        stored = file.with_suffix(suffix).rename(folder / f"image{suffix}")
         size = stored.stat().st_size
         width, height = found["width"], found["height"]
-        file = {"name": f"image{suffix}", "map": found["map"], "width": width, "height": height, "bytes": size}
+        described = {"name": f"image{suffix}", "map": found["map"], "width": width, "height": height, "bytes": size}
         time = now()
         title = plain_name(name) or f"image{suffix}"
-        asset = AssetRecord(upload.digest, "image", title, width, height, size, [file], time, time)
-        return self._keep(asset, folder, account)
+        return AssetRecord(digest, "image", title, width, height, size, [described], time, time), folder
 
-    def _add_material(self, folder: Path, name: str, account: Account) -> tuple[AssetRecord, bool]:
+    def _prepared_material(self, folder: Path, name: str) -> tuple[AssetRecord, Path]:
         found = self._inspector.material(folder)
         files = [{**one, "bytes": (folder / one["name"]).stat().st_size} for one in found["files"]]
         digest = digest_of_files({one["name"]: folder / one["name"] for one in files})
         title = PurePosixPath(plain_name(name)).stem or plain_name(str(found["name"])) or "material"
         size = sum(one["bytes"] for one in files)
         time = now()
-        asset = AssetRecord(digest, "material", title, found["width"], found["height"], size, files, time, time)
-        return self._keep(asset, folder, account)
+        return AssetRecord(digest, "material", title, found["width"], found["height"], size, files, time, time), folder
 
-    def _keep(self, asset: AssetRecord, folder: Path, account: Account) -> tuple[AssetRecord, bool]:
-        """Move an asset to its place, and record it."""
-        _flush(folder)
+    def _keep(self, prepared: Sequence[tuple[AssetRecord, Path]], account: Account) -> list[tuple[AssetRecord, bool]]:
+        """Move assets to their places, and record all of them at once; also which are new."""
+        for _, folder in prepared:
+            _flush(folder)
+        kept, new, known = list[tuple[AssetRecord, bool]](), dict[str, AssetRecord](), list[str]()
         with self._lock:
-            known = self._store.asset(asset.id)
-            if known is not None and all((self._data.assets / known.id / one["name"]).is_file() for one in known.files):
-                self._store.use_asset(asset.id, account.name)
-                return replace(known, name=asset.name, used_at=self._store.service_time()), False
-            # Its folder went, but not its record: the process ended between, or the database is older than that.
-            self._store.remove_asset(asset.id)
-            self.check_room(asset.bytes)
-            self._data.put_asset(asset.id, folder)
             try:
-                self._store.add_asset(asset, account.name)
+                for asset, folder in prepared:
+                    before = new.get(asset.id) or self._known(asset.id)
+                    if before is not None:
+                        known.append(asset.id)
+                        kept.append((replace(before, name=asset.name), False))
+                        continue
+                    self.check_room(asset.bytes + sum(one.bytes for one in new.values()))
+                    self._data.put_asset(asset.id, folder)
+                    new[asset.id] = asset
+                    kept.append((asset, True))
+                self._store.keep_assets(list(new.values()), known, account.name)
             except BaseException:
-                self._remove_folder(asset)
+                for asset in new.values():
+                    self._remove_folder(asset)
                 raise
-        self._metrics.count("matshot_uploads_total", "Assets that were uploaded.", kind=asset.kind)
-        self._metrics.count("matshot_upload_bytes_total", "Bytes of them.", asset.bytes)
-        return replace(asset, used_at=self._store.service_time()), True
+        for asset in new.values():
+            self._metrics.count("matshot_uploads_total", "Assets that were uploaded.", kind=asset.kind)
+            self._metrics.count("matshot_upload_bytes_total", "Bytes of them.", asset.bytes)
+        used_at = self._store.service_time()
+        return [(replace(asset, used_at=used_at), is_new) for asset, is_new in kept]
+
+    def _known(self, identifier: str) -> AssetRecord | None:
+        """An asset that is here with its files; one without them is forgotten."""
+        known = self._store.asset(identifier)
+        if known is not None and all((self._data.assets / known.id / one["name"]).is_file() for one in known.files):
+            return known
+        # Its folder went, but not its record: the process ended between, or the database is older than that.
+        if known is not None:
+            self._store.remove_asset(identifier)
+        return None
 
     def get(self, identifier: str, account: Account = ADMIN) -> AssetRecord:
         """An asset.

@@ -10,7 +10,7 @@ import asyncio
 import collections
 import json
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,11 +52,9 @@ class Event:
     owner: str = ""
 
 
-def job_event(
-    number: int, kind: str, job: str, data: Mapping[str, Any], *, last: bool = False, owner: str = ""
-) -> Event:
-    """An event of a job; arguments as the attributes of :class:`Event`, ``data`` as JSON holds it and not empty."""
-    return Event(number, kind, job, json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(), last, owner)
+def json_body(data: Mapping[str, Any]) -> bytes:
+    """The body of an event: an object that is not empty, as JSON."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class Listener:
@@ -64,10 +62,11 @@ class Listener:
 
     Args:
         owner: whose events it gets; None for all.
+        jobs: of which it gets events; None for all.
     """
 
-    def __init__(self, owner: str | None = None) -> None:
-        self._owner = owner
+    def __init__(self, owner: str | None = None, jobs: Collection[str] | None = None) -> None:
+        self._owner, self._jobs = owner, jobs
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue(_WAITING)
 
@@ -81,7 +80,7 @@ class Listener:
 
     def hears(self, event: Event) -> bool:
         """Whether an event is for this connection."""
-        return self._owner is None or event.owner == self._owner
+        return (self._owner is None or event.owner == self._owner) and (self._jobs is None or event.job in self._jobs)
 
     def _put(self, event: Event | None) -> None:
         if self._queue.full():
@@ -91,13 +90,16 @@ class Listener:
             event = None
         self._queue.put_nowait(event)
 
-    async def next(self, seconds: float) -> Event | None:
-        """The next event; None ends the connection.
+    async def next(self, seconds: float) -> list[Event | None]:
+        """The next events, at least one; None ends the connection.
 
         Raises:
             TimeoutError: when there is none for so long.
         """
-        return await asyncio.wait_for(self._queue.get(), seconds)
+        found = [await asyncio.wait_for(self._queue.get(), seconds)] if self._queue.empty() else []
+        while not self._queue.empty():
+            found.append(self._queue.get_nowait())
+        return found
 
 
 @dataclass
@@ -122,11 +124,11 @@ class EventStreams:
         self._closed = False
         self._queue = _Stream(collections.deque(maxlen=_KEPT_OF_ALL))
 
-    def publish(self, job: str, kind: str, data: Mapping[str, Any], *, last: bool = False, owner: str = "") -> None:
+    def publish(self, job: str, kind: str, body: bytes, *, last: bool = False, owner: str = "") -> None:
         """Send an event to all connections that follow a job, or the whole queue."""
         with self._lock:
             self._number += 1
-            event = job_event(self._number, kind, job, data, last=last, owner=owner)
+            event = Event(self._number, kind, job, body, last, owner)
             self._queue.kept.append(event)
             for listener in self._queue.listeners:
                 listener.put(event)
@@ -154,26 +156,33 @@ class EventStreams:
             return None
         return int(number) if int(number) <= self._number else None
 
-    def subscribe(self, job: str, last_id: str, owner: str | None = None) -> tuple[Listener, list[Event] | None, int]:
+    def subscribe(
+        self, job: str, last_id: str, owner: str | None = None, jobs: Collection[str] | None = None
+    ) -> tuple[Listener, list[Event] | None, int]:
         """Follow a job.
 
         Args:
             job: to follow; :data:`QUEUE` for all.
             last_id: id of the last event that the client has seen; empty for none.
             owner: whose events it gets; None for all.
+            jobs: of which it gets events in the stream of all; None for all.
 
         Returns:
             The listener, the events that it has missed (None if they are not known, so that it needs the job as it
             is), and the number of the last event.
         """
-        listener = Listener(owner)
+        listener = Listener(owner, jobs)
         with self._lock:
             stream = self._queue if job == QUEUE else self._streams.setdefault(job, _Stream())
             stream.listeners.add(listener)
             if self._closed:
                 listener.put(None)
             missed = self._missed(stream, last_id)
-            return listener, missed and [event for event in missed if listener.hears(event)], self._number
+            return (
+                listener,
+                missed if missed is None else [event for event in missed if listener.hears(event)],
+                self._number,
+            )
 
     def _missed(self, stream: _Stream, last_id: str) -> list[Event] | None:
         number = self._number_of(last_id)
@@ -215,26 +224,44 @@ class EventStreams:
         head = f"id: {self._start}.{event.number}\nevent: {event.kind}\ndata: "
         return b"%s%s\n\n" % (head.encode(), body)
 
-    async def stream(self, job: str, listener: Listener, first: list[Event]) -> AsyncIterator[bytes]:
-        """Bytes of a connection, until the job or the service ends."""
+    async def stream(
+        self, job: str, listener: Listener, first: list[Event], open_jobs: Collection[str] | None = None
+    ) -> AsyncIterator[bytes]:
+        """Bytes of a connection, until what it follows or the service ends.
+
+        Args:
+            job: that it follows; :data:`QUEUE` for all.
+            listener: of the connection.
+            first: events that are sent at once.
+            open_jobs: whose ends end the connection; None for the job, or for no end.
+        """
+        left = set(open_jobs) if open_jobs is not None else {job}
         try:
-            yield b"retry: 1000\n\n"
-            for event in first:
-                yield self.text(event, job)
-                if event.last and job != QUEUE:
-                    return
-            sent = max((event.number for event in first), default=0)
+            texts = [b"retry: 1000\n\n"]
+            for known in first:
+                texts.append(self.text(known, job))
+                if known.last:
+                    left.discard(known.job)
+            sent = max((known.number for known in first), default=0)
             while True:
+                # What comes in a burst is sent together.
+                yield b"".join(texts)
+                if not left:
+                    return
+                texts = []
                 try:
                     following = await listener.next(KEEP_ALIVE)
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    texts.append(b": still here\n\n")
                     continue
-                if following is None:
-                    return
-                if following.number > sent:
-                    yield self.text(following, job)
-                if following.last and job != QUEUE:
-                    return
+                for event in following:
+                    if event is None:
+                        yield b"".join(texts)
+                        return
+                    ended = open_jobs is not None and event.job not in left
+                    if event.number > sent and not ended:
+                        texts.append(self.text(event, job))
+                    if event.last:
+                        left.discard(event.job)
         finally:
             self.unsubscribe(job, listener)

@@ -39,6 +39,8 @@ from .webhooks import check_webhook
 _RETRY_AFTER = 5
 #: Between a user's name and a key, neither of which can hold it.
 _APART = "\x1f"
+#: Between the key of several jobs and the number of one, neither of which can hold it.
+_NUMBERED = "\x1e"
 #: Before the number of an input of a later step that is not a result of the one before.
 _MORE = "more-"
 
@@ -58,6 +60,25 @@ class _Source:
     folder: Path
     name: str
     stated: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A job or a chain to take.
+
+    Attributes:
+        steps: the job, or the steps of the chain.
+        inputs: of the first step.
+        request: which says how it is queued.
+        digest: of all that was asked for with the key.
+        key: of the client's, None for none.
+    """
+
+    steps: Sequence[Step]
+    inputs: Sequence[JobInput]
+    request: JobRequest | ChainRequest
+    digest: str
+    key: str | None
 
 
 class Jobs:
@@ -87,7 +108,8 @@ class Jobs:
         Raises:
             Refusal: for what the tool refuses, unknown inputs, a full queue, a full disk, a key of another job.
         """
-        return self._take([request], request.inputs, request, key, account, chain=False)
+        kept, new = self._take([_Order([request], request.inputs, request, _digest(request), key)], account)
+        return kept[0], new
 
     def submit_chain(self, request: ChainRequest, key: str | None, account: Account = ADMIN) -> tuple[JobRecord, bool]:
         """Take the jobs of a chain, all or none; the first of them, and whether they are new.
@@ -95,70 +117,94 @@ class Jobs:
         Raises:
             Refusal: as :meth:`submit`.
         """
-        return self._take(request.steps, request.inputs, request, key, account, chain=True)
+        kept, new = self._take([_Order(request.steps, request.inputs, request, _digest(request), key)], account)
+        return kept[0], new
 
-    def _take(
-        self,
-        steps: Sequence[Step],
-        inputs: Sequence[JobInput],
-        request: JobRequest | ChainRequest,
-        key: str | None,
-        account: Account,
-        *,
-        chain: bool,
-    ) -> tuple[JobRecord, bool]:
-        digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
-        key = f"{account.name}{_APART}{key}" if key is not None and account.name else key
-        if key is not None and (known := self._store.job_of_key(key)) is not None:
-            return _same(known, digest), False
-        if request.webhook:
-            check_webhook(request.webhook, self._settings.webhook_hosts)
-        identifiers = [uuid.uuid4().hex for _ in steps]
-        jobs = []
+    def submit_batch(
+        self, requests: Sequence[JobRequest], key: str | None, account: Account = ADMIN
+    ) -> tuple[list[JobRecord], bool]:
+        """Take several jobs, all or none, in one trip to the disk; also whether they are new.
+
+        Raises:
+            Refusal: as :meth:`submit`, for the first that is refused.
+        """
+        digest = _digest(*requests)
+        return self._take(
+            [
+                _Order([one], one.inputs, one, digest, None if key is None else f"{key}{_NUMBERED}{number}")
+                for number, one in enumerate(requests)
+            ],
+            account,
+        )
+
+    def _take(self, orders: Sequence[_Order], account: Account) -> tuple[list[JobRecord], bool]:
+        """Take jobs and chains, of which those of one step run at once; the jobs, and whether they are new."""
+        first = orders[0]
+        key = _own_key(first.key, account)
+        if key is not None and self._store.job_of_key(key) is not None:
+            keys = [own for one in orders if (own := _own_key(one.key, account)) is not None]
+            known = [job for own in keys if (job := self._store.job_of_key(own)) is not None]
+            return _same(known, first.digest, len(orders)), False
         self._assets.check_room()
+        identifiers = [[uuid.uuid4().hex for _ in one.steps] for one in orders]
+        every = [identifier for some in identifiers for identifier in some]
         try:
-            for number, (step, identifier) in enumerate(zip(steps, identifiers, strict=True)):
-                tool, parameters = self._checked_step(step, account)
-                further = inputs if number == 0 else step.inputs if isinstance(step, ChainStep) else ()
-                sources = [self._source(one, account) for one in further]
-                files = self._files(tool, parameters, account)
-                if number == 0:
-                    self._check_inputs(tool, sources, parameters, files)
-                else:
-                    _check_count(tool, len(sources))
-                linked = [self._link(identifier, f"{_MORE if number else ''}{place}", source, self._data.incoming)
-                          for place, source in enumerate(sources)]  # fmt: skip
-                linked += [{**self._link(identifier, name, source, self._data.incoming), "parameter": name}
-                           for name, source in files.items()]  # fmt: skip
-                if not linked:
-                    (self._data.incoming / identifier).mkdir()
-                jobs.append(
-                    JobRecord(
-                        0, identifier, tool.table.name, linked, parameters, key if number == 0 else None, digest,
-                        "waiting", False, False, 0, now(), None, None, owner=account.name, priority=request.priority,
-                        tags=request.tags, chain=identifiers[0] if chain else "",
-                        after=identifiers[number - 1] if number else "",
-                        webhook=request.webhook if number == len(steps) - 1 else "",
-                    )
-                )  # fmt: skip
-            for identifier in identifiers:
+            jobs = [
+                job for one, own in zip(orders, identifiers, strict=True) for job in self._prepared(one, own, account)
+            ]
+            for identifier in every:
                 self._data.put_job(identifier)
             kept = self._store.add_jobs(jobs, self._settings.queue)
         except BaseException:
-            self._discard(identifiers)
+            self._discard(every)
             raise
-        if kept is None or kept.id != identifiers[0]:
-            self._discard(identifiers)
+        if kept is None or kept[0].id != every[0]:
+            self._discard(every)
         if kept is None:
             raise Refusal(
                 429,
                 f"The queue is full with {self._settings.queue} jobs. Try again in a few seconds.",
                 headers={"Retry-After": str(_RETRY_AFTER)},
             )
-        if kept.id != identifiers[0]:
-            return _same(kept, digest), False
-        self._runner.run(kept)
-        return kept, True
+        if kept[0].id != every[0]:
+            return _same(kept, first.digest, len(orders)), False
+        ready = [job for job in kept if not job.after]
+        for job in ready:
+            self._runner.run(job)
+        return ready, True
+
+    def _prepared(self, order: _Order, identifiers: Sequence[str], account: Account) -> list[JobRecord]:
+        """The jobs of an order, whose inputs are linked into folders in ``incoming``."""
+        request = order.request
+        if request.webhook:
+            check_webhook(request.webhook, self._settings.webhook_hosts)
+        jobs = []
+        for number, (step, identifier) in enumerate(zip(order.steps, identifiers, strict=True)):
+            tool, parameters = self._checked_step(step, account)
+            further = order.inputs if number == 0 else step.inputs if isinstance(step, ChainStep) else ()
+            sources = [self._source(one, account) for one in further]
+            files = self._files(tool, parameters, account)
+            if number == 0:
+                self._check_inputs(tool, sources, parameters, files)
+            else:
+                _check_count(tool, len(sources))
+            linked = [self._link(identifier, f"{_MORE if number else ''}{place}", source, self._data.incoming)
+                      for place, source in enumerate(sources)]  # fmt: skip
+            linked += [{**self._link(identifier, name, source, self._data.incoming), "parameter": name}
+                       for name, source in files.items()]  # fmt: skip
+            if not linked:
+                (self._data.incoming / identifier).mkdir()
+            jobs.append(
+                JobRecord(
+                    0, identifier, tool.table.name, linked, parameters,
+                    _own_key(order.key, account) if number == 0 else None, order.digest,
+                    "waiting", False, False, 0, now(), None, None, owner=account.name, priority=request.priority,
+                    tags=request.tags, chain=identifiers[0] if isinstance(request, ChainRequest) else "",
+                    after=identifiers[number - 1] if number else "",
+                    webhook=request.webhook if number == len(order.steps) - 1 else "",
+                )
+            )  # fmt: skip
+        return jobs
 
     def _discard(self, identifiers: Sequence[str]) -> None:
         for identifier in identifiers:
@@ -459,12 +505,23 @@ def _check_count(tool: ToolEntry, further: int) -> None:
         )
 
 
-def _same(job: JobRecord, digest: str) -> JobRecord:
-    if job.digest != digest:
+def _digest(*requests: JobRequest | ChainRequest) -> str:
+    """SHA-256 of what was asked for."""
+    return hashlib.sha256("\n".join(one.model_dump_json() for one in requests).encode()).hexdigest()
+
+
+def _own_key(key: str | None, account: Account) -> str | None:
+    """A key as it is stored: each user has keys of their own."""
+    return f"{account.name}{_APART}{key}" if key is not None and account.name else key
+
+
+def _same(jobs: list[JobRecord], digest: str, count: int) -> list[JobRecord]:
+    """Jobs that were asked for before with the same key."""
+    if any(job.digest != digest for job in jobs):
         raise Refusal(422, "This Idempotency-Key belongs to another job. Use a new one.", code="key_taken")
-    if job.deleted:
+    if len(jobs) < count or any(job.deleted for job in jobs):
         raise Refusal(404, "The job of this Idempotency-Key was deleted. Use a new one.", code="unknown_job")
-    return job
+    return jobs
 
 
 def _numbered(items: Sequence[Mapping[str, Any]], number: int, what: str) -> Mapping[str, Any]:

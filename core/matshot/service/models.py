@@ -20,6 +20,8 @@ from .store import now
 
 #: Steps of a chain.
 MOST_STEPS = 16
+#: Jobs, uploads or results of one request.
+MOST_BATCH = 100
 #: Share of a job from which on the time that it still takes can be told.
 _TELLING = 0.05
 
@@ -91,6 +93,12 @@ class AssetList(BaseModel):
 
     assets: list[AssetView]
     more: bool
+
+
+class AssetBatch(BaseModel):
+    """Assets of one upload, in its order."""
+
+    assets: list[AssetView]
 
 
 class NamedInput(BaseModel):
@@ -173,6 +181,14 @@ class JobRequest(Step, Handling):
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
         """One alternative for each tool, with its parameters."""
         return {"$ref": f"#/components/schemas/{REQUEST}"}
+
+
+class JobBatchRequest(BaseModel):
+    """Several jobs, which are taken together or not at all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[JobRequest] = Field(min_length=1, max_length=MOST_BATCH)
 
 
 class ChainRequest(Handling):
@@ -271,6 +287,10 @@ class JobView(BaseModel):
     results: list[ResultView]
     zip: str | None
 
+    def body(self) -> bytes:
+        """The job as JSON."""
+        return self.model_dump_json().encode()
+
 
 class LogLine(BaseModel):
     """Something that was noted about a job."""
@@ -281,6 +301,12 @@ class LogLine(BaseModel):
 
 class Chain(BaseModel):
     """The jobs of a chain, in order."""
+
+    jobs: list[JobView]
+
+
+class JobBatch(BaseModel):
+    """Jobs of one request, in its order."""
 
     jobs: list[JobView]
 

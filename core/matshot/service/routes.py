@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Respons
 from fastapi import Path as RoutePath
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse, StreamingResponse
 from fastapi.routing import APIRoute
+from pydantic import StringConstraints
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -25,18 +26,19 @@ from ..tools.registry import entry
 from . import models
 from .accounts import Account
 from .answers import SENTENCES, add_failures, file_response, picture_response, stream_response, zip_response
-from .events import QUEUE, Event, job_event
+from .events import QUEUE, Event
 from .metrics import CONTENT_TYPE
 from .models import AssetView, Health, JobList, JobView, ResultList, State, ToolList
 from .naming import LONGEST_NAME
 from .openapi import EVENTS, FILES, description, failures, file_answer, operation
 from .pictures import LEAST_SIDE, MOST_SIDE
-from .records import LIVE, JobFilter, Preset
+from .records import LIVE, JobFilter, JobRecord, Preset
 from .refusal import Refusal
 from .schema import LONGEST_PRESET, tool_schema
 from .security import COOKIE, Guard
 from .service import Service
 from .store import now
+from .upload import Upload
 
 #: Folder of the page, which is built by npm.
 PAGE = Path(__file__).parent / "page"
@@ -63,6 +65,7 @@ PresetName = Annotated[
 LastEventId = Annotated[str, Header(max_length=100)]
 LastEvent = Annotated[str, Query(alias="last_event_id", max_length=100)]
 EventToken = Annotated[str, Query(max_length=1000, description="For clients that cannot set headers.")]
+JobId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
 _Result = TypeVar("_Result")
 
 
@@ -105,6 +108,7 @@ def make_app(service: Service) -> Guard:
         _jobs(service),
         _chains(service),
         _results(service, drawings),
+        _batch_results(service),
         _presets(service),
         _events(service),
     ):
@@ -191,6 +195,12 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyi
         },
     }
 
+    several = {
+        "required": True,
+        "description": "A form with one part 'file' for each.",
+        "content": {"multipart/form-data": {"schema": form}},
+    }
+
     @router.post(
         "",
         status_code=201,
@@ -205,25 +215,33 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyi
         sha256: Annotated[str, Query(pattern="^([0-9a-fA-F]{64})?$", description="Expected SHA-256 of the file.")] = "",
     ) -> AssetView:
         """Upload an image, a zip of a material's folder, or the files of a material."""
-        declared = request.headers.get("content-length", "0")
-        length = int(declared) if declared.isdecimal() and len(declared) < 19 else 0
-        kind = request.headers.get("content-type", "")
-        if 0 < length <= _PIECE:
-            # In one thread at once: for a small file, each change of threads takes longer than the work.
-            body = b"".join([piece async for piece in _pieces(request)])
-            asset, new = await _in_turn(inspections, service.assets.take, kind, name, body, sha256, caller)
-        else:
-            incoming = await run_in_threadpool(service.assets.begin_upload, kind, name, length)
-            try:
-                async for piece in _pieces(request):
-                    await run_in_threadpool(incoming.feed, piece)
-                await run_in_threadpool(incoming.finish)
-                asset, new = await _in_turn(inspections, service.assets.add, incoming, sha256, caller)
-            finally:
-                incoming.discard()
+        asset, new = await _received(
+            service, request, inspections, lambda upload: service.assets.add(upload, sha256, caller), name
+        )
         response.status_code = 201 if new else 200
         response.headers["location"] = f"/v1/assets/{asset.id}"
         return service.assets.view(asset)
+
+    @router.post(
+        "/batch",
+        status_code=201,
+        responses={
+            200: {"model": models.AssetBatch, "description": "They were here already."},
+            **failures(413, 415, 507),
+        },
+        openapi_extra={"requestBody": several},
+    )
+    async def upload_batch(request: Request, response: Response, caller: Caller) -> models.AssetBatch:
+        """Upload several images or zips of materials in one form: each part becomes an asset, all of them or none."""
+        kept = await _received(
+            service,
+            request,
+            inspections,
+            lambda upload: service.assets.add_each(upload, caller),
+            most_files=models.MOST_BATCH,
+        )
+        response.status_code = 201 if any(new for _, new in kept) else 200
+        return models.AssetBatch(assets=[service.assets.view(asset) for asset, _ in kept])
 
     @router.get("", responses=failures(404))
     def assets(
@@ -295,6 +313,30 @@ def _jobs(service: Service) -> APIRouter:
         response.headers["location"] = f"/v1/jobs/{view.id}"
         return view
 
+    @router.post(
+        "/batch",
+        status_code=201,
+        responses={
+            200: {"model": models.JobBatch, "description": "They were here already."},
+            **failures(404, 413, 429, 507),
+        },
+    )
+    async def submit_batch(
+        batch_request: models.JobBatchRequest,
+        response: Response,
+        caller: Caller,
+        idempotency_key: IdempotencyKey = None,
+    ) -> models.JobBatch:
+        """Run several jobs, all of them or none. The same Idempotency-Key gives the same jobs again."""
+
+        def submitted() -> tuple[list[JobView], bool]:
+            kept, new = service.jobs.submit_batch(batch_request.jobs, idempotency_key, caller)
+            return [service.jobs.view(job) for job in kept], new
+
+        views, new = await run_in_threadpool(submitted)
+        response.status_code = 201 if new else 200
+        return models.JobBatch(jobs=views)
+
     @router.get("", responses=failures(404))
     def jobs(
         caller: Caller,
@@ -354,8 +396,7 @@ def _jobs(service: Service) -> APIRouter:
                 return None
             if missed is not None and known.ended is None:
                 return missed
-            view = service.jobs.view(known).model_dump()
-            return [job_event(number, "state", identifier, view, last=known.ended is not None)]
+            return [_state(number, service.jobs.view(known))]
 
         try:
             first = await run_in_threadpool(beginning)
@@ -401,25 +442,51 @@ def _chains(service: Service) -> APIRouter:
 def _events(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["jobs"])
 
-    def live_jobs(caller: Account) -> list[dict[str, Any]]:
+    def live_jobs(caller: Account) -> list[JobView]:
         found = service.jobs.listing(JobFilter(caller.owner, LIVE), service.settings.queue)
-        return [service.jobs.view(job).model_dump() for job in reversed(found)]
+        return [service.jobs.view(job) for job in reversed(found)]
 
-    @router.get("/events", response_class=StreamingResponse, responses={**EVENTS, **failures()})
+    @router.get(
+        "/events",
+        response_class=StreamingResponse,
+        responses={**EVENTS, 204: {"description": "The client has seen the ends of all."}, **failures(404)},
+    )
     async def all_events(
-        caller: Caller, last_event_id: LastEventId = "", last: LastEvent = "", token: EventToken = ""
+        caller: Caller,
+        last_event_id: LastEventId = "",
+        last: LastEvent = "",
+        token: EventToken = "",
+        job: Annotated[
+            list[JobId] | None,
+            Query(max_length=models.MOST_BATCH, description="Ids of jobs: follow these alone, until all have ended."),
+        ] = None,
     ) -> Response:
-        """Follow all jobs in one stream, without an end; every event names its ``job``."""
+        """Follow all jobs in one stream, or some until they have ended; every event names its ``job``."""
         del token
-        listener, missed, number = service.events.subscribe(QUEUE, last_event_id or last, caller.owner)
+        last_id, wanted = last_event_id or last, frozenset(job) if job else None
+        listener, missed, number = service.events.subscribe(QUEUE, last_id, caller.owner, wanted)
+
+        def beginning() -> tuple[list[Event], set[str] | None]:
+            """What the client is sent at once, and the jobs that it waits for; None for no end."""
+            if wanted is None:
+                return [_state(number, view) for view in live_jobs(caller)] if missed is None else missed, None
+            known = [service.jobs.get(identifier, caller) for identifier in dict.fromkeys(job or ())]
+            unseen = [one for one in known if not service.events.has_seen_end(one.id, last_id)]
+            first = missed or []
+            ends = {event.job for event in first if event.last}
+            sent = unseen if missed is None else [one for one in unseen if one.ended is not None and one.id not in ends]
+            first = [*first, *(_state(number, service.jobs.view(one)) for one in sent)]
+            return first, {one.id for one in unseen}
+
         try:
-            if missed is None:
-                views = await run_in_threadpool(live_jobs, caller)
-                missed = [job_event(number, "state", view["id"], view) for view in views]
+            first, left = await run_in_threadpool(beginning)
         except BaseException:
             service.events.unsubscribe(QUEUE, listener)
             raise
-        return stream_response(service.events.stream(QUEUE, listener, missed))
+        if left is not None and not left:
+            service.events.unsubscribe(QUEUE, listener)
+            return Response(status_code=204)
+        return stream_response(service.events.stream(QUEUE, listener, first, left))
 
     return router
 
@@ -461,6 +528,29 @@ def _presets(service: Service) -> APIRouter:
     return router
 
 
+def _batch_results(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["results"])
+
+    @router.get(
+        "/results.zip",
+        response_class=StreamingResponse,
+        responses={**file_answer("application/zip", "application/octet-stream"), **failures(404, 409)},
+    )
+    def batch_results_zip(
+        caller: Caller,
+        job: Annotated[list[JobId], Query(min_length=1, max_length=models.MOST_BATCH, description="Ids of jobs.")],
+    ) -> StreamingResponse:
+        """A zip of the results of several jobs, in a folder for each, named by its id."""
+        files = [
+            one
+            for identifier in dict.fromkeys(job)
+            for one in _all_packed(service, service.jobs.finished(identifier, caller), f"{identifier}/")
+        ]
+        return zip_response(files, "matshot_results.zip")
+
+    return router
+
+
 def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs/{identifier}", tags=["results"])
 
@@ -477,11 +567,7 @@ def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
     def results_zip(identifier: str, caller: Caller) -> StreamingResponse:
         """A zip of all results."""
         job = service.jobs.finished(identifier, caller)
-        files: list[tuple[str, Path]] = []
-        for number in range(len(job.results)):
-            # Files of one name may come from several places.
-            files += _packed(service, identifier, number, f"{number}/" if len(job.results) > 1 else "")
-        return zip_response(files, f"matshot_{job.tool}_{job.id[:8]}.zip")
+        return zip_response(_all_packed(service, job, ""), f"matshot_{job.tool}_{job.id[:8]}.zip")
 
     @router.get("/results/{number}", responses={**file_answer(*FILES), **failures(404, 409)})
     def result(identifier: str, number: int, caller: Caller, request: Request) -> Response:
@@ -545,9 +631,40 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
         raise Refusal(400, "The upload timed out and was discarded.") from error
 
 
+async def _received(
+    service: Service,
+    request: Request,
+    inspections: anyio.CapacityLimiter,
+    add: Callable[[Upload], _Result],
+    name: str = "",
+    most_files: int = 0,
+) -> _Result:
+    """What is made of the body of a request, an upload, when it is here."""
+    declared = request.headers.get("content-length", "0")
+    length = int(declared) if declared.isdecimal() and len(declared) < 19 else 0
+    kind = request.headers.get("content-type", "")
+    if 0 < length <= _PIECE:
+        # In one thread at once: for a small file, each change of threads takes longer than the work.
+        body = b"".join([piece async for piece in _pieces(request)])
+        return await _in_turn(inspections, service.assets.take, kind, name, body, add, most_files)
+    incoming = await run_in_threadpool(service.assets.begin_upload, kind, name, length, most_files)
+    try:
+        async for piece in _pieces(request):
+            await run_in_threadpool(incoming.feed, piece)
+        await run_in_threadpool(incoming.finish)
+        return await _in_turn(inspections, add, incoming)
+    finally:
+        incoming.discard()
+
+
 async def _in_turn(limiter: anyio.CapacityLimiter, work: Callable[..., _Result], *arguments: Any) -> _Result:
     """Run work that waits for the inspector, in one of the few threads for it."""
     return await anyio.to_thread.run_sync(lambda: work(*arguments), limiter=limiter)
+
+
+def _state(number: int, view: JobView) -> Event:
+    """A job as it is, as an event."""
+    return Event(number, "state", view.id, view.body(), view.ended is not None)
 
 
 def _packed(service: Service, identifier: str, number: int, prefix: str) -> list[tuple[str, Path]]:
@@ -556,6 +673,17 @@ def _packed(service: Service, identifier: str, number: int, prefix: str) -> list
     if facts["kind"] == "image":
         return [(f"{prefix}{facts['name']}", path)]
     return [(f"{prefix}{facts['name']}/{one['name']}", path / one["name"]) for one in facts["files"]]
+
+
+def _all_packed(service: Service, job: JobRecord, prefix: str) -> list[tuple[str, Path]]:
+    """Files of all results of a job with their names in a zip."""
+    # Files of one name may come from several places.
+    several = len(job.results) > 1
+    return [
+        file
+        for number in range(len(job.results))
+        for file in _packed(service, job.id, number, f"{prefix}{number}/" if several else prefix)
+    ]
 
 
 def _with_cookie(response: Response, token: str, request: Request) -> Response:

@@ -21,7 +21,7 @@ from matshot_host.tools import tool
 from ..errors import MatshotError
 from ..tools.job import ToolRequest
 from .data_folder import DataFolder
-from .events import EventStreams
+from .events import EventStreams, json_body
 from .inspector import Inspector
 from .metrics import Metrics
 from .models import JobProgress, JobView, LogLine, instant, job_view
@@ -336,7 +336,7 @@ class Runner:
         for identifier, values in changes.items():
             job = self._store.job(identifier)
             if job is not None and job.webhook and not job.deleted and job.state in LIVE:
-                view = self._view(replace(job, **values))
+                view = self.view(replace(job, **values)).model_dump()
                 deliveries.append(delivery(job.id, job.webhook, view))
         self._persistently(lambda: self._store.change_jobs(changes, deliveries))
         for identifier in endings:
@@ -359,7 +359,7 @@ class Runner:
             )
         self._metrics.count("matshot_jobs_total", "Jobs that ended.", tool=job.tool, state=job.state)
         self._data.remove_runs(identifier, inputs=True)
-        self._events.publish(identifier, "state", self._view(job), last=True, owner=job.owner)
+        self._events.publish(identifier, "state", self.view(job).body(), last=True, owner=job.owner)
         self.on_end(job)
         if job.deleted:
             self.remove(identifier)
@@ -385,21 +385,18 @@ class Runner:
         """Publish an event of a job; what comes after its end stays the last of it."""
         job = self._store.job(identifier)
         if job is not None:
-            self._events.publish(identifier, kind, data, last=job.ended is not None, owner=job.owner)
+            self._events.publish(identifier, kind, json_body(data), last=job.ended is not None, owner=job.owner)
 
     def _publish_state(self, identifier: str) -> None:
         job = self._store.job(identifier)
         if job is not None and job.state in LIVE:
-            self._events.publish(identifier, "state", self._view(job), owner=job.owner)
+            self._events.publish(identifier, "state", self.view(job).body(), owner=job.owner)
 
     def view(self, job: JobRecord) -> JobView:
         """A job as clients see it now."""
         position = self._store.jobs_before(job) if job.state == "waiting" else 0
         expiry = self._store.expiry(job.ended_at, self._keep_days)
         return job_view(job, self.progress(job.id), position, self._store.log(job.id), expiry)
-
-    def _view(self, job: JobRecord) -> dict[str, Any]:
-        return self.view(job).model_dump()
 
 
 def _is_within(path: str, folder: Path) -> bool:

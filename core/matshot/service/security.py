@@ -31,8 +31,8 @@ COOKIE = "matshot_token"
 _MOST_BYTES = 1 << 20
 #: Seconds that such a body may take.
 _BODY = 20.0
-#: Address of uploads.
-_UPLOADS = "/v1/assets"
+#: Addresses of uploads.
+_UPLOADS = ("/v1/assets", "/v1/assets/batch")
 #: Addresses that need no token; the page asks for it and has no secrets.
 OPEN_API = ("/healthz", "/v1/session")
 
@@ -87,7 +87,7 @@ class Guard:
 
         async def receive_bounded() -> _Message:
             nonlocal taken, whole
-            if path == _UPLOADS or whole:
+            if path in _UPLOADS or whole:
                 message = await receive()
             else:
                 try:
@@ -97,7 +97,7 @@ class Guard:
                     raise Refusal(408, "The request timed out.") from error
             whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
-            if taken > _MOST_BYTES and path != _UPLOADS:
+            if taken > _MOST_BYTES and path not in _UPLOADS:
                 raise Refusal(413, "The request is too large.")
             return message
 

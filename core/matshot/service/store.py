@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -231,22 +232,19 @@ class Store:
         query = f"SELECT * FROM assets WHERE {' AND '.join(wanted)} ORDER BY created DESC, id DESC LIMIT ?"
         return [_asset(row) for row in self._rows(query, *values, most)]
 
-    def add_asset(self, asset: AssetRecord, owner: str = "") -> None:
-        """Remember an asset, and whose it is."""
-        values = {**vars(asset), "files": json.dumps(asset.files), "used_at": self.service_time()}
+    def keep_assets(self, new: Sequence[AssetRecord], known: Sequence[str], owner: str = "") -> None:
+        """Remember assets that are new, and that others were sent again; all are of this user, too."""
+        used, used_at = now(), self.service_time()
+        identifiers = [*(asset.id for asset in new), *known]
         with self._change() as database:
-            database.execute(_insert("assets", values), values)
-            database.execute("INSERT OR IGNORE INTO asset_owners VALUES (?, ?)", (asset.id, owner))
-            self._assets.forget(asset.id)
-
-    def use_asset(self, identifier: str, owner: str | None = None) -> None:
-        """Note that it was needed, and whose it is from now on, too."""
-        with self._change(durable=owner is not None) as database:
-            if owner is not None:
-                database.execute("INSERT OR IGNORE INTO asset_owners VALUES (?, ?)", (identifier, owner))
-            values = (now(), self.service_time(), identifier)
-            database.execute("UPDATE assets SET used = ?, used_at = ? WHERE id = ?", values)
-            self._assets.forget(identifier)
+            for asset in new:
+                values = {**vars(asset), "files": json.dumps(asset.files), "used_at": used_at}
+                database.execute(_insert("assets", values), values)
+            again = [(used, used_at, identifier) for identifier in known]
+            database.executemany("UPDATE assets SET used = ?, used_at = ? WHERE id = ?", again)
+            owners = [(identifier, owner) for identifier in identifiers]
+            database.executemany("INSERT OR IGNORE INTO asset_owners VALUES (?, ?)", owners)
+            self._assets.forget(*identifiers)
 
     def owns_asset(self, identifier: str, owner: str) -> bool:
         """Whether a user has sent an asset."""
@@ -315,34 +313,39 @@ class Store:
         """Jobs that take the results of a job."""
         return [_job(row) for row in self._rows("SELECT * FROM jobs WHERE after = ? AND chain != ''", identifier)]
 
-    def add_jobs(self, jobs: Sequence[JobRecord], most_live: int) -> JobRecord | None:
-        """Remember the steps of a chain, or one job, all or none; and that their assets were needed.
+    def add_jobs(self, jobs: Sequence[JobRecord], most_live: int) -> list[JobRecord] | None:
+        """Remember the steps of a chain, one job, or several, all or none; and that their assets were needed.
 
         Args:
-            jobs: whose numbers do not count; a key, if there is one, is that of the first.
+            jobs: whose numbers do not count.
             most_live: jobs that may wait or run.
 
         Returns:
-            The first as it was stored; the job that was asked for with the same key, if there is one; None if there is
-            no room.
+            They as they were stored; the jobs that were asked for with the same keys, if the first has one that is
+            known; None if there is no room.
         """
-        first = jobs[0]
         with self._change() as database:
-            if first.key is not None:
-                known = database.execute("SELECT * FROM jobs WHERE key = ?", (first.key,)).fetchone()
-                if known is not None:
-                    return _job(known)
+            known = [
+                row
+                for job in jobs
+                if job.key is not None
+                for row in database.execute("SELECT * FROM jobs WHERE key = ?", (job.key,))
+            ]
+            if known:
+                return [_job(row) for row in known]
             count = database.execute("SELECT COUNT(*) FROM jobs WHERE state IN (?, ?)", LIVE).fetchone()[0]
             if count + len(jobs) > most_live:
                 return None
+            stored = list[JobRecord]()
             for job in jobs:
                 values = {name: value for name, value in vars(job).items() if name != "number"}
                 values |= {name: json.dumps(values[name]) for name in _LISTS}
-                database.execute(_insert("jobs", values), values)
+                number = database.execute(_insert("jobs", values), values).lastrowid or 0
+                stored.append(replace(job, number=number))
             needed = [(now(), self.service_time(), one["asset"]) for job in jobs for one in job.inputs]
             database.executemany("UPDATE assets SET used = ?, used_at = ? WHERE id = ?", needed)
             self._assets.forget(*(asset for _, _, asset in needed))
-            return _job(database.execute("SELECT * FROM jobs WHERE id = ?", (first.id,)).fetchone())
+            return stored
 
     def change_job(self, identifier: str, *, durable: bool = False, **values: Any) -> None:
         """Change some of a job that has not ended; one that has stays as it is, but for ``deleted``."""
@@ -352,17 +355,29 @@ class Store:
         self, changes: Mapping[str, Mapping[str, Any]], deliveries: Sequence[Delivery] = (), *, durable: bool = True
     ) -> None:
         """Change several jobs at once, as :meth:`change_job`, and remember webhooks that this brings about."""
-        with self._change(durable=durable) as database:
-            for identifier, given in changes.items():
-                values = {name: json.dumps(value) if name in _LISTS else value for name, value in given.items()}
-                if "ended" in values:
-                    values["ended_at"] = self.service_time()
-                assigned = ", ".join(f"{name} = :{name}" for name in values)
-                live = "" if set(values) == {"deleted"} else f" AND state IN {LIVE!r}"
-                database.execute(f"UPDATE jobs SET {assigned} WHERE id = :id{live}", {**values, "id": identifier})
-            for one in deliveries:
-                database.execute(_insert("webhooks", vars(one)), vars(one))
-            self._jobs.forget(*changes)
+        with self._lock:  # so that what is put into the cache is not older than the database
+            known = {identifier: self._jobs.get(identifier) for identifier in changes}
+            changed = list[JobRecord]()
+            with self._change(durable=False) as database:
+                self._jobs.forget(*changes)
+                for identifier, given in changes.items():
+                    ending = {"ended_at": self.service_time()} if "ended" in given else {}
+                    values = {**given, **ending}
+                    stored = {name: json.dumps(value) if name in _LISTS else value for name, value in values.items()}
+                    assigned = ", ".join(f"{name} = :{name}" for name in stored)
+                    live = "" if set(values) == {"deleted"} else f" AND state IN {LIVE!r}"
+                    database.execute(f"UPDATE jobs SET {assigned} WHERE id = :id{live}", {**stored, "id": identifier})
+                    job = known[identifier]
+                    if job is not None and (job.state in LIVE or not live):
+                        flags = {name: bool(values[name]) for name in _FLAGS if name in values}
+                        changed.append(replace(job, **{**values, **flags}))
+                for one in deliveries:
+                    database.execute(_insert("webhooks", vars(one)), vars(one))
+            for job in changed:
+                self._jobs.put(job.id, job)
+            number = self._committed
+        if durable:
+            self._sync(number)
 
     def remove_job(self, identifier: str) -> None:
         """Forget a job."""
@@ -462,14 +477,15 @@ def _insert(table: str, values: Mapping[str, Any]) -> str:
 #: Fields of jobs that are stored as JSON.
 _LISTS = ("inputs", "parameters", "results", "failures", "tags")
 
-_READ: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(_LISTS, json.loads),
-    **dict.fromkeys(("cancelling", "deleted"), bool),
-}
+#: Fields of jobs that are stored as 0 or 1.
+_FLAGS = ("cancelling", "deleted")
 
 
 def _job(row: sqlite3.Row) -> JobRecord:
-    return JobRecord(**{name: _READ.get(name, lambda value: value)(row[name]) for name in row.keys()})  # noqa: SIM118
+    values = dict(row)
+    values |= {name: json.loads(values[name]) for name in _LISTS}
+    values |= {name: bool(values[name]) for name in _FLAGS}
+    return JobRecord(**values)
 
 
 def _asset(row: sqlite3.Row) -> AssetRecord:

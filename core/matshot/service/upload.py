@@ -41,7 +41,7 @@ class Upload:
         self._left, self._most, self._most_files = most, most, most_files
         self._stream: BinaryIO | None = None
         self._form: _Form | None = None
-        self._digest = hashlib.sha256()
+        self._digests: list[hashlib._Hash] = []
         try:
             if content_type.lower().startswith("multipart/"):
                 self._form = _Form(self, content_type)
@@ -80,16 +80,17 @@ class Upload:
     def open(self, name: str) -> None:
         """Begin a file."""
         if len(self.files) == self._most_files:
-            raise Refusal(413, f"A material can have {self._most_files} files at most.")
+            raise Refusal(413, f"An upload can have {self._most_files} files at most.")
         path = self._parts / str(len(self.files))
         self._stream = path.open("xb")
+        self._digests.append(hashlib.sha256())
         self.files.append((plain_name(name), path))
 
     def write(self, data: bytes) -> None:
         """Add to the file."""
         assert self._stream is not None
         self._stream.write(data)
-        self._digest.update(data)
+        self._digests[-1].update(data)
 
     def shut(self) -> None:
         """End the file."""
@@ -98,9 +99,9 @@ class Upload:
             self._stream = None
 
     @property
-    def digest(self) -> str:
-        """SHA-256 of a single file, in hexadecimal digits."""
-        return self._digest.hexdigest()
+    def digests(self) -> list[str]:
+        """SHA-256 of each file, in hexadecimal digits."""
+        return [one.hexdigest() for one in self._digests]
 
     def discard(self) -> None:
         """Remove all of it."""

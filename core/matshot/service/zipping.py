@@ -24,6 +24,11 @@ class _Outlet(io.RawIOBase):
         self._parts.append(bytes(data))
         return len(data)
 
+    @property
+    def held(self) -> int:
+        """Bytes that wait."""
+        return sum(map(len, self._parts))
+
     def fetched(self) -> bytes:
         whole = b"".join(self._parts)
         self._parts.clear()
@@ -43,6 +48,7 @@ def zipped(files: list[tuple[str, Path]]) -> Iterator[bytes]:
             with path.open("rb") as source, archive.open(entry, "w") as target:
                 while chunk := source.read(_CHUNK):
                     target.write(chunk)
-                    yield outlet.fetched()
-            yield outlet.fetched()
+                    # Small files are sent together: each piece is a change of threads.
+                    if outlet.held >= _CHUNK:
+                        yield outlet.fetched()
     yield outlet.fetched()
