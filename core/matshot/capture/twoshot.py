@@ -214,7 +214,7 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
         )
         for flash, part in ((seen, progress.part(0.0, 0.5)), (None, progress.part(0.5, 1.0)))
     ]
-    surface = composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera).surface
+    surface = composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera, final=False).surface
     return replace(surface, base_color=color_of_both(surface.base_color, shots.ambient, shots.mask))
 
 
