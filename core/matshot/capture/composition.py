@@ -129,7 +129,7 @@ class Composed:
 
 
 def composed_surface(
-    predicted: Surface, evenly_predicted: Surface, flat: Flattened, lamp: Lamp, camera: Camera
+    predicted: Surface, evenly_predicted: Surface, flat: Flattened, lamp: Lamp, camera: Camera, *, final: bool = True
 ) -> Composed:
     """The surface whose mean is the lamp's, whose base color the flattened photograph's, and that varies as predicted.
 
@@ -142,6 +142,7 @@ def composed_surface(
         flat: its hole filled.
         lamp: see :func:`~matshot.capture.lamp.fitted_lamp`.
         camera: of the photograph.
+        final: off where a fit starts from it, which finds what is missing better than it corrects what is wrong.
     """
     known = ~flat.hole
     ring, sector = rings_of(flat.distance, camera, known)
@@ -164,8 +165,9 @@ def composed_surface(
     visibility: Pixels = np.ones(flat.hole.shape, np.float32)
     if relief is not None:
         steepness, visibility = steepness + alike * (relief.slopes - steepness), relief.visibility
-        # What light itself shows needs no second opinion.
-        sure = max(sure, alike * np.float32(np.interp(relief.visibility.mean(), *_SEEN)))
+        if final:
+            # What light itself shows needs no second opinion.
+            sure = max(sure, alike * np.float32(np.interp(relief.visibility.mean(), *_SEEN)))
     # How rough it is was fitted with all of the relief that the photograph may show.
     rough = _roughness(odds, steepness, flat, lamp)
     if sure < 1:

@@ -47,9 +47,9 @@ _FLOOR = 0.02
 #: Longest step in a parameter.
 _LONGEST = 0.7
 #: Steps of the first round and of the others.
-_FIRST_STEPS = 7
-_STEPS = 4
-_ROUNDS = 3
+_FIRST_STEPS = 6
+_STEPS = 3
+_ROUNDS = 1
 #: Pixels of which the flash's intensity is learnt.
 _SAMPLE = 400
 #: Intensities that are tried, in multiples of what makes a typical base color.

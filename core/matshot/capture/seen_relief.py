@@ -16,13 +16,10 @@ that what is dark is deep.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
@@ -30,16 +27,8 @@ from ..image.color import Pixels
 from ..shading.render import Camera
 from .flattening import Flattened, ring_gain, rings_of
 from .shading import Response
+from .windows import BANDS, DIRECTIONS, Windows
 
-#: Windows along the longer side, and their least side in pixels.
-_WINDOWS = 14
-_LEAST_WINDOW = 32
-#: Bands of length and of direction, and the least and greatest wave number of the former: waves in a window, and in
-#: parts of the finest wave along an axis.
-_BANDS = 6
-_DIRECTIONS = 6
-_COARSEST = 1.4
-_FINEST = 1.42
 #: Windows that are needed to learn from, and the most of a window that may be unknown.
 _LEAST_WINDOWS = 40
 _MOST_UNKNOWN = 0.02
@@ -83,7 +72,7 @@ def seen_relief(predicted: Pixels, flat: Flattened, response: Response, camera: 
     Returns:
         Nothing for a photograph that is too small, or without predicted relief.
     """
-    windows = _Windows.of(camera)
+    windows = Windows.of(camera)
     tone = _whole_tone(flat)
     means = windows.means(
         np.dstack([response.along_x, response.along_y, response.glare, flat.burnt.astype(np.float32)])
@@ -135,151 +124,6 @@ def _whole_tone(flat: Flattened) -> Pixels:
 
 
 @dataclass(frozen=True)
-class _Windows:
-    """Overlapping windows of a photograph, and the bands of their spectra.
-
-    Attributes:
-        side: of a window, in pixels.
-        shape: rows and columns of the photograph.
-        counts: windows down and across; they begin half a window before the photograph.
-        taper: ``side x side``; the squares of all windows' sum to 1.
-        along_x: wave number to the right, ``side x (side / 2 + 1)``.
-        along_y: wave number upwards.
-        bins: number of the band of each wave, or -1.
-    """
-
-    side: int
-    shape: tuple[int, int]
-    counts: tuple[int, int]
-    taper: Pixels
-    along_x: Pixels
-    along_y: Pixels
-    bins: NDArray[np.intp]
-
-    @staticmethod
-    def of(camera: Camera) -> _Windows:
-        """Those of a camera's photographs."""
-        longer = max(camera.width, camera.height) / _WINDOWS
-        side = max(_LEAST_WINDOW, 2 ** round(float(np.log2(longer))))
-        half = side // 2
-        wave = np.sin(np.pi * (np.arange(side) + 0.5) / side)
-        down, right = 2 * np.pi * np.fft.fftfreq(side), 2 * np.pi * np.fft.rfftfreq(side)
-        along_x, along_y = np.broadcast_arrays(right[np.newaxis], -down[:, np.newaxis])
-        number = np.hypot(along_x, along_y)
-        edges = np.geomspace(_COARSEST * 2 * np.pi / side, _FINEST * np.pi, _BANDS + 1)
-        band = np.clip(np.digitize(number, edges) - 1, 0, _BANDS - 1)
-        turn = np.mod(np.arctan2(along_y, along_x) / np.pi + 0.5 / _DIRECTIONS, 1) * _DIRECTIONS
-        bins = np.where(number > 0, band * _DIRECTIONS + np.minimum(turn.astype(np.intp), _DIRECTIONS - 1), -1)
-        return _Windows(
-            side,
-            (camera.height, camera.width),
-            (-(-camera.height // half) + 1, -(-camera.width // half) + 1),
-            np.outer(wave, wave).astype(np.float32),
-            along_x.astype(np.float32),
-            along_y.astype(np.float32),
-            bins,
-        )
-
-    @property
-    def squared(self) -> NDArray[np.float64]:
-        """Mean squared wave number of each band."""
-        return np.asarray(self.by_band((np.square(self.along_x) + np.square(self.along_y))[np.newaxis])[0])
-
-    @property
-    def directions(self) -> NDArray[np.float64]:
-        """Angle of each band, counter-clockwise from +X."""
-        return np.tile(np.arange(_DIRECTIONS) * (np.pi / _DIRECTIONS), _BANDS)
-
-    @property
-    def inside(self) -> NDArray[np.bool_]:
-        """Which windows lie in the photograph altogether."""
-        half = self.side // 2
-        down, across = (
-            ((np.arange(count) - 1) * half >= 0) & ((np.arange(count) + 1) * half <= size)
-            for count, size in zip(self.counts, self.shape, strict=True)
-        )
-        return np.asarray((down[:, np.newaxis] & across).ravel())
-
-    def _padded(self, planes: Pixels) -> Pixels:
-        half = self.side // 2
-        margins = [
-            (half, (count + 1) * half - half - size) for count, size in zip(self.counts, self.shape, strict=True)
-        ]
-        return np.pad(planes, [*margins, *[(0, 0)] * (planes.ndim - 2)], mode="symmetric")
-
-    def rows(self, *planes: Pixels) -> Iterator[tuple[slice, list[NDArray[np.complex64]]]]:
-        """Row by row of windows, their numbers and the spectra of each plane, ``n x side x (side / 2 + 1)``."""
-        half = self.side // 2
-        padded = [self._padded(plane) for plane in planes]
-        for row in range(self.counts[0]):
-            bands = [plane[row * half : row * half + self.side] for plane in padded]
-            cut = [
-                np.stack([band[:, at * half : at * half + self.side] * self.taper for at in range(self.counts[1])])
-                for band in bands
-            ]
-            numbers = slice(row * self.counts[1], (row + 1) * self.counts[1])
-            yield numbers, [np.asarray(scipy.fft.rfft2(pieces), np.complex64) for pieces in cut]
-
-    def means(self, planes: Pixels) -> NDArray[np.float64]:
-        """Of planes ``H x W x C`` over windows, ``n x C``."""
-        half = self.side // 2
-        padded = self._padded(planes)
-        weight = np.square(self.taper) / np.square(self.taper).sum()
-        return np.array(
-            [
-                np.tensordot(weight, padded[y * half : y * half + self.side, x * half : x * half + self.side], 2)
-                for y in range(self.counts[0])
-                for x in range(self.counts[1])
-            ],
-            dtype=np.float64,
-        )
-
-    def by_band(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Means of ``n x side x (side / 2 + 1)`` over the waves of each band, ``n x bands``."""
-        count = np.maximum(np.bincount(self.bins[self.bins >= 0], minlength=_BANDS * _DIRECTIONS), 1)
-        flat = values.reshape(len(values), -1)
-        used = self.bins.ravel() >= 0
-        order = np.argsort(self.bins.ravel()[used], kind="stable")
-        present, first = np.unique(self.bins.ravel()[used][order], return_index=True)
-        result = np.zeros((len(values), _BANDS * _DIRECTIONS))
-        result[:, present] = np.add.reduceat(flat[:, used][:, order], first, axis=1)
-        return result / count
-
-    def waves(self, values: NDArray[np.float64]) -> Pixels:
-        """Values of bands, spread smoothly over the waves, ``side x (side / 2 + 1)``."""
-        number = np.maximum(np.hypot(self.along_x, self.along_y), 1e-6)
-        edges = np.geomspace(_COARSEST * 2 * np.pi / self.side, _FINEST * np.pi, _BANDS + 1)
-        middles = np.log(np.sqrt(edges[1:] * edges[:-1]))
-        band = np.interp(np.log(number), middles, np.arange(_BANDS)).astype(np.float32)
-        turn = np.mod(np.arctan2(self.along_y, self.along_x) / np.pi, 1) * _DIRECTIONS
-        table = values.reshape(_BANDS, _DIRECTIONS).astype(np.float32)
-        table = np.concatenate([table, table[:, :1]], axis=1)
-        spread = cv2.remap(table, turn.astype(np.float32), band, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(np.where(self.bins >= 0, spread, 0), dtype=np.float32)
-
-    def mean_square(self, powers: NDArray[np.float64]) -> float:
-        """Of a picture whose windows have these mean powers, by bands."""
-        count = np.bincount(self.bins[self.bins >= 0], minlength=_BANDS * _DIRECTIONS)
-        return float(2 * (powers * count).sum() / (np.square(self.taper).sum() * self.side**2))
-
-    def added(self, picture: Pixels, number: int, spectra: NDArray[np.complex64]) -> None:
-        """Add a row of windows, ``n x side x (side / 2 + 1)``, to a padded picture."""
-        half = self.side // 2
-        pieces = np.asarray(scipy.fft.irfft2(spectra, s=(self.side, self.side)), np.float32) * self.taper
-        for at, piece in enumerate(pieces):
-            picture[number * half : number * half + self.side, at * half : at * half + self.side] += piece
-
-    def empty(self) -> Pixels:
-        """A padded picture of zeros."""
-        return np.zeros([(count + 1) * (self.side // 2) for count in self.counts], np.float32)
-
-    def cut(self, picture: Pixels) -> Pixels:
-        """What of a padded picture lies in the photograph."""
-        half = self.side // 2
-        return picture[half : half + self.shape[0], half : half + self.shape[1]]
-
-
-@dataclass(frozen=True)
 class _Powers:
     """Of windows, by bands, ``n x bands`` each.
 
@@ -296,7 +140,7 @@ class _Powers:
     common: NDArray[np.float64]
 
     @staticmethod
-    def of(windows: _Windows, tone: Pixels, predicted: Pixels, means: NDArray[np.float64]) -> _Powers:
+    def of(windows: Windows, tone: Pixels, predicted: Pixels, means: NDArray[np.float64]) -> _Powers:
         parts: list[list[NDArray[np.float64]]] = [[], [], [], []]
         for numbers, (seen, right, up) in windows.rows(tone, predicted[..., 0], predicted[..., 1]):
             along = means[numbers, :2, np.newaxis, np.newaxis].astype(np.float32)
@@ -318,7 +162,7 @@ class _Spectra:
     common: NDArray[np.float64]
 
     @staticmethod
-    def of(windows: _Windows, tone: NDArray[np.float64], means: NDArray[np.float64]) -> _Spectra:
+    def of(windows: Windows, tone: NDArray[np.float64], means: NDArray[np.float64]) -> _Spectra:
         found, variance = np.zeros((tone.shape[1], 3)), np.zeros(tone.shape[1])
         squared = windows.squared
         for band, angle in enumerate(windows.directions):
@@ -340,12 +184,12 @@ class _Spectra:
             normal = (weighted / scale).T @ (weighted / scale) + 1e-6 * np.eye(3)
             variance[band] = noise * np.linalg.inv(normal)[1, 1] / scale[1] ** 2
         # What chance alone would find is no relief.
-        of_lengths = found[:, 1].reshape(_BANDS, _DIRECTIONS).sum(axis=1)
-        error = variance.reshape(_BANDS, _DIRECTIONS).sum(axis=1)
+        of_lengths = found[:, 1].reshape(BANDS, DIRECTIONS).sum(axis=1)
+        error = variance.reshape(BANDS, DIRECTIONS).sum(axis=1)
         share = np.maximum(0, 1 - _CHANCE**2 * error / np.maximum(np.square(of_lengths), 1e-20))
-        found[:, 1] *= np.repeat(share, _DIRECTIONS)
+        found[:, 1] *= np.repeat(share, DIRECTIONS)
         # Directions lean on their neighbors: a window has few waves of each.
-        roots = np.sqrt(found[:, 1]).reshape(_BANDS, _DIRECTIONS)
+        roots = np.sqrt(found[:, 1]).reshape(BANDS, DIRECTIONS)
         roots = roots / 2 + (np.roll(roots, 1, axis=1) + np.roll(roots, -1, axis=1)) / 4
         return _Spectra(found[:, 0], np.square(roots).ravel(), found[:, 2])
 
@@ -362,7 +206,7 @@ def _power(spectra: NDArray[np.complex64]) -> Pixels:
 
 
 def _network_share(
-    windows: _Windows, powers: _Powers, spectra: _Spectra, means: NDArray[np.float64], known: NDArray[np.bool_]
+    windows: Windows, powers: _Powers, spectra: _Spectra, means: NDArray[np.float64], known: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Correlation of the predicted slopes with those that shading shows, by bands, and the factor on them."""
     relief = np.stack(
@@ -371,10 +215,10 @@ def _network_share(
             for angle, squared, heights in zip(windows.directions, windows.squared, spectra.heights, strict=True)
         ]
     )
-    count = np.bincount(windows.bins[windows.bins >= 0], minlength=_BANDS * _DIRECTIONS)
+    count = np.bincount(windows.bins[windows.bins >= 0], minlength=BANDS * DIRECTIONS)
 
     def of_lengths(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.repeat((values * count).reshape(_BANDS, _DIRECTIONS).sum(axis=1), _DIRECTIONS)
+        return np.repeat((values * count).reshape(BANDS, DIRECTIONS).sum(axis=1), DIRECTIONS)
 
     shading, common = (of_lengths(each[known].sum(axis=0)) for each in (powers.shading, powers.common))
     believed = np.clip(common / np.sqrt(np.maximum(shading * of_lengths(relief), 1e-12)), 0, _MOST_BELIEVED)
@@ -384,7 +228,7 @@ def _network_share(
 
 
 def _composed(
-    windows: _Windows,
+    windows: Windows,
     tone: Pixels,
     predicted: Pixels,
     means: NDArray[np.float64],

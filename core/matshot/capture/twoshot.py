@@ -21,11 +21,11 @@ from ..image.color import Pixels
 from ..image.types import Texture, Wrap
 from ..inference.session import usable_threads
 from ..material.planes import normals_of_slopes, slopes
-from ..material.types import Material
+from ..material.types import DIELECTRIC_REFLECTANCE, Material
 from ..progress import Listener, Progress
 from ..shading.brdf import SMOOTHEST
 from ..shading.render import Camera, PointLight
-from ..shading.surface import Surface
+from ..shading.surface import DIELECTRIC, Surface
 from .alignment import aligned
 from .assumptions import photograph_notes
 from .composition import as_lit_from, composed_surface, evened
@@ -214,7 +214,7 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
         )
         for flash, part in ((seen, progress.part(0.0, 0.5)), (None, progress.part(0.5, 1.0)))
     ]
-    surface = composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera).surface
+    surface = composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera, final=False).surface
     return replace(surface, base_color=color_of_both(surface.base_color, shots.ambient, shots.mask))
 
 
@@ -246,7 +246,8 @@ def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp
     """The surface with the mean color that it has in the light of the room.
 
     The camera's white balance is for that light. Its exposure is as well: of a rough surface, whose highlight hardly
-    tells how bright it is, the photograph does it better.
+    tells how bright it is, the photograph does it better. In a smooth one the room is mirrored evenly, which is none of
+    its color: it makes dark and strong ones pale.
 
     Args:
         surface: of a tile.
@@ -258,9 +259,12 @@ def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp
         return surface
     wanted, mean = ambient[usable].mean(axis=0), surface.base_color[usable].mean(axis=0)
     own, shown = float(mean.mean()), float(wanted.mean())
-    share = float(np.interp(lamp.roughness, *_BRIGHT_AS_SHOWN)) if _USUAL[0] < shown < _USUAL[1] else 0.0
+    rough = float(np.interp(lamp.roughness, *_BRIGHT_AS_SHOWN))
+    share = rough if _USUAL[0] < shown < _USUAL[1] else 0.0
     level = own ** (1 - share) * shown**share
-    gain = wanted / np.maximum(mean, 1e-4) * (level / max(shown, 1e-6))
+    sheen = (1 - rough) * DIELECTRIC_REFLECTANCE * DIELECTRIC * (1 - float(surface.metallic.mean()))
+    gain = wanted / np.maximum(mean + sheen, 1e-4)
+    gain *= level / max(float((mean * gain).mean()), 1e-6)
     return replace(surface, base_color=np.minimum(surface.base_color * gain.astype(np.float32), np.float32(1)))
 
 
@@ -291,9 +295,15 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
     camera, lamp = shots.camera, shots.light
     eye = camera.cut(tile.rows, tile.columns)
     light, usable = shots.flash[tile.rows, tile.columns], shots.mask[tile.rows, tile.columns]
-    exact = with_explained_color(surface, eye, light, usable, lamp)
-    # The exact one has all of the detail, and the shading of all relief that was not found; the fit has neither.
-    surface = replace(exact.surface, base_color=np.sqrt(exact.surface.base_color * surface.base_color))
+    exposure = fitted_exposure(surface, eye, light, usable, lamp)
+    if initial is None:
+        # The exact color has all of the detail, and the shading of relief that was not found; the fit has neither.
+        exact = with_explained_color(surface, eye, light, usable, lamp)
+        color = np.sqrt(exact.surface.base_color * surface.base_color)
+        surface, exposure = replace(surface, base_color=color), exact.exposure
+    else:
+        # A fit takes slopes that it does not find for roughness, and says little of where it varies.
+        surface = replace(surface, roughness=initial.roughness)
     ambient = shots.ambient[tile.rows, tile.columns]
     if integrability is not None and initial is not None:
         # Relief that the flash photograph does not show would be taken off the base color.
@@ -302,7 +312,7 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
         smooth = initial.base_color * (mean / np.maximum(initial.base_color.mean(), np.float32(1e-4)))
         surface = replace(surface, base_color=share * surface.base_color + (1 - share) * smooth)
     surface = with_rooms_color(surface, ambient, usable, shots.lamp)
-    return FittedTile(tile, surface, exact.exposure)
+    return FittedTile(tile, surface, exposure)
 
 
 def _fit(

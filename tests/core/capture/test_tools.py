@@ -157,10 +157,16 @@ def test_a_tile_has_the_color_that_the_room_shows() -> None:
     usable = np.ones((8, 8), dtype=bool)
     rough = with_rooms_color(surface, ambient, usable, lamp).base_color
     np.testing.assert_allclose(rough, ambient, rtol=1e-4)
-    # A glossy one's highlight tells how bright it is.
-    glossy = with_rooms_color(surface, ambient, usable, replace(lamp, roughness=0.2)).base_color
+    # A glossy one's highlight tells how bright it is, and the room that it mirrors is none of its color.
+    room = np.array((0.5, 0.6, 0.7), dtype=np.float32)
+    glossy = with_rooms_color(
+        surface, (surface.base_color + 0.04) * room, usable, replace(lamp, roughness=0.2)
+    ).base_color
     assert glossy.mean() == pytest.approx(surface.base_color.mean(), rel=1e-4)
-    np.testing.assert_allclose(glossy / glossy.sum(axis=2, keepdims=True), ambient / 0.6, rtol=1e-4)
+    balanced = surface.base_color * room
+    np.testing.assert_allclose(
+        glossy / glossy.sum(2, keepdims=True), balanced / balanced.sum(2, keepdims=True), rtol=1e-4
+    )
 
 
 def test_the_fitted_lamp_is_recorded(pair: tuple[Path, Path]) -> None:
