@@ -73,7 +73,7 @@ class Worker:
     def __init__(self, requests: BinaryIO, answers: TextIO) -> None:
         self._requests, self._answers = requests, answers
         self._lock = threading.Lock()
-        self._jobs: queue.Queue[tuple[object, Callable[[], dict[str, Any]]] | None] = queue.Queue()
+        self._jobs: queue.SimpleQueue[tuple[object, Callable[[], dict[str, Any]]] | None] = queue.SimpleQueue()
         self._switches: dict[object, CancelSwitch] = {}
         self._folder: Path | None = None
         self._thread = threading.Thread(target=self._work, name="matshot jobs", daemon=True)

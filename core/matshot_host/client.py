@@ -53,10 +53,10 @@ class WorkerClient:
     """
 
     def __init__(self, command: WorkerCommand, host: str, folder: str) -> None:
-        self.events: queue.Queue[Event] = queue.Queue()
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.command = command
         self.ready = False
-        self._lines: queue.Queue[Optional[str]] = queue.Queue()
+        self._lines: queue.SimpleQueue[Optional[str]] = queue.SimpleQueue()
         self._stderr: Deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._lock = threading.Lock()
         self._process: Optional[subprocess.Popen[bytes]] = None

@@ -86,6 +86,16 @@ class Firefox:
             script, script_args=[_plain(one) for one in arguments], sandbox=None
         )
 
+    def drag(self, element: Any, *places: tuple[float, float]) -> None:
+        """A stroke with the mouse through places, as fractions of an element."""
+        rect = element.rect
+        offsets = [(round((x - 0.5) * rect["width"]), round((y - 0.5) * rect["height"])) for x, y in places]
+        stroke = self._marionette.actions.sequence("pointer", "mouse", {"pointerType": "mouse"})
+        stroke.pointer_move(*offsets[0], origin=element.found).pointer_down()
+        for offset in offsets[1:]:
+            stroke.pointer_move(*offset, duration=50, origin=element.found)
+        stroke.pointer_up().perform()
+
     @property
     def has_webgl(self) -> bool:
         """Whether it draws in three dimensions, which needs a GPU or a driver that stands in for one."""

@@ -12,6 +12,7 @@ from .artist import Artist
 from .axe import violations
 from .firefox import Firefox
 from .service_double import ServiceDouble
+from .test_mask_brush import painted, uploaded
 from .test_page import finished, newest, states_of_a_job
 
 #: Where Firefox itself may be; what is on the path may be a script that starts it.
@@ -78,6 +79,23 @@ def test_back_returns_from_a_job(
     artist.sees(".result")
     firefox.back()
     artist.misses(".result")
+
+
+def test_a_mask_is_painted(artist: Artist, firefox: Firefox, service: ServiceDouble, photographs: list[Path]) -> None:
+    artist.opens(service.address, "tile")
+    artist.gives(photographs[0])
+    artist.sees(".upload", "128 × 128")
+    artist.presses("Paint", "button[aria-label='Paint Protect']")
+    mask = artist.sees(".painter .mask")
+    assert violations(firefox) == []
+    firefox.drag(mask, (0.25, 0.25), (0.25, 0.75))
+    artist.presses("Undo")
+    assert not painted(artist).any()
+    artist.presses("Redo")
+    stroke = uploaded(artist, service)
+    assert stroke.shape == (128, 128)
+    assert stroke[32:96, 32].min() > 0.9
+    assert stroke[:, 64:].max() == 0
 
 
 def test_axe_finds_nothing(

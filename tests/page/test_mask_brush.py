@@ -82,7 +82,9 @@ def uploaded(artist: Artist, service: ServiceDouble) -> np.ndarray:
     until(lambda: bool(service.asked))
     identity = service.asked[-1]["parameters"]["protect"]
     pixels = read_texture(service.paths[f"assets {identity}"][0]).pixels
-    assert np.array_equal(pixels.min(axis=2), pixels.max(axis=2))
+    colors, alpha = pixels[..., :3], pixels[..., 3:]
+    assert np.array_equal(colors.min(axis=2), colors.max(axis=2))
+    assert np.all(alpha == 1)  # which Firefox writes
     return pixels[..., 0]
 
 

@@ -28,6 +28,7 @@ from matshot.service.events import QUEUE
 from matshot.service.migrations import _STEPS
 from matshot.service.refusal import CODES
 from matshot.service.settings import settings
+from matshot.service.webhooks import signature
 from matshot.tools.job import ToolRequest
 
 BICUBIC = {"method": "bicubic", "scale": 2}
@@ -465,6 +466,16 @@ def test_webhooks_are_signed_and_tried_again(
     assert len({one["webhook-id"] for one, _ in got}) == 1
     data = json.loads(sent)["data"]
     assert (data["id"], data["state"], data["results"][0]["href"]) == (job["id"], "done", job["results"][0]["href"])
+
+
+def test_secrets_of_standard_webhooks_sign_as_its_libraries_do() -> None:
+    # The example of its reference implementations.
+    secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
+    wanted = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body) == wanted
+    for damaged in ("whsec_", "whsec_not base64", "whsec_c2hvcnQ="):
+        with pytest.raises(MatshotError, match="base64"):
+            settings(None, {"webhook_hosts": ["127.0.0.1"], "webhook_secret": damaged}, {})
 
 
 def test_a_webhook_of_a_job_that_was_deleted_leaves_no_log(

@@ -144,7 +144,7 @@ class Engine:
         self._seconds, self._attempts, self._patience = seconds, attempts, patience
         self._scheduler = scheduler
         self._topic = f"matshot-{uuid.uuid4().hex[:12]}"
-        self._inbox: queue.Queue[tuple[Any, ...]] = queue.Queue()
+        self._inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self._waiting: list[_ActiveRun] = []
         self._active: dict[str, _ActiveRun] = {}
         self._keys: dict[str, _ActiveRun] = {}

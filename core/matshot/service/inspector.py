@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from matshot_host.description import DESCRIPTION, RAW_MAPS
 
 from ..errors import MatshotError
-from .naming import safe_name
+from .naming import counted, safe_name
 from .refusal import Refusal
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ def _size(file: Path, name: str, pixels: int) -> tuple[int, int]:
         raise Refusal(400, error.sentence.replace(file.name, name), error.cause) from error
     if width * height > pixels:
         raise Refusal(
-            413, f"{name} has {width * height / 1e6:.0f} million pixels; the limit is {pixels / 1e6:.0f} million."
+            413, f"{name} has {counted(width * height)} pixels; this service's limit is {counted(pixels)} per image."
         )
     return width, height
 

@@ -27,7 +27,7 @@ from .models import (
     ResultInput,
     Step,
 )
-from .naming import plain_name, safe_name
+from .naming import counted, plain_name, safe_name
 from .records import LIVE, AssetRecord, JobFilter, JobRecord
 from .refusal import Refusal
 from .runner import Runner
@@ -292,8 +292,8 @@ class Jobs:
         if pixels > self._settings.result_pixels:
             raise Refusal(
                 422,
-                f"The result would have {pixels / 1e6:.0f} million pixels; this service's limit is "
-                f"{self._settings.result_pixels / 1e6:.0f} million per job.",
+                f"The result would have {counted(pixels)} pixels; this service's limit is "
+                f"{counted(self._settings.result_pixels)} per job.",
             )
 
     @staticmethod

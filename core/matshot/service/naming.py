@@ -56,3 +56,8 @@ def _bounded(name: str, most: int) -> str:
         return name
     begin, end = coded[: most - _END - len(_CUT)], coded[-_END:]
     return f"{begin.decode(errors='ignore')}{_CUT}{end.decode(errors='ignore')}"
+
+
+def counted(pixels: int) -> str:
+    """A number of pixels in a sentence: millions where there are any."""
+    return f"{pixels / 1e6:.4g} million" if pixels >= 1_000_000 else f"{pixels:,}"

@@ -85,7 +85,7 @@ class Runner:
         self._endings: dict[str, dict[str, Any]] = {}
         self.on_end: Callable[[JobRecord], None] = lambda _: None
         self.proceed: Callable[[JobRecord, JobRecord], None] = lambda *_: None
-        self._inbox: queue.Queue[tuple[str, str, RunEvent] | None] = queue.Queue()
+        self._inbox: queue.SimpleQueue[tuple[str, str, RunEvent] | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._receive, name="matshot jobs", daemon=True)
 
@@ -286,9 +286,10 @@ class Runner:
         """Move results to where they are kept; what is known of them, and their bytes."""
         if not event.results:
             raise MatshotError("The tool produced no output.")
-        inside = [Path(one["path"]).resolve().relative_to(folder.resolve()) for one in event.results]
+        real = folder.resolve()
+        inside = [Path(one["path"]).resolve().relative_to(real) for one in event.results]
         parts = inside[0].parts[: inside[0].parts.index("results") + 1]
-        written = folder.resolve().joinpath(*parts)
+        written = real.joinpath(*parts)
         sources = {str(self._data.jobs / job.id / one["path"]): number for number, one in enumerate(job.inputs)
                    if not one.get("parameter")}  # fmt: skip
         results = [self._described(job, one, written, sources) for one in event.results]

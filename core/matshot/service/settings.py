@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import tomllib
@@ -20,6 +21,8 @@ TOKEN = "MATSHOT_TOKEN"
 #: The same of the secret that signs webhooks.
 WEBHOOK_SECRET = "MATSHOT_WEBHOOK_SECRET"
 _LAST_PORT = 65535
+#: Beginning of a secret whose key is base64, and the fewest bytes of that key.
+_PREFIX, _KEY = "whsec_", 24
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Settings:
             check_token(self.token)
         if self.webhook_hosts and not self.webhook_secret:
             raise MatshotError(f"Webhooks need a secret that signs them: set {WEBHOOK_SECRET} or webhook_secret.")
+        signing_key(self.webhook_secret)
         if not self.loopback and not self.token and not self.users:
             raise MatshotError(
                 f"Others can reach the service at {self.host}, so it needs a token: set {TOKEN} or use --token."
@@ -106,6 +110,23 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def signing_key(secret: str) -> bytes:
+    """The key of a secret: after ``whsec_``, as Standard Webhooks writes it, base64; of any other, its own bytes.
+
+    Raises:
+        MatshotError: when what follows ``whsec_`` is not base64 of 24 bytes or more.
+    """
+    if not secret.startswith(_PREFIX):
+        return secret.encode()
+    try:
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) < _KEY:
+        raise MatshotError(f"A webhook secret with {_PREFIX} must continue with base64 of {_KEY} bytes or more.")
+    return key
 
 
 def settings(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Settings:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from .records import Delivery
 from .recurring import Recurring
 from .refusal import Refusal
+from .settings import signing_key
 from .store import Store, now
 
 #: Seconds after each failure until the next try; after the last, the webhook is given up.
@@ -64,7 +65,7 @@ def delivery(job: str, url: str, data: Mapping[str, Any]) -> Delivery:
 def signature(secret: str, identifier: str, timestamp: int, body: bytes) -> str:
     """What a receiver compares with the header ``webhook-signature``."""
     signed = f"{identifier}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode()
+    return "v1," + base64.b64encode(hmac.new(signing_key(secret), signed, hashlib.sha256).digest()).decode()
 
 
 class Webhooks(Recurring):

@@ -22,17 +22,20 @@ from ..material.planes import anisotropy_of_directions, directions, planes_of
 from ..material.types import MapKind, Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
+from .copies import largest_copy
 from .correspondence import Arrangement, Transfer
 from .guides import GuideType
 from .labeled import guided_transfer
 from .painting import Painting, Plan, merged, plan_of
 from .parts import parts_of
 from .patches import matching_transfer, synthesized_transfer
-from .periodicity import regularity
+from .periodicity import regularity, structure
 from .symmetry import Symmetry, check_symmetry, symmetric_material
 
 Engine = Literal["auto", "patch", "neural"]
 
+#: Side of a copied piece, in parts of the source's, from which it is named in a note.
+_LARGE_COPY = 1 / 8
 #: Bytes that the engine needs for each pixel of a result.
 _BYTES = 12
 #: Bytes that it needs for each pixel of a source.
@@ -140,8 +143,8 @@ def variations(
         shown: called with the base color, else the first map, of every octave, smaller than the result.
 
     Yields:
-        A material of the requested size, whose ``parameters`` hold the options, its own seed, its engine and
-        ``notes`` for the user.
+        A material of the requested size, whose ``parameters`` hold the options, its own seed, its engine, of the patch
+        engine ``largest_copy`` (see :func:`~matshot.synthesis.copies.largest_copy`), and ``notes`` for the user.
 
     Raises:
         MatshotError: for a source that is too small, too little memory, or guides and masks that do not fit.
@@ -197,7 +200,8 @@ def _variation(
     material, planes, values = plan.source, plan.planes, plan.planes.values
     size, wrap, source_wrap = plan.size, plan.wrap, plan.source_wrap
     weights = planes.balanced_weights()
-    repeats = regularity(values * np.sqrt(np.asarray(weights, dtype=np.float32)))
+    balanced = values * np.sqrt(np.asarray(weights, dtype=np.float32))
+    repeats = regularity(balanced)
     # The patch engine keeps what is regular, and of the rest it keeps the sharpness.
     engine = "neural" if options.engine == "neural" else "patch"
     threads = options.threads or usable_threads()
@@ -207,6 +211,7 @@ def _variation(
         if repeat.period is not None and engine == "patch"
     ]
     result: Material | None = None
+    copied: float | None = None
     notes += plan.notes
     if not np.ptp(values, axis=(0, 1)).any():
         result = _constant(material, size, wrap)
@@ -232,6 +237,7 @@ def _variation(
             repeats=repeats,
             seed=seed,
             variety=options.variety,
+            structure=structure(balanced, repeats),
             threads=threads,
             progress=progress,
             shown=None if shown is None else lambda octave, number: shown(_octave(material, octave, number)),
@@ -240,8 +246,17 @@ def _variation(
             repair=plan.repair,
         )
         result = rearranged_material(material, guided_transfer(transfer, plan.guide, seed, plan.allowed))
+        if plan.repair is None:
+            copied = round(largest_copy(transfer), 3)
+            if copied > _LARGE_COPY:
+                notes.append(
+                    f"the largest piece copied from the source is {copied:.0%} of its side; "
+                    "for smaller ones, raise the variety or choose the neural engine"
+                )
     parameters: dict[str, Any] = {**asdict(options), "tool": "multiply", "size": [size[1], size[0]], "seed": seed}
     parameters |= {"count": 1, "engine": engine, "wrap": source_wrap, "notes": notes}
+    if copied is not None:
+        parameters["largest_copy"] = copied
     return Material(
         result.maps, material.name, result.physical_size, material.height_scale, material.origin, parameters
     )

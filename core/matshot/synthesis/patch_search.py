@@ -48,8 +48,6 @@ _TAG_COMPONENTS = 16
 _TAG_SAMPLES = 6000
 #: Kinds of patches that a guide tells apart.
 _KINDS = 24
-#: Least use of a patch of the source that is fair where only a part of a picture is made.
-_LEAST_FAIR = 0.25
 #: Least demand for a patch that is allowed.
 _LEAST_DEMAND = 0.05
 #: Shortest period in pixels that patches at whole pixels can follow.
@@ -274,8 +272,9 @@ def use_penalty(transfer: Transfer, demand: Pixels | None = None, active: NDArra
     places = (transfer.down * columns + transfer.right)[... if active is None else active].ravel()
     counts = np.bincount(places, minlength=rows * columns).astype(np.float32)
     dense = cv2.blur(counts.reshape(rows, columns), (PATCH, PATCH), borderType=cv2.BORDER_REFLECT)
-    # A few patches need not be those that are used least, but those that fit best.
-    fair = max(places.size / (rows * columns), _LEAST_FAIR if active is not None else 0)
+    # One coherent piece of the source is fair, however small a part of it that is: a result smaller than the source
+    # would else be of patches from everywhere, whose mean is a blur.
+    fair = max(places.size / (rows * columns), 1 / (transfer.strides[0] * transfer.strides[1]))
     if demand is None:
         return np.asarray(np.maximum(0, dense / fair - 1), dtype=np.float32).ravel()
     penalty = np.maximum(0, dense.ravel() / (fair * np.maximum(demand, _LEAST_DEMAND)) - 1)

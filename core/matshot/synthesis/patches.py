@@ -42,6 +42,7 @@ from .patch_search import (
     use_penalty,
 )
 from .periodicity import Repetition
+from .quilting import quilted_transfer
 
 #: Repetitions of a texture without any.
 IRREGULAR = (Repetition(None, 0.0), Repetition(None, 0.0))
@@ -70,6 +71,10 @@ _COARSEST = (24, 80)
 _ODD_STEP = 1.25
 #: Side of the blocks that the coarsest octave starts with, in parts of the source, at variety 0 and 1.
 _BLOCK = (1 / 2, 1 / 32)
+#: Part of the variety that full structure takes away.
+_STRUCTURE = 0.7
+#: Least shorter side of the source in the coarsest octave where there is structure, at full structure.
+_COARSEST_OF_STRUCTURE = 64
 #: Rounds of the two steps in the finest octave and in the coarsest; linear in between.
 _ROUNDS = (3, 12)
 #: Pairs of patches up to which all are compared.
@@ -87,6 +92,7 @@ def synthesized_transfer(
     repeats: tuple[Repetition, Repetition] = IRREGULAR,
     seed: int = 0,
     variety: float = 0.5,
+    structure: float = 0.0,
     threads: int = 1,
     progress: Progress | None = None,
     shown: OctaveListener | None = None,
@@ -107,6 +113,8 @@ def synthesized_transfer(
             of them on an axis that repeats.
         seed: of all choices; the same seed gives the same result on any number of threads.
         variety: 0 keeps large pieces of the source together, 1 none that is larger than the structure needs.
+        structure: [0, 1], :func:`~matshot.synthesis.periodicity.structure` of the source; it keeps pieces large enough
+            for bricks and planks.
         threads: that compare patches.
         progress: called after every round.
         shown: called after every octave.
@@ -122,7 +130,11 @@ def synthesized_transfer(
     _check_size(width, height, "result")
     rng = np.random.default_rng(seed)
     found = _principal_planes(planes, weights)
-    coarsest, block = (low * (high / low) ** variety for low, high in (_COARSEST, _BLOCK))
+    free = variety * (1 - _STRUCTURE * structure)
+    coarsest, block = (low * (high / low) ** free for low, high in (_COARSEST, _BLOCK))
+    # Blocks that fit to each other need no small octave to agree, but one in which joints are seen.
+    coarsest = max(coarsest, structure * _COARSEST_OF_STRUCTURE)
+    quilts = structure > 0 and guide is None and allowed is None and repair is None
     if repair is not None:
         coarsest = max(_COARSEST[0], min(planes.shape[:2]) * PATCH / (2 * _widest(repair.hole)))
     octaves, smaller = _octaves(_projected(planes, *found), coarsest, (height, width))
@@ -146,7 +158,13 @@ def synthesized_transfer(
             target = RepairedPicture(source, around, FixedPicture(inside.astype(np.float32)))
         few = len(source.projected) * field.down.size <= _MAX_PAIRS and transfer is None and repair is None
         first = transfer is None
-        transfer = _scattered(field, source, block, rng) if transfer is None else _finer(transfer, field)
+        if transfer is not None:
+            transfer = _finer(transfer, field)
+        elif quilts:
+            side = max(PATCH, round(block * min(shape)))
+            transfer = quilted_transfer(field, octaves[number], side, rng)
+        else:
+            transfer = _scattered(field, source, block, rng)
         transfer = _allowed(source.in_phase(transfer), forbidden, rng)
         for turn in rounds:
             if few:

@@ -77,6 +77,13 @@ def test_variety_makes_pieces_smaller(stones):
     assert coherence(0.0) > coherence(1.0) + 0.02
 
 
+@pytest.mark.parametrize("side", [32, 48])
+def test_a_result_much_smaller_than_the_source_is_as_sharp(side):
+    fine = np.random.default_rng(0).random((256, 256, 3), dtype=np.float32)
+    result = synthesized_transfer(fine, WEIGHTS, side, side, wrap="xy").apply(fine)
+    assert result.std() > 0.9 * fine.std()
+
+
 def tiled(size=120, period=20):
     """Tiles of many shades between dark joints of two pixels."""
     at = np.arange(size) + 3

@@ -1,0 +1,50 @@
+"""How large a piece of the source a result holds as it is: measured in the field that it was arranged by."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from .correspondence import Transfer
+
+
+def largest_copy(transfer: Transfer) -> float:
+    """The largest connected part of a result whose pixels come from one offset into the source.
+
+    Parts are not followed across the edges of a result that repeats.
+
+    Args:
+        transfer: what the result is arranged by.
+
+    Returns:
+        Square root of the part's area, in parts of that of the source.
+    """
+    # Runs of equal offsets along rows are the nodes of a graph, and runs that touch below each other its edges.
+    begins = np.ones(transfer.down.shape, dtype=bool)
+    begins[:, 1:] = ~_continued(transfer, 1)
+    runs = np.cumsum(begins, dtype=np.int32).reshape(begins.shape) - np.int32(1)
+    # One edge where two runs begin to touch is enough.
+    alike = _continued(transfer, 0) & (begins[1:] | begins[:-1])
+    above, below = runs[:-1][alike], runs[1:][alike]
+    count = int(runs[-1, -1]) + 1
+    graph = coo_array((np.ones(len(above), dtype=np.int8), (above, below)), shape=(count, count))
+    _, parts = connected_components(graph, directed=False)
+    lengths = np.diff(np.append(np.flatnonzero(begins), begins.size))
+    patches = float(np.bincount(parts, weights=lengths).max())
+    pixels = min(patches * transfer.strides[0] * transfer.strides[1], transfer.height * transfer.width)
+    return float(np.sqrt(pixels / (transfer.source_height * transfer.source_width)))
+
+
+def _continued(transfer: Transfer, axis: int) -> NDArray[np.bool_]:
+    """Whether each patch but the first along an axis comes from where the one before it continues in the source."""
+    both = np.True_
+    lengths = (transfer.source_height, transfer.source_width)
+    for place, letter, length, along in zip((transfer.down, transfer.right), "yx", lengths, (0, 1), strict=True):
+        way = np.diff(place, axis=axis)
+        way -= np.int32(transfer.strides[axis] if along == axis else 0)
+        if letter in transfer.source_wrap:
+            way %= np.int32(length)
+        both = both & (way == 0)
+    return np.asarray(both)
