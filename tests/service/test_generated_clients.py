@@ -68,6 +68,20 @@ def test_the_description_names_what_it_describes(running: Running) -> None:
             assert all("application/problem+json" in one["content"] for one in problems), (method, path)
 
 
+def test_the_description_links_what_is_made_to_what_can_be_asked_of_it(running: Running) -> None:
+    paths = running.client.get("/openapi.json").json()["paths"]
+    links = paths["/v1/jobs"]["post"]["responses"]["201"]["links"]
+    assert {"job", "cancel", "delete_job", "result_file"} <= set(links)
+    assert links["result_file"]["parameters"] == {"identifier": "$response.body#/id", "number": 0, "place": 0}
+    known = {one["operationId"] for operations in paths.values() for one in operations.values()}
+    every = [
+        link
+        for start in ("assets", "jobs", "chains")
+        for link in paths[f"/v1/{start}"]["post"]["responses"]["201"]["links"]
+    ]
+    assert set(every) <= known
+
+
 def test_a_python_client(running: Running, listening: str, described: Path, importable: Path) -> None:
     """Of openapi-python-client."""
     pytest.importorskip("attrs")

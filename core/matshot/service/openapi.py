@@ -19,6 +19,12 @@ _EVENT = {"type": "object", "properties": {name: {"type": "string"} for name in 
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": _EVENT}}, "description": "Events."}
 }
+#: Where the answers of what makes something have its id.
+_IDENTIFIERS = {
+    "/v1/assets": "$response.body#/id",
+    "/v1/jobs": "$response.body#/id",
+    "/v1/chains": "$response.body#/jobs/0/id",
+}
 #: Types of files that are sent.
 FILES = (*dict.fromkeys(models.MEDIA_TYPES.values()), "application/zip", "application/octet-stream")
 
@@ -64,8 +70,29 @@ def description(app: FastAPI) -> dict[str, Any]:
             if path in OPEN_API:
                 for operation in operations.values():
                     operation["security"] = []
+        _add_links(found["paths"])
         app.openapi_schema = found
     return app.openapi_schema
+
+
+def _add_links(paths: dict[str, Any]) -> None:
+    """Say which requests follow the one that makes an asset, a job or a chain, and where these take its id."""
+    for start, identifier in _IDENTIFIERS.items():
+        links = {
+            follower["operationId"]: {
+                "operationId": follower["operationId"],
+                "parameters": {
+                    one["name"]: identifier if one["name"] == "identifier" else 0
+                    for one in follower.get("parameters", ())
+                    if one["in"] == "path"
+                },
+            }
+            for path, operations in paths.items()
+            if path.startswith(f"{start}/{{identifier}}")
+            for follower in operations.values()
+        }
+        for status in ("200", "201"):
+            paths[start]["post"]["responses"][status]["links"] = links
 
 
 def operation(route: APIRoute) -> str:

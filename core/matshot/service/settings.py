@@ -125,7 +125,7 @@ def signing_key(secret: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) < _KEY:
-        raise MatshotError(f"A webhook secret with {_PREFIX} must go on with base64 of {_KEY} bytes or more.")
+        raise MatshotError(f"A webhook secret with {_PREFIX} must continue with base64 of {_KEY} bytes or more.")
     return key
 
 
