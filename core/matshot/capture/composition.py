@@ -160,7 +160,7 @@ def composed_surface(
     steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
     # On a surface that is not alike all over, windows have nothing in common.
     alike = np.float32(np.interp(lamp.residual, *_ALIKE))
-    response = _response(lamp, camera)
+    response = response_of_lamp(lamp, camera)
     relief = seen_relief(steepness, flat, response, camera) if alike > 0 else None
     visibility: Pixels = np.ones(flat.hole.shape, np.float32)
     if relief is not None:
@@ -241,7 +241,7 @@ def _mirrored(lamp: Lamp, camera: Camera) -> Pixels:
     return np.asarray(((share - least) / max(most - least, _LEAST_HIGHLIGHT)).clip(0, 1), dtype=np.float32)
 
 
-def _response(lamp: Lamp, camera: Camera) -> Response:
+def response_of_lamp(lamp: Lamp, camera: Camera) -> Response:
     """Of a level surface of the mean reflectance; it is smooth, so a smaller picture has all of it."""
     shrink = min(1.0, _RESPONSE_SIDE / max(camera.width, camera.height))
     eye = Camera(max(2, round(camera.width * shrink)), max(2, round(camera.height * shrink)), camera.fov)
@@ -269,7 +269,7 @@ def slope_strength(steepness: Pixels, flat: Flattened, lamp: Lamp, camera: Camer
     )
     known = cv2.resize(flat.hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) == 0
     seen = _detail(np.asarray(cv2.resize(flat.tone, size, interpolation=cv2.INTER_AREA), np.float32))
-    response = _response(lamp, eye)
+    response = response_of_lamp(lamp, eye)
     expected = _detail(response.along_x * small[..., 0] + response.along_y * small[..., 1])
     slanted = known & (distance > np.quantile(distance, 0.4))
     a, b = expected[slanted].astype(np.float64), seen[slanted].astype(np.float64)

@@ -40,6 +40,8 @@ _LEARNT_FROM = 45000
 #: Ridge of the slopes' coefficients and of the others', in pixels.
 _SLOPE_RIDGE = 20.0
 _RIDGE = 1.0
+#: Rows whose slopes are estimated at a time.
+_CHUNK = 64
 #: Side of the squares in which pixels are left out for validation, in pixels.
 _FOLD = 32
 #: Unexplained slope over explained, as deviations; from materials with known normals.
@@ -167,9 +169,12 @@ def guided_slopes(
     slope = float(np.std(features @ first[-2 * width :].reshape(2, width).T))
     validity = _validity(table, quotient, along, fold, [coefficients(part, slope) for part in (fold, ~fold)], width)
     by_slope = coefficients(everyone, slope)[-2 * width :].reshape(2, width).T
-    down, right = np.mgrid[master.rows, master.columns]
-    here = (patterns.around(down.ravel(), right.ravel()) - mean) @ axes @ by_slope * validity
-    slopes = here.reshape(*down.shape, 2).astype(np.float32)
+    to_slopes = (axes @ by_slope * validity).astype(np.float32)
+    slopes = np.empty((master.height, master.width, 2), np.float32)
+    for start in range(0, master.height, _CHUNK):
+        part = slice(start, min(start + _CHUNK, master.height))
+        down, right = np.mgrid[master.row + part.start : master.row + part.stop, master.columns]
+        slopes[part] = ((patterns.around(down.ravel(), right.ravel()) - mean) @ to_slopes).reshape(*down.shape, 2)
     integrable = integrable_slopes(slopes)
     integrability = _integrability(slopes, integrable)
     share = np.float32(integrability**2)

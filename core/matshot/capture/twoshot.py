@@ -1,8 +1,8 @@
 """The two-shot tool: a material from a flash photograph and an ambient one of a surface that repeats itself.
 
 Aittala, Weyrich and Lehtinen 2015, "Two-Shot SVBRDF Capture for Stationary Materials". What is ours: the
-fit begins at, and is pulled to, what the network sees in the pair, instead of at a uniform surface; and slopes are
-learnt from the quotient of the two photographs (:mod:`matshot.capture.shading`), and base color keeps what both show.
+fit begins at, and is pulled to, what the network sees in the pair, instead of at a uniform surface; slopes come from
+the quotient of the two photographs (:mod:`matshot.capture.pair_relief`); and base color keeps what both show.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ from ..shading.render import Camera, PointLight
 from ..shading.surface import DIELECTRIC, Surface
 from .alignment import aligned
 from .assumptions import photograph_notes
-from .composition import as_lit_from, composed_surface, evened
+from .composition import as_lit_from, composed_surface, evened, response_of_lamp
 from .filling import filled
 from .finish import LARGEST, CaptureOptions, captured_material
-from .fitting import NO_PRIORS, estimated_scale, expected_response, fitted_surface
+from .fitting import NO_PRIORS, estimated_scale, fitted_surface
 from .flattening import blurred, flattened
 from .lamp import Lamp, fitted_lamp, lamp_notes
 from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
+from .pair_relief import PairRelief, pair_relief
 from .photograph import photograph_file, read_photograph, resized
 from .photometric import fitted_exposure, with_even_color, with_explained_color
 from .prediction import predicted_surface
-from .shading import guided_slopes
+from .shading import GuidedSlopes
 from .tile_statistics import with_tile_statistics
 from .tiles import Tile, grid_of_tiles, master_side, master_tile
 
@@ -51,14 +52,20 @@ _USUAL = (0.02, 0.8)
 
 #: How much the room's photograph counts in the base color's detail, the deviation of what is detail, in longer sides,
 #: by how much the two may differ, as a logarithm, and what is added before logarithms are taken, in means.
-_ROOMS_SHARE = 0.6
+_ROOMS_SHARE = 0.7
 _ROOMS_DETAIL = 0.1
 _MOST_APART = np.float32(1.5)
 _ROOMS_FLOOR = 0.01
+#: Most of what relief makes of the room's light, as a logarithm.
+_MOST_SHADING = np.float32(0.8)
+#: Shorter side of the photographs in which relief is found; finer relief is the guess's.
+_RELIEF_SIDE = 640
 #: Side of the tile at which it is fitted; detail beyond it is the guess's.
 _FITTED_SIDE = 256
 #: Part of a pixel that must be usable when photographs are made smaller.
 _MOSTLY = 0.75
+#: Range of the factor on predicted relief that is too fine to be found.
+_FINE_GAINS = (0.5, 2.5)
 #: Least base color that another is compared with.
 _DARK = 2e-3
 
@@ -164,11 +171,22 @@ def twoshot(
     assumed = [*photograph_notes(lit, "flash"), *photograph_notes(even, "even"), *lamp_notes(lamp)]
     shots = Shots(pair.flash_only, pair.ambient, pair.mask, camera, lamp)
     guess = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting")) if chosen.network else None
-    found = fitted_tile(shots, guess, chosen, whole.part(0.3, 0.85))
-    surface, exposure, tile = found.surface, found.exposure, found.tile
+    relief = None
+    if chosen.priors:
+        whole(0.3, "finding relief")
+        relief = found_relief(_resized_shots(shots, min(1.0, _RELIEF_SIDE / min(width, height))), guess)
+    if guess is not None:
+        guess = with_pairs_detail(guess, relief, shots)
     seamless = chosen
+    if chosen.full and guess is not None:
+        tile, surface = Tile(0, 0, height, width), with_rooms_color(guess, shots.ambient, shots.mask, shots.lamp)
+        exposure = fitted_exposure(surface, camera, shots.flash, shots.mask, shots.light)
+    else:
+        found = fitted_tile(shots, guess, relief, chosen, whole.part(0.35, 0.85))
+        surface, exposure, tile = found.surface, found.exposure, found.tile
     if chosen.full:
-        surface, exposure = spread(shots, found, guess, whole.part(0.85, 0.93, "spreading"))
+        if guess is None:
+            surface, exposure = spread(shots, found, whole.part(0.85, 0.93, "spreading"))
         tile = Tile(0, 0, height, width)
         seamless = replace(chosen, seamless="none")
     recorded = {k: v for k, v in asdict(chosen).items() if k not in _MEASURED}
@@ -214,8 +232,46 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
         )
         for flash, part in ((seen, progress.part(0.0, 0.5)), (None, progress.part(0.5, 1.0)))
     ]
-    surface = composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera, final=False).surface
-    return replace(surface, base_color=color_of_both(surface.base_color, shots.ambient, shots.mask))
+    return composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera, final=False).surface
+
+
+def found_relief(shots: Shots, guess: Surface | None) -> PairRelief:
+    """Relief that both photographs show, at the size of these.
+
+    Args:
+        shots: the pair.
+        guess: maps of the whole photograph by the network, of any size, or None.
+
+    Raises:
+        MatshotError: if too little of the photographs is usable.
+    """
+    camera, lamp = shots.camera, shots.lamp
+    predicted = None if guess is None else resized(slopes(guess.normal), (camera.width, camera.height))
+    response = response_of_lamp(lamp, camera)
+    return pair_relief(shots.flash, shots.ambient, shots.mask, camera, lamp.position, response, predicted)
+
+
+def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -> Surface:
+    """The guess with the relief and with the detail of base color that both photographs show.
+
+    Args:
+        guess: maps of the whole photograph by the network.
+        relief: found at a smaller size or the same; finer relief is the guess's. None for the guess's own.
+        shots: the pair, of the size of the guess.
+    """
+    if relief is None:
+        return replace(guess, base_color=color_of_both(guess.base_color, shots.ambient, shots.mask))
+    size, own = (shots.camera.width, shots.camera.height), slopes(guess.normal)
+    steepness = relief.slopes
+    if steepness.shape != own.shape:
+        soft = resized(own, (steepness.shape[1], steepness.shape[0]))
+        # What is finer is as much stronger than predicted as the rest.
+        gain = np.sqrt(np.square(steepness).mean() / max(float(np.square(soft).mean()), 1e-9)).clip(*_FINE_GAINS)
+        steepness = resized(steepness, size) + np.float32(gain) * (own - resized(soft, size))
+    shading = _MOST_SHADING * np.tanh(steepness @ np.asarray(relief.room, np.float32) / _MOST_SHADING)
+    even = shots.ambient * np.exp(-shading)[..., np.newaxis]
+    color = color_of_both(guess.base_color, even, shots.mask)
+    return replace(guess, base_color=color, normal=normals_of_slopes(steepness))
 
 
 def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask) -> Pixels:
@@ -268,12 +324,19 @@ def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp
     return replace(surface, base_color=np.minimum(surface.base_color * gain.astype(np.float32), np.float32(1)))
 
 
-def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, progress: Progress) -> FittedTile:
+def fitted_tile(
+    shots: Shots,
+    guess: Surface | None,
+    relief: PairRelief | None,
+    options: TwoShotOptions,
+    progress: Progress,
+) -> FittedTile:
     """The reflectance of one tile, from what its pixels' likes look like all over the photograph.
 
     Args:
         shots: the pair.
-        guess: maps of the whole photograph to start from, if there are any.
+        guess: maps of the whole photograph to start from, if there are any, with the relief.
+        relief: of the whole photograph, of any size, if it is expected to be like that.
         options: of the tool.
         progress: of this part.
 
@@ -284,41 +347,43 @@ def fitted_tile(shots: Shots, guess: Surface | None, options: TwoShotOptions, pr
     tile = _chosen_tile(shots, options)
     initial = guess.cut(tile.rows, tile.columns) if guess is not None else None
     shrink = min(1.0, _FITTED_SIDE / tile.height)
+    small, place, start = shots, tile, initial
     if shrink < 1:
         small = _resized_shots(shots, shrink)
         place = _resized_tile(tile, small.camera, shrink)
         start = _resized_surface(initial, (place.width, place.height)) if initial is not None else None
-        surface, integrability = _fit(small, place, start, options, progress)
+    surface = _fit(small, place, start, relief, options, progress)
+    if shrink < 1:
         surface = _with_detail(surface, start, initial, (tile.width, tile.height))
-    else:
-        surface, integrability = _fit(shots, tile, initial, options, progress)
     camera, lamp = shots.camera, shots.light
     eye = camera.cut(tile.rows, tile.columns)
     light, usable = shots.flash[tile.rows, tile.columns], shots.mask[tile.rows, tile.columns]
-    exposure = fitted_exposure(surface, eye, light, usable, lamp)
     if initial is None:
         # The exact color has all of the detail, and the shading of relief that was not found; the fit has neither.
         exact = with_explained_color(surface, eye, light, usable, lamp)
-        color = np.sqrt(exact.surface.base_color * surface.base_color)
-        surface, exposure = replace(surface, base_color=color), exact.exposure
+        surface = replace(surface, base_color=np.sqrt(exact.surface.base_color * surface.base_color))
     else:
-        # A fit takes slopes that it does not find for roughness, and says little of where it varies.
-        surface = replace(surface, roughness=initial.roughness)
-    ambient = shots.ambient[tile.rows, tile.columns]
-    if integrability is not None and initial is not None:
-        # Relief that the flash photograph does not show would be taken off the base color.
-        share = np.float32(integrability**2)
-        mean = surface.base_color[usable].mean() if usable.any() else np.float32(1)
-        smooth = initial.base_color * (mean / np.maximum(initial.base_color.mean(), np.float32(1e-4)))
-        surface = replace(surface, base_color=share * surface.base_color + (1 - share) * smooth)
-    surface = with_rooms_color(surface, ambient, usable, shots.lamp)
-    return FittedTile(tile, surface, exposure)
+        # A fit takes slopes that it does not find for roughness, and says little of where either varies.
+        surface = replace(surface, normal=initial.normal, roughness=initial.roughness)
+        if relief is not None:
+            # Relief that the flash photograph does not show would be taken off the base color.
+            share = np.float32(relief.integrability**2)
+            mean = surface.base_color[usable].mean() if usable.any() else np.float32(1)
+            smooth = initial.base_color * (mean / np.maximum(initial.base_color.mean(), np.float32(1e-4)))
+            surface = replace(surface, base_color=share * surface.base_color + (1 - share) * smooth)
+    surface = with_rooms_color(surface, shots.ambient[tile.rows, tile.columns], usable, shots.lamp)
+    return FittedTile(tile, surface, fitted_exposure(surface, eye, light, usable, lamp))
 
 
 def _fit(
-    shots: Shots, tile: Tile, initial: Surface | None, options: TwoShotOptions, progress: Progress
-) -> tuple[Surface, float | None]:
-    """The surface of a tile that explains its pixels' likes, and how well its guided slopes can be a height field's."""
+    shots: Shots,
+    tile: Tile,
+    initial: Surface | None,
+    relief: PairRelief | None,
+    options: TwoShotOptions,
+    progress: Progress,
+) -> Surface:
+    """The surface of a tile that explains its pixels' likes."""
     camera, lamp = shots.camera, shots.light
     tiles = grid_of_tiles(camera.height, camera.width)
     if options.matching:
@@ -330,16 +395,15 @@ def _fit(
     if options.statistics:
         part = progress.part(0.5, 0.55, "statistics")
         lumitexels = with_tile_statistics(lumitexels, shots.flash, shots.mask, progress=part)
-    scale = estimated_scale(lumitexels, camera, lamp, initial)
     guided = None
-    if options.priors:
-        response = expected_response(scale, camera, lamp)
-        guided = guided_slopes(shots.flash, shots.ambient, shots.mask, camera, lamp.position, tile, response)
+    if relief is not None:
+        here = resized(relief.slopes, (camera.width, camera.height))[tile.rows, tile.columns]
+        guided = GuidedSlopes(here, relief.deviation, relief.integrability)
     fit = fitted_surface(
         lumitexels,
         camera,
         lamp,
-        scale,
+        estimated_scale(lumitexels, camera, lamp, initial),
         shots.ambient[tile.rows, tile.columns],
         guided=guided,
         initial=initial,
@@ -347,10 +411,12 @@ def _fit(
         threads=options.threads or usable_threads(),
         progress=progress.part(0.6, 1.0, "fitting"),
     )
-    return fit.surface, None if guided is None else guided.integrability
+    return fit.surface
 
 
 def _resized_shots(shots: Shots, factor: float) -> Shots:
+    if factor == 1:
+        return shots
     size = (round(shots.camera.width * factor), round(shots.camera.height * factor))
     return Shots(
         resized(shots.flash, size),
@@ -405,11 +471,10 @@ def _chosen_tile(shots: Shots, options: TwoShotOptions) -> Tile:
     return Tile(min(max(row - side // 2, 0), height - side), min(max(column - side // 2, 0), width - side), side, side)
 
 
-def spread(shots: Shots, found: FittedTile, guess: Surface | None, progress: Progress) -> tuple[Surface, float]:
+def spread(shots: Shots, found: FittedTile, progress: Progress) -> tuple[Surface, float]:
     """Maps of the whole photograph: every pixel takes those of its like in the tile, and its own base color.
 
-    Reverse matching, section 5 of the paper; base color is that of the flattened photograph if there is a guess, else
-    what makes the lit maps equal to the photograph.
+    Reverse matching, section 5 of the paper; base color is what makes the lit maps equal to the photograph.
 
     Returns:
         The maps and the exposure.
@@ -425,10 +490,7 @@ def spread(shots: Shots, found: FittedTile, guess: Surface | None, progress: Pro
     rows, columns = matches.rows[..., 0] - tile.row, matches.columns[..., 0] - tile.column
     maps = {field.name: getattr(found.surface, field.name)[rows, columns] for field in fields(Surface)}
     surface = Surface(**maps)
-    if guess is not None:
-        surface = replace(surface, base_color=guess.base_color)
-    else:
-        surface = with_explained_color(surface, shots.camera, shots.flash, shots.mask, shots.light).surface
-        surface = with_even_color(surface, shots.camera, shots.mask)
+    surface = with_explained_color(surface, shots.camera, shots.flash, shots.mask, shots.light).surface
+    surface = with_even_color(surface, shots.camera, shots.mask)
     surface = with_rooms_color(surface, shots.ambient, shots.mask, shots.lamp)
     return surface, fitted_exposure(surface, shots.camera, shots.flash, shots.mask, shots.light)
