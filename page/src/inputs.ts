@@ -59,6 +59,8 @@ class Upload {
 export class Inputs {
   readonly element = element("div", { class: "inputs" });
   /** In the order of the tool's inputs; null for an empty one. */
+  /** Why files of the last choice or drop were not taken, in sentences. */
+  refusals: string[] = [];
   private uploads: (Upload | null)[] = [];
   private tool: Tool | null = null;
 
@@ -66,7 +68,7 @@ export class Inputs {
     private readonly accepts: string[],
     private readonly limit: number,
     /** `several` reports more photographs at once than the tool takes. */
-    private readonly callbacks: { changed: () => void; several: (count: number) => void; refused: (sentence: string) => void },
+    private readonly callbacks: { changed: () => void; several: (count: number) => void },
   ) {}
 
   use(tool: Tool): void {
@@ -119,6 +121,7 @@ export class Inputs {
 
   /** Add files that came together: loose maps of one material as that material, photographs in a format that is read. */
   private async take(bundles: Bundle[], slot: number | null): Promise<void> {
+    this.refusals = [];
     const read = await Promise.all(bundles.map((bundle) => this.converted(bundle)));
     const known = read.filter((bundle) => bundle !== null);
     const photos = this.tool!.inputs.every((input) => input.kind === "photo");
@@ -139,7 +142,7 @@ export class Inputs {
       const jpeg = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.98 });
       return { name, files: [new File([jpeg], name, { type: "image/jpeg" })] };
     } catch {
-      this.callbacks.refused(
+      this.refusals.push(
         `${file.name} is an HEIC photograph, which this browser cannot read. Export it as JPEG or TIFF, or open this page in Safari. ` +
           "An iPhone takes JPEG with Settings > Camera > Formats > Most Compatible.",
       );
@@ -160,13 +163,16 @@ export class Inputs {
     const accepted = bundles.filter(({ name, files }) => {
       const bytes = files.reduce((sum, file) => sum + file.size, 0);
       if (files.length === 1 && !this.accepts.some((suffix) => name.toLowerCase().endsWith(suffix))) {
-        this.callbacks.refused(`${name} is not an image or a zipped material.`);
+        this.refusals.push(`${name} is not an image or a zipped material.`);
       } else if (bytes > this.limit) {
-        this.callbacks.refused(`${name} has ${size(bytes)}. The limit is ${size(this.limit)}.`);
+        this.refusals.push(`${name} has ${size(bytes)}. The limit is ${size(this.limit)}.`);
       } else return true;
       return false;
     });
-    if (accepted.length === 0) return;
+    if (accepted.length === 0) {
+      this.callbacks.changed();
+      return;
+    }
     if (!this.several && accepted.length > this.tool!.inputs.length) this.callbacks.several(accepted.length);
     const slots = this.slots(accepted.length, slot);
     accepted.forEach(({ name, files }, index) => {
@@ -189,6 +195,7 @@ export class Inputs {
   }
 
   private remove(item: Upload): void {
+    this.refusals = [];
     item.dispose();
     // The other one of two photographs keeps its slot.
     this.uploads = this.several ? this.uploads.filter((one) => one !== item) : this.uploads.map((one) => (one === item ? null : one));

@@ -55,11 +55,10 @@ class Page {
     this.tool = table.tools.find((tool) => tool.name === saved.tool) ?? table.tools.find((tool) => tool.name === "oneshot") ?? table.tools[0]!;
     this.inputs = new Inputs(table.accepts, table.limits.upload_bytes ?? Infinity, {
       changed: () => {
-        this.error.textContent = "";
+        this.error.textContent = this.inputs.refusals.join(" ");
         this.save();
       },
       several: (count) => this.chooseToolFor(count),
-      refused: (sentence) => (this.error.textContent = sentence),
     });
     this.jobView = new JobView({
       cancel: (job) => void this.attempt(async () => this.update(await api.cancel(job.id))),

@@ -216,6 +216,21 @@ class TestRefusals:
         artist.sees(".foot .wrong", "notes.txt is not an image or a zipped material.")
         assert service.assets == {}
 
+    def test_files_that_are_refused_are_named_beside_those_that_are_taken(
+        self, artist: Artist, service: ServiceDouble, wall: Path, tmp_path: Path
+    ) -> None:
+        text, more = tmp_path / "notes.txt", tmp_path / "more.pdf"
+        for one in (text, more):
+            one.write_text("nothing")
+        artist.opens(service.address, "convert")
+        maps = [Path(shutil.copy(one, tmp_path / f"Wall_{one.name}")) for one in sorted(wall.glob("[bhr]*.png"))]
+        artist.drops(*maps, text, more)
+        artist.sees(".upload", "3 maps, ")  # the upload has ended
+        assert "notes.txt is not an image" in artist.sees(".foot .wrong").text
+        assert "more.pdf is not an image" in artist.sees(".foot .wrong").text
+        artist.sees(".upload button[aria-label^='Remove']").click()
+        artist.misses(".foot .wrong", "notes.txt")
+
     def test_a_full_queue_is_said_and_the_job_can_be_started_later(
         self, artist: Artist, service: ServiceDouble, photographs: list[Path]
     ) -> None:

@@ -37,8 +37,8 @@ _PURE_GRAY_SHARE = 0.97
 _SOFT_EDGE = 3
 #: Levels of gray values, within which pixels are taken.
 _LEVELS = 33
-#: Difference of levels that is still the same: a twelfth of the range.
-_LEVEL_TOLERANCE = 3
+#: Difference of levels that is still the same: a sixteenth of the range. With a twelfth, thin edges stayed unworn.
+_LEVEL_TOLERANCE = 2
 #: Relative difference of proportions up to which a map is resized.
 _PROPORTION = 0.02
 #: Deviations of a plane of values that count as much as a wrong label.

@@ -114,7 +114,7 @@ def synthesized_transfer(
         seed: of all choices; the same seed gives the same result on any number of threads.
         variety: 0 keeps large pieces of the source together, 1 none that is larger than the structure needs.
         structure: [0, 1], :func:`~matshot.synthesis.periodicity.structure` of the source; it keeps pieces large enough
-            for bricks and planks.
+            for bricks and planks. It does not count with a guide, a part that is not allowed, or a repair.
         threads: that compare patches.
         progress: called after every round.
         shown: called after every octave.
@@ -130,11 +130,14 @@ def synthesized_transfer(
     _check_size(width, height, "result")
     rng = np.random.default_rng(seed)
     found = _principal_planes(planes, weights)
+    if guide is not None or allowed is not None or repair is not None:
+        # It is measured on the source as a whole, where borders between surfaces are joints, too.
+        structure = 0.0
     free = variety * (1 - _STRUCTURE * structure)
     coarsest, block = (low * (high / low) ** free for low, high in (_COARSEST, _BLOCK))
     # Blocks that fit to each other need no small octave to agree, but one in which joints are seen.
     coarsest = max(coarsest, structure * _COARSEST_OF_STRUCTURE)
-    quilts = structure > 0 and guide is None and allowed is None and repair is None
+    quilts = structure > 0
     if repair is not None:
         coarsest = max(_COARSEST[0], min(planes.shape[:2]) * PATCH / (2 * _widest(repair.hole)))
     octaves, smaller = _octaves(_projected(planes, *found), coarsest, (height, width))

@@ -91,6 +91,18 @@ def test_values_choose_what_is_alike(ground):
     assert height[-12:].mean() > 0.7
 
 
+def test_thin_lines_of_a_value_keep_it():
+    # Paint up to 0.58, steel beyond: a line at 0.66 is steel, though nearly the same value is paint.
+    value = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (48, 1))[..., None]
+    color = np.where(value > 0.58, (0.6, 0.6, 0.6), (0.1, 0.2, 0.6)) + grain(48, 64, (0, 0, 0), 3)
+    target = np.full((64, 64, 1), 0.2, dtype=np.float32)
+    target[30:32], target[:, 20:22] = 0.66, 0.66
+    material = Material({"basecolor": Texture(color.astype(np.float32), "srgb")})
+    made = painted(material, Painting(Texture(value), Texture(target)), guide_type="values").maps["basecolor"].pixels
+    assert (made[30:32, :, 0] > 0.35).mean() > 0.95
+    assert (made[:, 20:22, 0] > 0.35).mean() > 0.95
+
+
 def test_a_source_mask_keeps_out_what_is_black(ground):
     only_gray = np.zeros((SIDE, 2 * SIDE, 1), dtype=np.float32)
     only_gray[:, :SIDE] = 1

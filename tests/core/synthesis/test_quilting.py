@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from matshot.synthesis.correspondence import empty_transfer
+from matshot.synthesis.guides import Guide
 from matshot.synthesis.patches import synthesized_transfer
 from matshot.synthesis.periodicity import regularity, structure
 from matshot.synthesis.quilting import quilted_transfer
@@ -85,6 +86,17 @@ def test_joints_without_a_period_run_straight_through():
 
     assert joints(0.0) < 0.5
     assert joints(bears) > 0.65
+
+
+def test_structure_of_several_surfaces_does_not_count_with_a_guide():
+    source = np.concatenate([np.full((32, 64, 3), 0.2), np.full((32, 64, 3), 0.8)]).astype(np.float32)
+    source += np.random.default_rng(0).normal(0, 0.05, source.shape).astype(np.float32)
+    which = (np.arange(64) >= 32).astype(np.float32)[:, np.newaxis, np.newaxis].repeat(64, axis=1)
+    guide = Guide(which, np.ascontiguousarray(which.transpose(1, 0, 2)))
+    made = [
+        synthesized_transfer(source, (1.0,) * 3, 64, 64, guide=guide, structure=chosen, seed=1) for chosen in (0.0, 1.0)
+    ]
+    np.testing.assert_array_equal(made[0].down, made[1].down)
 
 
 def test_structure_of_masonry_and_of_noise():
