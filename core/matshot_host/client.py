@@ -53,7 +53,7 @@ class WorkerClient:
     """
 
     def __init__(self, command: WorkerCommand, host: str, folder: str) -> None:
-        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.events: queue.Queue[Event] = queue.Queue()
         self.command = command
         self.ready = False
         self._lines: queue.SimpleQueue[Optional[str]] = queue.SimpleQueue()
