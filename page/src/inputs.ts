@@ -58,9 +58,9 @@ class Upload {
 /** The inputs of a tool, and the uploads assigned to them. */
 export class Inputs {
   readonly element = element("div", { class: "inputs" });
-  /** In the order of the tool's inputs; null for an empty one. */
   /** Why files of the last choice or drop were not taken, in sentences. */
   refusals: string[] = [];
+  /** In the order of the tool's inputs; null for an empty one. */
   private uploads: (Upload | null)[] = [];
   private tool: Tool | null = null;
 

@@ -107,10 +107,10 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
     hole = burnt | _diluted(shading, lamp.roughness)
     other = _something_else(left, ~hole)
     known = ~hole & ~other
-    mean = np.asarray(lamp.base_color, np.float32)
     left -= _unexplained(left, known, camera, distance)
     tone = left.mean(axis=2)
     left = with_even_contrast(left, distance, camera, known, kept=other)
+    mean = np.asarray(lamp.base_color, np.float32)
     color = np.exp(left)
     usual = color[known].mean(axis=0) if known.any() else np.ones(3)
     return Flattened(

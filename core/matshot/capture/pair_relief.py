@@ -25,7 +25,7 @@ from ..shading.render import Camera, Vector
 from .flattening import blurred
 from .shading import Response, guided_slopes
 from .tiles import Mask, Tile
-from .windows import BANDS, DIRECTIONS, Windows
+from .windows import BANDS, DIRECTIONS, Windows, power
 
 #: Part of a level surface's response to slopes that steep ones show: highlights saturate.
 _SHOWN = 0.75
@@ -171,7 +171,7 @@ class _Quotient:
         planes = self.detail, predicted[..., 0], predicted[..., 1]
         left = np.concatenate(
             [
-                windows.by_band(_power(_unexplained(light[numbers], *spectra)))
+                windows.by_band(power(_unexplained(light[numbers], *spectra)))
                 for numbers, spectra in windows.rows(*planes)
             ]
         )
@@ -212,10 +212,6 @@ def _band(plane: Pixels) -> Pixels:
     return np.asarray(fine - cv2.GaussianBlur(plane, (0, 0), _COARSE), np.float32)
 
 
-def _power(spectra: NDArray[np.complex64]) -> Pixels:
-    return np.asarray(np.square(spectra.real) + np.square(spectra.imag))
-
-
 def _unexplained(
     light: NDArray[np.float64],
     seen: NDArray[np.complex64],
@@ -232,7 +228,7 @@ def _regression(
 ) -> NDArray[np.float64] | None:
     """Factors of the flash's response and the room's two components, by least squares over the waves of windows."""
     spectra = list(windows.rows(detail, predicted[..., 0], predicted[..., 1]))
-    powers = np.concatenate([windows.by_band(_power(seen)) for _, (seen, _, _) in spectra])[known].mean(axis=0)
+    powers = np.concatenate([windows.by_band(power(seen)) for _, (seen, _, _) in spectra])[known].mean(axis=0)
     usual = np.repeat(powers.reshape(BANDS, DIRECTIONS).mean(axis=1), DIRECTIONS)
     weight = np.where(windows.bins >= 0, 1 / np.maximum(usual[windows.bins], 1e-20), 0).astype(np.float32)
     normal, wanted = np.zeros((3, 3)), np.zeros(3)

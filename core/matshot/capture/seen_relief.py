@@ -27,7 +27,7 @@ from ..image.color import Pixels
 from ..shading.render import Camera
 from .flattening import Flattened, ring_gain, rings_of
 from .shading import Response
-from .windows import BANDS, DIRECTIONS, Windows
+from .windows import BANDS, DIRECTIONS, Windows, power
 
 #: Windows that are needed to learn from, and the most of a window that may be unknown.
 _LEAST_WINDOWS = 40
@@ -146,7 +146,7 @@ class _Powers:
             along = means[numbers, :2, np.newaxis, np.newaxis].astype(np.float32)
             shading = along[:, 0] * right + along[:, 1] * up
             values = (
-                _power(seen), _power(right) + _power(up), _power(shading), (seen * shading.conj()).real
+                power(seen), power(right) + power(up), power(shading), (seen * shading.conj()).real
             )  # fmt: skip
             for part, each in zip(parts, values, strict=True):
                 part.append(windows.by_band(each))
@@ -199,10 +199,6 @@ def _shapes(means: NDArray[np.float64], angle: float, squared: float) -> NDArray
     along = means[:, 0] * np.cos(angle) + means[:, 1] * np.sin(angle)
     strength = np.square(means[:, :2]).sum(axis=1)
     return np.stack([np.square(1 - means[:, 2]), np.square(along) * squared, strength * squared / 2], axis=1)
-
-
-def _power(spectra: NDArray[np.complex64]) -> Pixels:
-    return np.asarray(np.square(spectra.real) + np.square(spectra.imag))
 
 
 def _network_share(

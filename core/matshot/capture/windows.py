@@ -172,3 +172,8 @@ class Windows:
         """What of a padded picture lies in the photograph."""
         half = self.side // 2
         return picture[half : half + self.shape[0], half : half + self.shape[1]]
+
+
+def power(spectra: NDArray[np.complex64]) -> Pixels:
+    """Squared magnitude of each wave."""
+    return np.asarray(np.square(spectra.real) + np.square(spectra.imag))
