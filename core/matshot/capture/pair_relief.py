@@ -69,10 +69,6 @@ class PairRelief:
     integrability: float
     room: tuple[float, float]
 
-    def room_shading(self) -> Pixels:
-        """Logarithm of what the room's light makes of the relief, ``H x W``."""
-        return np.asarray(self.slopes @ np.asarray(self.room, np.float32), dtype=np.float32)
-
 
 def pair_relief(
     flash: Pixels,

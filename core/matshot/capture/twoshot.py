@@ -179,14 +179,14 @@ def twoshot(
         guess = with_pairs_detail(guess, relief, shots)
     seamless = chosen
     if chosen.full and guess is not None:
-        tile, surface = Tile(0, 0, height, width), with_rooms_color(guess, shots.ambient, shots.mask, shots.lamp)
+        surface = with_rooms_color(guess, shots.ambient, shots.mask, shots.lamp)
         exposure = fitted_exposure(surface, camera, shots.flash, shots.mask, shots.light)
     else:
         found = fitted_tile(shots, guess, relief, chosen, whole.part(0.35, 0.85))
         surface, exposure, tile = found.surface, found.exposure, found.tile
-    if chosen.full:
-        if guess is None:
+        if chosen.full:
             surface, exposure = spread(shots, found, whole.part(0.85, 0.93, "spreading"))
+    if chosen.full:
         tile = Tile(0, 0, height, width)
         seamless = replace(chosen, seamless="none")
     recorded = {k: v for k, v in asdict(chosen).items() if k not in _MEASURED}
