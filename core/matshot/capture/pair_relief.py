@@ -18,14 +18,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from ..image.color import Pixels
 from ..shading.render import Camera, Vector
 from .flattening import blurred
 from .shading import Response, guided_slopes
 from .tiles import Mask, Tile
-from .windows import BANDS, DIRECTIONS, Windows, power
+from .windows import BANDS, DIRECTIONS, Windows, fitted_powers, power
 
 #: Part of a level surface's response to slopes that steep ones show: highlights saturate.
 _SHOWN = 0.75
@@ -39,9 +38,6 @@ _LONGEST_ROOM = 0.6
 _LEAST_WINDOWS = 30
 _MOST_UNKNOWN = 0.02
 _USABLE = 0.1
-#: Rounds of the robust fit, and deviations from which a window counts less.
-_ROUNDS = 6
-_OUTLYING = 1.5
 #: Deviations in pixels between which found slopes are compared with the quotient, and change of the logarithm of
 #: radiance by a slope above which the response is not linear.
 _FINE = 1.0
@@ -248,14 +244,7 @@ def _relief_and_noise(
     for band in range(BANDS):
         part = slice(band * DIRECTIONS, (band + 1) * DIRECTIONS)
         wanted, slanted = left[:, part].ravel(), along[:, part].ravel()
-        usual = float(np.median(wanted))
-        if not usual > 0:
-            continue
-        table = np.stack([slanted, np.ones_like(slanted)], axis=1)
-        weight = np.full(len(wanted), 1 / usual)
-        for _ in range(_ROUNDS):
-            relief[band], noise[band] = nnls(table * weight[:, np.newaxis], wanted * weight)[0]
-            expected = np.maximum(table @ (relief[band], noise[band]), 0.01 * usual)
-            off = (wanted - expected) / expected
-            weight = 1 / (expected * np.sqrt(1 + np.square(off / _OUTLYING)))
+        if np.median(wanted) > 0:
+            table = np.stack([slanted, np.ones_like(slanted)], axis=1)
+            (relief[band], noise[band]), _, _ = fitted_powers(table, wanted)
     return np.repeat(relief, DIRECTIONS), np.repeat(noise, DIRECTIONS)

@@ -21,20 +21,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from ..image.color import Pixels
 from ..shading.render import Camera
 from .flattening import Flattened, ring_gain, rings_of
 from .shading import Response
-from .windows import BANDS, DIRECTIONS, Windows, power
+from .windows import BANDS, DIRECTIONS, Windows, fitted_powers, power
 
 #: Windows that are needed to learn from, and the most of a window that may be unknown.
 _LEAST_WINDOWS = 40
 _MOST_UNKNOWN = 0.02
-#: Rounds of the robust fit, and deviations from which a window counts less.
-_ROUNDS = 6
-_OUTLYING = 1.5
 #: Standard errors by which heights must stand out from chance.
 _CHANCE = 1.5
 #: Most that the network is believed, and is strengthened by.
@@ -167,19 +163,13 @@ class _Spectra:
         squared = windows.squared
         for band, angle in enumerate(windows.directions):
             wanted = tone[:, band]
-            usual = float(np.median(wanted))
-            if not usual > 0:
+            if not np.median(wanted) > 0:
                 continue
             table = _shapes(means, angle, float(squared[band]))
-            weight = np.full(len(wanted), 1 / usual)
-            for _ in range(_ROUNDS):
-                found[band] = nnls(table * weight[:, np.newaxis], wanted * weight)[0]
-                expected = np.maximum(table @ found[band], 0.01 * usual)
-                off = (wanted - expected) / expected
-                weight = 1 / (expected * np.sqrt(1 + np.square(off / _OUTLYING)))
+            found[band], weight, off = fitted_powers(table, wanted)
             weighted = table * weight[:, np.newaxis]
             # Neighbors overlap by half, so that a quarter of them is independent.
-            noise = 4 * float(np.square(off * expected * weight).mean())
+            noise = 4 * float(np.square(off).mean())
             scale = np.sqrt(np.square(weighted).sum(axis=0)) + 1e-12
             normal = (weighted / scale).T @ (weighted / scale) + 1e-6 * np.eye(3)
             variance[band] = noise * np.linalg.inv(normal)[1, 1] / scale[1] ** 2

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from ..image.color import Pixels
 from ..shading.render import Camera
@@ -27,6 +28,9 @@ BANDS = 6
 DIRECTIONS = 6
 _COARSEST = 1.4
 _FINEST = 1.42
+#: Rounds of the robust fit, and deviations from which a window counts less.
+_ROUNDS = 6
+_OUTLYING = 1.5
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,30 @@ class Windows:
         """What of a padded picture lies in the photograph."""
         half = self.side // 2
         return picture[half : half + self.shape[0], half : half + self.shape[1]]
+
+
+def fitted_powers(
+    shapes: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Strengths from 0 on of the shapes that windows' powers are sums of, by least squares of relative deviations.
+
+    Windows that are far off count less (Cauchy).
+
+    Args:
+        shapes: ``n x k``.
+        wanted: powers of n windows, with a median of more than 0.
+
+    Returns:
+        The strengths, ``k``; how much each window counts; and by how much it is off, so weighted.
+    """
+    usual = float(np.median(wanted))
+    weight = np.full(len(wanted), 1 / usual)
+    for _ in range(_ROUNDS):
+        found = nnls(shapes * weight[:, np.newaxis], wanted * weight)[0]
+        expected = np.maximum(shapes @ found, 0.01 * usual)
+        off = (wanted - expected) / expected
+        weight = 1 / (expected * np.sqrt(1 + np.square(off / _OUTLYING)))
+    return found, weight, off * expected * weight
 
 
 def power(spectra: NDArray[np.complex64]) -> Pixels:
