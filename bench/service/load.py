@@ -3,8 +3,8 @@
     python -m bench.service.load [--jobs 200] [--clients 20] [--rounds 20] [--skip-slow] [--memory-only] [--write]
 
 Needs no data: every job has a picture of its own, and its result is compared, byte by byte, with what the tool makes of
-that picture in this process. ``--skip-slow`` leaves out the larger pictures, ``--rounds 0`` the rounds for memory,
-which are an hour of one job a second, as fast as they go, and ``--memory-only`` all others.
+that picture in this process. ``--skip-slow`` leaves out the larger pictures. ``--memory-only`` is a section of its own:
+the rounds for memory, which are an hour of one job a second, as fast as they go.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from matshot.tools.job import ToolRequest
 from matshot.tools.run import run
 
 NAME = "service.load"
+MEMORY = "service.memory"
 
 #: Wanted: growth of memory from the second round to the last.
 _GROWTH = 0.03
@@ -112,11 +113,14 @@ class Load:
 
 def measure(options: argparse.Namespace) -> report.Section:
     """Run the benchmark."""
-    text = [report.conditions(report.command(NAME, options))]
+    conditions = report.conditions(report.command(NAME, options))
     with tempfile.TemporaryDirectory(prefix="matshot-bench-") as name:
         folder = Path(name)
+        if options.memory_only:
+            memory = _memory(folder / "memory", options)
+            return report.Section(MEMORY, "The service's memory", f"{conditions}\n\n{memory}")
         rows = []
-        for number, case in enumerate(() if options.memory_only else _CASES[: 2 if options.skip_slow else None]):
+        for number, case in enumerate(_CASES[: 2 if options.skip_slow else None]):
             rows.append(_compared(case, folder / str(number), options))
             report.say(f"{NAME}: {rows[-1]}")
         header = ["each job", "jobs, clients", "lost", "mixed up", "service, s", "median wait, s"]
@@ -132,10 +136,7 @@ def measure(options: argparse.Namespace) -> report.Section:
             "show the cost of the service itself. One by one, each needs four requests (upload, job, events, result) "
             "and three trips to the disk that it shares with others; together, ten pictures share four requests."
         )
-        if rows:
-            text += [report.table(header, rows, [""]), explanation]
-        if options.rounds:
-            text.append(_memory(folder / "memory", options))
+        text = [conditions, report.table(header, rows, [""]), explanation]
     return report.Section(NAME, "The service under load", "\n\n".join(text))
 
 
