@@ -211,15 +211,17 @@ def test_mask_that_is_missing_is_named_in_the_dialog(commands, picture, tmp_path
 
 
 def test_protected_part_stays_and_the_mask_is_not_kept_for_the_next_run(commands, tmp_path):
-    noise = np.random.default_rng(2).random((64, 64, 3), dtype=np.float32)
+    # Brighter to the right: it does not tile.
+    noise = np.random.default_rng(2).random((64, 64, 3), np.float32) + np.linspace(0, 1, 64, dtype=np.float32)[:, None]
     source, mask = tmp_path / "noise.png", tmp_path / "mask.png"
-    write_texture(Texture(noise), source)
+    write_texture(Texture(noise / 2), source)
     write_texture(Texture(np.pad(np.ones((24, 24, 1), np.float32), ((20, 20), (20, 20), (0, 0)))), mask)
     job = started(commands, filled(commands, "tile", source, "files", protect=str(mask), even=False))
     assert until(lambda: job.ended)
     assert job.state == "done", job.error
-    before, after = (read_texture(path).pixels[20:44, 20:44] for path in (source, job.results[0].path))
-    assert np.array_equal(before, after)
+    before, after = (read_texture(path).pixels for path in (source, job.results[0].path))
+    assert np.array_equal(before[20:44, 20:44], after[20:44, 20:44])
+    assert not np.array_equal(before, after)
     assert opened(commands, "tile").parameters["protect"].value() == ""
 
 
