@@ -153,7 +153,8 @@ def test_guides_and_masks_are_browsed_for_and_shown(maya, commands, picture, giv
         maya.choices = [[str(path)]]
         clicked(field, "Browse...")
         assert field.value() == str(path)
-        assert not field.picture.isHidden() and field.picture.pixmap().width() == 48
+        assert not field.picture.isHidden()
+        assert field.picture.pixmap().width() == 48
         assert dialog._tool.check({parameter.name: field.value()})[parameter.name] == str(path)
     dialog.reset()
     assert not any(dialog.parameters[parameter.name].value() for parameter in given.files)

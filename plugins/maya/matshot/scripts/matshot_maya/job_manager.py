@@ -53,7 +53,7 @@ class JobManager(QtCore.QObject):
             found: textures that may be replaced.
 
         Raises:
-            MatshotError: when an input, a guide or a mask is missing, results have nowhere to go, or no Python runs the worker.
+            MatshotError: when a file is missing, results have nowhere to go, or no Python runs the worker.
         """
         for path in request.inputs:
             if not os.path.isdir(path) and textures.is_missing(path):
