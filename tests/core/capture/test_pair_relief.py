@@ -85,6 +85,18 @@ def test_the_rooms_direction_is_found(found: PairRelief) -> None:
     assert 0.6 < np.hypot(*found.room) / np.hypot(*ROOM) < 1.7
 
 
+def test_flanks_that_are_black_in_the_flash_photograph_do_not_tilt_what_is_level() -> None:
+    across, down = np.meshgrid(np.arange(CAMERA.width), np.arange(CAMERA.height))
+    inside = np.minimum(down % 40, 40 - down % 40) / 4 - 1
+    truth = np.asarray(slopes_of_height((8 * np.clip(inside, 0, 1)).astype(np.float32)), np.float32)
+    color = np.asarray(0.3 * np.exp(0.1 * noise(3, 1.5))[..., np.newaxis] * np.ones(3, np.float32), np.float32)
+    flash = render(Surface.of(color, normals_of_slopes(truth), 1.0), CAMERA, [PointLight(CAMERA.position)])
+    room = np.asarray(color / np.sqrt(1 + np.square(truth).sum(axis=2, keepdims=True)), np.float32)
+    found = pair_relief(flash, room, EVERYWHERE, CAMERA, CAMERA.position, matt(), 0.3 * truth).slopes
+    level = (np.abs(truth).max(axis=2) == 0) & (across > 8) & (across < CAMERA.width - 8) & (down < 60) & (down > 8)
+    assert abs(found[level][:, 1].mean()) < 0.1
+
+
 def test_what_one_photograph_does_not_show_is_predicted(pair: tuple[Pixels, Pixels], predicted: Pixels) -> None:
     mask = EVERYWHERE.copy()
     mask[:, :80] = False
