@@ -15,6 +15,7 @@ from ..image.udim import TOKEN, UdimSet, udim_set, udim_sets
 from ..material.folder import MaterialFolder
 from ..material.scan import FolderContent, folder_contents
 from ..super_resolution.files import target_name
+from .manifest import MEMORY, SUMMARIES
 
 #: How photographs of one place say which of them had the flash.
 _PAIR = re.compile(r"(?P<base>.+?)[ _.-]*(?P<light>flash|ambient|noflash|no[ _-]flash)", re.IGNORECASE)
@@ -112,6 +113,9 @@ class _Finder:
             here = place / content.place
             known = self._material(content, here)
             self.library.left_out += content.unread
+            sheets = {one for one in content.images if SUMMARIES.fullmatch(one.name)}
+            if sheets and (content.path / MEMORY).is_dir():
+                known |= sheets  # of the batch whose output this is
             self.images([one for one in content.images if one not in known], here)
 
     def images(self, images: list[Path], place: PurePosixPath) -> None:

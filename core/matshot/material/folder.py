@@ -440,6 +440,7 @@ def save_material(
             held = {kind: (file, stored_depth(Path(file), depths[kind])) for kind, file in files.items() if not mips}
             write_raw(raw, material, held, aside / RAW_MAPS)
         write_record(description_of(replace(described, raw=raw), files, convention, depth), aside, folder)
+        check_unclaimed(names, folder)  # again, since maps take seconds to write
         move_files(names, aside, folder)
     return folder
 
