@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -17,6 +19,7 @@ from service_double import Running, material_zip, picture, sentence, zip_of
 from matshot.service import connection, inspector, routes, security
 from matshot.service.connection import BoundedConnection
 from matshot.service.naming import LONGEST_NAME
+from matshot.service.refusal import Refusal
 
 BICUBIC = {"method": "bicubic", "scale": 2}
 
@@ -108,6 +111,24 @@ def test_all_inspecting_processes_share_one_bound() -> None:
     every = inspector.Inspector(pixels)._all
     assert sum(one._memory for one in every) <= inspector._MEMORY + inspector._PIXEL * pixels
     assert len(every) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file that is never read to its end")
+def test_an_inspection_that_hangs_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspector, "_PATIENCE", 0.2)
+    monkeypatch.setattr(inspector, "_WATCH", 0.05)
+    hanging = inspector.Inspector(1000)
+    os.mkfifo(tmp_path / "0")
+    with pytest.raises(Refusal, match="took too long"):
+        hanging.image(tmp_path / "0", "wall.png")
+    hanging.close()
+    assert all(one._process is None for one in hanging._all)
+
+
+def test_inspections_start_no_threads(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    running.send(picture(1))
+    monkeypatch.setattr(threading, "Timer", mock.Mock(side_effect=AssertionError("a thread for each upload")))
+    running.send(picture(2))
 
 
 def test_room_is_looked_for_before_unpacking(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,9 +207,10 @@ class DataFolder:
         folder = self.jobs / identifier
         if not _is_own(folder, _UUID):
             return
-        for path in list(folder.iterdir()):
-            if _ATTEMPT.fullmatch(path.name) or (inputs and path.name == "inputs"):
-                remove(path)
+        with contextlib.suppress(FileNotFoundError):  # the whole job was removed meanwhile
+            for name in os.listdir(folder):
+                if _ATTEMPT.fullmatch(name) or (inputs and name == "inputs"):
+                    _remove_small(folder / name)
 
     def remove_inputs(self, identifier: str, names: Collection[str]) -> None:
         """Delete inputs of a job that a process did not finish to link."""
@@ -240,6 +241,16 @@ class DataFolder:
                     folder = os.path.join(place.path, PICTURES)
                     if os.path.isdir(folder) and not os.path.islink(folder):
                         yield from [path for path in Path(folder).iterdir() if _PICTURE.fullmatch(path.name)]
+
+
+def _remove_small(folder: Path) -> None:
+    """Remove a folder, fast where what it holds are empty folders, as it is for a run whose results were moved."""
+    try:
+        for name in os.listdir(folder):
+            os.rmdir(folder / name)  # goes only if it is an empty folder
+        os.rmdir(folder)
+    except OSError:
+        remove(folder)
 
 
 def _own(folder: Path, form: re.Pattern[str]) -> list[Path]:

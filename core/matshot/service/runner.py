@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -62,7 +63,7 @@ class Runner:
         keep_days: that ended jobs are kept; 0 for ever.
 
     Attributes:
-        on_end: called with each job that has ended.
+        on_end: called with each job of a chain that has ended.
         proceed: called at the start with each step of a chain whose predecessor (the second argument) has ended.
     """
 
@@ -287,20 +288,22 @@ class Runner:
         if not event.results:
             raise MatshotError("The tool produced no output.")
         real = folder.resolve()
-        inside = [Path(one["path"]).resolve().relative_to(real) for one in event.results]
+        paths = [Path(one["path"]).resolve() for one in event.results]
+        inside = [path.relative_to(real) for path in paths]
         parts = inside[0].parts[: inside[0].parts.index("results") + 1]
         written = real.joinpath(*parts)
         sources = {str(self._data.jobs / job.id / one["path"]): number for number, one in enumerate(job.inputs)
                    if not one.get("parameter")}  # fmt: skip
-        results = [self._described(job, one, written, sources) for one in event.results]
-        size = sum(file.stat().st_size for file in written.rglob("*") if file.is_file())
+        results = [
+            self._described(job, one, path, written, sources) for one, path in zip(event.results, paths, strict=True)
+        ]
+        size = sum(os.stat(os.path.join(place, name)).st_size for place, _, names in os.walk(written) for name in names)
         written.rename(self._data.jobs / job.id / "results")
         return results, size
 
     def _described(
-        self, job: JobRecord, result: Mapping[str, Any], folder: Path, sources: Mapping[str, int]
+        self, job: JobRecord, result: Mapping[str, Any], path: Path, folder: Path, sources: Mapping[str, int]
     ) -> dict[str, Any]:
-        path = Path(result["path"]).resolve()
         preview = Path(result["preview"]).resolve() if result["preview"] else None
         size = {"width": result["width"], "height": result["height"]}
         source = sources.get(result["source"], 0 if len(sources) == 1 else None)
@@ -343,11 +346,24 @@ class Runner:
         for identifier in endings:
             try:
                 self._conclude(identifier)
-            except Exception:  # its end is recorded; its folder goes with it later, its chain goes on at the next start
+            except Exception:  # its end is recorded; its chain goes on at the next start
+                _log.exception("job %s", identifier)
+        # Nobody waits for this any more.
+        for identifier in endings:
+            try:
+                self._clear(identifier)
+            except Exception:  # its folder goes with the job later
                 _log.exception("job %s", identifier)
 
+    def _clear(self, identifier: str) -> None:
+        """Remove what a job that has ended no longer needs, and the job itself if that was asked for."""
+        self._data.remove_runs(identifier, inputs=True)
+        job = self._store.job(identifier)
+        if job is not None and job.deleted:
+            self.remove(identifier)
+
     def _conclude(self, identifier: str) -> None:
-        """What follows when the end of a job is recorded."""
+        """Publish that a job has ended, which is recorded, and begin what follows it."""
         with self._lock:
             self._progress.pop(identifier, None)
             self._keys.pop(identifier, None)
@@ -359,11 +375,9 @@ class Runner:
                 "matshot_job_seconds", "Seconds that jobs ran.", job.ended - job.started, tool=job.tool
             )
         self._metrics.count("matshot_jobs_total", "Jobs that ended.", tool=job.tool, state=job.state)
-        self._data.remove_runs(identifier, inputs=True)
         self._events.publish(identifier, "state", self.view(job).body(), last=True, owner=job.owner)
-        self.on_end(job)
-        if job.deleted:
-            self.remove(identifier)
+        if job.chain:
+            self.on_end(job)
 
     def _persistently(self, change: Callable[[], None]) -> None:
         """Write to the database as soon as there is room; what is not written yet is run again if the service dies."""
