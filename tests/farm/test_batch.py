@@ -496,6 +496,19 @@ def test_nothing_is_deleted_through_a_link(done: Do, tmp_path: Path, name: str) 
     assert len(list(precious.rglob("wall.png"))) == 3
 
 
+def test_photographs_of_phones_are_for_the_tools_that_take_photographs(tmp_path: Path) -> None:
+    library, output = tmp_path / "library", tmp_path / "out"
+    picture(library / "wall.png")
+    for name in ("IMG_0001.HEIC", "floor.dng"):
+        (library / name).write_bytes(b"a photograph")
+    found = library_of(Batch([library], output, tool="oneshot"), table_of("oneshot"))
+    assert [unit.name for unit in found.units] == ["IMG_0001", "floor", "wall"]
+    assert found.left_out == []
+    found = library_of(Batch([library], output), table_of("upscale"))
+    assert [unit.name for unit in found.units] == ["wall"]
+    assert len(found.left_out) == 2
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names here")
 def test_a_pipe_in_a_library_is_left_out(done: Do, tmp_path: Path) -> None:
     library = tmp_path / "library"

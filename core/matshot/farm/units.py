@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 from matshot_host.tools import Tool
 
+from ..capture.camera_files import CAMERA_SUFFIXES
 from ..errors import MatshotError
+from ..image.formats import READABLE
 from ..image.udim import TOKEN, UdimSet, udim_set, udim_sets
 from ..material.folder import MaterialFolder
 from ..material.scan import FolderContent, folder_contents
@@ -109,7 +111,8 @@ class _Finder:
     def folder(self, root: Path, place: PurePosixPath) -> None:
         """A folder and all below it."""
         materials = self.tool.inputs[0].kind != "photo" and self.kind == "auto"
-        for content in folder_contents(root, self.output, materials=materials):
+        suffixes = (*READABLE, *CAMERA_SUFFIXES) if self.tool.inputs[0].kind == "photo" else READABLE
+        for content in folder_contents(root, self.output, materials=materials, suffixes=suffixes):
             here = place / content.place
             known = self._material(content, here)
             self.library.left_out += content.unread
