@@ -187,6 +187,20 @@ def test_half_a_request_ends_in_total(bounded: tuple[str, int], head: bytes) -> 
         assert ended
 
 
+@pytest.mark.parametrize("name", ["half a body", "half an upload"])
+def test_what_is_refused_as_too_slow_is_not_waited_for(
+    bounded: tuple[str, int], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(connection, "HEAD", 30.0)
+    with socket.create_connection(bounded) as client:
+        client.settimeout(3)  # Uvicorn itself ends the connection after 5
+        client.sendall(HEADS[name])
+        answer = b""
+        while part := client.recv(4096):  # until the service ends the connection
+            answer += part
+        assert b"timed out" in answer
+
+
 def test_a_whole_request_may_take_its_time(bounded: tuple[str, int]) -> None:
     with socket.create_connection(bounded) as client:
         client.settimeout(5)

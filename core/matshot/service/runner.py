@@ -44,6 +44,8 @@ _BURST = 64
 MOST_ATTEMPTS = 3
 #: Kinds of the engine's events that end a job.
 _LAST = ("done", "failed", "cancelled")
+#: No starts of jobs.
+_NOTHING: Mapping[str, Mapping[str, Any]] = {}
 #: Log line of a job that ended with the service.
 _INTERRUPTED = "The service was restarted; the job runs again from its inputs."
 
@@ -83,6 +85,7 @@ class Runner:
         self._progress: dict[str, JobProgress] = {}
         self._keys: dict[str, str] = {}
         self._keep_days = keep_days
+        self._starts: dict[str, dict[str, Any]] = {}
         self._endings: dict[str, dict[str, Any]] = {}
         self.on_end: Callable[[JobRecord], None] = lambda _: None
         self.proceed: Callable[[JobRecord, JobRecord], None] = lambda *_: None
@@ -220,11 +223,11 @@ class Runner:
                     self._handle(identifier, attempt, event)
                 except Exception:  # other jobs go on; this one is live in the database, so the next start runs it again
                     _log.exception("job %s", identifier)
-            endings, self._endings = self._endings, {}
+            starts, self._starts, endings, self._endings = self._starts, {}, self._endings, {}
             try:
-                self._record(endings)
+                self._record(endings, starts)
             except Exception:  # as above
-                _log.exception("jobs %s", ", ".join(endings))
+                _log.exception("jobs %s", ", ".join({**starts, **endings}))
 
     def _handle(self, identifier: str, attempt: str, event: RunEvent) -> None:
         folder = self._data.jobs / identifier / f"run-{attempt}"
@@ -233,12 +236,9 @@ class Runner:
             if job is not None:
                 # A worker's death, after which it starts once more, is the engine's to count.
                 attempts = job.attempts + (job.state == "waiting")
-                self._persistently(
-                    lambda: self._store.change_job(
-                        identifier, state="running", started=job.started or now(), attempts=attempts
-                    )
-                )
-            self._publish_state(identifier)
+                self._starts[identifier] = {
+                    "state": "running", "started": job.started or now(), "attempts": attempts,
+                }  # fmt: skip
         elif event.kind == "progress":
             self._advance(identifier, folder, event)
         elif event.kind == "again":
@@ -331,18 +331,26 @@ class Runner:
         """Have a job's end recorded, with others that came at the same time."""
         self._endings[identifier] = values
 
-    def _record(self, endings: Mapping[str, Mapping[str, Any]]) -> None:
-        """Record the ends of jobs, publish them, and remove what the jobs no longer need."""
-        if not endings:
+    def _record(
+        self, endings: Mapping[str, Mapping[str, Any]], starts: Mapping[str, Mapping[str, Any]] = _NOTHING
+    ) -> None:
+        """Record starts and ends of jobs, publish them, and remove what the jobs no longer need."""
+        if not endings and not starts:
             return
-        changes = {identifier: {"ended": now(), "cancelling": 0, **values} for identifier, values in endings.items()}
+        changes = dict(starts)
+        for identifier, values in endings.items():
+            changes[identifier] = {**starts.get(identifier, {}), "ended": now(), "cancelling": 0, **values}
         deliveries = []
-        for identifier, values in changes.items():
+        for identifier in endings:
+            values = changes[identifier]
             job = self._store.job(identifier)
             if job is not None and job.webhook and not job.deleted and job.state in LIVE:
                 view = self.view(replace(job, **values)).model_dump()
                 deliveries.append(delivery(job.id, job.webhook, view))
-        self._persistently(lambda: self._store.change_jobs(changes, deliveries))
+        self._persistently(lambda: self._store.change_jobs(changes, deliveries, durable=bool(endings)))
+        for identifier in starts:
+            if identifier not in endings:
+                self._publish_state(identifier)
         for identifier in endings:
             try:
                 self._conclude(identifier)
