@@ -149,7 +149,10 @@ def deliver(
     def on_texture(unfinished: Unfinished) -> None:
         nonlocal shown
         if octaves is not None:
-            reporter.pictured(write_texture(unfinished(), octaves / f"{work.source.stem}_octave_{shown:03d}.png"))
+            place = octaves / f"{work.source.stem}_octave_{shown:03d}.png"
+            if any(place.exists() and one.exists() and place.samefile(one) for one in paths):
+                raise MatshotError(f"{place} is an input and stays as it is; choose another folder for the octaves.")
+            reporter.pictured(write_texture(unfinished(), place))
             shown += 1
 
     paths = [Path(one) for one in inputs]

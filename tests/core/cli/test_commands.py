@@ -202,6 +202,7 @@ def test_demo_does_not_write_over_photographs(tmp_path: Path) -> None:
     [
         (["upscale"], "Error: Missing argument 'IN...'. See: matshot upscale --help"),
         (["nonsense"], "Error: No such command 'nonsense'. See: matshot --help"),
+        (["upscal"], "Error: No such command 'upscal'. Did you mean 'upscale'? See: matshot --help"),
         (["upscale", "a", "-o", "b", "--lok", "x"], "Error: No such option: --lok"),
         (["batch", "a", "b", "--workers", "many"], "Error: Invalid value for '--workers'"),
         (["oneshot", "a.png", "-o", "b", "--fov", "3"], "Error: --fov must be 0 or 5 to 150\u00b0, got 3."),

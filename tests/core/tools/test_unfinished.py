@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
-from matshot.errors import Cancelled
+from matshot.errors import Cancelled, MatshotError
 from matshot.image.reader import read_texture
 from matshot.image.types import Texture, Unfinished
 from matshot.image.writer import write_texture
@@ -17,7 +18,9 @@ from matshot.material.types import Material
 from matshot.shading.procedural import brick_wall
 from matshot.tools import unfinished
 from matshot.tools.job import ToolRequest
+from matshot.tools.registry import entry
 from matshot.tools.run import run
+from matshot.tools.store import deliver
 from matshot.tools.unfinished import UnfinishedPictures
 
 
@@ -155,3 +158,13 @@ def test_a_run_that_is_cancelled_leaves_no_picture(wall: Path, tmp_path: Path, m
             on_preview=shown.append,
         )
     assert list((tmp_path / "job").glob("*.png")) == []
+
+
+def test_pictures_of_octaves_take_the_place_of_no_input(wall: Path, tmp_path: Path) -> None:
+    look = write_texture(brick_wall(32)["basecolor"], tmp_path / "wall_octave_000.png")
+    before = look.read_bytes()
+    style = entry("style")
+    parameters = style.table.check({"strength": 0.5})
+    with pytest.raises(MatshotError, match="is an input and stays as it is"):
+        deliver(style, [str(wall), str(look)], tmp_path / "out.png", parameters, mock.Mock(), tmp_path)
+    assert look.read_bytes() == before
