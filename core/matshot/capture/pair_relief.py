@@ -7,8 +7,8 @@ photograph, and is found by regression on the slopes that a network predicts, in
 
 A second opinion, learnt from the patterns of the ambient photograph (:func:`~matshot.capture.shading.guided_slopes`),
 errs in other ways, so that the mean is better than both. Then each wave of these slopes is corrected by what the
-quotient shows (Kalman 1960): windows differ in how the light falls on a wave, so that they tell how much of what is left
-unexplained is relief, which depends on that, and how much is noise, which does not.
+quotient shows (Kalman 1960): windows differ in how the light falls on a wave, so that they tell how much of what is
+left unexplained is relief, which depends on that, and how much is noise, which does not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .windows import BANDS, DIRECTIONS, Windows, fitted_powers, power
 
 #: Part of a level surface's response to slopes that steep ones show: highlights saturate.
 _SHOWN = 0.75
-#: Part of what the quotient says of a wave that is taken over: color that the two photographs show unlike looks like relief.
+#: Part of what the quotient says of a wave that is believed: color that differs between photographs looks like relief.
 _BELIEVED = np.float32(0.7)
 #: Range of the factors on predicted slopes, and on those that were found.
 _GAINS = (0.5, 2.5)

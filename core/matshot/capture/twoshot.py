@@ -56,8 +56,8 @@ _ROOMS_SHARE = 0.7
 _ROOMS_DETAIL = 0.1
 _MOST_APART = np.float32(1.5)
 _ROOMS_FLOOR = 0.01
-#: By how much less a surface is lit by the flash than by the room, as a logarithm, from which its color is more and more
-#: the room's, and altogether; and how much that may be.
+#: By how much less the flash lights a surface than the room, as a logarithm, from which on its color is more and more
+#: the room's, and at which altogether; and how much that may be.
 _UNLIT = (0.3, 1.0)
 _LEAST_SEEN = np.float32(4.0)
 #: Most of what relief makes of the room's light, as a logarithm.
