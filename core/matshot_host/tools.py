@@ -778,8 +778,8 @@ MULTIPLY = Tool(
             "engine",
             str,
             "auto",
-            "patch rearranges pixels of the input; neural makes new ones; feedforward makes them in one pass of a network "
-            "that it fits to the input, for previews and large textures. Auto: whichever keeps the structure.",
+            "patch rearranges pixels of the input; neural makes new ones; feedforward makes them in one pass of a "
+            "network that is fitted to the input. Auto: whichever keeps the structure.",
             ("auto", "patch", "neural", "feedforward"),
             True,
         ),

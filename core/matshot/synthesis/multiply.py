@@ -357,7 +357,7 @@ def _part_picture(
 
 
 def _picture(material: Material) -> Pixels:
-    """Input of the engines that make pixels: the base color as displayed, else the first map, as three channels in [0, 1]."""
+    """The base color as displayed, else the first map, as three channels in [0, 1], for engines that make pixels."""
     kind = _leading(material)
     texture = material.maps[kind]
     values = planes_of(Material({kind: texture})).values

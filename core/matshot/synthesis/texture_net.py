@@ -2,15 +2,16 @@
 
 As in Ulyanov, Lebedev, Vedaldi and Lempitsky 2016, "Texture Networks: Feed-forward Synthesis of Textures and Stylized
 Images", section 3, a convolutional network turns noise at several scales into a texture, and each source has its own.
-It is not trained by gradients: layers are fitted one after the other, each in closed form. A layer is a convolution with
-directions of patches, a curve for each direction, and the transposed convolution, which takes what the curves ask for
-back into the picture. The curves move the distribution along their direction to the source's: the step along the sliced
-Wasserstein distance of patches (Elnekave and Weiss 2022, "Generating Natural Images with Direct Patch Distributions
-Matching", equation 3), kept as a layer as in Dai and Seljak 2021, "Sliced Iterative Normalizing Flows", algorithm 1.
+It is not trained by gradients: layers are fitted one after the other, each in closed form. A layer is a convolution
+with directions of patches, a curve for each direction, and the transposed convolution, which takes what the curves ask
+for back into the picture. The curves move the distribution along their direction to the source's. This is the step
+along the sliced Wasserstein distance of patches (Elnekave and Weiss 2022, "Generating Natural Images with Direct Patch
+Distributions Matching", equation 3), kept as a layer as in Dai and Seljak 2021, "Sliced Iterative Normalizing Flows",
+algorithm 1.
 
 The picture grows octave by octave. It begins as a small layout by the patch engine, so that bricks stay bricks. Every
-octave adds noise with the power spectrum of the source's detail, and its layers make texture of both. Pictures wrap, and
-a pixel depends on its surroundings alone, in whatever band it is computed.
+octave adds noise with the power spectrum of the source's detail, and its layers make texture of both. Pictures wrap,
+and a pixel depends on its surroundings alone, in whatever band it is computed.
 """
 
 from __future__ import annotations
@@ -112,13 +113,12 @@ class Layout:
     structure: float
     variety: float
 
-    def synthesized(self, height: int, width: int, seed: int, threads: int, progress: Progress) -> Pixels:
+    def synthesized(self, size: tuple[int, int], seed: int, threads: int, progress: Progress) -> Pixels:
         """A wrapping picture like it."""
         transfer = synthesized_transfer(
             self.picture,
             (1.0, 1.0, 1.0),
-            height,
-            width,
+            *size,
             wrap="xy",
             source_wrap=self.wrap,
             repeats=self.repeats,
@@ -185,8 +185,8 @@ def fitted_net(
     # Quantiles of as many samples in each.
     work = np.array([_LAYERS[min(number, 1)] for number in range(max(1, count - 1))], dtype=float)
     more = min(_MORE, max(1, -(-_ENOUGH // min(source.shape[:2]))))
-    coarsest = (_even(more * side) for side in layout.picture.shape[:2])
-    picture = layout.synthesized(*coarsest, _SEED, threads, progress.part(0, 0.05))
+    high, wide = (_even(more * side) for side in layout.picture.shape[:2])
+    picture = layout.synthesized((high, wide), _SEED, threads, progress.part(0, 0.05))
     octaves: list[Octave] = []
     for number in reversed(range(max(1, count - 1))):
         part = progress.part(*(0.05 + 0.95 * work[later:].sum() / work.sum() for later in (number + 1, number)))
@@ -197,7 +197,7 @@ def fitted_net(
             high, wide = (2 * side for side in picture.shape[:2])
             # A part of a large picture tells enough; that it does not wrap shows in few of its patches.
             picture = double_size(picture, high, wide)[:_FITTING, :_FITTING]
-            picture = picture + _noise(octave, *picture.shape[:2], random)
+            picture = picture + _noise(octave, picture, random)
         wanted = PatchStatistics(example, wrap, random)
         layers: list[Layer] = []
         total = _LAYERS[min(number, 1)]
@@ -241,15 +241,15 @@ def texture_of(
     progress, threads = progress or Progress(None), threads or usable_threads()
     random = np.random.default_rng(seed)
     count = len(net.octaves)
-    sizes = [[_even(-(-side >> number)) for side in (height, width)] for number in range(count + 1)]
+    sizes = [(_even(-(-height >> number)), _even(-(-width >> number))) for number in range(count + 1)]
     first = count if net.octaves[0].filters is not None else count - 1
-    picture = net.layout.synthesized(*sizes[first], seed, threads, progress.part(0, 0.1))
-    work = np.array([len(octave.layers) * 4.0**number for number, octave in enumerate(net.octaves)])
+    picture = net.layout.synthesized(sizes[first], seed, threads, progress.part(0, 0.1))
+    work = np.array([(1 + len(octave.layers)) * 4.0**number for number, octave in enumerate(net.octaves)])
     for number, octave in enumerate(net.octaves):
         part = progress.part(*(0.1 + 0.9 * work[:later].sum() / work.sum() for later in (number, number + 1)))
         if octave.filters is not None:
-            picture = _enlarged(picture, *sizes[count - 1 - number])
-            picture += _noise(octave, *picture.shape[:2], random)
+            picture = _enlarged(picture, sizes[count - 1 - number])
+            picture += _noise(octave, picture, random)
         for turn, layer in enumerate(octave.layers):
             part(turn / len(octave.layers))
             picture = _moved(picture, layer, threads)
@@ -266,11 +266,11 @@ def _even(side: int) -> int:
     return side + side % 2
 
 
-def _enlarged(picture: Pixels, height: int, width: int) -> Pixels:
+def _enlarged(picture: Pixels, size: tuple[int, int]) -> Pixels:
     """A wrapping picture at about twice its size."""
-    if (height, width) == (2 * picture.shape[0], 2 * picture.shape[1]):
-        return double_size(picture, height, width)
-    return resampled(picture, (height, width), "xy")
+    if size == (2 * picture.shape[0], 2 * picture.shape[1]):
+        return double_size(picture, *size)
+    return resampled(picture, size, "xy")
 
 
 def _filters(planes: Pixels, wrap: Wrap) -> Array:
@@ -299,10 +299,10 @@ def _filters(planes: Pixels, wrap: Wrap) -> Array:
     return np.ascontiguousarray(response.transpose(2, 0, 1), dtype=np.float32)
 
 
-def _noise(octave: Octave, height: int, width: int, random: np.random.Generator) -> Pixels:
-    """Wrapping noise ``height x width x 3`` with the power spectrum of the octave's detail."""
+def _noise(octave: Octave, picture: Pixels, random: np.random.Generator) -> Pixels:
+    """Wrapping noise as large as a picture, with the power spectrum of the octave's detail."""
     assert octave.filters is not None
-    reach = _FILTER // 2
+    reach, (height, width) = _FILTER // 2, picture.shape[:2]
     planes = np.empty((height, width, 3), dtype=np.float32)
     for number, kernel in enumerate(octave.filters):
         white = np.pad(random.standard_normal((height, width), dtype=np.float32), reach, mode="wrap")
@@ -322,9 +322,9 @@ def _fitted_layer(picture: Pixels, wanted: PatchStatistics, random: np.random.Ge
     scales = (_STEPS - 1) / np.maximum(stops - starts, 1e-6)
     steps = starts[:, np.newaxis] + np.arange(_STEPS) / scales[:, np.newaxis]
     moves = [np.interp(at, know, to - know) for at, know, to in zip(steps, ours, theirs, strict=True)]
-    tables = (starts, scales, np.stack(moves))
+    starts, scales, curves = (table.astype(np.float32) for table in (starts, scales, np.stack(moves)))
     phase = (int(random.integers(_STRIDE)), int(random.integers(_STRIDE)))
-    return Layer(directions, *(table.astype(np.float32) for table in tables), phase)
+    return Layer(directions, starts, scales, curves, phase)
 
 
 def _moved(picture: Pixels, layer: Layer, threads: int) -> Pixels:
@@ -350,7 +350,9 @@ def _move_band(picture: Pixels, result: Pixels, layer: Layer, start: int) -> Non
     columns = np.arange(left, width + PATCH) % width
     part = picture[rows[:, np.newaxis], columns].transpose(2, 0, 1)
     high, wide = (-(-(side - place) // _STRIDE) for side, place in ((stop - start, top), (width, left)))
-    sorted_part = [[np.ascontiguousarray(part[:, i::_STRIDE, j::_STRIDE]) for j in range(_STRIDE)] for i in range(_STRIDE)]
+    sorted_part = [
+        [np.ascontiguousarray(part[:, i::_STRIDE, j::_STRIDE]) for j in range(_STRIDE)] for i in range(_STRIDE)
+    ]
     channels = part.shape[0]
     patches = np.empty((channels, PATCH, PATCH, high, wide), dtype=np.float32)
     for i in range(PATCH):
