@@ -1,42 +1,41 @@
 """The feed-forward engine: a network fitted to one source, which makes textures like it, of any size, in one pass.
 
 As in Ulyanov, Lebedev, Vedaldi and Lempitsky 2016, "Texture Networks: Feed-forward Synthesis of Textures and Stylized
-Images", section 3, a convolutional network turns noise at several scales into a texture, and each source has its own.
-It is not trained by gradients: layers are fitted one after the other, each in closed form. A layer is a convolution
-with directions of patches, a curve for each direction, and the transposed convolution, which takes what the curves ask
-for back into the picture. The curves move the distribution along their direction to the source's. This is the step
-along the sliced Wasserstein distance of patches (Elnekave and Weiss 2022, "Generating Natural Images with Direct Patch
-Distributions Matching", equation 3), kept as a layer as in Dai and Seljak 2021, "Sliced Iterative Normalizing Flows",
-algorithm 1.
+Images", section 3, a convolutional network makes a texture at several scales, and each source has its own. Two things
+differ. It is not trained by gradients: layers are fitted one after the other, each in closed form. A layer is a
+convolution with directions of patches, a curve for each direction, and the transposed convolution, which takes what the
+curves ask for back into the picture. The curves move the distribution along their direction to the source's. This is
+the step along the sliced Wasserstein distance of patches (Elnekave and Weiss 2022, "Generating Natural Images with
+Direct Patch Distributions Matching", equation 3), kept as a layer as in Dai and Seljak 2021, "Sliced Iterative
+Normalizing Flows", algorithm 1. And what it gets is no noise, of which so few layers make stains, but a rough layout:
+small blocks that the patch engine has arranged in the coarsest octave, at every octave's own size. Layers make what
+is blurred and doubled there look like the source.
 
-The picture grows octave by octave. It begins as a small layout by the patch engine, so that bricks stay bricks. Every
-octave adds noise with the power spectrum of the source's detail, and its layers make texture of both. Pictures wrap,
-and a pixel depends on its surroundings alone, in whatever band it is computed.
+Pictures wrap, and a pixel depends on its surroundings alone, in whatever band it is computed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-import cv2
 import numpy as np
-from scipy import fft
 
 from ..image.color import Pixels
 from ..image.types import Wrap
 from ..inference.session import usable_threads
 from ..progress import Progress
+from .correspondence import Transfer
 from .fast_style import resampled
 from .neural import check_texture, double_size, half_size, halved_sources, octave_count
-from .patches import synthesized_transfer
+from .patches import enlarged_transfer, synthesized_transfer
 from .periodicity import Repetition, regularity, structure
-from .texture_loss import PATCH, Array, PatchStatistics, color_axes, sampled_patches
+from .texture_loss import PATCH, Array, PatchStatistics, sampled_patches
 
 #: Layers of the finest octave and of the others.
-_LAYERS = (12, 24)
+_LAYERS = (6, 8)
 #: Distance of the patches that a layer sees; which of them is drawn for each layer.
 _STRIDE = 2
 #: Steps of a curve.
@@ -45,16 +44,10 @@ _STEPS = 512
 _QUANTILES = 64
 #: Pixels of a picture up to which its layers see every direction of patches.
 _SMALL = 128 * 128
-#: Longest side in pixels of the pictures that layers are fitted to.
-_FITTING = 1024
 #: Shorter side that these have at least, where up to ``_MORE`` times the source's side reaches it: what a small picture
 #: has by chance would be learnt.
 _ENOUGH = 768
 _MORE = 3
-#: Part of the source's detail that is noise; layers make the rest.
-_NOISE = 0.5
-#: Side of the filters that give noise its power spectrum, odd.
-_FILTER = 17
 #: Rows of a picture that are computed at a time, even.
 _BAND = 64
 #: Seed of the fit.
@@ -82,16 +75,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Octave:
-    """Noise and layers of an octave.
+    """The source and the layers of an octave.
 
     Attributes:
-        filters: ``(3, side, side)``, of noise along the axes; none where the layers see the layout at its own size.
-        axes: ``(3, 3)``, rows along which the source's colors are not correlated.
+        example: ``H x W x 3``, the source at its size.
+        wrap: axes on which that repeats.
         layers: of the network.
     """
 
-    filters: Array | None
-    axes: Array
+    example: Pixels
+    wrap: Wrap
     layers: tuple[Layer, ...] = ()
 
 
@@ -113,9 +106,9 @@ class Layout:
     structure: float
     variety: float
 
-    def synthesized(self, size: tuple[int, int], seed: int, threads: int, progress: Progress) -> Pixels:
-        """A wrapping picture like it."""
-        transfer = synthesized_transfer(
+    def transfer(self, size: tuple[int, int], seed: int, threads: int, progress: Progress) -> Transfer:
+        """Where a wrapping picture like it has its patches from."""
+        return synthesized_transfer(
             self.picture,
             (1.0, 1.0, 1.0),
             *size,
@@ -128,7 +121,6 @@ class Layout:
             threads=threads,
             progress=progress,
         )
-        return transfer.apply(self.picture)
 
 
 @dataclass(frozen=True)
@@ -183,21 +175,18 @@ def fitted_net(
     layout = Layout(*sources[-1], (down, right), structure(source, repeats), variety)
     random = np.random.default_rng(_SEED)
     # Quantiles of as many samples in each.
-    work = np.array([_LAYERS[min(number, 1)] for number in range(max(1, count - 1))], dtype=float)
+    work = np.array([1 + _LAYERS[min(number, 1)] for number in range(max(1, count - 1))], dtype=float)
     more = min(_MORE, max(1, -(-_ENOUGH // min(source.shape[:2]))))
     high, wide = (_even(more * side) for side in layout.picture.shape[:2])
-    picture = layout.synthesized((high, wide), _SEED, threads, progress.part(0, 0.05))
+    transfer = layout.transfer((high, wide), _SEED, threads, progress.part(0, 0.05))
+    picture = transfer.apply(layout.picture)
     octaves: list[Octave] = []
     for number in reversed(range(max(1, count - 1))):
         part = progress.part(*(0.05 + 0.95 * work[later:].sum() / work.sum() for later in (number + 1, number)))
         example, wrap = sources[number]
-        octave = Octave(None, color_axes(example))
         if number < count - 1:
-            octave = replace(octave, filters=_filters(example @ octave.axes.T, wrap))
-            high, wide = (2 * side for side in picture.shape[:2])
-            # A part of a large picture tells enough; that it does not wrap shows in few of its patches.
-            picture = double_size(picture, high, wide)[:_FITTING, :_FITTING]
-            picture = picture + _noise(octave, picture, random)
+            transfer = enlarged_transfer(transfer, (2 * transfer.height, 2 * transfer.width), example.shape[:2])
+            picture = _grown(picture, transfer, example)
         wanted = PatchStatistics(example, wrap, random)
         layers: list[Layer] = []
         total = _LAYERS[min(number, 1)]
@@ -205,7 +194,7 @@ def fitted_net(
             layers.append(_fitted_layer(picture, wanted, random))
             picture = _moved(picture, layers[-1], threads)
             part((turn + 1) / total)
-        octaves.append(replace(octave, layers=tuple(layers)))
+        octaves.append(Octave(example, wrap, tuple(layers)))
     return TextureNet(layout, tuple(octaves), source.min(axis=(0, 1)), source.max(axis=(0, 1)))
 
 
@@ -239,17 +228,18 @@ def texture_of(
         Cancelled: when the listener raises it.
     """
     progress, threads = progress or Progress(None), threads or usable_threads()
-    random = np.random.default_rng(seed)
     count = len(net.octaves)
     sizes = [(_even(-(-height >> number)), _even(-(-width >> number))) for number in range(count + 1)]
-    first = count if net.octaves[0].filters is not None else count - 1
-    picture = net.layout.synthesized(sizes[first], seed, threads, progress.part(0, 0.1))
+    grows = [octave.example.shape != net.layout.picture.shape for octave in net.octaves]
+    first = count if grows[0] else count - 1
+    transfer = net.layout.transfer(sizes[first], seed, threads, progress.part(0, 0.1))
+    picture = transfer.apply(net.layout.picture)
     work = np.array([(1 + len(octave.layers)) * 4.0**number for number, octave in enumerate(net.octaves)])
     for number, octave in enumerate(net.octaves):
         part = progress.part(*(0.1 + 0.9 * work[:later].sum() / work.sum() for later in (number, number + 1)))
-        if octave.filters is not None:
-            picture = _enlarged(picture, sizes[count - 1 - number])
-            picture += _noise(octave, picture, random)
+        if grows[number]:
+            transfer = enlarged_transfer(transfer, sizes[count - 1 - number], octave.example.shape[:2])
+            picture = _grown(picture, transfer, octave.example)
         for turn, layer in enumerate(octave.layers):
             part(turn / len(octave.layers))
             picture = _moved(picture, layer, threads)
@@ -266,48 +256,19 @@ def _even(side: int) -> int:
     return side + side % 2
 
 
-def _enlarged(picture: Pixels, size: tuple[int, int]) -> Pixels:
-    """A wrapping picture at about twice its size."""
+def _grown(picture: Pixels, transfer: Transfer, example: Pixels) -> Pixels:
+    """A wrapping picture at the size of a transfer, about twice its own, with detail from where that has patches from.
+
+    What the coarser picture shows, it keeps.
+    """
+    detail = transfer.apply(example)
+    size = detail.shape[:2]
+    missing = picture - resampled(half_size(detail), picture.shape[:2], "xy")
     if size == (2 * picture.shape[0], 2 * picture.shape[1]):
-        return double_size(picture, *size)
-    return resampled(picture, size, "xy")
-
-
-def _filters(planes: Pixels, wrap: Wrap) -> Array:
-    """Filters that give white noise the power spectrum of what half the size does not show of planes, each alike."""
-    reach = _FILTER // 2
-    # An even margin, so that pairs of pixels stay pairs.
-    margin = 2 * reach
-    wide = planes
-    for axis, letter in enumerate("yx"):
-        ends = [(0, 0)] * 3
-        ends[axis] = (margin, margin)
-        wide = np.pad(wide, ends, mode="wrap" if letter in wrap else "symmetric")
-    detail = (wide - double_size(half_size(wide), *wide.shape[:2]))[margin:-margin, margin:-margin]
-    size = np.square(detail, dtype=np.float64).mean(axis=(0, 1))
-    for axis, letter in enumerate("yx"):
-        if letter not in wrap:
-            fade = np.hanning(detail.shape[axis] + 2)[1:-1].astype(np.float32)
-            detail = detail * np.expand_dims(fade, (1 - axis, 2))
-    shape = [max(side, _FILTER) for side in detail.shape[:2]]
-    amplitude = np.abs(fft.rfft2(detail, s=shape, axes=(0, 1)))
-    response = np.roll(fft.irfft2(amplitude, s=shape, axes=(0, 1)), (reach, reach), (0, 1))[:_FILTER, :_FILTER]
-    response = response * np.multiply.outer(*[np.hanning(_FILTER + 2)[1:-1]] * 2)[..., np.newaxis]
-    power = np.square(response).sum(axis=(0, 1))
-    # A plane without detail has a filter without any.
-    response *= _NOISE * np.sqrt(size / np.maximum(power, 1e-30)) * (power > 1e-30)
-    return np.ascontiguousarray(response.transpose(2, 0, 1), dtype=np.float32)
-
-
-def _noise(octave: Octave, picture: Pixels, random: np.random.Generator) -> Pixels:
-    """Wrapping noise as large as a picture, with the power spectrum of the octave's detail."""
-    assert octave.filters is not None
-    reach, (height, width) = _FILTER // 2, picture.shape[:2]
-    planes = np.empty((height, width, 3), dtype=np.float32)
-    for number, kernel in enumerate(octave.filters):
-        white = np.pad(random.standard_normal((height, width), dtype=np.float32), reach, mode="wrap")
-        planes[..., number] = cv2.filter2D(white, -1, kernel)[reach:-reach, reach:-reach]
-    return np.asarray(planes @ octave.axes)
+        detail += double_size(missing, *size)
+    else:
+        detail += resampled(missing, size, "xy")
+    return detail
 
 
 def _fitted_layer(picture: Pixels, wanted: PatchStatistics, random: np.random.Generator) -> Layer:

@@ -9,7 +9,6 @@ import pytest
 
 from matshot.errors import Cancelled, MatshotError
 from matshot.progress import Progress
-from matshot.shading.procedural import brick_wall
 from matshot.synthesis import texture_net
 from matshot.synthesis.texture_loss import PATCH, patches_at_random
 from matshot.synthesis.texture_net import fitted_net, texture_of
@@ -17,7 +16,12 @@ from matshot.synthesis.texture_net import fitted_net, texture_of
 
 @pytest.fixture(scope="module")
 def source():
-    return np.ascontiguousarray(brick_wall(128, 1)["basecolor"].pixels[..., :3])
+    """Stones that touch each other: to each pixel the color of the nearest of many points."""
+    random = np.random.default_rng(0)
+    points = random.integers(0, 128, (2, 500, 1))
+    down, across = np.indices((128, 128)).reshape(2, 1, -1) - points
+    nearest = (down**2 + across**2).argmin(axis=0)
+    return random.uniform(0.2, 0.8, (500, 3)).astype(np.float32)[nearest].reshape(128, 128, 3)
 
 
 @pytest.fixture(scope="module")
