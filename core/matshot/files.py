@@ -7,11 +7,15 @@ import errno
 import os
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .errors import MatshotError
+
+#: Tag of junctions, the links between folders that Windows makes without rights (``IO_REPARSE_TAG_MOUNT_POINT``).
+_JUNCTION = 0xA0000003
 
 
 def os_reason(error: OSError) -> str:
@@ -122,9 +126,18 @@ def move_files(names: Iterable[str], source: Path, target: Path) -> None:
         raise MatshotError(f"{target} could not be written: {os_reason(error)}.", repr(error)) from error
 
 
+def is_link(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a link: symbolic, or a junction of Windows, which Python otherwise takes for a folder."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION
+
+
 def remove(path: Path) -> None:
     """Remove a file or folder; of a link, the link alone. What cannot be removed stays."""
-    if path.is_dir() and not path.is_symlink():
+    if path.is_dir() and not is_link(path):
         shutil.rmtree(path, ignore_errors=True)
         return
     with contextlib.suppress(OSError):

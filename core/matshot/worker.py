@@ -33,7 +33,7 @@ from matshot_host.jobs import NOTE, is_job_folder
 from matshot_host.tools import TOOLS, Tool
 
 from .errors import Cancelled, MatshotError
-from .files import remove
+from .files import is_link, remove
 from .progress import CancelSwitch
 
 # Error codes of JSON-RPC.
@@ -215,7 +215,7 @@ class Worker:
     def _abandon(self) -> None:
         """Without a host nobody wants results, nor cleans up."""
         self._give_up()
-        if self._folder is not None and not self._folder.is_symlink() and (self._folder / NOTE).is_file():
+        if self._folder is not None and not is_link(self._folder) and (self._folder / NOTE).is_file():
             for entry in list(self._folder.iterdir()):
                 if entry.name == NOTE or is_job_folder(entry.name):
                     remove(entry)

@@ -104,7 +104,7 @@ class Job:
             ``cancelled``.
         fraction: done, 0 to 1.
         stage: what is being done.
-        preview: path of the latest picture, or empty.
+        preview: path of the latest picture, or empty; one of unfinished work is removed soon after another is made.
         results: what was made.
         failures: sentences about single files that failed while others did not.
         error: one sentence, empty if nothing is wrong.
@@ -362,7 +362,8 @@ class Jobs:
             job.failures = [str(sentence) for sentence in event.data.get("failures", [])]
             job.findings = list(event.data.get("findings", []))
             job.fraction = 1.0
-            job.preview = next((made.preview for made in job.results if made.preview), job.preview)
+            # Pictures of unfinished work are gone by now.
+            job.preview = next((made.preview for made in job.results if made.preview), "")
             self._end(job, "done")
         elif event.kind == "error" and event.data["cancelled"]:
             self._end(job, "cancelled")

@@ -30,8 +30,13 @@ class ToolMemory:
         self._file = f"{host}_tools.json"
 
     def last(self, tool: Tool) -> Dict[str, Any]:
-        """Values of the last run, without those that are no longer valid; empty before the first run."""
-        return _valid(tool, self._section("last").get(tool.name))
+        """Values of the last run, without those that are no longer valid; empty before the first run.
+
+        Guides and masks are left out: they belong to that run's input.
+        """
+        files = [parameter.name for parameter in tool.files]
+        stored = _valid(tool, self._section("last").get(tool.name))
+        return {name: value for name, value in stored.items() if name not in files}
 
     def remember(self, tool: Tool, values: Mapping[str, Any]) -> None:
         """Store the values of a run. A folder that cannot be written loses them, which harms nothing."""

@@ -5,6 +5,7 @@ parameter's value. Standard library only, Python 3.7 syntax, because hosts bring
 """
 
 import numbers
+import os
 import re
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -421,6 +422,19 @@ class Tool(NamedTuple):
         """
         words = called or {}
         return {name: self.parameter(name).check(value, words.get(name, "")) for name, value in values.items()}
+
+    def check_files(self, values: Mapping[str, Any]) -> None:
+        """Check that the files exist whose paths are among the values, so that a dialog can say so at once.
+
+        Raises:
+            MatshotError: for a path at which nothing is, and for a folder where an image is needed.
+        """
+        for parameter in self.files:
+            path = values.get(parameter.name)
+            if path and not os.path.exists(path):
+                raise MatshotError(f"{parameter.label}: {path} does not exist.")
+            if path and parameter.file != "asset" and os.path.isdir(path):
+                raise MatshotError(f"{parameter.label} must be an image, but {path} is a folder.")
 
     def parse(self, settings: Sequence[str]) -> Dict[str, Any]:
         """Checked values from texts such as ``scale=2``; dashes in names read as underscores.

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -11,6 +12,7 @@ from matshot.files import (
     atomic_file,
     atomic_write,
     free_path,
+    is_link,
     move_new,
     os_reason,
     partial_path,
@@ -106,6 +108,24 @@ def test_removing_a_link_leaves_what_it_points_to(tmp_path):
     assert (tmp_path / "folder" / "map.png").is_file()
     remove(tmp_path / "folder")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_junction_is_a_link(tmp_path, monkeypatch):
+    (tmp_path / "junction").mkdir()
+    (tmp_path / "junction" / "map.png").touch()
+    real = os.lstat
+
+    def as_windows(path, **options):
+        found = real(path, **options)
+        return mock.Mock(wraps=found, st_mode=found.st_mode, st_reparse_tag=0xA0000003)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "lstat", as_windows)
+        assert is_link(tmp_path / "junction")
+        remove(tmp_path / "junction")
+    assert (tmp_path / "junction" / "map.png").is_file()
+    assert not is_link(tmp_path / "junction")
+    assert not is_link(tmp_path / "nowhere")
 
 
 def test_a_free_name_is_not_even_that_of_a_broken_link(tmp_path):

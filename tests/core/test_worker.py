@@ -116,13 +116,16 @@ def test_what_is_no_request_is_refused_and_it_lives_on(talk: Talk, line: str, co
 
 def test_a_job_tells_progress_and_results(talk: Talk, wall: Path, tmp_path: Path) -> None:
     folder = str(tmp_path / "job")
-    talk.ask(1, "run", tool="multiply", inputs=[str(wall)], parameters={"size": "64x64"}, folder=folder)
+    talk.ask(1, "run", tool="multiply", inputs=[str(wall)], parameters={"size": "256x256"}, folder=folder)
     (made,) = talk.hear(1)["result"]["results"]
-    assert (made["width"], made["kind"]) == (64, "image")
+    assert (made["width"], made["kind"]) == (256, "image")
     told = [message["params"] for message in talk.told if message["method"] == "progress"]
     fractions = [message["fraction"] for message in told if "fraction" in message]
     assert fractions == sorted(fractions)
-    assert any("preview" in message for message in told)
+    shown = [Path(message["preview"]) for message in told if "preview" in message]
+    assert shown
+    # They are gone with the work.
+    assert not any(path.exists() for path in shown)
     assert all(message["job"] == 1 for message in told)
 
 

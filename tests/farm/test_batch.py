@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -19,6 +20,7 @@ pytest.importorskip("distributed")
 
 from bench.farm.clusters import DaskCluster, until, workers_below
 from matshot.errors import MatshotError
+from matshot.farm import batch, placement
 from matshot.farm.batch import Batch, BatchResult, library_of, run_batch, target_of
 from matshot.farm.manifest import MEMORY, Manifest
 from matshot.image.reader import read_texture
@@ -422,6 +424,89 @@ def test_a_broken_link_is_not_written_over(done: Do, tmp_path: Path) -> None:
         pytest.skip("links need rights here")
     assert "not of this batch" in done(library, output).failed["a.png"]
     assert (output / "a.png").is_symlink()
+
+
+class Killed(BaseException):
+    """In place of a kill -9."""
+
+
+def killed_batch(done: Do, library: Path, output: Path, *, moved: bool) -> None:
+    """A batch that ends after it has noted what it is about to bring, before or after that is there."""
+
+    def bring(*arguments: Any) -> None:
+        if moved:
+            placement.bring(*arguments)
+        raise Killed
+
+    with mock.patch.object(batch, "bring", bring), pytest.raises(Killed):
+        done(library, output)
+
+
+def test_what_came_after_a_crash_is_not_written_over(done: Do, tmp_path: Path) -> None:
+    library, output = tmp_path / "library", tmp_path / "out"
+    picture(library / "a.png")
+    killed_batch(done, library, output, moved=False)
+    (output / "a.png").write_bytes(b"precious")
+    assert "was changed since" in done(library, output).failed["a.png"]
+    assert (output / "a.png").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_after_any_crashes_the_batch_goes_on(done: Do, tmp_path: Path, moved: bool) -> None:
+    library, output = tmp_path / "library", tmp_path / "out"
+    picture(library / "a.png")
+    done(library, output)
+    for size in (48, 64):
+        picture(library / "a.png", size)
+        killed_batch(done, library, output, moved=moved)
+    assert done(library, output).done == ["a.png"]
+    assert read_texture(output / "a.png").width == 128
+
+
+def test_sheets_of_another_batch_are_no_pictures(done: Do, tmp_path: Path) -> None:
+    library, first, second = tmp_path / "library", tmp_path / "first", tmp_path / "second"
+    picture(library / "a.png")
+    done(library, first)
+    assert done(first, second).done == ["a.png"]
+
+
+def test_no_result_takes_the_place_of_a_summary(done: Do, tmp_path: Path) -> None:
+    library, output = tmp_path / "library", tmp_path / "out"
+    picture(library / "matshot-batch.png")
+    picture(library / "a.png")
+    outcome = done(library, output)
+    assert "rename matshot-batch.png" in outcome.failed["matshot-batch.png"]
+    assert outcome.done == ["a.png"]
+
+
+@pytest.mark.parametrize("name", [MEMORY, f"{MEMORY}/work", f"{MEMORY}/work/all"])
+def test_nothing_is_deleted_through_a_link(done: Do, tmp_path: Path, name: str) -> None:
+    library, output, precious = tmp_path / "library", tmp_path / "out", tmp_path / "precious"
+    picture(library / "a.png")
+    for place in ("0", "all/0", "work/all/0"):
+        (precious / place).mkdir(parents=True)
+        (precious / place / "wall.png").write_bytes(b"precious")
+    (output / name).parent.mkdir(parents=True)
+    try:
+        (output / name).symlink_to(precious, target_is_directory=True)
+    except OSError:
+        pytest.skip("links need rights here")
+    with pytest.raises(MatshotError, match="is a link"):
+        done(library, output)
+    assert len(list(precious.rglob("wall.png"))) == 3
+
+
+def test_photographs_of_phones_are_for_the_tools_that_take_photographs(tmp_path: Path) -> None:
+    library, output = tmp_path / "library", tmp_path / "out"
+    picture(library / "wall.png")
+    for name in ("IMG_0001.HEIC", "floor.dng"):
+        (library / name).write_bytes(b"a photograph")
+    found = library_of(Batch([library], output, tool="oneshot"), table_of("oneshot"))
+    assert [unit.name for unit in found.units] == ["IMG_0001", "floor", "wall"]
+    assert found.left_out == []
+    found = library_of(Batch([library], output), table_of("upscale"))
+    assert [unit.name for unit in found.units] == ["wall"]
+    assert len(found.left_out) == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names here")

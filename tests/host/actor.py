@@ -41,6 +41,7 @@ for line in sys.stdin:
         say(method="progress", params={"job": number, "fraction": 0.5, "stage": "deaf"})
         time.sleep(60)
     elif method == "run" and told["tool"] == "obedient":
+        say(method="progress", params={"job": number, "preview": "picture.png"})
         say(method="progress", params={"job": number, "fraction": 0.5, "stage": "working"})
         assert json.loads(sys.stdin.readline())["method"] == "cancel"
         say(id=number, error={"code": -32001, "message": "Cancelled.", "data": {"cancelled": True}})

@@ -57,7 +57,8 @@ def test_a_job_goes_from_preparing_to_done(jobs: Jobs) -> None:
     assert job.results[0].wrap == "x"
     assert job.notes == ["a"]
     assert job.failures == ["one was bad"]
-    assert job.preview == "picture.png"
+    # Its result has no picture, and that of unfinished work is removed.
+    assert job.preview == ""
     assert not jobs.busy
 
 
@@ -78,6 +79,7 @@ def test_progress_never_falls_and_polls_tell_what_changed(jobs: Jobs) -> None:
 def test_jobs_run_one_after_the_other(jobs: Jobs) -> None:
     first, second = started(jobs, "obedient"), started(jobs, "good")
     followed(jobs, lambda: first.fraction == 0.5)
+    assert first.preview == "picture.png"
     assert second.state == "waiting"
     jobs.cancel(first)
     jobs.wait(second, LONG)

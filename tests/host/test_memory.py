@@ -24,6 +24,13 @@ def test_values_of_the_last_run_are_remembered_until_reset(memory):
     assert memory.last(UPSCALE) == {}
 
 
+def test_guides_and_masks_are_no_habit(memory):
+    memory.remember(UPSCALE, {"scale": 2, "protect": "/textures/wall_mask.png"})
+    assert memory.last(UPSCALE) == {"scale": 2}
+    memory.save_preset(UPSCALE, "Logo", {"protect": "/textures/logo.png"})
+    assert memory.preset(UPSCALE, "Logo") == {"protect": "/textures/logo.png"}
+
+
 def test_presets(memory):
     memory.save_preset(UPSCALE, " Fast ", {"scale": 2})
     memory.save_preset(UPSCALE, "Best", {"scale": 8})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -17,6 +19,7 @@ from service_double import Running, material_zip, picture, sentence, zip_of
 from matshot.service import connection, inspector, routes, security
 from matshot.service.connection import BoundedConnection
 from matshot.service.naming import LONGEST_NAME
+from matshot.service.refusal import Refusal
 
 BICUBIC = {"method": "bicubic", "scale": 2}
 
@@ -110,6 +113,24 @@ def test_all_inspecting_processes_share_one_bound() -> None:
     assert len(every) == 3
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file that is never read to its end")
+def test_an_inspection_that_hangs_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspector, "_PATIENCE", 0.2)
+    monkeypatch.setattr(inspector, "_WATCH", 0.05)
+    hanging = inspector.Inspector(1000)
+    os.mkfifo(tmp_path / "0")
+    with pytest.raises(Refusal, match="took too long"):
+        hanging.image(tmp_path / "0", "wall.png")
+    hanging.close()
+    assert all(one._process is None for one in hanging._all)
+
+
+def test_inspections_start_no_threads(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    running.send(picture(1))
+    monkeypatch.setattr(threading, "Timer", mock.Mock(side_effect=AssertionError("a thread for each upload")))
+    running.send(picture(2))
+
+
 def test_room_is_looked_for_before_unpacking(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("wall_basecolor.png", "wall_roughness.png")
     zipped = zip_of({name: picture(seed) + bytes(100_000) for seed, name in enumerate(names)})
@@ -164,6 +185,20 @@ def test_half_a_request_ends_in_total(bounded: tuple[str, int], head: bytes) -> 
             except OSError:
                 ended = True
         assert ended
+
+
+@pytest.mark.parametrize("name", ["half a body", "half an upload"])
+def test_what_is_refused_as_too_slow_is_not_waited_for(
+    bounded: tuple[str, int], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(connection, "HEAD", 30.0)
+    with socket.create_connection(bounded) as client:
+        client.settimeout(3)  # Uvicorn itself ends the connection after 5
+        client.sendall(HEADS[name])
+        answer = b""
+        while part := client.recv(4096):  # until the service ends the connection
+            answer += part
+        assert b"timed out" in answer
 
 
 def test_a_whole_request_may_take_its_time(bounded: tuple[str, int]) -> None:

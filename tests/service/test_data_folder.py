@@ -166,6 +166,21 @@ def test_links_are_not_followed(tmp_path, run):
     assert (precious / "wall.png").read_bytes() == b"precious"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+@pytest.mark.parametrize("name", ["run-0123456789ab", "inputs", "results"])
+def test_not_even_empty_folders_go_through_a_link(tmp_path, run, name):
+    run(tmp_path / "service")
+    (tmp_path / "precious" / "empty").mkdir(parents=True)
+    job = tmp_path / "service" / "jobs" / UUID
+    job.mkdir()
+    (job / name).symlink_to(tmp_path / "precious")
+    data = DataFolder(tmp_path / "service")
+    data.remove_runs(UUID, inputs=True)
+    data.remove_job(UUID)
+    assert (tmp_path / "precious" / "empty").is_dir()
+    assert not job.exists()
+
+
 def test_an_upload_does_not_delete_what_lies_in_its_place(tmp_path, run):
     kept = []
     run(tmp_path, lambda service: kept.append(upload(service)))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -200,3 +202,40 @@ def test_an_end_that_is_forgotten_is_sent_again() -> None:
         streams.publish(f"other {number}", "state", b'{"state":"done"}', last=True)
     assert not streams.has_seen_end("first", "1.0")
     assert not streams.has_seen_end("first", "1.1")
+
+
+def test_events_of_a_moment_are_sent_together_and_an_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_streams, "_MOMENT", 0.2)
+    streams = event_streams.EventStreams(1)
+
+    async def pieces() -> list[tuple[float, int]]:
+        """Seconds until each piece of a stream, and the events in it."""
+        listener, _, _ = streams.subscribe("job", "")
+        came, began = [], time.monotonic()
+        stream = streams.stream("job", listener, [])
+        await anext(stream)
+        for number in range(3):
+            threading.Timer(0.02 * number, streams.publish, ("job", "progress", b'{"fraction":0.5}')).start()
+        threading.Timer(0.3, streams.publish, ("job", "progress", b'{"fraction":1.0}')).start()
+        end = {"last": True}
+        threading.Timer(0.32, streams.publish, ("job", "state", b'{"state":"done"}'), end).start()
+        async for piece in stream:
+            came.append((time.monotonic() - began, piece.count(b"event: ")))
+        return came
+
+    (first, progress), (last, rest) = asyncio.run(pieces())
+    assert (progress, rest) == (3, 2)
+    assert first >= 0.2
+    assert last - first < 0.28  # without waiting for the rest of the moment: 0.3
+
+
+def test_a_slow_client_is_sent_away() -> None:
+    streams = event_streams.EventStreams(1)
+
+    async def flooded() -> list[event_streams.Event | None]:
+        listener, _, _ = streams.subscribe("job", "")
+        for _ in range(event_streams._WAITING + 1):
+            streams.publish("job", "progress", b'{"fraction":0.5}')
+        return await listener.next(1.0, {"job"})
+
+    assert asyncio.run(flooded()) == [None]

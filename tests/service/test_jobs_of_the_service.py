@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -180,7 +181,10 @@ def test_cancel(running: Running) -> None:
         running.wait(runs, "cancelled")
     assert running.wait(waits)["state"] == "cancelled"
     assert running.client.post(f"/v1/jobs/{runs}/cancel").json()["state"] == "cancelled"
-    assert files_of(running.settings.data / "jobs" / runs) == set()
+    until = time.monotonic() + 5  # what is not needed any more goes after the end was told
+    while (left := files_of(running.settings.data / "jobs" / runs)) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert left == set()
 
 
 def test_delete(running: Running) -> None:

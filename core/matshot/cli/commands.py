@@ -75,7 +75,8 @@ def _usage_sentence(error: Exception) -> str:
     sentence = str(error.format_message()).strip().rstrip(".")  # type: ignore[attr-defined]
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "matshot"
-    return f"{sentence}. See: {command} --help" if sentence else ""
+    end = "" if sentence.endswith("?") else "."
+    return f"{sentence}{end} See: {command} --help" if sentence else ""
 
 
 def _print_error(sentence: str, cause: str = "") -> None:

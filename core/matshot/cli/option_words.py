@@ -24,6 +24,8 @@ def in_options(sentence: str, tool: Tool) -> str:
     """
     for parameter in tool.parameters:
         label, option = re.escape(parameter.label), option_name(parameter.name)
+        if parameter.file:
+            sentence = re.sub(rf"^{label}(?=: | must be )", option, sentence)
         for choice in parameter.choices:
             sentence = re.sub(rf"\b{label} to {re.escape(str(choice))}\b", f"{option} {choice}", sentence)
         if parameter.type is bool:

@@ -24,13 +24,11 @@ from ..tools.assets import check_folder
 from ..tools.job import ToolRequest
 from .contact_sheet import Shown, Thumbnails, write_sheets
 from .engine import Engine, RunEvent
-from .manifest import MEMORY, Manifest, Stamp, digest, same_contents, stamp, stamped
+from .manifest import MEMORY, SUMMARY, Manifest, Stamp, digest, same_contents, stamp, stamped
 from .placement import bring, check_places, placed, remove_stale, stage, still_there
 from .reading import Examination, Readers
 from .units import Library, Unit, listed, slice_of
 
-#: Name of what tells of a batch, beside its results.
-SUMMARY = "matshot-batch"
 #: Units whose inputs are read ahead of the work.
 _AHEAD = 32
 #: Seconds between looks at the workers.
@@ -214,7 +212,7 @@ class _Work:
         self._batch, self._table, self._library = batch, table, library
         self._manifest, self._listener = manifest, listener
         self._work = work_digest(batch, table)
-        self._folder = manifest.folder / "work" / _part_name(batch, "all")
+        self._folder = manifest.work
         self._thumbnails = Thumbnails(manifest.folder / "thumbnails", len(library.units))
         self._owners = {name: key for key, one in manifest.entries.items() for name in one.get("outputs", ())}
         self._result = BatchResult(left_out=library.left_out)
@@ -330,15 +328,17 @@ class _Work:
         """Bring a unit's results to their place, and remember them."""
         unit, output, manifest = doing.unit, self._batch.output, self._manifest
         seconds = round(time.monotonic() - doing.began, 3)
-        before = manifest.entries.get(unit.key, {}).get("outputs", {})
+        entry = manifest.entries.get(unit.key, {})
+        before = entry.get("outputs", {})
         try:
             if any(stamp(file)[:2] != doing.inputs[name][:2] for name, file in unit.files.items()):
                 raise MatshotError(f"{unit.key} was changed while it was worked on; run the same command again.")
             places = placed(unit, event.results, self._batch.parameters)
-            check_places(places, output, unit.key, self._owners, before)
-            # Said before they are there, so that after a crash they count as this unit's.
-            meant: dict[str, Stamp] = {name: [0, 0, ""] for name in places.files}
-            manifest.note(unit.key, state="delivering", outputs={**before, **meant})
+            check_places(places, output, unit.key, self._owners, [before, entry.get("meant", {})])
+            # Said before they are there, so that after a crash they count as this unit's; moving keeps their stamps.
+            meant = {name: stamp(file) for name, file in places.files.items()}
+            there = {name: stamp(output / name) for name in places.files if (output / name).exists()}
+            manifest.note(unit.key, state="delivering", outputs={**meant, **before, **there}, meant=meant)
             self._owners |= dict.fromkeys(places.files, unit.key)
             outputs = bring(places, output)
             remove_stale(before, outputs, output)
@@ -359,10 +359,11 @@ class _Work:
         self._advance(unit.key)
 
     def _fail(self, unit: Unit, sentence: str, cause: str = "") -> None:
-        outputs = self._manifest.entries.get(unit.key, {}).get("outputs", {})
+        entry = self._manifest.entries.get(unit.key, {})
+        kept = {name: entry[name] for name in ("outputs", "meant") if name in entry}
         self._result.failed[unit.key] = sentence
         self._listener.unit("failed", unit.key, {"error": sentence, "cause": cause})
-        self._manifest.note(unit.key, state="failed", outputs=outputs, error=sentence)
+        self._manifest.note(unit.key, state="failed", error=sentence, **{"outputs": {}, **kept})
         self._advance(unit.key)
         if shutil.disk_usage(self._batch.output).free < _FULL:
             raise MatshotError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Mapping
@@ -16,10 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MatshotError
-from ..files import os_reason
+from ..files import is_link, os_reason
 
 #: Folder in a batch's output for what it remembers, and for what is not done yet.
 MEMORY = ".matshot-batch"
+#: Beginning of the names of the summary and the contact sheets in the output.
+SUMMARY = "matshot-batch"
+#: All these names.
+SUMMARIES = re.compile(SUMMARY + r"(-\d+-of-\d+)?(\.json|(-\d+)?\.png)")
 #: Seconds between orders to bring lines to the disk; a crash of the process alone loses none in any case.
 _SYNC = 1.0
 #: Seconds that a file must have rested before its time stamp says that it is unchanged.
@@ -36,14 +41,23 @@ class Manifest:
         output: folder of the batch.
         own: name of this process's part, such as ``2-of-5``.
 
+    Attributes:
+        folder: of the memory.
+        work: folder for what this process has not done yet.
+        entries: the last word on every unit.
+
     Raises:
-        MatshotError: when another process has the same part, or the folder cannot be written.
+        MatshotError: when another process has the same part, or the folder cannot be written or is a link.
     """
 
     def __init__(self, output: Path, own: str) -> None:
         self.folder = output / MEMORY
         self._file = self.folder / f"{own}.jsonl"
         self._synced = time.monotonic()
+        self.work = self.folder / "work" / own
+        for place in (self.folder, self.work.parent, self.work):
+            if is_link(place):
+                raise MatshotError(f"{place} is a link; a batch deletes files there, so use a real folder.")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._stream = self._file.open("ab")

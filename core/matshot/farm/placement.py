@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import MatshotError
 from ..files import os_reason
-from .manifest import Stamp, stamp
+from .manifest import SUMMARIES, Stamp, stamp
 from .units import Unit
 
 
@@ -56,7 +56,7 @@ def placed(unit: Unit, results: Sequence[Mapping[str, Any]], parameters: Mapping
 
 
 def check_places(
-    places: Places, output: Path, unit: str, owners: Mapping[str, str], before: Mapping[str, Stamp]
+    places: Places, output: Path, unit: str, owners: Mapping[str, str], before: Sequence[Mapping[str, Stamp]]
 ) -> None:
     """See that nothing lies where results go, but what came of the same unit before and was not changed since.
 
@@ -65,13 +65,15 @@ def check_places(
         output: folder of the batch.
         unit: key of the unit.
         owners: units by the files that they have in the output.
-        before: stamps of the unit's files in the output as the batch left them; a size and time of 0 stand for a file
-            that a batch was about to bring when it ended.
+        before: stamps that the unit's files in the output may have: those that the batch left there, and those that a
+            batch was about to bring when it ended; of an older batch, with a size and time of 0.
 
     Raises:
         MatshotError: when something does.
     """
     for name in places.files:
+        if SUMMARIES.fullmatch(name):
+            raise MatshotError(f"{output / name} is where the batch writes its own summary; rename {unit}.")
         owner = owners.get(name)
         if owner is not None and owner != unit:
             raise MatshotError(f"{output / name} was already made of {owner}.")
@@ -79,8 +81,8 @@ def check_places(
             raise MatshotError(
                 f"{output / name} is there already, and not of this batch; move it away, or choose another output."
             )
-        then = before.get(name)
-        if then is not None and any(then[:2]) and (output / name).exists() and stamp(output / name)[:2] != then[:2]:
+        then = [one[name][:2] for one in before if name in one]
+        if then and [0, 0] not in then and (output / name).exists() and stamp(output / name)[:2] not in then:
             raise MatshotError(
                 f"{output / name} was changed since Matshot wrote it and stays as it is; move it away and rerun."
             )

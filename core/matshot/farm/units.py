@@ -10,11 +10,14 @@ from pathlib import Path, PurePosixPath
 from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 from matshot_host.tools import Tool
 
+from ..capture.camera_files import CAMERA_SUFFIXES
 from ..errors import MatshotError
+from ..image.formats import READABLE
 from ..image.udim import TOKEN, UdimSet, udim_set, udim_sets
 from ..material.folder import MaterialFolder
 from ..material.scan import FolderContent, folder_contents
 from ..super_resolution.files import target_name
+from .manifest import MEMORY, SUMMARIES
 
 #: How photographs of one place say which of them had the flash.
 _PAIR = re.compile(r"(?P<base>.+?)[ _.-]*(?P<light>flash|ambient|noflash|no[ _-]flash)", re.IGNORECASE)
@@ -108,10 +111,14 @@ class _Finder:
     def folder(self, root: Path, place: PurePosixPath) -> None:
         """A folder and all below it."""
         materials = self.tool.inputs[0].kind != "photo" and self.kind == "auto"
-        for content in folder_contents(root, self.output, materials=materials):
+        suffixes = (*READABLE, *CAMERA_SUFFIXES) if self.tool.inputs[0].kind == "photo" else READABLE
+        for content in folder_contents(root, self.output, materials=materials, suffixes=suffixes):
             here = place / content.place
             known = self._material(content, here)
             self.library.left_out += content.unread
+            sheets = {one for one in content.images if SUMMARIES.fullmatch(one.name)}
+            if sheets and (content.path / MEMORY).is_dir():
+                known |= sheets  # of the batch whose output this is
             self.images([one for one in content.images if one not in known], here)
 
     def images(self, images: list[Path], place: PurePosixPath) -> None:

@@ -189,7 +189,6 @@ class _Attempt:
         self._place = Path(order.folder) / f"{_ATTEMPT}{uuid.uuid4().hex[:8]}"
         self._process: WorkerClient | None = None
         self._sent, self._progress = time.monotonic(), {"fraction": 0.0, "stage": "", "preview": ""}
-        self._weighing = 0.0
 
     def unwanted(self) -> bool:
         """Whether the run was cancelled, or the Dask worker is closing."""
@@ -200,9 +199,10 @@ class _Attempt:
         end: dict[str, Any] | None = None
         try:
             # An earlier attempt ended with its Dask worker.
-            for left in list(Path(self._order.folder).glob(f"{_ATTEMPT}*")):
-                if re.fullmatch(_ATTEMPT + "[0-9a-f]{8}", left.name):
-                    remove(left)
+            with contextlib.suppress(FileNotFoundError):
+                for name in os.listdir(self._order.folder):
+                    if re.fullmatch(_ATTEMPT + "[0-9a-f]{8}", name):
+                        remove(Path(self._order.folder, name))
             self._place.mkdir(parents=True)
         except OSError as error:
             sentence = f"The folder {self._place} cannot be created: {os_reason(error)}."
@@ -254,11 +254,7 @@ class _Attempt:
 
     def _held(self, process: WorkerClient) -> int:
         """Bytes that the process holds, looked up every now and then; 0 in between, and if unknown."""
-        now = time.monotonic()
-        if not self._memory or now < self._weighing:
-            return 0
-        self._weighing = now + _CHECK
-        return _resident(process.pid)
+        return _resident(process.pid) if self._memory and self._station.is_check_due() else 0
 
     def _handled(self, event: Event, number: int) -> dict[str, Any] | None:
         """Handle a message of the process; the run's last message if this was the end."""
@@ -358,7 +354,15 @@ class _Station:
         self.occupied = threading.Lock()
         self._client: WorkerClient | None = None
         self._idle: threading.Timer | None = None
-        self._rested = 0.0
+        self._rested = self._checked = 0.0
+
+    def is_check_due(self) -> bool:
+        """Whether the memory of the process is to be looked up, which takes as long as a tenth of a small run."""
+        now = time.monotonic()
+        due = now - self._checked >= _CHECK
+        if due:
+            self._checked = now
+        return due
 
     def process(self, environment: dict[str, str]) -> WorkerClient:
         """The process, started if none fits."""

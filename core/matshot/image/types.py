@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -170,3 +171,20 @@ def _article(value: object) -> str:
 def tiling(wrap: Wrap) -> str:
     """A wrap in words, such as ``tiles on x and y``."""
     return "does not tile" if wrap == "none" else f"tiles on {' and '.join(wrap)}"
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A picture of unfinished work. It is made when it is called, and costs nothing before that.
+
+    Attributes:
+        pixels: how many of them are computed for it, by which its cost can be told.
+        make: makes it.
+    """
+
+    pixels: int
+    make: Callable[[], Texture]
+
+    def __call__(self) -> Texture:
+        """The picture."""
+        return self.make()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -440,6 +440,7 @@ def save_material(
             held = {kind: (file, stored_depth(Path(file), depths[kind])) for kind, file in files.items() if not mips}
             write_raw(raw, material, held, aside / RAW_MAPS)
         write_record(description_of(replace(described, raw=raw), files, convention, depth), aside, folder)
+        check_unclaimed(names, folder)  # again, since maps take seconds to write
         move_files(names, aside, folder)
     return folder
 
@@ -581,16 +582,16 @@ def _outer_name(folder: Path) -> str:
     return place.parent.name if place.name.lower() in _MAP_FOLDERS and place.parent.name else place.name
 
 
-def unread_pictures(folder: Path) -> list[str]:
-    """A sentence for each picture in a folder that is not read: its format is unknown, or it is a pipe or a device."""
+def unread_pictures(folder: Path, suffixes: Sequence[str] = READABLE) -> list[str]:
+    """A sentence for each picture in a folder that is not read: of no such format, or a pipe or a device."""
     sentences = []
     for file in sorted(folder.iterdir()):
         suffix = file.suffix.lower()
         if file.name[0] == "." or file.is_dir() or not file.exists():
             continue
-        if suffix in UNREAD and file.is_file():
+        if suffix in UNREAD and suffix not in suffixes and file.is_file():
             sentences.append(f"{file.name}: left out, {UNREAD[suffix]}")
-        elif suffix in READABLE and not file.is_file():
+        elif suffix in suffixes and not file.is_file():
             sentences.append(f"{file.name}: left out, a pipe or a device, not a file")
     return sentences
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -38,7 +38,9 @@ class FolderContent:
     unread: tuple[str, ...] = ()
 
 
-def folder_contents(root: Path, output: Path, *, materials: bool = True) -> Iterator[FolderContent]:
+def folder_contents(
+    root: Path, output: Path, *, materials: bool = True, suffixes: Sequence[str] = READABLE
+) -> Iterator[FolderContent]:
     """A folder and all below it, folder by folder in the order of their paths.
 
     Hidden files and folders are left out, and so is the output, whose images are not sources of the next run. A link
@@ -48,6 +50,7 @@ def folder_contents(root: Path, output: Path, *, materials: bool = True) -> Iter
         root: folder to look into.
         output: folder to leave out; need not exist.
         materials: whether to look for materials; without, all images are images alone.
+        suffixes: of the images that count.
     """
     left_out = output.resolve()
     if root.resolve() == left_out:
@@ -59,18 +62,21 @@ def folder_contents(root: Path, output: Path, *, materials: bool = True) -> Iter
             for one in folders
             if one[0] != "." and one not in _SYSTEM_FOLDERS and (folder / one).resolve() != left_out
         )
-        yield _content(root, folder, folders, files, materials)
+        yield _content(root, folder, folders, files, materials, suffixes)
         for link in [folder / one for one in folders if (folder / one).is_symlink()]:
             target = link.resolve()
             if not root.resolve().is_relative_to(target) and not target.is_relative_to(left_out):
                 inside = sorted(link.iterdir())
-                yield _content(root, link, [], [one.name for one in inside if not one.is_dir()], materials)
+                names = [one.name for one in inside if not one.is_dir()]
+                yield _content(root, link, [], names, materials, suffixes)
 
 
-def _content(root: Path, folder: Path, folders: list[str], files: list[str], materials: bool) -> FolderContent:
-    images = [folder / one for one in sorted(files) if Path(one).suffix.lower() in READABLE and one[0] != "."]
+def _content(
+    root: Path, folder: Path, folders: list[str], files: list[str], materials: bool, suffixes: Sequence[str]
+) -> FolderContent:
+    images = [folder / one for one in sorted(files) if Path(one).suffix.lower() in suffixes and one[0] != "."]
     images = [one for one in images if one.is_file() or not one.exists()]
-    unread = unread_pictures(folder)
+    unread = unread_pictures(folder, suffixes)
     place = PurePosixPath(*folder.relative_to(root).parts)
     material, error = None, None
     if materials:

@@ -70,6 +70,7 @@ def write_scenes(material: Material, folder: str | os.PathLike[str], scene: Scen
                 (aside / name).write_bytes(data)
         except OSError as error:
             raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
+        check_scenes(scene, folder)
         move_files(names, aside, folder)
     return [folder / name for name in names]
 

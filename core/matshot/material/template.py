@@ -349,5 +349,6 @@ def save_template(
             write_description(description, aside)
         except OSError as error:
             raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
+        check_unclaimed(names, folder)  # again, since maps take seconds to write
         move_files(names, aside, folder)
     return folder

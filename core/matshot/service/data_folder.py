@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from ..errors import MatshotError
-from ..files import atomic_file, free_path, os_reason, remove
+from ..files import atomic_file, free_path, is_link, os_reason, remove
 
 #: File that says that a folder is a service's.
 MARKER = "matshot-service.json"
@@ -69,7 +69,7 @@ class DataFolder:
         try:
             self._claim()
             for folder in (self.assets, self.jobs, self.incoming, self.lost):
-                if folder.is_symlink():
+                if is_link(folder):
                     raise MatshotError(f"{folder} is a link; the service deletes files there, so use a real folder.")
             for folder in (self.assets, self.jobs, self.incoming):
                 _make(folder)
@@ -207,9 +207,10 @@ class DataFolder:
         folder = self.jobs / identifier
         if not _is_own(folder, _UUID):
             return
-        for path in list(folder.iterdir()):
-            if _ATTEMPT.fullmatch(path.name) or (inputs and path.name == "inputs"):
-                remove(path)
+        with contextlib.suppress(FileNotFoundError):  # the whole job was removed meanwhile
+            for name in os.listdir(folder):
+                if _ATTEMPT.fullmatch(name) or (inputs and name == "inputs"):
+                    _remove_small(folder / name)
 
     def remove_inputs(self, identifier: str, names: Collection[str]) -> None:
         """Delete inputs of a job that a process did not finish to link."""
@@ -225,7 +226,7 @@ class DataFolder:
         They are of a process that ended before it could record them, or newer than the database.
         """
         results = self.jobs / identifier / "results"
-        if not _is_own(results.parent, _UUID) or not results.is_dir() or results.is_symlink():
+        if not _is_own(results.parent, _UUID) or not results.is_dir() or is_link(results):
             return
         if self.lose(results, f"results-{identifier}"):
             _log.warning("Moved to %s results that the database does not know, of job %s.", self.lost, identifier)
@@ -238,8 +239,18 @@ class DataFolder:
                     if not form.fullmatch(place.name) or not place.is_dir(follow_symlinks=False):
                         continue
                     folder = os.path.join(place.path, PICTURES)
-                    if os.path.isdir(folder) and not os.path.islink(folder):
+                    if os.path.isdir(folder) and not is_link(folder):
                         yield from [path for path in Path(folder).iterdir() if _PICTURE.fullmatch(path.name)]
+
+
+def _remove_small(folder: Path) -> None:
+    """Remove a folder, fast where what it holds are empty folders, as it is for a run whose results were moved."""
+    try:
+        for name in os.listdir(folder) if not is_link(folder) else ():
+            os.rmdir(folder / name)  # goes only if it is an empty folder
+        os.rmdir(folder)
+    except OSError:
+        remove(folder)
 
 
 def _own(folder: Path, form: re.Pattern[str]) -> list[Path]:
@@ -248,7 +259,7 @@ def _own(folder: Path, form: re.Pattern[str]) -> list[Path]:
 
 
 def _is_own(path: Path, form: re.Pattern[str]) -> bool:
-    return form.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()
+    return form.fullmatch(path.name) is not None and path.is_dir() and not is_link(path)
 
 
 def _make(folder: Path) -> None:

@@ -21,6 +21,8 @@ _KEPT = 256
 _KEPT_OF_ALL = 512
 #: Name of the stream of the whole queue, which no job has.
 QUEUE = ""
+#: Seconds for which events are gathered before they are sent.
+_MOMENT = 0.05
 #: Events that may wait for a slow client.
 _WAITING = 512
 #: Jobs whose end is remembered for clients that return, which they do within seconds.
@@ -68,38 +70,72 @@ class Listener:
     def __init__(self, owner: str | None = None, jobs: Collection[str] | None = None) -> None:
         self._owner, self._jobs = owner, jobs
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[Event | None] = asyncio.Queue(_WAITING)
+        self._lock = threading.Lock()
+        self._waiting: list[Event | None] = []
+        self._awaited = {QUEUE}
+        self._wake = asyncio.Event()
+        self._is_idle, self._is_gathering = True, False
 
     def put(self, event: Event | None) -> None:
         """Pass an event on, from any thread; None ends the connection."""
         if event is not None and not self.hears(event):
             return
-        # A loop that has ended has no connections any more.
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._put, event)
+        with self._lock:
+            if len(self._waiting) == _WAITING:
+                # Too slow: the client reconnects, and then gets the job as it is.
+                self._waiting, event = [], None
+            self._waiting.append(event)
+            # To wake the loop costs more than to send a small event, so it is done once for those of a moment.
+            if event is None:
+                self._awaited.clear()
+            elif event.last:
+                self._awaited.discard(event.job)
+            urgent = self._is_idle or not self._awaited
+            self._is_idle = False
+        if urgent:
+            # A loop that has ended has no connections any more.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._wake_reader)
+
+    def _wake_reader(self) -> None:
+        with self._lock:
+            if not self._is_gathering or not self._awaited:
+                self._wake.set()
 
     def hears(self, event: Event) -> bool:
         """Whether an event is for this connection."""
         return (self._owner is None or event.owner == self._owner) and (self._jobs is None or event.job in self._jobs)
 
-    def _put(self, event: Event | None) -> None:
-        if self._queue.full():
-            # Too slow: the client reconnects, and then gets the job as it is.
-            while not self._queue.empty():
-                self._queue.get_nowait()
-            event = None
-        self._queue.put_nowait(event)
-
-    async def next(self, seconds: float) -> list[Event | None]:
+    async def next(self, seconds: float, awaited: Collection[str]) -> list[Event | None]:
         """The next events, at least one; None ends the connection.
+
+        Those of a moment come together, those that end what is awaited at once.
+
+        Args:
+            seconds: to wait for the first.
+            awaited: jobs after whose ends nothing is awaited.
 
         Raises:
             TimeoutError: when there is none for so long.
         """
-        found = [await asyncio.wait_for(self._queue.get(), seconds)] if self._queue.empty() else []
-        while not self._queue.empty():
-            found.append(self._queue.get_nowait())
+        while not self._is_ready(awaited):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        if self._is_gathering:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _MOMENT)
+        with self._lock:
+            found, self._waiting, self._is_gathering = self._waiting, [], False
         return found
+
+    def _is_ready(self, awaited: Collection[str]) -> bool:
+        """Whether events wait; if not, the next one wakes the loop."""
+        with self._lock:
+            ended = {event.job for event in self._waiting if event is not None and event.last}
+            self._awaited = set() if None in self._waiting else set(awaited) - ended
+            self._is_idle = not self._waiting
+            self._is_gathering = bool(self._waiting and self._awaited)
+            self._wake.clear()
+            return bool(self._waiting)
 
 
 @dataclass
@@ -250,7 +286,7 @@ class EventStreams:
                     return
                 texts = []
                 try:
-                    following = await listener.next(KEEP_ALIVE)
+                    following = await listener.next(KEEP_ALIVE, left)
                 except TimeoutError:
                     texts.append(b": still here\n\n")
                     continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import queue
 import shutil
@@ -17,6 +18,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -26,6 +28,7 @@ from matshot_host.description import DESCRIPTION, RAW_MAPS
 
 from ..errors import MatshotError
 from .naming import counted, safe_name
+from .recurring import Recurring
 from .refusal import Refusal
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Seconds that one inspection may take.
 _PATIENCE = 60.0
+#: Seconds between looks whether one takes longer.
+_WATCH = 1.0
 #: Processes that look into uploads; one more draws pictures, which no upload waits for.
 _COUNT = 2
 #: Bytes of address space that all processes may take together, each an equal share; half of it is code.
@@ -80,6 +85,9 @@ class Inspector:
         self._painting = threading.Lock()
         self._painter = _Process(share + _PIXEL * pixels)
         self._all = [*self._idle.queue, self._painter]
+        # One thread for all: a timer for each question would start a thread each time.
+        self._watch = Recurring("inspections", _WATCH, self._end_late)
+        self._watch.start()
 
     def unpack(self, file: Path, into: Path, bounds: Mapping[str, int]) -> None:
         """Unpack the zip of a material folder.
@@ -128,8 +136,13 @@ class Inspector:
 
     def close(self) -> None:
         """End the processes."""
+        self._watch.close()
         for process in self._all:
             process.end()
+
+    def _end_late(self) -> None:
+        for process in self._all:
+            process.end_if_late()
 
     def _ask(self, action: str, **arguments: Any) -> Any:
         process = self._idle.get()
@@ -145,6 +158,8 @@ class _Process:
     def __init__(self, memory: int) -> None:
         self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
+        self._deadline = math.inf
+        self._lock = threading.Lock()
 
     def ask(self, action: str, arguments: Mapping[str, Any]) -> Any:
         if self._process is None or self._process.poll() is not None:
@@ -157,8 +172,7 @@ class _Process:
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        watch = threading.Timer(_PATIENCE, process.kill)
-        watch.start()
+        self._expect_answer(time.monotonic() + _PATIENCE)
         try:
             process.stdin.write(json.dumps([action, arguments]).encode() + b"\n")
             process.stdin.flush()
@@ -166,7 +180,7 @@ class _Process:
         except OSError:
             line = b""
         finally:
-            watch.cancel()
+            self._expect_answer(math.inf)
         if not line.endswith(b"\n"):
             self.end()
             raise Refusal(400, "The file cannot be read: reading it took too long or too much memory, or crashed.")
@@ -174,6 +188,16 @@ class _Process:
         if "error" in answer:
             raise Refusal(*answer["error"])
         return answer["result"]
+
+    def _expect_answer(self, deadline: float) -> None:
+        with self._lock:
+            self._deadline = deadline
+
+    def end_if_late(self) -> None:
+        """Kill the process if it has not answered in time."""
+        with self._lock:
+            if self._process is not None and time.monotonic() > self._deadline:
+                self._process.kill()
 
     def end(self) -> None:
         process, self._process = self._process, None

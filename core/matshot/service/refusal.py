@@ -36,6 +36,8 @@ CODES: dict[str, tuple[int, str]] = {
     "disk_full": (507, "The disk is full"),
     "quota_full": (507, "The storage quota is used up"),
 }
+#: Headers of a refusal of what has not come whole: the connection ends, or its rest would be awaited.
+ENDING = {"Connection": "close"}
 #: Media type of failures (RFC 9457).
 PROBLEM_TYPE = "application/problem+json"
 

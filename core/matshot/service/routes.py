@@ -33,7 +33,7 @@ from .naming import LONGEST_NAME
 from .openapi import EVENTS, FILES, description, failures, file_answer, operation
 from .pictures import LEAST_SIDE, MOST_SIDE
 from .records import LIVE, JobFilter, JobRecord, Preset
-from .refusal import Refusal
+from .refusal import ENDING, Refusal
 from .schema import LONGEST_PRESET, tool_schema
 from .security import COOKIE, Guard
 from .service import Service
@@ -628,7 +628,7 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
     except ClientDisconnect as error:
         raise Refusal(400, "The upload ended early and was discarded.") from error
     except TimeoutError as error:
-        raise Refusal(400, "The upload timed out and was discarded.") from error
+        raise Refusal(400, "The upload timed out and was discarded.", headers=ENDING) from error
 
 
 async def _received(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -43,6 +44,8 @@ _BURST = 64
 MOST_ATTEMPTS = 3
 #: Kinds of the engine's events that end a job.
 _LAST = ("done", "failed", "cancelled")
+#: No starts of jobs.
+_NOTHING: Mapping[str, Mapping[str, Any]] = {}
 #: Log line of a job that ended with the service.
 _INTERRUPTED = "The service was restarted; the job runs again from its inputs."
 
@@ -62,7 +65,7 @@ class Runner:
         keep_days: that ended jobs are kept; 0 for ever.
 
     Attributes:
-        on_end: called with each job that has ended.
+        on_end: called with each job of a chain that has ended.
         proceed: called at the start with each step of a chain whose predecessor (the second argument) has ended.
     """
 
@@ -82,6 +85,7 @@ class Runner:
         self._progress: dict[str, JobProgress] = {}
         self._keys: dict[str, str] = {}
         self._keep_days = keep_days
+        self._starts: dict[str, dict[str, Any]] = {}
         self._endings: dict[str, dict[str, Any]] = {}
         self.on_end: Callable[[JobRecord], None] = lambda _: None
         self.proceed: Callable[[JobRecord, JobRecord], None] = lambda *_: None
@@ -219,11 +223,11 @@ class Runner:
                     self._handle(identifier, attempt, event)
                 except Exception:  # other jobs go on; this one is live in the database, so the next start runs it again
                     _log.exception("job %s", identifier)
-            endings, self._endings = self._endings, {}
+            starts, self._starts, endings, self._endings = self._starts, {}, self._endings, {}
             try:
-                self._record(endings)
+                self._record(endings, starts)
             except Exception:  # as above
-                _log.exception("jobs %s", ", ".join(endings))
+                _log.exception("jobs %s", ", ".join({**starts, **endings}))
 
     def _handle(self, identifier: str, attempt: str, event: RunEvent) -> None:
         folder = self._data.jobs / identifier / f"run-{attempt}"
@@ -232,12 +236,9 @@ class Runner:
             if job is not None:
                 # A worker's death, after which it starts once more, is the engine's to count.
                 attempts = job.attempts + (job.state == "waiting")
-                self._persistently(
-                    lambda: self._store.change_job(
-                        identifier, state="running", started=job.started or now(), attempts=attempts
-                    )
-                )
-            self._publish_state(identifier)
+                self._starts[identifier] = {
+                    "state": "running", "started": job.started or now(), "attempts": attempts,
+                }  # fmt: skip
         elif event.kind == "progress":
             self._advance(identifier, folder, event)
         elif event.kind == "again":
@@ -287,20 +288,22 @@ class Runner:
         if not event.results:
             raise MatshotError("The tool produced no output.")
         real = folder.resolve()
-        inside = [Path(one["path"]).resolve().relative_to(real) for one in event.results]
+        paths = [Path(one["path"]).resolve() for one in event.results]
+        inside = [path.relative_to(real) for path in paths]
         parts = inside[0].parts[: inside[0].parts.index("results") + 1]
         written = real.joinpath(*parts)
         sources = {str(self._data.jobs / job.id / one["path"]): number for number, one in enumerate(job.inputs)
                    if not one.get("parameter")}  # fmt: skip
-        results = [self._described(job, one, written, sources) for one in event.results]
-        size = sum(file.stat().st_size for file in written.rglob("*") if file.is_file())
+        results = [
+            self._described(job, one, path, written, sources) for one, path in zip(event.results, paths, strict=True)
+        ]
+        size = sum(os.stat(os.path.join(place, name)).st_size for place, _, names in os.walk(written) for name in names)
         written.rename(self._data.jobs / job.id / "results")
         return results, size
 
     def _described(
-        self, job: JobRecord, result: Mapping[str, Any], folder: Path, sources: Mapping[str, int]
+        self, job: JobRecord, result: Mapping[str, Any], path: Path, folder: Path, sources: Mapping[str, int]
     ) -> dict[str, Any]:
-        path = Path(result["path"]).resolve()
         preview = Path(result["preview"]).resolve() if result["preview"] else None
         size = {"width": result["width"], "height": result["height"]}
         source = sources.get(result["source"], 0 if len(sources) == 1 else None)
@@ -328,26 +331,47 @@ class Runner:
         """Have a job's end recorded, with others that came at the same time."""
         self._endings[identifier] = values
 
-    def _record(self, endings: Mapping[str, Mapping[str, Any]]) -> None:
-        """Record the ends of jobs, publish them, and remove what the jobs no longer need."""
-        if not endings:
+    def _record(
+        self, endings: Mapping[str, Mapping[str, Any]], starts: Mapping[str, Mapping[str, Any]] = _NOTHING
+    ) -> None:
+        """Record starts and ends of jobs, publish them, and remove what the jobs no longer need."""
+        if not endings and not starts:
             return
-        changes = {identifier: {"ended": now(), "cancelling": 0, **values} for identifier, values in endings.items()}
+        changes = dict(starts)
+        for identifier, values in endings.items():
+            changes[identifier] = {**starts.get(identifier, {}), "ended": now(), "cancelling": 0, **values}
         deliveries = []
-        for identifier, values in changes.items():
+        for identifier in endings:
+            values = changes[identifier]
             job = self._store.job(identifier)
             if job is not None and job.webhook and not job.deleted and job.state in LIVE:
                 view = self.view(replace(job, **values)).model_dump()
                 deliveries.append(delivery(job.id, job.webhook, view))
-        self._persistently(lambda: self._store.change_jobs(changes, deliveries))
+        self._persistently(lambda: self._store.change_jobs(changes, deliveries, durable=bool(endings)))
+        for identifier in starts:
+            if identifier not in endings:
+                self._publish_state(identifier)
         for identifier in endings:
             try:
                 self._conclude(identifier)
-            except Exception:  # its end is recorded; its folder goes with it later, its chain goes on at the next start
+            except Exception:  # its end is recorded; its chain goes on at the next start
+                _log.exception("job %s", identifier)
+        # Nobody waits for this any more.
+        for identifier in endings:
+            try:
+                self._clear(identifier)
+            except Exception:  # its folder goes with the job later
                 _log.exception("job %s", identifier)
 
+    def _clear(self, identifier: str) -> None:
+        """Remove what a job that has ended no longer needs, and the job itself if that was asked for."""
+        self._data.remove_runs(identifier, inputs=True)
+        job = self._store.job(identifier)
+        if job is not None and job.deleted:
+            self.remove(identifier)
+
     def _conclude(self, identifier: str) -> None:
-        """What follows when the end of a job is recorded."""
+        """Publish that a job has ended, which is recorded, and begin what follows it."""
         with self._lock:
             self._progress.pop(identifier, None)
             self._keys.pop(identifier, None)
@@ -359,11 +383,9 @@ class Runner:
                 "matshot_job_seconds", "Seconds that jobs ran.", job.ended - job.started, tool=job.tool
             )
         self._metrics.count("matshot_jobs_total", "Jobs that ended.", tool=job.tool, state=job.state)
-        self._data.remove_runs(identifier, inputs=True)
         self._events.publish(identifier, "state", self.view(job).body(), last=True, owner=job.owner)
-        self.on_end(job)
-        if job.deleted:
-            self.remove(identifier)
+        if job.chain:
+            self.on_end(job)
 
     def _persistently(self, change: Callable[[], None]) -> None:
         """Write to the database as soon as there is room; what is not written yet is run again if the service dies."""

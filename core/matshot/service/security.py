@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from .accounts import ADMIN, Account, token_digest
 from .metrics import Metrics
-from .refusal import PROBLEM_TYPE, Refusal, problem
+from .refusal import ENDING, PROBLEM_TYPE, Refusal, problem
 from .settings import Settings, is_loopback
 
 _Message = MutableMapping[str, Any]
@@ -94,7 +94,7 @@ class Guard:
                     async with asyncio.timeout(max(0.0, began + _BODY - time.monotonic())):
                         message = await receive()
                 except TimeoutError as error:
-                    raise Refusal(408, "The request timed out.") from error
+                    raise Refusal(408, "The request timed out.", headers=ENDING) from error
             whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > _MOST_BYTES and path not in _UPLOADS:

@@ -73,6 +73,7 @@ class Store:
     def __init__(self, file: Path) -> None:
         self._lock = threading.RLock()
         self._jobs, self._assets = _Cache[JobRecord](), _Cache[AssetRecord]()
+        self._logs = _Cache[list[tuple[float, str]]]()
         self._syncing = threading.Lock()
         self._committed = self._synced = 0
         self.backup: Path | None = None
@@ -385,6 +386,7 @@ class Store:
             database.execute("DELETE FROM jobs WHERE id = ?", (identifier,))
             database.execute("DELETE FROM log WHERE job = ?", (identifier,))
             self._jobs.forget(identifier)
+            self._logs.forget(identifier)
 
     def job_ids(self, ended_before: float | None = None, *, deleted: bool = False) -> list[str]:
         """All; or those that ended before then in the service's own time, or that are to go."""
@@ -457,12 +459,18 @@ class Store:
         written = now()
         with self._change(durable=False) as database:
             database.execute("INSERT INTO log VALUES (?, ?, ?)", (identifier, written, text))
+            self._logs.forget(identifier)
         return written, text
 
     def log(self, identifier: str) -> list[tuple[float, str]]:
         """Times and texts of a job's log."""
-        query = "SELECT time, text FROM log WHERE job = ? ORDER BY rowid"
-        return [(row["time"], row["text"]) for row in self._rows(query, identifier)]
+        if (known := self._logs.get(identifier)) is not None:
+            return known
+        with self._lock:  # so that what is put into the cache is not older than the database
+            query = "SELECT time, text FROM log WHERE job = ? ORDER BY rowid"
+            lines = [(row["time"], row["text"]) for row in self._rows(query, identifier)]
+            self._logs.put(identifier, lines)
+            return lines
 
 
 def now() -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import cv2
@@ -15,15 +16,16 @@ from matshot_host.tools import MULTIPLY
 from ..errors import MatshotError
 from ..image.color import Pixels
 from ..image.normals import unit_normals
-from ..image.types import Texture, Wrap
+from ..image.types import Texture, Unfinished, Wrap
 from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import Device, usable_threads
 from ..material.planes import anisotropy_of_directions, directions, planes_of
+from ..material.resize import resized_map
 from ..material.types import MapKind, Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
 from .copies import largest_copy
-from .correspondence import Arrangement, Transfer
+from .correspondence import PATCH, Arrangement, Transfer
 from .guides import GuideType
 from .labeled import guided_transfer
 from .painting import Painting, Plan, merged, plan_of
@@ -121,7 +123,7 @@ def multiply(
     *,
     painting: Painting | None = None,
     progress: Listener | None = None,
-    shown: Callable[[Texture], None] | None = None,
+    shown: Callable[[Unfinished], None] | None = None,
 ) -> list[Material]:
     """Materials like a given one; see :func:`variations`, which yields them one by one."""
     return list(variations(material, options, painting=painting, progress=progress, shown=shown))
@@ -133,7 +135,7 @@ def variations(
     *,
     painting: Painting | None = None,
     progress: Listener | None = None,
-    shown: Callable[[Texture], None] | None = None,
+    shown: Callable[[Unfinished], None] | None = None,
 ) -> Iterator[Material]:
     """Materials like a given one, each made when the iterator reaches it.
 
@@ -146,7 +148,8 @@ def variations(
         options: see :class:`MultiplyOptions`.
         painting: guides and masks; none if not given.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
-        shown: called with the base color, else the first map, of every octave, smaller than the result.
+        shown: called after every octave with what makes its picture: the base color, else the first map, with the
+            symmetry of the result, and around what is replaced the input; smaller than the result.
 
     Yields:
         A material of the requested size, whose ``parameters`` hold the options, its own seed, its engine, of the patch
@@ -177,11 +180,17 @@ def variations(
     if plan.guide is not None and chosen.symmetry != "none":
         note = "the target guide counts in the upper left part, from which the symmetry makes the rest"
         plan = replace(plan, notes=(*plan.notes, note))
+
+    def presented(unfinished: Unfinished) -> None:
+        if shown is not None:
+            pixels = unfinished.pixels if plan.mask is None else material.width * material.height
+            shown(Unfinished(pixels, lambda: _as_result(unfinished(), material, chosen, plan)))
+
     whole = Progress(progress)
     nets: dict[int, TextureNet] = {}
     for number in range(chosen.count):
         part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesizing")
-        result = _variation(plan, chosen, chosen.seed + number, part, shown, nets)
+        result = _variation(plan, chosen, chosen.seed + number, part, presented, nets)
         if chosen.symmetry != "none":
             result = symmetric_material(result, chosen.symmetry)
         if plan.mask is not None:
@@ -203,7 +212,7 @@ def _variation(
     options: MultiplyOptions,
     seed: int,
     progress: Progress,
-    shown: Callable[[Texture], None] | None,
+    shown: Callable[[Unfinished], None],
     nets: dict[int, TextureNet],
 ) -> Material:
     material, planes, values = plan.source, plan.planes, plan.planes.values
@@ -249,7 +258,9 @@ def _variation(
             structure=structure(balanced, repeats),
             threads=threads,
             progress=progress,
-            shown=None if shown is None else lambda octave, number: shown(_octave(material, octave, number)),
+            shown=lambda octave, number: shown(
+                Unfinished(octave.width * octave.height, lambda: _octave(material, octave, number))
+            ),
             guide=plan.guide,
             allowed=plan.allowed,
             repair=plan.repair,
@@ -292,19 +303,36 @@ def _made_picture(
     options: MultiplyOptions,
     seed: int,
     progress: Progress,
-    shown: Callable[[Texture], None] | None,
+    shown: Callable[[Unfinished], None],
     nets: dict[int, TextureNet],
 ) -> Pixels:
     """A picture of the plan's size, with a guide each part like its own part of the source."""
     source, parts = _picture(plan.source), None if plan.guide is None else parts_of(plan.guide)
+    wrap = plan.wrap
     if parts is None:
-        return _part_picture(source, plan, options, seed, progress, shown, nets, 0)
-    pictures = []
-    for number, own in enumerate(parts.pictures(source, plan.source_wrap)):
-        part = progress.part(number / len(parts.numbers), (number + 1) / len(parts.numbers))
-        # Octaves of one part would show what is not going to be there.
-        pictures.append(_part_picture(own, plan, options, seed, part, None, nets, number))
-    return parts.joined(pictures, plan.wrap)
+        return _part_picture(
+            source,
+            plan,
+            options,
+            seed,
+            progress,
+            lambda picture: shown(Unfinished(picture[..., 0].size, lambda: Texture(picture.clip(0, 1), "srgb", wrap))),
+            nets,
+            0,
+        )
+    owns = list(parts.pictures(source, plan.source_wrap))
+    # Until it is made, a part shows its mean color.
+    pictures = [np.broadcast_to(own.mean(axis=(0, 1)), (*plan.size, 3)) for own in owns]
+    for number, own in enumerate(owns):
+        part = progress.part(number / len(owns), (number + 1) / len(owns))
+
+        def shown_part(picture: Pixels, number: int = number) -> None:
+            joined = partial(parts.joined_with, pictures, number, picture, wrap)
+            pixels = len(owns) * plan.size[0] * plan.size[1]
+            shown(Unfinished(pixels, lambda: Texture(joined().clip(0, 1), "srgb", wrap)))
+
+        pictures[number] = _part_picture(own, plan, options, seed, part, shown_part, nets, number)
+    return parts.joined(pictures, wrap)
 
 
 def _part_picture(
@@ -313,12 +341,11 @@ def _part_picture(
     options: MultiplyOptions,
     seed: int,
     progress: Progress,
-    shown: Callable[[Texture], None] | None,
+    shown: Callable[[Pixels], None],
     nets: dict[int, TextureNet],
     number: int,
 ) -> Pixels:
     """A picture like a part of the source; networks are kept by the part's number."""
-    octave = None if shown is None else lambda picture: shown(Texture(picture.clip(0, 1), "srgb", plan.wrap))
     if options.engine == "feedforward":
         from .texture_net import fitted_net, texture_of
 
@@ -338,7 +365,7 @@ def _part_picture(
             seed=seed,
             threads=options.threads,
             progress=progress.part(0.5, 1),
-            shown=octave,
+            shown=shown,
         )
     from .neural import optimized_texture
 
@@ -352,7 +379,7 @@ def _part_picture(
         device=options.device,
         threads=options.threads,
         progress=progress,
-        shown=octave,
+        shown=shown,
     )
 
 
@@ -381,6 +408,17 @@ def _octave(material: Material, transfer: Transfer, number: int) -> Texture:
         small = cv2.resize(texture.pixels, shape, interpolation=cv2.INTER_AREA)
         texture = texture.with_pixels(np.ascontiguousarray(small.reshape(*shape[::-1], -1)))
     return Texture(transfer.apply(texture.pixels), texture.encoding, transfer.wrap)
+
+
+def _as_result(octave: Texture, material: Material, options: MultiplyOptions, plan: Plan) -> Texture:
+    """An octave of the leading map with the result's symmetry, and with the input around what is replaced."""
+    kind = _leading(material)
+    if options.symmetry != "none" and min(octave.width, octave.height) >= 2 * PATCH:
+        octave = symmetric_material(Material({kind: octave}), options.symmetry).maps[kind]
+    if plan.mask is None:
+        return octave
+    large = resized_map(octave, (material.width, material.height))
+    return merged(Material({kind: material.maps[kind]}), Material({kind: large}), plan.mask).maps[kind]
 
 
 def _constant(material: Material, size: tuple[int, int], wrap: Wrap) -> Material:

@@ -79,6 +79,19 @@ class Parts:
             result += share[reach : reach + height, reach : reach + width, np.newaxis] * picture
         return result
 
+    def joined_with(self, pictures: Sequence[Pixels], number: int, unfinished: Pixels, wrap: Wrap) -> Pixels:
+        """As :meth:`joined`, while one of the pictures, that of this number in ``numbers``, is not finished.
+
+        Args:
+            pictures: of which that one does not count.
+            number: of that one.
+            unfinished: that one as far as it is, of any size.
+            wrap: axes on which the result repeats.
+        """
+        height, width = self.target.shape
+        enlarged = np.asarray(cv2.resize(unfinished, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        return self.joined([enlarged if one == number else picture for one, picture in enumerate(pictures)], wrap)
+
 
 def parts_of(guide: Guide) -> Parts | None:
     """The regions that a guide tells apart: those of its labels, or bands of its values; None for values of colors."""

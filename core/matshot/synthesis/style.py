@@ -10,7 +10,9 @@ belongs where. The fast engine has a network do in one pass what is optimized ot
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import ClassVar, Literal
 
 import cv2
@@ -20,7 +22,7 @@ from matshot_host.tools import STYLE
 
 from ..errors import MatshotError
 from ..image.color import Pixels, linear_from_srgb, luma, srgb_from_linear
-from ..image.types import Texture, Wrap
+from ..image.types import Texture, Unfinished, Wrap
 from ..inference.cards import Registry
 from ..inference.session import Device, usable_threads
 from ..material.types import Material
@@ -38,6 +40,8 @@ from .style_maps import following, styled_maps
 from .texture_loss import Objectives, TargetStatistics, with_features_of, with_patches_of
 
 Engine = Literal["optimize", "fast"]
+#: Called with the number of pixels that are computed for a picture of unfinished work, and with what makes it.
+_Shown = Callable[[int, Callable[[], Pixels]], None]
 
 #: The shorter side at the coarsest octave is this or up to twice as much.
 _COARSEST = 64
@@ -105,6 +109,7 @@ def style(
     mask: Texture | None = None,
     models: Registry | None = None,
     progress: Listener | None = None,
+    shown: Callable[[Unfinished], None] | None = None,
 ) -> Material:
     """A material in the style of another's base color.
 
@@ -119,6 +124,8 @@ def style(
         mask: white where the style is taken; where it is black the content stays, bit for bit. Everywhere if not given.
         models: to choose from; those installed by default.
         progress: called with ``(fraction, stage)``; may raise ``Cancelled``.
+        shown: called after every octave of the optimizing engine with what makes a picture of the base color, smaller
+            than the result.
 
     Returns:
         Of the content's size, with its kinds of maps, encodings, alpha and wrap. ``parameters`` holds the options and
@@ -141,7 +148,13 @@ def style(
             start, goal = _in_gray(before), _with_luma_of(before, target)
         wraps = (content.wrap, look.wrap)
         end = 0.97 if chosen.engine == "fast" and not following(content) else 0.85
-        after = _styled_in_parts(start, goal, wraps, guide, chosen, models, whole.part(0.0, end, "style"))
+
+        def presented(pixels: int, make: Callable[[], Pixels]) -> None:
+            if shown is not None:
+                mixed = partial(_as_result, start=start, before=before, share=share, options=chosen)
+                shown(Unfinished(pixels, lambda: Texture(mixed(make()), "srgb", original.wrap)))
+
+        after = _styled_in_parts(start, goal, wraps, guide, chosen, models, whole.part(0.0, end, "style"), presented)
         transfer: Arrangement | None = None
         if chosen.engine == "optimize" or following(content):
             transfer = matching_transfer(
@@ -158,11 +171,7 @@ def style(
         if transfer is not None and chosen.engine == "optimize":
             grained = transfer.apply(goal)
             after = grained + _blurred(after - grained, _GRAIN, content.wrap)
-        after = start + np.float32(min(1.0, chosen.strength / _MIXING)) * (after - start)
-        if chosen.keep_color:
-            # Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", 3.2.
-            after = before + (luma(after) - luma(before))[..., np.newaxis]
-        color = _with_displayed_color(content.maps["basecolor"], after.clip(0, 1))
+        color = _with_displayed_color(content.maps["basecolor"], _mixed(after, start, before, chosen))
         content = content.with_maps({**content.maps, "basecolor": color})
         if transfer is not None:
             followed = styled_maps(content, look, transfer, chosen.strength, in_range=share is not None)
@@ -172,6 +181,33 @@ def style(
     whole(1.0, "style")
     parameters = {"tool": "style", **asdict(chosen), "look": look.name, "notes": list(notes)}
     return replace(content, parameters=parameters)
+
+
+def _mixed(after: Pixels, start: Pixels, before: Pixels, options: StyleOptions) -> Pixels:
+    """A styled picture at its strength, with the content's colors if they are kept.
+
+    Args:
+        after: ``H x W x 3``, styled.
+        start: what it was made from.
+        before: the content.
+        options: of the tool.
+    """
+    after = start + np.float32(min(1.0, options.strength / _MIXING)) * (after - start)
+    if options.keep_color:
+        # Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", 3.2.
+        after = before + (luma(after) - luma(before))[..., np.newaxis]
+    return np.asarray(after.clip(0, 1), dtype=np.float32)
+
+
+def _as_result(picture: Pixels, start: Pixels, before: Pixels, share: Pixels | None, options: StyleOptions) -> Pixels:
+    """An octave as :func:`style` would mix and mask it; the others are reduced to its size."""
+
+    def reduced(one: Pixels) -> Pixels:
+        small = cv2.resize(one, picture.shape[1::-1], interpolation=cv2.INTER_AREA)
+        return np.asarray(small, dtype=np.float32).reshape(*picture.shape[:2], -1)
+
+    mixed = _mixed(picture, reduced(start), reduced(before), options)
+    return mixed if share is None else reduced(before) + reduced(share) * (mixed - reduced(before))
 
 
 def _guide_of(
@@ -202,15 +238,22 @@ def _styled_in_parts(
     options: StyleOptions,
     models: Registry | None,
     progress: Progress,
+    shown: _Shown,
 ) -> Pixels:
     """The content in the look's style, each part in that of its own part of the look."""
     parts = None if guide is None else parts_of(guide)
     if parts is None:
-        return _styled_by_engine(content, look, wraps, options, models, progress)
-    pictures = []
+        return _styled_by_engine(content, look, wraps, options, models, progress, shown)
+    # Until it is made, a part shows the content.
+    pictures = [content] * len(parts.numbers)
     for number, (own_look, own_content) in enumerate(parts.pairs(look, content, (wraps[1], wraps[0]))):
         part = progress.part(number / len(parts.numbers), (number + 1) / len(parts.numbers))
-        pictures.append(_styled_by_engine(own_content, own_look, wraps, options, models, part))
+
+        def shown_part(_: int, make: Callable[[], Pixels], number: int = number) -> None:
+            joined = partial(parts.joined_with, pictures, number)
+            shown(len(pictures) * content[..., 0].size, lambda: joined(make(), wraps[0]))
+
+        pictures[number] = _styled_by_engine(own_content, own_look, wraps, options, models, part, shown_part)
     return parts.joined(pictures, wraps[0])
 
 
@@ -221,6 +264,7 @@ def _styled_by_engine(
     options: StyleOptions,
     models: Registry | None,
     progress: Progress,
+    shown: _Shown,
 ) -> Pixels:
     if options.engine == "fast":
         return fast_styled(
@@ -236,7 +280,7 @@ def _styled_by_engine(
             progress=progress,
         )
     objectives = Objectives(options.device, options.threads, models, memory=options.memory)
-    return _styled(content, look, wraps, options, objectives, progress)
+    return _styled(content, look, wraps, options, objectives, progress, shown)
 
 
 def _styled(
@@ -246,6 +290,7 @@ def _styled(
     options: StyleOptions,
     objectives: Objectives,
     progress: Progress,
+    shown: _Shown,
 ) -> Pixels:
     """The content in the look's style, display-encoded ``H x W x 3``; may leave [0, 1] slightly."""
     random = np.random.default_rng(options.seed)
@@ -277,6 +322,8 @@ def _styled(
             progress=part.part(0, 0.8),
         )
         picture = with_patches_of(objectives, target, picture, _STEPS, random, rate=_RATE, progress=part.part(0.8, 1))
+        within = tuple(slice(round(one.start / 2**number), round(one.stop / 2**number)) for one in inner)
+        shown(pixels[number], partial(np.ascontiguousarray, picture[within]))
     return np.ascontiguousarray(picture[inner])
 
 

@@ -152,9 +152,10 @@ def tile(
     axes = [letter for letter in chosen.axes if letter not in repeating]
     notes = [f"Axis {letter} is tileable already and unchanged." for letter in chosen.axes if letter in repeating]
     result = material
+    # A mask that cannot be used is named even where nothing has to change.
+    kept = None if protect is None else _protected(protect, material, axes, chosen)
     if axes:
         _check_size(material)
-        kept = None if protect is None else _protected(protect, material, axes, chosen)
         result = _tiled(material, axes, repeating, periods, chosen, notes, whole)
         if kept is not None:
             result = _with_protected(material, result, kept)

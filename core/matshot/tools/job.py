@@ -11,14 +11,14 @@ from ..errors import MatshotError
 from ..progress import Listener
 
 if TYPE_CHECKING:
-    from ..image.types import Texture
+    from ..image.types import Unfinished
     from ..material.types import Material
     from .convert import ConvertOptions
 
 #: Called with the path of a picture of unfinished work.
 OnPreview = Callable[[Path], None]
-#: Called with unfinished work, such as an octave.
-OnTexture = Callable[["Texture"], None]
+#: Called with what makes a picture of unfinished work, such as an octave.
+OnTexture = Callable[["Unfinished"], None]
 
 #: Types of a request's fields as JSON.
 _FIELDS = {"tool": str, "inputs": list, "parameters": dict, "folder": str, "output": str, "form": dict}

@@ -73,7 +73,7 @@ class ToolEntry:
         table: its entry in the tool table.
         function: ``module:name`` of what does its work.
         pixels: how many pixels it makes, by which a service refuses what is too large.
-        octaves: whether it shows unfinished work.
+        octaves: whether it shows unfinished work, see :class:`~matshot.tools.unfinished.UnfinishedPictures`.
         in_place: whether a command without an output changes its input.
     """
 
@@ -111,7 +111,7 @@ ENTRIES: tuple[ToolEntry, ...] = (
     ToolEntry(ADJUST, "matshot.tools.adjust:adjust_work", in_place=True),
     ToolEntry(MULTIPLY, "matshot.tools.synthesis:multiply_work", _multiplied, octaves=True),
     ToolEntry(TILE, "matshot.tools.synthesis:tile_work"),
-    ToolEntry(STYLE, "matshot.tools.synthesis:style_work"),
+    ToolEntry(STYLE, "matshot.tools.synthesis:style_work", octaves=True),
     ToolEntry(CONVERT, "matshot.tools.convert:convert_work"),
     ToolEntry(PREVIEW, "matshot.tools.preview:preview_work", _previewed),
 )

@@ -23,9 +23,10 @@ from ..shading.thumbnail import file_thumbnail, is_thumbnail, thumbnail, write_p
 from .assets import targets, write_asset
 from .convert import ConvertOptions, convert, form_notes, save_converted
 from .job import OnPreview, ToolOutput, ToolRequest, ToolWork
+from .unfinished import UnfinishedPictures
 
 if TYPE_CHECKING:
-    from ..image.types import Texture
+    from ..image.types import Unfinished
     from ..progress import Progress
     from ..super_resolution import UpscaleResult
     from ..super_resolution.files import UpscaledFile
@@ -76,15 +77,6 @@ def written_outputs(
         MatshotError: for what the tool refuses, and what cannot be written.
         Cancelled: when ``progress`` raises it.
     """
-    shown = 0
-
-    def on_texture(texture: Texture) -> None:
-        nonlocal shown
-        if on_preview is not None:
-            # Names change, because hosts cache pictures by name.
-            on_preview(write_picture(texture, request.folder / f"octave{shown}.png"))
-            shown += 1
-
     form = ConvertOptions(**request.form) if request.form else None
     work = entry.work(request.paths, parameters)
     if form is not None and work.form is not None and work.form.template:
@@ -94,7 +86,16 @@ def written_outputs(
             f"{work.form.format.upper()} holds normals of two numbers, which this program does not read. "
             "Choose another format here."
         )
-    for ending, material in zip(work.endings, work.materials(progress.part(0.0, 0.9), on_texture), strict=True):
+    with contextlib.ExitStack() as stack:
+        shown = None if on_preview is None else stack.enter_context(UnfinishedPictures(request.folder, on_preview))
+        yield from _written(entry, work, form, folder, work.materials(progress.part(0.0, 0.9), shown))
+
+
+def _written(
+    entry: ToolEntry, work: ToolWork, form: ConvertOptions | None, folder: Path, materials: Iterator[Material]
+) -> Iterator[ToolOutput]:
+    """The materials of a work, each written into a folder."""
+    for ending, material in zip(work.endings, materials, strict=True):
         target = folder / f"{file_name(work.name or material.name)}{ending}"
         if work.image:
             target = target.with_name(f"{target.name}{_suffix(work)}")
@@ -145,10 +146,13 @@ def deliver(
         return entry.file_tool().deliver(inputs, output, parameters, reporter)
     shown = 0
 
-    def on_texture(texture: Texture) -> None:
+    def on_texture(unfinished: Unfinished) -> None:
         nonlocal shown
         if octaves is not None:
-            reporter.pictured(write_texture(texture, octaves / f"{work.source.stem}_octave_{shown:03d}.png"))
+            place = octaves / f"{work.source.stem}_octave_{shown:03d}.png"
+            if any(place.exists() and one.exists() and place.samefile(one) for one in paths):
+                raise MatshotError(f"{place} is an input and stays as it is; choose another folder for the octaves.")
+            reporter.pictured(write_texture(unfinished(), place))
             shown += 1
 
     paths = [Path(one) for one in inputs]

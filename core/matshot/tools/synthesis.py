@@ -79,7 +79,7 @@ def style_work(inputs: Sequence[Path], parameters: Mapping[str, Any]) -> ToolWor
     options = replace(options, **names)
 
     def materials(progress: Listener, on_texture: OnTexture | None) -> Iterator[Material]:
-        yield style(asset.material, look, options, guides=(own, other), mask=mask, progress=progress)
+        yield style(asset.material, look, options, guides=(own, other), mask=mask, progress=progress, shown=on_texture)
 
     return asset_work(asset, inputs[0], materials)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Jobs that the sidebar lists, with their pictures and what is needed to run them again."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,8 @@ class Entry:
 
 _entries: list[Entry] = []
 _pictures: Any = None
+#: Files that the pictures are of.
+_files: dict[str, str] = {}
 
 
 def entries() -> list[Entry]:
@@ -67,6 +70,7 @@ def remove(number: int) -> None:
     _entries[:] = [entry for entry in _entries if entry.job.number != number]
     if _pictures is not None and str(number) in _pictures:
         del _pictures[str(number)]
+    _files.pop(str(number), None)
 
 
 def clear() -> None:
@@ -85,17 +89,18 @@ def picture_of(key: str, path: str) -> int:
 
     Args:
         key: under which the picture is kept after its file is gone.
-        path: of the file; empty for none.
+        path: of the file; another one than before replaces the picture.
     """
     if _pictures is None:
         return 0
-    if key not in _pictures:
-        if not path:
-            return 0
+    if path != _files.get(key) and os.path.isfile(path):
+        if key in _pictures:
+            del _pictures[key]
+        _files[key] = path
         _pictures.load(key, path, "IMAGE")
         # Read now, since the file of a job is deleted with it.
         _pictures[key].image_size[:]
-    return _pictures[key].icon_id
+    return _pictures[key].icon_id if key in _pictures else 0
 
 
 def redraw() -> None:
@@ -122,3 +127,4 @@ def unregister() -> None:
     if _pictures is not None:
         bpy.utils.previews.remove(_pictures)
         _pictures = None
+    _files.clear()

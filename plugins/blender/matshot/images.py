@@ -105,7 +105,7 @@ def _write_pixels(image: Image, folder: str) -> str:
         if bpy.app.version < (4, 3):
             # Blender 4.2 cannot save a copy: the image would count as saved.
             raise MatshotError(f"{image.name} has unsaved changes. Save its tiles first (Image > Save).")
-        _save(image, path, save_copy=True)
+        save(image, path, save_copy=True)
         return path
     width, height = image.size
     # A copy, since saving changes the image in Blender 4.2, and generated float images are saved with the sRGB curve
@@ -118,13 +118,18 @@ def _write_pixels(image: Image, folder: str) -> str:
         image.pixels.foreach_get(pixels)
         copy.pixels.foreach_set(pixels)
         copy.file_format = "OPEN_EXR" if image.is_float else "PNG"
-        _save(copy, path)
+        save(copy, path)
     finally:
         bpy.data.images.remove(copy)
     return path
 
 
-def _save(image: Image, path: str, **options: bool) -> None:
+def save(image: Image, path: str, **options: bool) -> None:
+    """Save an image to a file.
+
+    Raises:
+        MatshotError: when that fails.
+    """
     try:
         image.save(filepath=path, **options)
     except RuntimeError as error:

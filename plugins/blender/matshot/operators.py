@@ -60,10 +60,16 @@ class ToolOperator(JobOperator):
         """Draw the dialog."""
         parameters.draw(self.layout, self, self.tool)
 
-    def values(self) -> dict[str, Any]:
-        """Values of the tool's parameters."""
+    def values(self, job: Job, size: tuple[int, int] = (0, 0)) -> dict[str, Any]:
+        """Values of the tool's parameters.
+
+        Args:
+            job: whose folder gets guides and masks that have no file.
+            size: width and height of what the tool works on; 0 where that is not known.
+        """
         chosen = preferences()
-        return parameters.values(self, self.tool, {name: getattr(chosen, name) for name in _PREFERRED})
+        preferred = {name: getattr(chosen, name) for name in _PREFERRED}
+        return parameters.values(self, self.tool, preferred, job.folder, size)
 
     def keywords(self) -> dict[str, Any]:
         """See base class."""
@@ -101,7 +107,7 @@ class _ImageOperator(ToolOperator):
         """See base class."""
         output = storage.output_folder()
         first = edited_image(context) if not self.image else named("images", self.image)
-        values = self.values()
+        values = self.values(job, tuple(first.size) if first is not None else (0, 0))
         inputs: list[Any] = [_file(self.image, first, job)]
         if self.tool is UPSCALE:
             if first is not None and values["kind"] == "auto":
@@ -203,7 +209,7 @@ class _PhotographOperator(ToolOperator):
             self.unwrap,
             self.asset,
         )
-        values = self.values()
+        values = self.values(job)
         draft = None
         # What is written to the folder of the draft's job is gone with it.
         interactive = self._interactive or self.from_dialog
@@ -320,8 +326,9 @@ class _MaterialOperator(ToolOperator):
             # Blender's Normal Map node expects +Y up.
             inputs.setdefault(path, {"path": path, "kind": kind, **({"normal": "gl"} if kind == "normal" else {})})
             sources[path] = (*sources.get(path, ()), one)
+        values = self.values(job, max(tuple(one.block().size) for one in kinds))
         handler = ReplacedTextures(reference("materials", material), sources, not output)
-        return JobRequest(list(inputs.values()), self.values(), output, handler)
+        return JobRequest(list(inputs.values()), values, output, handler)
 
 
 class MATSHOT_OT_test(JobOperator, Operator):

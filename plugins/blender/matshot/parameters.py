@@ -5,7 +5,6 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-import bpy
 from bpy.props import (
     BoolProperty,
     EnumProperty,
@@ -17,6 +16,7 @@ from bpy.props import (
 )
 from bpy.types import Operator, UILayout
 
+from . import painted
 from .matshot_host.tools import Parameter, Tool
 
 _DEGREES = "\u00b0"
@@ -35,7 +35,10 @@ def bpy_property(parameter: Parameter) -> Any:
     if parameter.type is bool:
         return BoolProperty(default=default, **texts)
     if parameter.file:
-        return StringProperty(default=default, subtype="FILE_PATH", **texts)
+        texts["description"] += ". An image or a color attribute of this file, or a path"
+        return StringProperty(
+            default=default, subtype="FILE_PATH", search=painted.suggestions, search_options={"SUGGESTION"}, **texts
+        )
     if parameter.type is str:
         return StringProperty(default=default, **texts)
     bounds = {}
@@ -63,16 +66,20 @@ def _is_special(parameter: Parameter) -> bool:
     return bool(parameter.placeholder) and parameter.type in (int, float)
 
 
-def values(operator: Operator, tool: Tool, preferred: dict[str, Any]) -> dict[str, Any]:
+def values(
+    operator: Operator, tool: Tool, preferred: dict[str, Any], folder: str, size: tuple[int, int]
+) -> dict[str, Any]:
     """Values of a tool's parameters.
 
     Args:
         operator: with a property for each parameter.
         tool: of the tool table.
         preferred: values of parameters that neither the artist nor a script has set.
+        folder: for guides and masks that have no file.
+        size: width and height of what the tool works on.
 
     Raises:
-        MatshotError: for an invalid value.
+        MatshotError: for an invalid value, and a guide or a mask that is missing.
     """
     found = {}
     for parameter in tool.parameters:
@@ -82,12 +89,12 @@ def values(operator: Operator, tool: Tool, preferred: dict[str, Any]) -> dict[st
             value = preferred[name]
         if parameter.choices:
             value = parameter.type(value)
-        elif parameter.file and value:
-            # Blender shows paths beside its file as //name.
-            value = bpy.path.abspath(value)
+        elif parameter.file:
+            value = painted.painted_file(parameter, value, folder, size)
         elif parameter.unit == _DEGREES and not isinstance(value, str):
             value = round(math.degrees(value), 4)
         found[name] = tuple(value) if isinstance(parameter.default, tuple) else value
+    tool.check_files(found)
     return tool.check(found)
 
 

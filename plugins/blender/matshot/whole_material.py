@@ -63,10 +63,11 @@ class _WholeMaterialOperator(ToolOperator):
         """See base class."""
         material = shown_material(context, self.material)
         output = storage.output_folder()
-        values = self.values()
+        sources = textures.maps(material)
+        sizes = [tuple(one.block().size) for one in sources.values()]
+        values = self.values(job, max(sizes, default=(0, 0)))
         if values.get("count", 1) > 1:
             raise MatshotError(f"{self.bl_label} changes one material. Count must be 1, got {values['count']}.")
-        sources = textures.maps(material)
         used = _raw_images(sources) if self.tool is ADJUST else sources
         folder = _material_folder(material, used, os.path.join(job.folder, "material"), used != sources)
         inputs = [folder]

@@ -130,11 +130,12 @@ def test_multiply_writes_what_was_asked(texture: Path, tmp_path: Path) -> None:
 
 def test_octaves_lie_where_they_are_said_to(texture: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.png"
-    done = matshot("multiply", texture, "-o", out, "--size", "64", "--octaves", tmp_path / "octaves", "--json")
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    shown = [Path(event["path"]) for event in events if event["event"] == "preview"]
-    assert shown
-    assert all(path.exists() for path in shown)
+    for command in (["multiply", texture, "--size", "64"], ["style", texture, texture]):
+        done = matshot(*command, "-o", out, "--octaves", tmp_path / "octaves", "--json")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        shown = [Path(event["path"]) for event in events if event["event"] == "preview"]
+        assert shown
+        assert all(path.exists() for path in shown)
 
 
 def test_tile_and_style_run(texture: Path, tmp_path: Path) -> None:
@@ -201,6 +202,7 @@ def test_demo_does_not_write_over_photographs(tmp_path: Path) -> None:
     [
         (["upscale"], "Error: Missing argument 'IN...'. See: matshot upscale --help"),
         (["nonsense"], "Error: No such command 'nonsense'. See: matshot --help"),
+        (["upscal"], "Error: No such command 'upscal'. Did you mean 'upscale'? See: matshot --help"),
         (["upscale", "a", "-o", "b", "--lok", "x"], "Error: No such option: --lok"),
         (["batch", "a", "b", "--workers", "many"], "Error: Invalid value for '--workers'"),
         (["oneshot", "a.png", "-o", "b", "--fov", "3"], "Error: --fov must be 0 or 5 to 150\u00b0, got 3."),

@@ -14,7 +14,7 @@ from matshot.cli.reporter import Reporter
 from matshot.image.types import Texture
 from matshot.material.types import Material
 from matshot_host.errors import MatshotError, quoted
-from matshot_host.tools import CONVERT, ONESHOT
+from matshot_host.tools import CONVERT, MULTIPLY, ONESHOT, TILE
 
 _FLASH = "EXIF says that wall.jpg was taken without flash. Take it with flash, or set Light to even."
 
@@ -27,6 +27,8 @@ def test_labels_become_options() -> None:
         "Leave out --refine, or set --light flash."
     )
     assert in_options(_FLASH, CONVERT) == _FLASH
+    assert in_options("Target Mask: a.png does not exist.", MULTIPLY) == "--target-mask: a.png does not exist."
+    assert in_options("Protect must be an image, but a is a folder.", TILE).startswith("--protect must be an image")
 
 
 def test_notes_and_errors_name_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from matshot.errors import MatshotError
 from matshot.image.reader import read_texture
 from matshot.image.types import FileSource, Texture
-from matshot.image.writer import write_texture
+from matshot.image.writer import write_texture, write_textures
+from matshot.material import folder as material_folder
 from matshot.material.folder import find_material, load_material, save_material
 from matshot.material.map_names import guess_map
 from matshot.material.types import MAP_KINDS, Material, map_encoding, map_stem, pack_orm, unpack_orm
@@ -485,6 +486,19 @@ def test_a_packed_map_is_loaded_as_it_is(tmp_path):
     material = load_material(tmp_path)
     assert material.maps["orm"].pixels.shape == (8, 12, 3)
     assert set(material.unpacked().maps) == {"basecolor", "normal", "ao", "roughness", "metallic"}
+
+
+@pytest.mark.parametrize("name", ["basecolor.png", "material.json"])
+def test_a_file_that_comes_while_maps_are_written_stays(tmp_path, monkeypatch, name):
+    def slowly(writes):
+        write_textures(writes)
+        (tmp_path / name).write_text("precious")
+
+    monkeypatch.setattr(material_folder, "write_textures", slowly)
+    with pytest.raises(MatshotError, match="exists and was not written by Matshot"):
+        save_material(brick(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "precious"
 
 
 @pytest.mark.parametrize("name", ["basecolor.png", "material.json", "material.mtlx"])

@@ -14,6 +14,7 @@ from matshot.material.types import Material
 from matshot.shading.procedural import brick_wall
 from matshot.synthesis import texture_net
 from matshot.synthesis.multiply import MultiplyOptions, multiply, variations
+from matshot.synthesis.painting import Painting
 from matshot_host.tools import MULTIPLY
 
 
@@ -194,10 +195,51 @@ def test_a_made_picture_leads_all_maps(wall, engine):
 
 def test_octaves_are_shown(wall):
     shown = []
-    multiply(wall, MultiplyOptions(size="64x48"), shown=shown.append)
+    multiply(wall, MultiplyOptions(size="64x48"), shown=lambda unfinished: shown.append(unfinished()))
     assert [picture.width for picture in shown] == sorted(picture.width for picture in shown)
     assert (shown[-1].width, shown[-1].height) == (64, 48)
     assert all(picture.pixels.shape[2] == 3 for picture in shown)
+
+
+def test_octaves_have_the_symmetry_of_the_result(wall):
+    shown = []
+    multiply(wall, MultiplyOptions(size="64", symmetry="mirror_x"), shown=lambda unfinished: shown.append(unfinished()))
+    assert len(shown) > 1
+    assert all(np.array_equal(picture.pixels, picture.pixels[:, ::-1]) for picture in shown)
+
+
+def test_octaves_show_the_input_around_what_is_replaced(wall):
+    where = np.zeros((wall.height, wall.width, 1), np.float32)
+    where[8:24, 8:24] = 1
+    shown, before = [], wall.maps["basecolor"].pixels
+    painting = Painting(target_mask=Texture(where, "data"))
+    multiply(wall, painting=painting, shown=lambda unfinished: shown.append(unfinished()))
+    assert shown
+    for picture in shown:
+        assert np.array_equal(picture.pixels[24:], before[24:])
+        assert not np.array_equal(picture.pixels[8:24, 8:24], before[8:24, 8:24])
+
+
+def test_each_label_of_the_neural_engine_is_shown_in_its_place(wall):
+    maps = [np.zeros((64, 64, 3), np.float32) for _ in range(2)]
+    maps[0][:, 32:] = maps[1][32:] = 1
+    guides = dict(zip(("source_guide", "target_guide"), (Texture(one, "srgb") for one in maps), strict=True))
+    color = np.concatenate([np.full((64, 32, 3), (0.8, 0.1, 0.1)), np.full((64, 32, 3), (0.1, 0.1, 0.8))], axis=1)
+    noise = 0.1 * np.random.default_rng(0).random((64, 64, 1))
+    source = Material({"basecolor": Texture((color + noise).astype(np.float32), "srgb")})
+    shown = []
+    multiply(
+        source,
+        MultiplyOptions(engine="neural", device="cpu", threads=1),
+        painting=Painting(**guides),
+        shown=lambda unfinished: shown.append(unfinished()),
+    )
+    # One octave for each of the two labels; before it is made, a label has its mean color.
+    assert len(shown) == 2
+    for picture in shown:
+        assert (picture.pixels[:30].mean(axis=(0, 1)) > (0.7, 0, 0)).all()
+        assert (picture.pixels[34:].mean(axis=(0, 1)) > (0, 0, 0.7)).all()
+    assert shown[0].pixels[40:58].std(axis=(0, 1)).max() < 0.001 < shown[1].pixels[40:58].std(axis=(0, 1)).min()
 
 
 def test_it_can_be_cancelled(wall):

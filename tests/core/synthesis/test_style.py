@@ -48,6 +48,36 @@ def styled():
     return style(wall(), grain(), StyleOptions(**QUICK))
 
 
+def test_octaves_are_shown_as_they_will_be_mixed():
+    content = wall(128)
+    where = np.zeros((128, 128, 1), np.float32)
+    where[:, :64] = 1
+    shown = []
+    made = style(
+        content, grain(128), StyleOptions(**QUICK, keep_color=True), mask=Texture(where, "data"),
+        shown=lambda unfinished: shown.append(unfinished()),
+    )  # fmt: skip
+    assert [(picture.width, picture.height) for picture in shown] == [(64, 64), (128, 128)]
+    before, after = content.maps["basecolor"].color, made.maps["basecolor"].color
+    assert np.abs(shown[-1].pixels[:, 64:] - before[:, 64:]).max() < 1e-6
+    # Nearer to the result than the content is.
+    assert np.abs(shown[-1].pixels - after).mean() < 0.5 * np.abs(before - after).mean()
+
+
+def test_octaves_of_a_label_leave_the_others():
+    maps = np.zeros((64, 64, 3), np.float32)
+    maps[:, 32:] = 1
+    content, shown = wall(), []
+    style(
+        content, grain(), StyleOptions(**QUICK), guides=(Texture(maps, "srgb"), Texture(maps, "srgb")),
+        shown=lambda unfinished: shown.append(unfinished().pixels),
+    )  # fmt: skip
+    before = content.maps["basecolor"].color
+    assert len(shown) == 2
+    assert np.abs(shown[0][:, 36:60] - before[:, 36:60]).max() < 1e-6
+    assert np.abs(shown[1][:, 36:60] - before[:, 36:60]).max() > 0.05
+
+
 def test_a_mask_says_where():
     content, where = wall(), np.zeros((64, 64, 1), np.float32)
     where[:, :20], where[:, 20:24] = 1, 0.5

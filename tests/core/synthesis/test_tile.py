@@ -314,6 +314,10 @@ def test_what_is_protected_stays():
         tile(material, TileOptions(wrap="none", band=16), protect=Texture(where, "data"))
     with pytest.raises(MatshotError, match="cannot be cropped"):
         tile(material, TileOptions(wrap="none", size="crop"), protect=Texture(where, "data"))
+    # Also where nothing has to change.
+    for mask, words in ((0 * where, "black everywhere"), (where[:40], "another shape")):
+        with pytest.raises(MatshotError, match=words):
+            tile(material, TileOptions(wrap="xy"), protect=Texture(mask, "data"))
 
 
 def test_table_and_options_have_the_same_parameters_and_defaults():

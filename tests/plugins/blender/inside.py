@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import bpy
+import bpy.utils.previews
 
 MODULE = "bl_ext.user_default.matshot"
 REPOSITORY = "user_default"
@@ -683,6 +684,102 @@ def bad_input(given):
     report["nothing installed"] = called(bpy.ops.matshot.upscale, image="wall")
     chosen.python = given["worker"]
     report["after all"] = called(bpy.ops.matshot.upscale, image="wall", scale="2", method="nearest")
+    return report
+
+
+def filled(name, colors, **how):
+    """An image of a color for the left and one for the right half, as its buffer holds them."""
+    image = bpy.data.images.new(name, 64, 64, **how)
+    image.pixels.foreach_set(([*colors[0]] * 32 + [*colors[1]] * 32) * 64)
+    return image
+
+
+def gradient(name="wall"):
+    """An image that does not tile, as it becomes brighter upward and has a grain."""
+    image = bpy.data.images.new(name, 64, 64)
+    values = []
+    for y in range(64):
+        for x in range(64):
+            value = 0.2 + 0.5 * y / 64 + 0.2 * ((x * 7919 + y * 104729) % 31) / 31
+            values += [value, value, value, 1.0]
+    image.pixels.foreach_set(values)
+    return image
+
+
+def painted(given):
+    """Guides and masks that are images and color attributes of the blend file."""
+    folder, module, tool = Path(given["folder"]), extension("painted"), extension("operators").TILE
+    white, black, gray = (1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 1.0), (0.2140, 0.2140, 0.2140, 1.0)
+    gradient()
+    filled("mask", (white, black))
+    filled("float mask", (gray, black), float_buffer=True)
+    data = filled("data mask", (gray, black), float_buffer=True, is_data=True)
+    tiles(folder, "udim")
+    mesh = bpy.data.objects["Cube"].data
+    for name, kind, domain in (("Points", "FLOAT_COLOR", "POINT"), ("Corners", "BYTE_COLOR", "CORNER")):
+        attribute = mesh.color_attributes.new(name, kind, domain)
+        # The upper half of the UV map is white.
+        for number, one in enumerate(attribute.data):
+            uv = mesh.uv_layers.active.uv[number].vector if domain == "CORNER" else (0, 0)
+            one.color_srgb = white if uv[1] > 0.5 else black
+    square = bpy.data.meshes.new("square")
+    square.from_pydata([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)], [], [(0, 1, 2, 3)])
+    for corner, place in zip(
+        square.uv_layers.new().uv, [(0.25, 0.0), (0.75, 0.0), (0.75, 0.5), (0.25, 0.5)], strict=True
+    ):
+        corner.vector = place
+    ramp = square.color_attributes.new("Ramp", "FLOAT_COLOR", "POINT")
+    for one, value in zip(ramp.data, (0.0, 1.0, 1.0, 0.0), strict=True):
+        one.color_srgb = (value, 0.5, 0.0, 1.0)
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new("Square", square))
+    report = {"offered": [name for name, _ in module.suggestions(None, bpy.context, "")]}
+    report["searched"] = [name for name, _ in module.suggestions(None, bpy.context, "RAMP")]
+    drawn = module.baked_colors(bpy.data.objects["Square"], "Ramp", (64, 64))
+    report["ramp"] = {
+        f"{x} {y}": [float(value) for value in drawn[y, x]] for x, y in ((20, 8), (32, 8), (47, 8), (32, 60))
+    }
+    report["written"] = {}
+    for number, name in enumerate(("mask", "float mask", "data mask", "Ramp (color attribute of Square)")):
+        path = module.painted_file(tool.parameter("protect"), name, str(folder / str(number)), (64, 64))
+        report["written"][name] = path
+    report["left"] = [image.name for image in bpy.data.images if image.name.startswith("painted")]
+    report["data is raw"] = data.colorspace_settings.is_data
+    spot = filled("spot", (black, black))
+    for y in range(20, 44):
+        spot.pixels[4 * (64 * y + 20) : 4 * (64 * y + 44)] = white * 24
+    report["tile"] = {}
+    for mask in ("spot", module.painted_file(tool.parameter("protect"), "spot", str(folder / "spot"), (64, 64))):
+        answer, made = new_images(
+            lambda mask=mask: called(bpy.ops.matshot.tile, image="wall", protect=mask, even=False)
+        )
+        (name,) = made or ("wall",)
+        before, after = (list(bpy.data.images[one].pixels) for one in ("wall", name))
+        rows = [[before[4 * (64 * y + x)] == after[4 * (64 * y + x)] for x in range(64)] for y in range(64)]
+        report["tile"][mask] = [answer, all(all(row[20:44]) for row in rows[20:44]), all(map(all, rows))]
+    attribute = "Corners (color attribute of Cube)"
+    report["attribute"] = called(bpy.ops.matshot.multiply, image="wall", target_mask=attribute)
+    report["missing"] = called(bpy.ops.matshot.tile, image="wall", protect="nowhere.png")
+    report["folder"] = called(bpy.ops.matshot.tile, image="wall", protect=str(folder))
+    report["tiles"] = called(bpy.ops.matshot.tile, image="wall", protect="udim")
+    report["listing"] = len(extension("job_queue").jobs().listing)
+    return report
+
+
+def pictured(given):
+    """A job whose picture changes while it runs, as the list of jobs shows it."""
+    history, folder = extension("history"), Path(given["folder"])
+    for name, side in (("first.png", 8), ("second.png", 32)):
+        bpy.data.images.remove(picture(name, side, side, folder / name))
+    # The background has no pictures of its own.
+    history._pictures = bpy.utils.previews.new()
+    job = type("Job", (), {"number": 1, "preview": ""})()
+    report = {"sizes": []}
+    for name in ("first.png", "second.png", "gone.png", ""):
+        job.preview = str(folder / name) if name else ""
+        history.picture(job)
+        report["sizes"].append(list(history._pictures["1"].image_size))
+    history.remove(1)
+    report["left"] = [len(history._pictures), len(history._files)]
     return report
 
 

@@ -247,6 +247,45 @@ def test_bad_input_is_one_sentence(inside, tmp_path):
     assert found["after all"] == FINISHED
 
 
+def test_guides_and_masks_are_images_and_color_attributes_of_the_file(inside, tmp_path):
+    found = inside("painted")
+    assert found["offered"] == [
+        *("data mask", "float mask", "mask", "udim", "wall"),
+        *("Points (color attribute of Cube)", "Corners (color attribute of Cube)", "Ramp (color attribute of Square)"),
+    ]
+    assert found["searched"] == ["Ramp (color attribute of Square)"]
+    # Interpolated by the UV map, and beyond it the nearest color.
+    for place, red in (("20 8", 4.5 / 32), ("32 8", 16.5 / 32), ("47 8", 31.5 / 32), ("32 60", 16.5 / 32)):
+        assert found["ramp"][place] == pytest.approx([red, 0.5, 0.0], abs=0.02), place
+    # As displayed: half gray is stored as 0.214 in a float image of color.
+    expected = {"mask": 1.0, "float mask": 0.5, "data mask": 0.214, "Ramp (color attribute of Square)": None}
+    for name, value in expected.items():
+        pixels = read_texture(found["written"][name], encoding="srgb").pixels
+        assert pixels.shape[:2] == (64, 64), name
+        if value is None:
+            assert pixels[55, 32, 0] == pytest.approx(16.5 / 32, abs=0.02)
+        else:
+            assert pixels[:, :32, 0] == pytest.approx(np.full((64, 32), value), abs=0.003), name
+            assert not pixels[:, 32:, 0].any(), name
+    assert found["left"] == []
+    for mask, (answer, kept, unchanged) in found["tile"].items():
+        assert answer == FINISHED, (mask, answer)
+        assert kept, mask
+        assert not unchanged, mask
+    assert found["attribute"] == FINISHED
+    assert found["missing"].endswith("nowhere.png does not exist.")
+    assert found["folder"].startswith("Protect must be an image, but ")
+    assert found["tiles"] == "Protect must be one image, but udim has UDIM tiles."
+    assert found["listing"] == 0
+
+
+def test_the_list_shows_the_latest_picture_of_a_job(inside):
+    found = inside("pictured")
+    # What is gone, and no picture, leave the one before.
+    assert found["sizes"] == [[8, 8], [32, 32], [32, 32], [32, 32]]
+    assert found["left"] == [0, 0]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 def test_a_killed_worker_is_a_sentence_and_the_next_job_has_another(inside):
     found = inside("killed")

@@ -9,8 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from matshot.image.reader import read_texture
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
 from matshot_host.graph import material_graph
 from matshot_host.tools import TOOLS, tool
 
@@ -98,7 +102,7 @@ def test_dialog_asks_for_what_the_table_says(commands, given):
             assert (field.minimum(), field.maximum()) == (parameter.low, pytest.approx(parameter.high))
         if parameter.placeholder:
             # Never 0, -1 or an empty field.
-            parts = getattr(field, "_fields", [field])
+            parts = getattr(field, "_fields", [getattr(field, "line", field)])
             shown = {part.text() or part.placeholderText() for part in parts}
             assert shown == {parameter.placeholder}, parameter.name
     if any(parameter.advanced for parameter in given.parameters):
@@ -126,11 +130,100 @@ def test_buttons_browse_for_files_and_folders(maya, commands, picture):
     maya.choices = [[str(picture("a.png", 8)), str(picture("b.png", 8))], ["/materials/wall"], None]
     dialog = opened(commands, "upscale")
     field = dialog.inputs[0]
-    field._browse_files(), field._browse_folder(), field._browse_files()
+    field.editor.browse_files(), field.editor.browse_folder(), field.editor.browse_files()
     assert [os.path.basename(path) for path in field.paths()] == ["a.png", "b.png", "wall"]
-    field._list.setCurrentRow(0)
-    field._remove()
+    field.editor.list.setCurrentRow(0)
+    field.editor.remove()
     assert [os.path.basename(path) for path in field.paths()] == ["b.png", "wall"]
+
+
+def clicked(field, title):
+    from matshot_maya.qt import QtWidgets
+
+    (button,) = [one for one in field.findChildren(QtWidgets.QPushButton) if one.text() == title]
+    button.click()
+
+
+@pytest.mark.parametrize("given", [one for one in TOOLS if one.files], ids=lambda one: one.name)
+def test_guides_and_masks_are_browsed_for_and_shown(maya, commands, picture, given):
+    dialog = opened(commands, given.name)
+    for parameter in given.files:
+        field = dialog.parameters[parameter.name]
+        path = picture(parameter.name + ".png", 16)
+        maya.choices = [[str(path)]]
+        clicked(field, "Browse...")
+        assert field.value() == str(path)
+        assert not field.picture.isHidden()
+        assert field.picture.pixmap().width() == 48
+        assert dialog._tool.check({parameter.name: field.value()})[parameter.name] == str(path)
+    dialog.reset()
+    assert not any(dialog.parameters[parameter.name].value() for parameter in given.files)
+    assert all(dialog.parameters[parameter.name].picture.isHidden() for parameter in given.files)
+
+
+def test_what_fills_a_hole_may_be_a_material_folder(maya, commands, material_folder):
+    field = opened(commands, "multiply").parameters["fill_from"]
+    folder = material_folder("basecolor", "height")
+    maya.choices = [[str(folder)]]
+    clicked(field, "Folder...")
+    assert field.value() == str(folder)
+    masks = opened(commands, "multiply").parameters["target_mask"]
+    with pytest.raises(ValueError, match="not enough values"):
+        clicked(masks, "Folder...")
+
+
+def test_masks_may_be_textures_of_the_selected_material(maya, commands, picture):
+    shader, group = maya.create("standardSurface", "wallMat"), maya.create("shadingEngine", "wallSG")
+    mask, tiles = picture("moss_mask.png", 16), picture("wall_n.1001.png", 16)
+    maya.scene.connections.update(
+        {
+            group + ".surfaceShader": shader + ".outColor",
+            shader + ".baseColor": shown(maya, picture("wall.png", 16), "colorFile") + ".outColor",
+            shader + ".specularRoughness": shown(maya, mask, "maskFile", colorSpace="Raw") + ".outColorR",
+            shader + ".base": shown(maya, tiles, "tileFile", 3) + ".outColorR",
+            shader + ".metalness": shown(maya, mask.with_name("gone.png"), "goneFile") + ".outColorR",
+        }
+    )
+    maya.mesh("wall", group)
+    field = opened(commands, "multiply").parameters["target_mask"]
+    field.fill_menu()
+    assert [(one.text(), one.isEnabled()) for one in field.menu.actions()] == [
+        ("Select an object, a material or a file node", False)
+    ]
+    maya.scene.selection = ["wall"]
+    field.fill_menu()
+    names = {one.text(): one for one in field.menu.actions()}
+    # Neither tiles nor missing files are one image.
+    assert sorted(names) == ["moss_mask.png", "wall.png"]
+    assert names["moss_mask.png"].toolTip() == str(mask)
+    names["moss_mask.png"].trigger()
+    assert field.value() == str(mask)
+    assert not field.picture.isHidden()
+
+
+def test_mask_that_is_missing_is_named_in_the_dialog(commands, picture, tmp_path):
+    dialog = filled(commands, "tile", picture(side=32), "files", protect=str(tmp_path / "gone.png"))
+    dialog.accept()
+    assert dialog.error.text() == f"Protect: {tmp_path / 'gone.png'} does not exist."
+    dialog.parameters["protect"].set_value(str(tmp_path))
+    dialog.accept()
+    assert dialog.error.text() == f"Protect must be an image, but {tmp_path} is a folder."
+    assert not commands.manager.jobs.listing
+
+
+def test_protected_part_stays_and_the_mask_is_not_kept_for_the_next_run(commands, tmp_path):
+    # Brighter to the right: it does not tile.
+    noise = np.random.default_rng(2).random((64, 64, 3), np.float32) + np.linspace(0, 1, 64, dtype=np.float32)[:, None]
+    source, mask = tmp_path / "noise.png", tmp_path / "mask.png"
+    write_texture(Texture(noise / 2), source)
+    write_texture(Texture(np.pad(np.ones((24, 24, 1), np.float32), ((20, 20), (20, 20), (0, 0)))), mask)
+    job = started(commands, filled(commands, "tile", source, "files", protect=str(mask), even=False))
+    assert until(lambda: job.ended)
+    assert job.state == "done", job.error
+    before, after = (read_texture(path).pixels for path in (source, job.results[0].path))
+    assert np.array_equal(before[20:44, 20:44], after[20:44, 20:44])
+    assert not np.array_equal(before, after)
+    assert opened(commands, "tile").parameters["protect"].value() == ""
 
 
 def test_selected_file_node_is_the_input_and_says_what_it_holds(maya, commands, picture):
@@ -338,7 +431,7 @@ def test_dialogs_grow_with_the_interface_scale(maya, commands, picture):
     maya.scale = 2.0
     dialog = filled(commands, "oneshot", picture(side=64))
     assert dialog.minimumWidth() == 960
-    assert dialog.inputs[0].picture.pixmap().width() == 96
+    assert dialog.inputs[0].editor.picture.pixmap().width() == 96
 
 
 def test_windows_stay_in_front_on_macos_and_have_no_help_button(maya, application):

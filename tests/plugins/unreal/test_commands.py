@@ -198,6 +198,29 @@ def test_upscale_and_seamless_and_queue(editor, plugin, tmp_path):
     assert seamless.get_editor_property("address_y") is editor.TextureAddress.TA_WRAP
 
 
+def test_a_texture_of_the_project_protects_its_white_part(editor, plugin, tmp_path):
+    mask = np.zeros((64, 64, 1), np.float32)
+    mask[20:44, 20:44] = 1
+    # Brighter to the right: it does not tile.
+    noise = np.random.default_rng(3).random((64, 64, 3), np.float32) + np.linspace(0, 1, 64, dtype=np.float32)[:, None]
+    source = write_texture(Texture(noise / 2, "srgb"), tmp_path / "a.png")
+    editor.world.selected = [texture(editor, "/Game/T_A", source)]
+    protect = texture(editor, "/Game/T_Mask", write_texture(Texture(mask, "data"), tmp_path / "mask.png"))
+
+    def answer(shown):
+        shown.set_editor_property("protect_textures", protect)
+        shown.set_editor_property("even", False)
+        return True
+
+    editor.world.answer = answer
+    choose(editor, "Matshot_tile")
+    work(editor, plugin)
+    made = editor.world.objects["/Game/T_A_Seamless"]
+    before, after = (read_texture(path).pixels for path in (source, made._source))
+    assert np.array_equal(before[20:44, 20:44], after[20:44, 20:44])
+    assert not np.array_equal(before, after)
+
+
 def test_a_dialog_that_is_cancelled(editor, plugin):
     editor.world.answer = lambda shown: False
     choose(editor, "Matshot_upscale")

@@ -137,6 +137,44 @@ def test_several_textures_are_a_material(parts, tmp_path, source_of):
     assert editor.made == [("Wall", "Brick_Multiply", "/Game")]
 
 
+def test_textures_that_are_guides_and_masks_leave_the_project(parts, source_of):
+    manager, jobs, _, _ = parts
+    files = {
+        "target_mask": [source_of("/Game/T_Hole")],
+        "fill_from": [source_of("/Game/T_Moss_BC"), source_of("/Game/T_Moss_N")],
+    }
+    # A texture that was chosen takes precedence over a file, even over one that is gone.
+    start(manager, MULTIPLY, [[source_of("/Game/T_Brick_BC")]], {"target_mask": "/gone.png"}, files=files)
+    job, _, values, _ = jobs.started[0]
+    assert Path(values["target_mask"]).read_bytes() == b"pixels"
+    told = json.loads((Path(values["fill_from"]) / "material.json").read_text())
+    assert set(told["maps"]) == {"basecolor", "normal"}
+    # They are deleted with the job.
+    assert all(Path(values[name]).is_relative_to(job.folder) for name in files)
+    assert manager.last.files == files
+
+
+def test_guides_and_masks_that_cannot_be_used_are_named_before_a_job_starts(parts, source_of, tmp_path, monkeypatch):
+    manager, jobs, editor, _ = parts
+    start(manager, TILE, [[source_of("/Game/T_Brick_BC")]], {"protect": str(tmp_path / "gone.png")})
+    start(manager, TILE, [[source_of("/Game/T_Brick_BC")]], {"protect": str(tmp_path)})
+    plain = editor.export
+
+    def export(asset, folder, photograph):
+        one = plain(asset, folder, photograph)
+        return one._replace(path="/files/t.<UDIM>.png") if asset.endswith("Tiles") else one
+
+    monkeypatch.setattr(editor, "export", export)
+    start(manager, TILE, [[source_of("/Game/T_Brick_BC")]], {}, files={"protect": [source_of("/Game/T_Tiles")]})
+    assert editor.alerts == [
+        f"Protect: {tmp_path / 'gone.png'} does not exist.",
+        f"Protect must be an image, but {tmp_path} is a folder.",
+        "Protect must be one image, but T_Tiles has UDIM tiles. Choose another texture.",
+    ]
+    assert jobs.started == []
+    assert jobs.listing == []
+
+
 def test_results_return_to_the_folder_of_their_source(parts, source_of):
     """Two textures of one name in two folders are two results of one name, each beside its source."""
     manager, jobs, editor, _ = parts

@@ -99,6 +99,37 @@ def test_material_folders(options, unreal, plugin):
     assert shown.sources[0][0].path == "/materials/wall"
 
 
+def test_guides_and_masks_are_textures_or_files_with_a_browser(options, unreal, plugin):
+    for tool in plugin("editor_tools").editor_tools():
+        shown = options.ToolOptions(tool)
+        metas = type(shown.object)._metas
+        for parameter in tool.files:
+            path = shown.object.get_editor_property(parameter.name)
+            assert isinstance(path, unreal.FilePath)
+            assert metas[parameter.name]["DisplayName"] == f"{parameter.label} on Disk"
+            assert metas[f"{parameter.name}_textures"]["DisplayName"] == parameter.label
+            order = list(metas)
+            assert order.index(f"{parameter.name}_textures") == order.index(parameter.name) - 1
+    assert {parameter.name for parameter in MULTIPLY.files} >= {"source_guide", "target_mask", "fill_from"}
+
+
+def test_chosen_guides_and_masks_reach_the_request(options, unreal):
+    shown = options.ToolOptions(MULTIPLY, (), {"source_mask": "/masks/logo.png"})
+    assert shown.values["source_mask"] == "/masks/logo.png"
+    assert shown.requests[0].files == {}
+    shown.object.set_editor_property("target_mask", unreal.FilePath("/masks/hole.png"))
+    shown.object.set_editor_property("source_mask_textures", texture(unreal, "/Game/T_Mask"))
+    shown.object.set_editor_property(
+        "fill_from_textures", [texture(unreal, "/Game/T_Moss_BC"), texture(unreal, "/Game/T_Moss_N")]
+    )
+    (request,) = shown.requests
+    assert request.values["target_mask"] == "/masks/hole.png"
+    assert {name: [one.asset for one in given] for name, given in request.files.items()} == {
+        "source_mask": ["/Game/T_Mask"],
+        "fill_from": ["/Game/T_Moss_BC", "/Game/T_Moss_N"],
+    }
+
+
 def test_preferences(options, plugin):
     preferences = plugin("preferences")
     wanted = preferences.Preferences("/opt/python", "cuda", "4G", "/Game/Walls", True)

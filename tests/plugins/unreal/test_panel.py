@@ -138,6 +138,11 @@ def test_rows_follow_jobs(unreal, panel, parts, plugin, tmp_path):
     assert part(unreal, "MatshotRow0Status").text == "Multiply T_A: 25%  octave 1"
     assert part(unreal, "MatshotRow0Bar")._percent == 0.25
     assert part(unreal, "MatshotPreview")._texture._source == job.preview
+    # Gone again before the panel is drawn: the one before stays.
+    shown, job.preview = job.preview, str(tmp_path / "gone.png")
+    jobs.changed.append(job)
+    manager.poll()
+    assert part(unreal, "MatshotPreview")._texture._source == shown
     jobs.end(job, "done", [Result("image", "/r/a.png", "", 4, 4, "none", jobs.started[0][1][0], ())])
     manager.poll()
     assert part(unreal, "MatshotRow0ActText").text == "Show"

@@ -83,6 +83,7 @@ class Commands(PanelOwner):
             settings.shader,
             selection_summary(members, found),
             preferences.results_folder(settings),
+            scene.selected_images,
             main_window(),
         )
         self._show(name, dialog)

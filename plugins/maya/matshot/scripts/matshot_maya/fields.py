@@ -1,7 +1,7 @@
 """Fields of dialogs, one for each type of parameter and input; all have ``value()`` and ``set_value()``."""
 
 import os
-from typing import Any, List, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 from maya import cmds
 
@@ -135,14 +135,21 @@ class NumbersField(QtWidgets.QWidget):
             field.set_value(number)
 
 
-def parameter_field(parameter: Parameter) -> Any:
-    """A field for a parameter, set to its default."""
+def parameter_field(parameter: Parameter, scene_files: Optional[Callable[[], Sequence[str]]] = None) -> Any:
+    """A field for a parameter, set to its default.
+
+    Args:
+        parameter: of the tool table.
+        scene_files: paths of images that the scene offers for files; None for none.
+    """
     field: Any
     if parameter.choices:
         choices = [(one, parameter.choice_label(one)) for one in parameter.choices]
         return _with_tooltip(ChoiceField(choices, parameter.default), parameter.help)
     if parameter.type is bool:
         field = CheckField()
+    elif parameter.file:
+        field = PathField(parameter.label, parameter.file, parameter.placeholder, scene_files)
     elif parameter.type is str:
         field = TextField()
         field.setPlaceholderText(parameter.placeholder)
@@ -166,67 +173,81 @@ def _number_field(parameter: Parameter, default: Any) -> Any:
     return field
 
 
-class InputField(QtWidgets.QWidget):
-    """The path of a tool's input, or a list of paths where it takes several, with buttons to browse.
+class PathField(QtWidgets.QWidget):
+    """The path of an image or a material folder, with its picture and buttons to browse.
 
     Args:
-        tool_input: of the tool table.
-        paths: initial paths.
+        title: of the file browser.
+        kind: what is taken: ``photo``, ``image`` or ``mask`` (an image), ``material`` (a folder), ``asset`` (either).
+        placeholder: shown while it is empty.
+        scene_files: paths of images that the scene offers, called whenever the menu of these opens; None for no menu.
     """
 
-    def __init__(self, tool_input: Input, paths: Sequence[str] = ()) -> None:
+    def __init__(
+        self, title: str, kind: str, placeholder: str, scene_files: Optional[Callable[[], Sequence[str]]] = None
+    ) -> None:
         super().__init__()
-        self.input = tool_input
+        self._title, self._scene_files = title, scene_files
         self.picture = QtWidgets.QLabel()
+        self.picture.setFixedSize(scaled(_THUMBNAIL), scaled(_THUMBNAIL))
+        self.picture.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
         self.picture.hide()
-        self._line = QtWidgets.QLineEdit()
-        self._list = QtWidgets.QListWidget()
-        editor: QtWidgets.QWidget = self._list if tool_input.several else self._line
-        self._line.setPlaceholderText("Material folder" if tool_input.kind == "material" else "Image")
-        self._list.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
-        self._list.setMinimumHeight(76)
-        self._list.setMaximumHeight(110)
-        if tool_input.several:
-            layout: QtWidgets.QBoxLayout = QtWidgets.QVBoxLayout(self)
-            buttons: QtWidgets.QBoxLayout = QtWidgets.QHBoxLayout()
-        else:
-            layout = buttons = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        if not tool_input.several:
-            self.picture.setFixedSize(scaled(_THUMBNAIL), scaled(_THUMBNAIL))
-            self.picture.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
-            self._line.textChanged.connect(lambda *_: self._show_picture())
-            layout.addWidget(self.picture)
-        layout.addWidget(editor)
-        if buttons is not layout:
-            layout.addLayout(buttons)
-        if tool_input.kind != "material":
-            buttons.addWidget(self._button("Browse...", "Choose an image.", self._browse_files))
-        if tool_input.kind != "photo":
-            buttons.addWidget(self._button("Folder...", "Choose a material folder.", self._browse_folder))
-        if tool_input.several:
-            buttons.addWidget(self._button("Remove", "Remove the selected paths from the list.", self._remove))
-            buttons.addStretch(1)
-        self.setToolTip(tool_input.help)
-        self.set_paths(paths)
+        self.line = QtWidgets.QLineEdit()
+        self.line.setPlaceholderText(placeholder)
+        self.line.textChanged.connect(lambda *_: self._show_picture())
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.picture)
+        row.addWidget(self.line)
+        if kind != "material":
+            row.addWidget(_button("Browse...", "Choose an image.", self.browse_files))
+        if kind in ("material", "asset"):
+            row.addWidget(_button("Folder...", "Choose a material folder.", self.browse_folder))
+        if scene_files is not None:
+            row.addWidget(self._scene_button())
 
-    def paths(self) -> List[str]:
-        """The current paths."""
-        if self.input.several:
-            return [self._list.item(row).text() for row in range(self._list.count())]
-        return [self._line.text().strip()] if self._line.text().strip() else []
+    def value(self) -> str:
+        """The path; empty for none."""
+        return self.line.text().strip()
 
-    def set_paths(self, paths: Sequence[str]) -> None:
-        """Set the paths."""
-        if self.input.several:
-            self._list.clear()
-            self._list.addItems([os.path.normpath(path) for path in paths])
-        else:
-            self._line.setText(os.path.normpath(paths[0]) if paths else "")
+    def set_value(self, value: str) -> None:
+        """Set the path."""
+        self.line.setText(os.path.normpath(value) if value else "")
+
+    def browse_files(self) -> None:
+        """Let the artist choose an image."""
+        for path in choose(self._title, _ONE_FILE):
+            self.set_value(path)
+
+    def browse_folder(self) -> None:
+        """Let the artist choose a folder."""
+        for path in choose_folder(self._title):
+            self.set_value(path)
+
+    def fill_menu(self) -> None:
+        """Offer the images of the scene."""
+        self.menu.clear()
+        paths = list(self._scene_files()) if self._scene_files is not None else []
+        for path in paths:
+            action = self.menu.addAction(os.path.basename(path))
+            action.setToolTip(path)
+            action.triggered.connect(lambda *_, path=path: self.set_value(path))
+        if not paths:
+            self.menu.addAction("Select an object, a material or a file node").setEnabled(False)
+
+    def _scene_button(self) -> QtWidgets.QPushButton:
+        button = QtWidgets.QPushButton("Scene")
+        button.setToolTip("Choose a texture of the selected objects, materials or file nodes.")
+        button.setAutoDefault(False)
+        self.menu = QtWidgets.QMenu(button)
+        self.menu.setToolTipsVisible(True)
+        self.menu.aboutToShow.connect(self.fill_menu)
+        button.setMenu(self.menu)
+        return button
 
     def _show_picture(self) -> None:
         """Show a thumbnail of the image or material."""
-        path = self._line.text().strip()
+        path = self.value()
         reader = QtGui.QImageReader(os.path.join(path, PREVIEW) if os.path.isdir(path) else path)
         # Photographs stand upright, and are decoded in a small size.
         reader.setAutoTransform(True)
@@ -238,28 +259,93 @@ class InputField(QtWidgets.QWidget):
         self.picture.setPixmap(QtGui.QPixmap.fromImage(image))
         self.picture.setVisible(not image.isNull())
 
-    def _button(self, title: str, help_: str, clicked: Any) -> QtWidgets.QPushButton:
-        button = QtWidgets.QPushButton(title)
-        button.setToolTip(help_)
-        button.setAutoDefault(False)
-        button.clicked.connect(lambda *_: clicked())
-        return button
 
-    def _browse_files(self) -> None:
-        self._add(choose(self.input.title, _SEVERAL_FILES if self.input.several else _ONE_FILE))
+class PathListField(QtWidgets.QWidget):
+    """Paths of images and material folders, with buttons to browse.
 
-    def _browse_folder(self) -> None:
-        self._add(choose(self.input.title, _FOLDER))
+    Args:
+        title: of the file browser.
+    """
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+        self.list = QtWidgets.QListWidget()
+        self.list.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.setMinimumHeight(76)
+        self.list.setMaximumHeight(110)
+        buttons = QtWidgets.QHBoxLayout()
+        buttons.addWidget(_button("Browse...", "Choose images.", self.browse_files))
+        buttons.addWidget(_button("Folder...", "Choose a material folder.", self.browse_folder))
+        buttons.addWidget(_button("Remove", "Remove the selected paths from the list.", self.remove))
+        buttons.addStretch(1)
+        column = QtWidgets.QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.list)
+        column.addLayout(buttons)
+
+    def paths(self) -> List[str]:
+        """The paths."""
+        return [self.list.item(row).text() for row in range(self.list.count())]
+
+    def set_paths(self, paths: Sequence[str]) -> None:
+        """Set the paths."""
+        self.list.clear()
+        self.list.addItems([os.path.normpath(path) for path in paths])
+
+    def browse_files(self) -> None:
+        """Let the artist add images."""
+        self._add(choose(self._title, _SEVERAL_FILES))
+
+    def browse_folder(self) -> None:
+        """Let the artist add a folder."""
+        self._add(choose_folder(self._title))
+
+    def remove(self) -> None:
+        """Remove the selected paths."""
+        for item in self.list.selectedItems():
+            self.list.takeItem(self.list.row(item))
 
     def _add(self, paths: Sequence[str]) -> None:
-        if self.input.several:
-            self._list.addItems([os.path.normpath(path) for path in paths if path not in self.paths()])
-        elif paths:
-            self.set_paths(paths)
+        self.list.addItems([os.path.normpath(path) for path in paths if path not in self.paths()])
 
-    def _remove(self) -> None:
-        for item in self._list.selectedItems():
-            self._list.takeItem(self._list.row(item))
+
+class InputField(QtWidgets.QWidget):
+    """The path of a tool's input, or a list of paths where it takes several.
+
+    Args:
+        tool_input: of the tool table.
+        paths: initial paths.
+    """
+
+    def __init__(self, tool_input: Input, paths: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.input = tool_input
+        #: What shows the paths.
+        self.editor: Union[PathField, PathListField]
+        if tool_input.several:
+            self.editor = PathListField(tool_input.title)
+        else:
+            placeholder = "Material folder" if tool_input.kind == "material" else "Image"
+            self.editor = PathField(tool_input.title, tool_input.kind, placeholder)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.editor)
+        self.setToolTip(tool_input.help)
+        self.set_paths(paths)
+
+    def paths(self) -> List[str]:
+        """The current paths."""
+        if isinstance(self.editor, PathListField):
+            return self.editor.paths()
+        return [self.editor.value()] if self.editor.value() else []
+
+    def set_paths(self, paths: Sequence[str]) -> None:
+        """Set the paths."""
+        if isinstance(self.editor, PathListField):
+            self.editor.set_paths(paths)
+        else:
+            self.editor.set_value(paths[0] if paths else "")
 
 
 class FolderField(QtWidgets.QWidget):
@@ -323,6 +409,14 @@ def choose(caption: str, mode: int, filters: str = _IMAGES) -> List[str]:
     # A list, or None; the stub is wrong.
     found: Any = cmds.fileDialog2(caption=caption, fileMode=mode, dialogStyle=2, okCaption="Choose", fileFilter=filters)
     return [os.path.normpath(path) for path in found or []]
+
+
+def _button(title: str, help_: str, clicked: Callable[[], None]) -> QtWidgets.QPushButton:
+    button = QtWidgets.QPushButton(title)
+    button.setToolTip(help_)
+    button.setAutoDefault(False)
+    button.clicked.connect(lambda *_: clicked())
+    return button
 
 
 def _with_tooltip(field: Any, help_: str) -> Any:

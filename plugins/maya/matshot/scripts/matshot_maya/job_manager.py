@@ -53,11 +53,12 @@ class JobManager(QtCore.QObject):
             found: textures that may be replaced.
 
         Raises:
-            MatshotError: when an input is missing, results have nowhere to go, or no Python runs the worker.
+            MatshotError: when a file is missing, results have nowhere to go, or no Python runs the worker.
         """
         for path in request.inputs:
             if not os.path.isdir(path) and textures.is_missing(path):
                 raise MatshotError("{} does not exist.".format(path))
+        request.tool.check_files(request.parameters)
         if request.parameters.get("template") and request.destination != "files":
             raise MatshotError(
                 "An export template writes files for another program. Set Results to Save Files Only, or leave Export "

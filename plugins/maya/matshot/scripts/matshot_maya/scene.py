@@ -105,6 +105,15 @@ def selected_textures() -> List[textures.Texture]:
     return found
 
 
+def selected_images() -> List[str]:
+    """Image files of the selection's textures, without UDIM tiles and missing files; none where it has no textures."""
+    try:
+        found = selected_textures()
+    except MatshotError:
+        return []
+    return [one.path for one in found if textures.UDIM not in one.path and not textures.is_missing(one.path)]
+
+
 def _files_of(group: str) -> List[str]:
     """File nodes behind a shading group."""
     sources: List[str] = []

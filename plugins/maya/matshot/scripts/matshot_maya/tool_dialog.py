@@ -47,6 +47,7 @@ class ToolDialog(QtWidgets.QDialog):
         shader: initial node type.
         selection: summary of the selection, such as ``2 objects``.
         output_folder: folder for results, shown as text.
+        scene_files: paths of images that the scene offers for guides and masks; None for none.
         parent: window of the dialog.
     """
 
@@ -60,6 +61,7 @@ class ToolDialog(QtWidgets.QDialog):
         shader: str = "",
         selection: str = "",
         output_folder: str = "",
+        scene_files: Optional[Callable[[], Sequence[str]]] = None,
         parent: Optional[QtWidgets.QWidget] = None,
     ) -> None:
         super().__init__(parent)
@@ -69,7 +71,9 @@ class ToolDialog(QtWidgets.QDialog):
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         prepare_dialog(self)
         self.inputs = [InputField(one, () if number else paths) for number, one in enumerate(tool.inputs)]
-        self.parameters: Dict[str, Any] = {parameter.name: parameter_field(parameter) for parameter in tool.parameters}
+        self.parameters: Dict[str, Any] = {
+            parameter.name: parameter_field(parameter, scene_files) for parameter in tool.parameters
+        }
         for name, value in tool.accepted(values or {}).items():
             self.parameters[name].set_value(value)
         self.destination = ChoiceField([(value, label.format(selection)) for value, label in DESTINATIONS], "selection")

@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 from matshot_host.description import DESCRIPTION
 from matshot_host.errors import MatshotError
 from matshot_host.tools import Tool
-from matshot_host.udim import normalized_path
+from matshot_host.udim import UDIM, normalized_path
 
 from . import naming
 from .editor_tools import menu_title
@@ -111,18 +111,10 @@ def worker_inputs(
     map_type: dict[str, str] = {}
     for index, tool_input in enumerate(tool.inputs):
         input_folder = os.path.join(folder, f"input{index}")
-        files = []
-        for number, source in enumerate(sources[index]):
-            target = os.path.join(input_folder, str(number))
-            if not source.asset:
-                files.append(ExportedFile(source.path, "", ""))
-                continue
-            try:
-                os.makedirs(target)
-            except OSError as error:
-                raise MatshotError(f"Cannot write temporary files: {error.strerror or error}.") from error
-            files.append(export(source.asset, target, tool_input.kind == "photo"))
-            origins[normalized_path(files[-1].path)] = source.asset
+        files = _exported(sources[index], input_folder, export, tool_input.kind == "photo")
+        origins.update(
+            {normalized_path(files[number].path): one.asset for number, one in enumerate(sources[index]) if one.asset}
+        )
         if tool_input.several:
             known = [{"path": file.path, "kind": file.kind, "normal": file.normal} for file in files]
             paths += [{key: value for key, value in one.items() if value} for one in known]
@@ -133,6 +125,60 @@ def worker_inputs(
             if index == 0 and files[0].kind:
                 map_type = {"kind": files[0].kind, "normal": files[0].normal}
     return WorkerInputs(paths, origins, map_type)
+
+
+def worker_files(
+    tool: Tool,
+    chosen: Mapping[str, Sequence[Source]],
+    folder: str,
+    export: Callable[[str, str, bool], ExportedFile],
+) -> dict[str, str]:
+    """Paths of exported guides and masks, by parameter.
+
+    Args:
+        tool: of the job.
+        chosen: textures for each parameter.
+        folder: of the job.
+        export: as :func:`worker_inputs` takes it.
+
+    Raises:
+        MatshotError: when a texture cannot be exported, has UDIM tiles, or several do not form one material.
+    """
+    paths = {}
+    for name, sources in chosen.items():
+        target = os.path.join(folder, name)
+        files = _exported(sources, target, export, False)
+        tiled = next((index for index, file in enumerate(files) if UDIM in file.path), None)
+        if tiled is not None:
+            raise MatshotError(
+                f"{tool.parameter(name).label} must be one image, but {sources[tiled].name} has UDIM tiles. "
+                "Choose another texture."
+            )
+        material = len(files) > 1
+        paths[name] = _material_of(files, [one.name for one in sources], target) if material else files[0].path
+    return paths
+
+
+def _exported(
+    sources: Sequence[Source], folder: str, export: Callable[[str, str, bool], ExportedFile], photograph: bool
+) -> list[ExportedFile]:
+    """Files of sources; textures of the project are exported, each to a folder of its own.
+
+    Raises:
+        MatshotError: when a texture cannot be exported.
+    """
+    files = []
+    for number, source in enumerate(sources):
+        if not source.asset:
+            files.append(ExportedFile(source.path, "", ""))
+            continue
+        target = os.path.join(folder, str(number))
+        try:
+            os.makedirs(target)
+        except OSError as error:
+            raise MatshotError(f"Cannot write temporary files: {error.strerror or error}.") from error
+        files.append(export(source.asset, target, photograph))
+    return files
 
 
 def _material_of(files: Sequence[ExportedFile], names: Sequence[str], folder: str) -> str:

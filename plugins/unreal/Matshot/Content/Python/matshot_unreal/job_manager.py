@@ -16,7 +16,7 @@ from matshot_host.udim import normalized_path, tile_number
 
 from . import naming
 from .editor_tools import FORM, editor_tools, fixed_parameters, menu_title
-from .inputs import ExportedFile, Source, check_sources, makes_material, worker_inputs
+from .inputs import ExportedFile, Source, check_sources, makes_material, worker_files, worker_inputs
 from .preferences import Preferences
 
 #: Labels of the button of a job.
@@ -63,6 +63,7 @@ class Request(NamedTuple):
         assign: whether a new material is assigned to the selected actors.
         slot: name of the material slot; empty for all.
         replace: whether results replace their sources in material instances.
+        files: textures that are guides and masks, by parameter, instead of the files in ``values``.
     """
 
     tool: Tool
@@ -73,6 +74,7 @@ class Request(NamedTuple):
     assign: bool = False
     slot: str = ""
     replace: bool = False
+    files: Mapping[str, Sequence[Source]] = {}
 
 
 class Editor(Protocol):
@@ -221,6 +223,7 @@ class JobManager:
         try:
             check_sources(tool, sources)
             values = tool.check(request.values)
+            tool.check_files({name: path for name, path in values.items() if name not in request.files})
             first = sources[0][0]
             request = request._replace(name=request.name.strip(), folder=request.folder.strip().rstrip("/"))
             for folder in {request.folder or self._folder_of(source) for source in sources[0]}:
@@ -235,6 +238,7 @@ class JobManager:
             return None
         try:
             inputs = worker_inputs(tool, sources, job.folder, self._editor.export)
+            values.update(worker_files(tool, request.files, job.folder, self._editor.export))
         except MatshotError as error:
             self._jobs.fail(job, error)
             self._jobs.forget(job)

@@ -15,6 +15,8 @@ from .editor_tools import dialog_parameters, result_parameters
 from .inputs import Source
 from .job_manager import Request
 
+#: Said of textures that stand for a material.
+_SEVERAL = "Several textures form one material; suffixes such as _BC and _N tell the maps."
 #: Classes live as long as the editor, so each is created once.
 _classes: dict[str, type] = {}
 #: Enumerations of choices, by owner and parameter.
@@ -59,11 +61,28 @@ class ToolOptions:
         return [self._sources(index, tool_input) for index, tool_input in enumerate(self.tool.inputs)]
 
     @property
+    def files(self) -> dict[str, list[Source]]:
+        """Textures that were chosen as guides and masks, by parameter; they take precedence over files."""
+        chosen: dict[str, list[Source]] = {}
+        for parameter in self._parameters:
+            if parameter.file:
+                picked = self.object.get_editor_property(_textures_name(parameter))
+                picked = list(picked) if parameter.file == "asset" else [picked]
+                chosen[parameter.name] = [Source(asset=assets.path_of(one)) for one in picked if one is not None]
+        return {name: sources for name, sources in chosen.items() if sources}
+
+    @property
     def requests(self) -> list[Request]:
         """What the artist wants: one job, or for a tool of a single photograph one for each photograph."""
         uses = _values(self.object, self.tool.name, self._uses)
         request = Request(
-            self.tool, self.sources, self.values, self._text("asset_name"), self._text("asset_folder"), **uses
+            self.tool,
+            self.sources,
+            self.values,
+            self._text("asset_name"),
+            self._text("asset_folder"),
+            files=self.files,
+            **uses,
         )
         photographs = request.sources[0] if _takes_batch(self.tool) else ()
         if len(photographs) < 2:
@@ -149,7 +168,7 @@ def _input_properties(index: int, tool_input: Input, batch: bool) -> Iterable[tu
     if batch:
         tooltip += " Several photographs are processed one after the other."
     elif several and not tool_input.several:
-        tooltip += " Several textures form one material; suffixes such as _BC and _N tell the maps."
+        tooltip += f" {_SEVERAL}"
     yield f"textures{index}", _property(kind, tool_input.title, tooltip, group)
     yield f"path{index}", _property(unreal.FilePath, f"{tool_input.title} on Disk", tool_input.help, group)
 
@@ -162,10 +181,18 @@ def _properties(owner: str, parameters: Iterable[Parameter], category: str = "")
             bounds.update(ClampMin=str(parameter.low), UIMin=str(parameter.low))
         if parameter.high is not None:
             bounds.update(ClampMax=str(parameter.high), UIMax=str(parameter.high))
-        yield (
-            parameter.name,
-            _property(_type(owner, parameter), parameter.annotated_label, parameter.help, group, **bounds),
-        )
+        label, several = parameter.annotated_label, parameter.file == "asset"
+        if parameter.file:
+            kind = unreal.Array(unreal.Texture2D) if several else unreal.Texture2D
+            tooltip = parameter.help + (f" {_SEVERAL}" if several else "")
+            yield _textures_name(parameter), _property(kind, label, tooltip, group)
+            label += " on Disk"
+        yield parameter.name, _property(_type(owner, parameter), label, parameter.help, group, **bounds)
+
+
+def _textures_name(parameter: Parameter) -> str:
+    """Property with the textures that stand for the file of a parameter."""
+    return f"{parameter.name}_textures"
 
 
 def _property(kind: Any, label: str, tooltip: str, group: str, **bounds: str) -> Any:
@@ -175,6 +202,8 @@ def _property(kind: Any, label: str, tooltip: str, group: str, **bounds: str) ->
 def _type(owner: str, parameter: Parameter) -> Any:
     if parameter.choices:
         return _choice(owner, parameter)
+    if parameter.file:
+        return unreal.FilePath
     if typing.get_origin(parameter.type) is tuple:
         return unreal.IntPoint if typing.get_args(parameter.type)[0] is int else unreal.Vector2D
     return parameter.type
@@ -205,6 +234,8 @@ def _new(kind: type, owner: str, parameters: Iterable[Parameter], values: Mappin
         value = (values or {}).get(parameter.name, parameter.default)
         if parameter.choices:
             value = getattr(_choice(owner, parameter), _identifier(value))
+        elif parameter.file:
+            value = unreal.FilePath(value)
         elif isinstance(value, tuple):
             value = _type(owner, parameter)(*value)
         created.set_editor_property(parameter.name, value)
@@ -218,6 +249,8 @@ def _values(edited: Any, owner: str, parameters: Iterable[Parameter]) -> dict[st
         if parameter.choices:
             kind = _choice(owner, parameter)
             value = next(one for one in parameter.choices if getattr(kind, _identifier(one)) == value)
+        elif parameter.file:
+            value = _full(value.file_path)
         elif isinstance(parameter.default, tuple):
             value = (value.x, value.y)
         else:

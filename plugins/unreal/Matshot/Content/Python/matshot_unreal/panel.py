@@ -6,6 +6,7 @@ dialogs still do everything.
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, NamedTuple, Sequence
 
 import unreal
@@ -230,7 +231,8 @@ class Panel:
             self._draw_row(index, rows[index] if index < len(rows) else None)
         found["MatshotMessages"].set_text("\n".join(reversed(self._manager.messages)))
         preview = next((row.preview for row in rows if row.preview), "")
-        if preview and preview != self._preview:
+        # One of unfinished work may be gone again.
+        if preview != self._preview and os.path.isfile(preview):
             self._preview = preview
             texture = unreal.RenderingLibrary.import_file_as_texture2d(found["MatshotPreview"], preview)
             if texture is not None:
