@@ -108,6 +108,9 @@ def _cases(place: Path) -> Iterator[Case]:
     yield run("multiply", "--symmetry twist", good, *size, "--symmetry", "twist")
     yield run("multiply", "--symmetry rotate_4, not square", good, "--size", "64x48", "--symmetry", "rotate_4")
     yield run("multiply", "--symmetry and neural", good, *size, "--symmetry", "mirror_x", "--engine", "neural")
+    for mask in ("source-mask", "target-mask"):
+        yield run("multiply", f"--{mask} and feedforward", good, *size, f"--{mask}", good, "--engine", "feedforward")
+    yield run("multiply", "--engine feedforward", good, *size, "--engine", "feedforward", works=True)
     yield run("multiply", "--memory 1M", good, *size, "--memory", "1M")
     yield run("multiply", "--memory much", good, *size, "--memory", "much")
     material, uneven = _material(given / "material"), _material(given / "uneven", 96)

@@ -67,7 +67,7 @@ def add_options(made: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> report.Section:
     """Run the benchmark."""
-    engines = ("patch",) if options.skip_slow else ("patch", "neural")
+    engines = ("patch", "feedforward") if options.skip_slow else ("patch", "neural", "feedforward")
     # Pictures first: what they cannot be made of shows before minutes are spent.
     pictured = [_contact_sheet(options)] if options.out is not None else []
     pictured += [_generated_picture()] if options.write else []

@@ -146,7 +146,7 @@ def fast_styled(
         for axis, side in zip("yx", size, strict=True)
     )
     # Where it repeats, the network's grid has to continue over the border.
-    content = _resampled(content, fitting, wraps[0])
+    content = resampled(content, fitting, wraps[0])
     own, other = palette_of(content), palette_of(look)
     statistics = look_statistics(features, other.standard(look), wraps[1], progress.part(0.0, 0.1))
     random = np.random.default_rng(seed)
@@ -170,11 +170,11 @@ def fast_styled(
         stop = min(start + _CHUNK, rows.height)
         painted = tiled.read(start + down, stop + down)[:, across : across + rows.width]
         result[start:stop] = other.colored(painted)
-    return _resampled(result, size, wraps[0])
+    return resampled(result, size, wraps[0])
 
 
-def _resampled(picture: Pixels, size: tuple[int, ...], wrap: Wrap) -> Pixels:
-    """The picture at a size that differs by a few pixels, bicubic; it repeats where it did."""
+def resampled(picture: Pixels, size: tuple[int, ...], wrap: Wrap) -> Pixels:
+    """The picture at another size that is not much smaller, bicubic; it repeats where it did."""
     if picture.shape[:2] == size:
         return picture
     height, width = picture.shape[:2]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -34,12 +34,17 @@ from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity, structure
 from .symmetry import Symmetry, check_symmetry, symmetric_material
 
-Engine = Literal["auto", "patch", "neural"]
+if TYPE_CHECKING:
+    from .texture_net import TextureNet
+
+Engine = Literal["auto", "patch", "neural", "feedforward"]
 
 #: Side of a copied piece, in parts of the source's, from which it is named in a note.
 _LARGE_COPY = 1 / 8
-#: Bytes that the engine needs for each pixel of a result.
-_BYTES = 12
+#: Engines that make pixels of their own.
+_MAKES_PIXELS = ("neural", "feedforward")
+#: Bytes that an engine needs for each pixel of a result.
+_BYTES = {"auto": 12, "patch": 12, "neural": 12, "feedforward": 72}
 #: Bytes that it needs for each pixel of a source.
 _SOURCE_BYTES = 400
 
@@ -55,7 +60,8 @@ class MultiplyOptions(ToolOptions):
         symmetry: ``mirror_x``, ``mirror_y`` or ``mirror_xy`` at the middle, ``rotate_2`` or ``rotate_4`` about it.
         count: results.
         variety: 0 keeps large pieces of the source together, 1 none that is larger than the structure needs.
-        engine: ``patch`` arranges pixels of the source, ``neural`` makes new ones with the same statistics.
+        engine: ``patch`` arranges pixels of the source, ``neural`` makes new ones with the same statistics, and
+            ``feedforward`` makes them in one pass of a network that is fitted to the source once for all results.
         source_guide: path of the source's map; its pixels, and those of the next ones, come as a ``Painting``.
         target_guide: path of the result's map.
         guide_type: ``labels`` for guides of a few colors, ``values`` for those that vary.
@@ -134,8 +140,8 @@ def variations(
     """Materials like a given one, each made when the iterator reaches it.
 
     All maps are arranged alike: every pixel of a result is, in all maps, the same pixel of the source, or the same
-    mean of a few. Patches are moved and never rotated, so normals keep their meaning. The neural engine
-    makes pixels of its own only for a single color image.
+    mean of a few. Patches are moved and never rotated, so normals keep their meaning. The neural and the feed-forward
+    engine make pixels of their own only for a single color image.
 
     Args:
         material: source; at least 8 pixels per side, unless it is of one color.
@@ -156,12 +162,13 @@ def variations(
     chosen = options or MultiplyOptions()
     painting = painting or Painting()
     masks = (painting.source_mask, painting.target_mask, painting.fill_from)
-    if chosen.engine == "neural" and any(mask is not None for mask in masks):
-        raise MatshotError("Masks need the patch engine, got neural; choose auto or patch.")
-    if chosen.symmetry != "none" and (chosen.engine == "neural" or painting.target_mask is not None):
+    makes_pixels = chosen.engine in _MAKES_PIXELS
+    if makes_pixels and any(mask is not None for mask in masks):
+        raise MatshotError(f"Masks need the patch engine, got {chosen.engine}; choose auto or patch.")
+    if chosen.symmetry != "none" and (makes_pixels or painting.target_mask is not None):
         needed = "an output that is all new; leave out the target mask"
-        if chosen.engine == "neural":
-            needed = "the patch engine, got neural; choose auto or patch"
+        if makes_pixels:
+            needed = f"the patch engine, got {chosen.engine}; choose auto or patch"
         raise MatshotError(f"The symmetry {chosen.symmetry} needs {needed}.")
     width, height = _sides(material, chosen, painting)
     check_symmetry(chosen.symmetry, (height, width))
@@ -180,9 +187,10 @@ def variations(
             shown(Unfinished(pixels, lambda: _as_result(unfinished(), material, chosen, plan)))
 
     whole = Progress(progress)
+    nets: dict[int, TextureNet] = {}
     for number in range(chosen.count):
         part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesizing")
-        result = _variation(plan, chosen, chosen.seed + number, part, presented)
+        result = _variation(plan, chosen, chosen.seed + number, part, presented, nets)
         if chosen.symmetry != "none":
             result = symmetric_material(result, chosen.symmetry)
         if plan.mask is not None:
@@ -205,6 +213,7 @@ def _variation(
     seed: int,
     progress: Progress,
     shown: Callable[[Unfinished], None],
+    nets: dict[int, TextureNet],
 ) -> Material:
     material, planes, values = plan.source, plan.planes, plan.planes.values
     size, wrap, source_wrap = plan.size, plan.wrap, plan.source_wrap
@@ -212,7 +221,7 @@ def _variation(
     balanced = values * np.sqrt(np.asarray(weights, dtype=np.float32))
     repeats = regularity(balanced)
     # The patch engine keeps what is regular, and of the rest it keeps the sharpness.
-    engine = "neural" if options.engine == "neural" else "patch"
+    engine = options.engine if options.engine in _MAKES_PIXELS else "patch"
     threads = options.threads or usable_threads()
     notes = [
         f"repeats every {repeat.period:.1f} pixels {way}; the period was kept"
@@ -225,8 +234,8 @@ def _variation(
     if not np.ptp(values, axis=(0, 1)).any():
         result = _constant(material, size, wrap)
         notes = ["the source has a single color, and so has the result"]
-    elif engine == "neural":
-        picture = _neural(plan, options, seed, progress.part(0, 0.9), shown)
+    elif engine in _MAKES_PIXELS:
+        picture = _made_picture(plan, options, seed, progress.part(0, 0.9), shown, nets)
         if len(material.maps) == 1 and values.shape[2] == 3 and "normal" not in material.maps:
             result = planes.material(picture, wrap)
         else:
@@ -289,20 +298,27 @@ def rearranged_material(material: Material, transfer: Arrangement) -> Material:
     return _material_of_size(material, maps, (transfer.height, transfer.width))
 
 
-def _neural(
-    plan: Plan, options: MultiplyOptions, seed: int, progress: Progress, shown: Callable[[Unfinished], None]
+def _made_picture(
+    plan: Plan,
+    options: MultiplyOptions,
+    seed: int,
+    progress: Progress,
+    shown: Callable[[Unfinished], None],
+    nets: dict[int, TextureNet],
 ) -> Pixels:
     """A picture of the plan's size, with a guide each part like its own part of the source."""
     source, parts = _picture(plan.source), None if plan.guide is None else parts_of(plan.guide)
     wrap = plan.wrap
     if parts is None:
-        return _neural_picture(
+        return _part_picture(
             source,
             plan,
             options,
             seed,
             progress,
             lambda picture: shown(Unfinished(picture[..., 0].size, lambda: Texture(picture.clip(0, 1), "srgb", wrap))),
+            nets,
+            0,
         )
     owns = list(parts.pictures(source, plan.source_wrap))
     # Until it is made, a part shows its mean color.
@@ -315,18 +331,42 @@ def _neural(
             pixels = len(owns) * plan.size[0] * plan.size[1]
             shown(Unfinished(pixels, lambda: Texture(joined().clip(0, 1), "srgb", wrap)))
 
-        pictures[number] = _neural_picture(own, plan, options, seed, part, shown_part)
+        pictures[number] = _part_picture(own, plan, options, seed, part, shown_part, nets, number)
     return parts.joined(pictures, wrap)
 
 
-def _neural_picture(
+def _part_picture(
     source: Pixels,
     plan: Plan,
     options: MultiplyOptions,
     seed: int,
     progress: Progress,
     shown: Callable[[Pixels], None],
+    nets: dict[int, TextureNet],
+    number: int,
 ) -> Pixels:
+    """A picture like a part of the source; networks are kept by the part's number."""
+    if options.engine == "feedforward":
+        from .texture_net import fitted_net, texture_of
+
+        if number not in nets:
+            nets[number] = fitted_net(
+                source,
+                *plan.size,
+                source_wrap=plan.source_wrap,
+                variety=options.variety,
+                threads=options.threads,
+                progress=progress.part(0, 0.5),
+            )
+        return texture_of(
+            nets[number],
+            *plan.size,
+            wrap=plan.wrap,
+            seed=seed,
+            threads=options.threads,
+            progress=progress.part(0.5, 1),
+            shown=shown,
+        )
     from .neural import optimized_texture
 
     return optimized_texture(
@@ -344,7 +384,7 @@ def _neural_picture(
 
 
 def _picture(material: Material) -> Pixels:
-    """Input of the neural engine: the base color as displayed, else the first map, as three channels in [0, 1]."""
+    """The base color as displayed, else the first map, as three channels in [0, 1], for engines that make pixels."""
     kind = _leading(material)
     texture = material.maps[kind]
     values = planes_of(Material({kind: texture})).values
@@ -400,7 +440,7 @@ def _material_of_size(material: Material, maps: dict[MapKind, Texture], size: tu
 def _check_memory(material: Material, options: MultiplyOptions, width: int, height: int) -> None:
     channels = sum(texture.pixels.shape[2] for texture in material.maps.values())
     source = material.width * material.height * (_SOURCE_BYTES + 8 * channels)
-    needed = resident_bytes() + source + width * height * (_BYTES + 4 * channels)
+    needed = resident_bytes() + source + width * height * (_BYTES[options.engine] + 4 * channels)
     allowed = memory_budget(options.memory)
     if needed > allowed:
         raise MatshotError(

@@ -77,16 +77,15 @@ def optimized_texture(
         MatshotError: for sizes below ``SMALLEST``, values that are not numbers, or a missing model.
         Cancelled: when the listener raises it.
     """
-    _check(source, height, width)
+    check_texture(source, height, width)
     lowest, highest = source.min(axis=(0, 1)), source.max(axis=(0, 1))
     if np.array_equal(lowest, highest):
         return np.broadcast_to(lowest, (height, width, 3)).astype(np.float32)
     random = np.random.default_rng(seed)
     objectives = Objectives(device, threads, models)
     threads = threads or usable_threads()
-    count = 1 + max(0, int(np.ceil(np.log2(min(*source.shape[:2]) / _PATCH_ENGINE_SIDE))))
-    count = max(1, min(count, int(np.log2(min(height, width) / SMALLEST)) + 1))
-    octaves = _octaves(source, source_wrap, count)
+    count = octave_count(source.shape[:2], (height, width))
+    octaves = halved_sources(source, source_wrap, count)
     sizes = [(-(-height // (1 << number)), -(-width // (1 << number))) for number in range(count)]
     whole = progress or Progress(None)
     pixels = [high * wide for high, wide in sizes]
@@ -139,8 +138,12 @@ def optimized_texture(
     return result
 
 
-def _check(source: Pixels, height: int, width: int) -> None:
-    """Check source and size."""
+def check_texture(source: Pixels, height: int, width: int) -> None:
+    """Check source and size.
+
+    Raises:
+        MatshotError: for sizes below ``SMALLEST``, or values that are not numbers.
+    """
     if min(source.shape[:2]) < SMALLEST or min(height, width) < SMALLEST:
         raise MatshotError(
             f"Source and result need at least {SMALLEST} x {SMALLEST} pixels; choose a larger image or size."
@@ -149,7 +152,13 @@ def _check(source: Pixels, height: int, width: int) -> None:
         raise MatshotError("The texture contains NaN or infinite values; fix it in the program that rendered it.")
 
 
-def _octaves(source: Pixels, wrap: Wrap, count: int) -> list[tuple[Pixels, Wrap]]:
+def octave_count(source_size: tuple[int, ...], size: tuple[int, int]) -> int:
+    """Octaves, the patch engine's included, in which a texture is made from a source."""
+    count = 1 + max(0, int(np.ceil(np.log2(min(source_size) / _PATCH_ENGINE_SIDE))))
+    return max(1, min(count, int(np.log2(min(size) / SMALLEST)) + 1))
+
+
+def halved_sources(source: Pixels, wrap: Wrap, count: int) -> list[tuple[Pixels, Wrap]]:
     """The source, ever half as large, each with the axes on which it repeats.
 
     Lines that do not fill a pixel of the coarsest octave are cut off; the axis does not repeat then.

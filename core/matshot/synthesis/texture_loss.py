@@ -117,7 +117,40 @@ class Objectives:
             raise MatshotError("Synthesis needs more memory; raise the limit with --memory, or close other programs.")
 
 
-class TargetStatistics:
+class PatchStatistics:
+    """The patches of a picture that others are given.
+
+    Args:
+        picture: ``H x W x C``, at least ``PATCH`` high and wide.
+        wrap: axes on which it repeats.
+        random: draws samples and directions.
+    """
+
+    def __init__(self, picture: Pixels, wrap: Wrap, random: Random) -> None:
+        self._random = random
+        self._patches = sampled_patches(picture, wrap, random)
+        centered = self._patches - self._patches.mean(axis=0)
+        _, self._components = np.linalg.eigh(centered.T.astype(np.float64) @ centered)
+
+    def directions(self, every: bool = False) -> Array:
+        """Orthonormal directions of patches, ``(K, C PATCH^2)``: the first components', and others by chance."""
+        size = len(self._components)
+        count = size if every else _DIRECTIONS
+        ordered = self._components[:, ::-1].T
+        cuts = [0, *range(int(self._random.integers(1, _BAND)), size, _BAND), size]
+        turned = [
+            _rotation(stop - start, self._random) @ ordered[start:stop] for start, stop in itertools.pairwise(cuts)
+        ]
+        others = _FIRST + self._random.choice(size - _FIRST, count - _FIRST, replace=False)
+        chosen = np.concatenate(turned)[np.concatenate([np.arange(_FIRST), others])]
+        return np.ascontiguousarray(chosen, dtype=np.float32)
+
+    def patch_values(self, directions: Array) -> Array:
+        """The picture's patches along directions, in ascending order, ``(count, M)``."""
+        return np.sort(directions @ self._patches.T, axis=1)
+
+
+class TargetStatistics(PatchStatistics):
     """Statistics of a picture that others are given.
 
     Args:
@@ -135,36 +168,14 @@ class TargetStatistics:
     """
 
     def __init__(self, objectives: Objectives, picture: Pixels, wrap: Wrap, random: Random) -> None:
-        self._random = random
         self.mean = picture.mean(axis=(0, 1))
         levels = _inner_features(objectives, picture, wrap)
         self.grams = [_gram(level) for level in levels]
         self.features = {number: _sampled_columns(levels[number], _SAMPLES, random) for number in SLICED}
-        self.axes = _color_axes(picture)
+        self.axes = color_axes(picture)
         reach = [min(_REACH, int(side * _REACH_SHARE)) for side in picture.shape[:2]]
         self.correlations = autocorrelations(picture @ self.axes.T, wrap, (reach[0], reach[1]))
-        over = [(0, PATCH - 1 if axis in wrap else 0) for axis in "yx"]
-        whole = np.pad(picture, (*over, (0, 0)), mode="wrap")
-        self._patches = patches_at_random(whole, _SAMPLES, random)
-        centered = self._patches - self._patches.mean(axis=0)
-        _, self._components = np.linalg.eigh(centered.T.astype(np.float64) @ centered)
-
-    def directions(self, every: bool = False) -> Array:
-        """Orthonormal directions of patches, ``(K, 3 PATCH^2)``: the first components', and others by chance."""
-        size = len(self._components)
-        count = size if every else _DIRECTIONS
-        ordered = self._components[:, ::-1].T
-        cuts = [0, *range(int(self._random.integers(1, _BAND)), size, _BAND), size]
-        turned = [
-            _rotation(stop - start, self._random) @ ordered[start:stop] for start, stop in itertools.pairwise(cuts)
-        ]
-        others = _FIRST + self._random.choice(size - _FIRST, count - _FIRST, replace=False)
-        chosen = np.concatenate(turned)[np.concatenate([np.arange(_FIRST), others])]
-        return np.ascontiguousarray(chosen, dtype=np.float32)
-
-    def patch_values(self, directions: Array) -> Array:
-        """The source's patches along directions, in ascending order, ``(count, M)``."""
-        return np.sort(directions @ self._patches.T, axis=1)
+        super().__init__(picture, wrap, random)
 
     def spectrum_inputs(self, height: int, width: int) -> dict[str, Array]:
         """Inputs of the graph that compares power spectra, for a wrapping picture of this size."""
@@ -336,6 +347,12 @@ def with_features_of(
     return result
 
 
+def sampled_patches(picture: Pixels, wrap: Wrap, random: Random) -> Array:
+    """Patches of a picture that repeats on some axes, as :func:`patches_at_random` gives them."""
+    over = [(0, PATCH - 1 if axis in wrap else 0) for axis in "yx"]
+    return patches_at_random(np.pad(picture, (*over, (0, 0)), mode="wrap"), _SAMPLES, random)
+
+
 def patches_at_random(picture: Pixels, most: int, random: Random) -> Array:
     """All patches inside a picture if they are not too many, else some, ``(M, 3 PATCH^2)``, channel by channel."""
     views = sliding_window_view(picture, (PATCH, PATCH), axis=(0, 1))
@@ -484,7 +501,7 @@ def _optimized_window(
     return np.ascontiguousarray(changed, dtype=np.float32)
 
 
-def _color_axes(picture: Pixels) -> Array:
+def color_axes(picture: Pixels) -> Array:
     """Principal axes of a picture's colors, ``(3, 3)``, row by row."""
     centered = (picture - picture.mean(axis=(0, 1))).reshape(-1, 3).astype(np.float64)
     _, axes = np.linalg.eigh(centered.T @ centered)

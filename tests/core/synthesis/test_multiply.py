@@ -12,6 +12,7 @@ from matshot.errors import Cancelled, MatshotError
 from matshot.image.types import Texture
 from matshot.material.types import Material
 from matshot.shading.procedural import brick_wall
+from matshot.synthesis import texture_net
 from matshot.synthesis.multiply import MultiplyOptions, multiply, variations
 from matshot.synthesis.painting import Painting
 from matshot_host.tools import MULTIPLY
@@ -158,19 +159,31 @@ def test_what_repeats_is_said_and_kept():
     assert "repeats every 24.0 pixels down" in made.parameters["notes"][0]
 
 
-def test_the_neural_engine_makes_new_pixels_of_an_image(wall):
+@pytest.mark.parametrize("engine", ["neural", "feedforward"])
+def test_engines_make_new_pixels_of_an_image(wall, engine):
     color = wall.maps["basecolor"].pixels
-    made = one(image(color), size="64x80", engine="neural", tileable=True, seed=1, device="cpu")
+    made = one(image(color), size="64x80", engine=engine, tileable=True, seed=1, device="cpu")
     assert (made.width, made.height, made.wrap) == (64, 80, "xy")
-    assert made.parameters["engine"] == "neural"
+    assert made.parameters["engine"] == engine
     pixels = made.maps["basecolor"].pixels
     np.testing.assert_allclose(pixels.mean(axis=(0, 1)), color.mean(axis=(0, 1)), atol=0.05)
     known = {tuple(pixel) for pixel in np.rint(color.reshape(-1, 3) * 4095).astype(int)}
     assert np.mean([tuple(pixel) in known for pixel in np.rint(pixels.reshape(-1, 3) * 4095).astype(int)]) < 0.2
 
 
-def test_the_neural_engine_leads_all_maps(wall):
-    made = one(wall, size="64", engine="neural", seed=1, device="cpu")
+def test_a_network_is_fitted_once_for_all_results(wall, monkeypatch):
+    fits = []
+    fitted = texture_net.fitted_net
+    monkeypatch.setattr(texture_net, "_LAYERS", (1, 1))
+    monkeypatch.setattr(texture_net, "fitted_net", lambda *given, **more: fits.append(1) or fitted(*given, **more))
+    made = multiply(image(wall.maps["basecolor"].pixels), MultiplyOptions(size="64", engine="feedforward", count=2))
+    assert len(fits) == 1
+    assert np.abs(made[0].maps["basecolor"].pixels - made[1].maps["basecolor"].pixels).mean() > 0.01
+
+
+@pytest.mark.parametrize("engine", ["neural", "feedforward"])
+def test_a_made_picture_leads_all_maps(wall, engine):
+    made = one(wall, size="64", engine=engine, seed=1, device="cpu")
     assert list(made.maps) == list(wall.maps)
     np.testing.assert_allclose(np.linalg.norm(made.maps["normal"].pixels, axis=2), 1, atol=1e-5)
 

@@ -170,6 +170,7 @@ def test_a_hole_across_the_edge_of_what_tiles(ground):
         ({"fill_from": "ground"}, {}, "needs a target mask"),
         ({"target_mask": "white"}, {}, "white everywhere"),
         ({"target_mask": "mask"}, {"engine": "neural"}, "need the patch engine"),
+        ({"source_mask": "mask"}, {"engine": "feedforward"}, "need the patch engine, got feedforward"),
         ({"target_mask": "black"}, {}, "target mask is black everywhere"),
         ({"target_mask": "mask"}, {"tileable": True}, "make it seamless first"),
         ({"target_mask": "mask", "fill_from": "image"}, {}, "it has no height"),

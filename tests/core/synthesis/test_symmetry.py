@@ -159,6 +159,8 @@ def test_what_cannot_be_symmetric_is_refused() -> None:
         multiply(material, MultiplyOptions(size="12x64", symmetry="mirror_x"))
     with pytest.raises(MatshotError, match="needs the patch engine, got neural"):
         multiply(material, MultiplyOptions(symmetry="mirror_x", engine="neural"))
+    with pytest.raises(MatshotError, match="needs the patch engine, got feedforward"):
+        multiply(material, MultiplyOptions(symmetry="mirror_x", engine="feedforward"))
     hole = Painting(target_mask=Texture(np.ones((32, 32, 1), np.float32), "data"))
     with pytest.raises(MatshotError, match="leave out the target mask"):
         multiply(material, MultiplyOptions(symmetry="mirror_x"), painting=hole)
