@@ -56,10 +56,10 @@ _ROOMS_SHARE = 0.7
 _ROOMS_DETAIL = 0.1
 _MOST_APART = np.float32(1.5)
 _ROOMS_FLOOR = 0.01
-#: By how much less the flash lights a surface than the room, as a logarithm, from which on its color is more and more
-#: the room's, and at which altogether; and how much that may be.
-_UNLIT = (0.3, 1.0)
-_LEAST_SEEN = np.float32(4.0)
+#: By how much brightness in the two differs, and that of a glint from what is around, as logarithms, from which on the
+#: color is more and more the room's, and at which altogether; and how much that may change.
+_APART = (0.3, 1.0)
+_MOST_CHANGE = np.float32(4.0)
 #: Most of what relief makes of the room's light, as a logarithm.
 _MOST_SHADING = np.float32(0.8)
 #: Shorter side of the photographs in which relief is found; finer relief is the guess's.
@@ -292,16 +292,23 @@ def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask) -> Pixels:
     if not usable.any():
         return base_color
     floor = np.float32(_ROOMS_FLOOR * max(float(ambient[usable].mean()), 1e-6))
-    off = np.log(np.maximum(ambient, 0) + floor) - np.log(np.maximum(base_color, np.float32(1e-4)))
+    own = np.log(np.maximum(base_color, np.float32(1e-4)))
     weight = usable.astype(np.float32)
     deviation = _ROOMS_DETAIL * max(usable.shape)
     near = blurred(weight[..., np.newaxis], deviation) + np.float32(1e-3)
-    off -= blurred(off * weight[..., np.newaxis], deviation) / near
+
+    def detail(values: Pixels) -> Pixels:
+        return np.asarray(values - blurred(values * weight[..., np.newaxis], deviation) / near, np.float32)
+
+    off = detail(np.log(np.maximum(ambient, 0) + floor) - own)
     # As far as it is no more than texture: a shadow in the room is not.
     both = np.float32(_ROOMS_SHARE) * np.tanh(off / _MOST_APART) * _MOST_APART
-    # What turns away from the flash is black in its photograph, of whatever color it is.
-    unlit = np.interp(off.mean(axis=2, keepdims=True), _UNLIT, (0.0, 1.0)).astype(np.float32)
-    both += unlit * (np.minimum(off, _LEAST_SEEN) - both)
+    # What turns away from the flash is black in its photograph, of whatever color it is, and what mirrors it white.
+    brighter = off.mean(axis=2, keepdims=True)
+    unlit = np.interp(brighter, _APART, (0.0, 1.0))
+    glint = np.interp(-brighter, _APART, (0.0, 1.0))
+    glint *= np.interp(detail(own).mean(axis=2, keepdims=True), _APART, (0.0, 1.0))
+    both += np.maximum(unlit, glint).astype(np.float32) * (off.clip(-_MOST_CHANGE, _MOST_CHANGE) - both)
     color = base_color * np.exp(both * weight[..., np.newaxis])
     return np.asarray(color.clip(0, 1), dtype=np.float32)
 

@@ -293,8 +293,7 @@ def _moved(picture: Pixels, layer: Layer, threads: int) -> Pixels:
     result = np.empty_like(picture)
     starts = range(0, picture.shape[0], _BAND)
     with ThreadPoolExecutor(threads, "matshot") as pool:
-        for done in pool.map(partial(_move_band, picture, result, layer), starts):
-            assert done is None
+        list(pool.map(partial(_move_band, picture, result, layer), starts))
     return result
 
 
