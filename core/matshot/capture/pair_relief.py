@@ -5,10 +5,10 @@ the difference of how the flash and how the room light them, times how strong th
 known (:mod:`matshot.capture.lamp`) and another one in every place; the room's is one direction for the whole
 photograph, and is found by regression on the slopes that a network predicts, in the same step as how strong those are.
 
-Then each wave of the slopes is what is predicted, corrected by what the quotient shows (Kalman 1960): windows differ in
-how the light falls on a wave, so that they tell how much of what is left unexplained is relief, which depends on that,
-and how much is noise, which does not. A second opinion, learnt from the patterns of the ambient photograph
-(:func:`~matshot.capture.shading.guided_slopes`), errs in other ways, so that the mean is better than both.
+A second opinion, learnt from the patterns of the ambient photograph (:func:`~matshot.capture.shading.guided_slopes`),
+errs in other ways, so that the mean is better than both. Then each wave of these slopes is corrected by what the
+quotient shows (Kalman 1960): windows differ in how the light falls on a wave, so that they tell how much of what is
+left unexplained is relief, which depends on that, and how much is noise, which does not.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from .windows import BANDS, DIRECTIONS, Windows, fitted_powers, power
 
 #: Part of a level surface's response to slopes that steep ones show: highlights saturate.
 _SHOWN = 0.75
+#: Part of what the quotient says of a wave that is believed: color that differs between photographs looks like relief.
+_BELIEVED = np.float32(0.7)
 #: Range of the factors on predicted slopes, and on those that were found.
 _GAINS = (0.5, 2.5)
 _FOUND_GAINS = (1.0, 1.2)
@@ -96,17 +98,18 @@ def pair_relief(
     if predicted is None or quotient is None:
         slopes = guided.slopes if predicted is None else (guided.slopes + predicted) / 2
         return PairRelief(np.asarray(slopes, np.float32), guided.deviation, guided.integrability, (0.0, 0.0))
-    own = np.float32(quotient.gain) * quotient.corrected(predicted)
+    own = np.float32(quotient.gain) * predicted
     # At the border of what both show, its end would be taken for shading.
     certain = np.clip(2 * cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _BORDER) - 1, 0, 1)[..., np.newaxis]
-    found = np.asarray(own + certain * (guided.slopes - own) / 2, dtype=np.float32)
+    expected = np.asarray(own + certain * (guided.slopes - own) / 2, dtype=np.float32)
+    found = quotient.corrected(expected)
     gain = np.float32(np.clip(quotient.gain_of(found), *_FOUND_GAINS))
     return PairRelief(gain * found, guided.deviation, guided.integrability, quotient.room)
 
 
 @dataclass(frozen=True)
 class _Quotient:
-    """Detail of the logarithm of flash over ambient, and how it responds to slopes.
+    """Detail of flash over ambient, in parts of what is around, and how it responds to slopes.
 
     Attributes:
         windows: of the photograph.
@@ -141,7 +144,11 @@ class _Quotient:
         light = [np.maximum(shot, 0).mean(axis=2) for shot in (flash, ambient)]
         # In parts of each photograph's brightness, so that exposure has no say.
         logs = [np.log(each + np.float32(_FLOOR * max(float(each[mask].mean()), 1e-6))) for each in light]
-        detail = np.where(mask, _without_trend(logs[0] - logs[1], mask, windows.side / 2), 0).astype(np.float32)
+        change = _without_trend(logs[0] - logs[1], mask, windows.side / 2)
+        # What turns away from the light is dark in proportion to its slope, to where it is black, as no logarithm is.
+        # Highlights are bright beyond proportion; their logarithm is nearer to it.
+        change = np.where(change < 0, np.expm1(np.minimum(change, 0)), change)
+        detail = np.where(mask, _without_trend(change, mask, windows.side / 2), 0).astype(np.float32)
         factors = _regression(windows, detail, predicted, means[:, :2], known)
         if factors is None or factors[0] <= 0:
             return None
@@ -154,13 +161,12 @@ class _Quotient:
         lit = response.along_x + x, response.along_y + y
         return _Quotient(windows, detail, mask, *lit, means, gain, (-float(x), -float(y)))
 
-    def corrected(self, predicted: Pixels) -> Pixels:
-        """The slopes with what the quotient shows of each wave, ``H x W x 2``, as strong as they were predicted."""
-        windows = self.windows
-        light = self.means[:, :2] * self.gain
+    def corrected(self, expected: Pixels) -> Pixels:
+        """The slopes ``H x W x 2`` with what the quotient shows of each of their waves."""
+        windows, light = self.windows, self.means[:, :2]
         along = np.square(light @ np.stack([np.cos(windows.directions), np.sin(windows.directions)]))
         known = windows.inside & (self.means[:, 2] <= _MOST_UNKNOWN)
-        planes = self.detail, predicted[..., 0], predicted[..., 1]
+        planes = self.detail, expected[..., 0], expected[..., 1]
         left = np.concatenate(
             [
                 windows.by_band(power(_unexplained(light[numbers], *spectra)))
@@ -179,7 +185,7 @@ class _Quotient:
                 for plane in (*light[numbers].T, trust[numbers])
             )  # fmt: skip
             slanted = x * unit_x + y * unit_y
-            share = certain * slanted * of_relief / (np.square(slanted) * of_relief + of_noise)
+            share = _BELIEVED * certain * slanted * of_relief / (np.square(slanted) * of_relief + of_noise)
             change = share * _unexplained(light[numbers], seen, right, upwards)
             windows.added(across, row, (right + unit_x * change).astype(np.complex64))
             windows.added(up, row, (upwards + unit_y * change).astype(np.complex64))

@@ -56,6 +56,10 @@ _ROOMS_SHARE = 0.7
 _ROOMS_DETAIL = 0.1
 _MOST_APART = np.float32(1.5)
 _ROOMS_FLOOR = 0.01
+#: By how much less the flash lights a surface than the room, as a logarithm, from which on its color is more and more
+#: the room's, and at which altogether; and how much that may be.
+_UNLIT = (0.3, 1.0)
+_LEAST_SEEN = np.float32(4.0)
 #: Most of what relief makes of the room's light, as a logarithm.
 _MOST_SHADING = np.float32(0.8)
 #: Shorter side of the photographs in which relief is found; finer relief is the guess's.
@@ -292,9 +296,13 @@ def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask) -> Pixels:
     weight = usable.astype(np.float32)
     deviation = _ROOMS_DETAIL * max(usable.shape)
     near = blurred(weight[..., np.newaxis], deviation) + np.float32(1e-3)
-    # As far as it is no more than texture: a shadow is not.
-    off = np.tanh((off - blurred(off * weight[..., np.newaxis], deviation) / near) / _MOST_APART) * _MOST_APART
-    color = base_color * np.exp(np.float32(_ROOMS_SHARE) * off * weight[..., np.newaxis])
+    off -= blurred(off * weight[..., np.newaxis], deviation) / near
+    # As far as it is no more than texture: a shadow in the room is not.
+    both = np.float32(_ROOMS_SHARE) * np.tanh(off / _MOST_APART) * _MOST_APART
+    # What turns away from the flash is black in its photograph, of whatever color it is.
+    unlit = np.interp(off.mean(axis=2, keepdims=True), _UNLIT, (0.0, 1.0)).astype(np.float32)
+    both += unlit * (np.minimum(off, _LEAST_SEEN) - both)
+    color = base_color * np.exp(both * weight[..., np.newaxis])
     return np.asarray(color.clip(0, 1), dtype=np.float32)
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from matshot.capture.pair_relief import PairRelief, pair_relief
 from matshot.capture.shading import Response, diffuse_response, slopes_of_height
-from matshot.image.color import Pixels
-from matshot.material.planes import normals_of_slopes
+from matshot.image.color import Pixels, linear_from_srgb
+from matshot.material.planes import normals_of_slopes, slopes
+from matshot.shading.procedural import brick_material, wall_photographs
 from matshot.shading.render import Camera, PointLight, render
 from matshot.shading.surface import Surface
 
@@ -30,6 +31,11 @@ def noise(seed: int, deviation: float) -> Pixels:
 
 def error(found: Pixels, truth: Pixels) -> float:
     return float(np.sqrt(np.square(found - truth).mean()))
+
+
+def angle(found: Pixels, truth: Pixels) -> float:
+    """Mean angle between normals, in degrees."""
+    return float(np.degrees(np.arccos((found * truth).sum(axis=2).clip(-1, 1))).mean())
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,6 +89,18 @@ def test_two_photographs_know_more_of_relief_than_a_network(
 def test_the_rooms_direction_is_found(found: PairRelief) -> None:
     assert np.dot(found.room, ROOM) > 0.95 * np.hypot(*found.room) * np.hypot(*ROOM)
     assert 0.6 < np.hypot(*found.room) / np.hypot(*ROOM) < 1.7
+
+
+def test_flanks_that_are_black_in_the_flash_photograph_do_not_tilt_the_rest() -> None:
+    side = 256
+    flash, room = (linear_from_srgb(photograph.pixels) for photograph in wall_photographs(side, seed=7))
+    truth = np.tile(slopes(brick_material(side // 2, seed=7).maps["normal"].pixels), (2, 2, 1))
+    camera = Camera(side, side)
+    response = diffuse_response(camera, camera.position)
+    weak = np.asarray(0.12 * truth, np.float32)
+    found = pair_relief(flash, room, np.ones((side, side), bool), camera, camera.position, response, weak).slopes
+    right = normals_of_slopes(truth)
+    assert angle(normals_of_slopes(found), right) < 0.7 * angle(normals_of_slopes(weak), right)
 
 
 def test_what_one_photograph_does_not_show_is_predicted(pair: tuple[Pixels, Pixels], predicted: Pixels) -> None:

@@ -43,6 +43,14 @@ def test_the_rooms_uneven_light_stays_out(true_color: Pixels) -> None:
     assert left == pytest.approx(right, rel=0.1)
 
 
+def test_what_turns_away_from_the_flash_is_not_black(true_color: Pixels) -> None:
+    of_flash = true_color.copy()
+    of_flash[40:43] *= 0.02
+    both = color_of_both(of_flash, 2.5 * true_color, np.ones((SIDE, SIDE), bool))
+    assert error(both[40:43], true_color[40:43]) < 0.3
+    assert both[40:43].mean() == pytest.approx(both[50:90].mean(), rel=0.25)
+
+
 def test_what_cannot_be_trusted_is_not_taken(true_color: Pixels) -> None:
     usable = np.ones((SIDE, SIDE), bool)
     usable[:, 64:] = False
