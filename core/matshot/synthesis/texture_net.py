@@ -7,7 +7,7 @@ convolution with directions of patches, a curve for each direction, and the tran
 curves ask for back into the picture. The curves move the distribution along their direction to the source's. This is
 the step along the sliced Wasserstein distance of patches (Elnekave and Weiss 2022, "Generating Natural Images with
 Direct Patch Distributions Matching", equation 3), kept as a layer as in Dai and Seljak 2021, "Sliced Iterative
-Normalizing Flows", algorithm 1. And what it gets is no noise, of which so few layers make stains, but a rough layout:
+Normalizing Flows", algorithm 1. And instead of noise, of which so few layers make stains, it gets a rough layout:
 small blocks that the patch engine has arranged in the coarsest octave, at every octave's own size. Layers make what
 is blurred and doubled there look like the source.
 
@@ -324,9 +324,9 @@ def _move_band(picture: Pixels, result: Pixels, layer: Layer, start: int) -> Non
     values -= layer.starts[:, np.newaxis]
     values *= layer.scales[:, np.newaxis]
     np.clip(values, 0, _STEPS - 1, out=values)
-    steps = values.astype(np.int32)
+    steps = values.astype(np.intp)
     for number, curve in enumerate(layer.moves):
-        np.take(curve, steps[number], out=values[number])
+        np.take(curve, steps[number], out=values[number], mode="clip")
     moves = (layer.directions.T @ values).reshape(patches.shape)
     total = [[np.zeros_like(one) for one in line] for line in sorted_part]
     for i in range(PATCH):
