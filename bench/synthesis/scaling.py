@@ -104,7 +104,7 @@ def _growth(runs: dict[Case, Run]) -> str:
                 case.engine,
                 f"{case.side} x {case.side}",
                 report.number(run.seconds, 1),
-                report.number(1e6 * per_pixel[case.side], 1),
+                report.number(1e6 * per_pixel[case], 1),
                 report.number(ratio, 2),
                 _gibibytes(run.peak),
                 f"{max(0, run.peak - run.before - pixels * 12) / pixels:.0f}" if run.peak else "",
