@@ -360,6 +360,13 @@ def ring_gain(
     return np.asarray(np.interp(distance, middles[seen], gain), dtype=np.float32)
 
 
+def detail(planes: Pixels, known: NDArray[np.bool_], sigma: float) -> Pixels:
+    """What differs from its surroundings, ``H x W x C``; these are known only in part, ``H x W``."""
+    weight = known.astype(np.float32)[..., np.newaxis]
+    near = blurred(weight, sigma) + np.float32(1e-3)
+    return np.asarray(planes - blurred(planes * weight, sigma) / near, dtype=np.float32)
+
+
 def blurred(planes: Pixels, sigma: float) -> Pixels:
     """Gaussian blur; a wide one of a smaller picture."""
     height, width = planes.shape[:2]

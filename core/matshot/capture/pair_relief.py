@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from ..shading.render import Camera, Vector
-from .flattening import blurred
+from .flattening import detail
 from .shading import Response, guided_slopes
 from .tiles import Mask, Tile
 from .windows import BANDS, DIRECTIONS, Windows, fitted_powers, power
@@ -144,12 +144,12 @@ class _Quotient:
         light = [np.maximum(shot, 0).mean(axis=2) for shot in (flash, ambient)]
         # In parts of each photograph's brightness, so that exposure has no say.
         logs = [np.log(each + np.float32(_FLOOR * max(float(each[mask].mean()), 1e-6))) for each in light]
-        change = _without_trend(logs[0] - logs[1], mask, windows.side / 2)
+        change = detail((logs[0] - logs[1])[..., np.newaxis], mask, windows.side / 2)
         # What turns away from the light is dark in proportion to its slope, to where it is black, as no logarithm is.
         # Highlights are bright beyond proportion; their logarithm is nearer to it.
         change = np.where(change < 0, np.expm1(np.minimum(change, 0)), change)
-        detail = np.where(mask, _without_trend(change, mask, windows.side / 2), 0).astype(np.float32)
-        factors = _regression(windows, detail, predicted, means[:, :2], known)
+        shown = np.where(mask, detail(change, mask, windows.side / 2)[..., 0], 0).astype(np.float32)
+        factors = _regression(windows, shown, predicted, means[:, :2], known)
         if factors is None or factors[0] <= 0:
             return None
         # Slopes that are predicted too weak seem to be lit too strongly.
@@ -159,7 +159,7 @@ class _Quotient:
         x, y = (np.float32(part) for part in room)
         gain = float(np.clip(factors[0], *_GAINS))
         lit = response.along_x + x, response.along_y + y
-        return _Quotient(windows, detail, mask, *lit, means, gain, (-float(x), -float(y)))
+        return _Quotient(windows, shown, mask, *lit, means, gain, (-float(x), -float(y)))
 
     def corrected(self, expected: Pixels) -> Pixels:
         """The slopes ``H x W x 2`` with what the quotient shows of each of their waves."""
@@ -197,12 +197,6 @@ class _Quotient:
         steep = (np.square(self.along_x) + np.square(self.along_y)) * np.float32(np.square(slopes).mean())
         trust = self.known / (1 + steep / np.float32(_LINEAR**2))
         return float((trust * expected * _band(self.detail)).sum() / max(float((trust * expected**2).sum()), 1e-12))
-
-
-def _without_trend(plane: Pixels, mask: Mask, deviation: float) -> Pixels:
-    weight = mask.astype(np.float32)[..., np.newaxis]
-    near = blurred(weight, deviation) + np.float32(1e-3)
-    return np.asarray(plane - (blurred(plane[..., np.newaxis] * weight, deviation) / near)[..., 0], dtype=np.float32)
 
 
 def _band(plane: Pixels) -> Pixels:

@@ -32,7 +32,7 @@ from .composition import as_lit_from, composed_surface, evened, response_of_lamp
 from .filling import filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, fitted_surface
-from .flattening import blurred, flattened
+from .flattening import detail, flattened
 from .lamp import Lamp, fitted_lamp, lamp_notes
 from .lumitexels import best_matches, matches_in_place, neighborhood_descriptors, transported_lumitexels
 from .pair_relief import PairRelief, pair_relief
@@ -282,7 +282,8 @@ def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask) -> Pixels:
     """Base color with the detail that both photographs show, ``H x W x 3``, scene-linear.
 
     What the flash makes of relief has little in common with what the room makes of it, so that the mean of their
-    logarithms has less shading than either. Only detail is the room's: its light need not be even.
+    logarithms has less shading than either. What is black or a glint in the light of the flash alone is the room's
+    altogether. Only detail is: the room's light need not be even.
 
     Args:
         base_color: ``H x W x 3``, from the flash photograph.
@@ -293,23 +294,17 @@ def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask) -> Pixels:
         return base_color
     floor = np.float32(_ROOMS_FLOOR * max(float(ambient[usable].mean()), 1e-6))
     own = np.log(np.maximum(base_color, np.float32(1e-4)))
-    weight = usable.astype(np.float32)
     deviation = _ROOMS_DETAIL * max(usable.shape)
-    near = blurred(weight[..., np.newaxis], deviation) + np.float32(1e-3)
-
-    def detail(values: Pixels) -> Pixels:
-        return np.asarray(values - blurred(values * weight[..., np.newaxis], deviation) / near, np.float32)
-
-    off = detail(np.log(np.maximum(ambient, 0) + floor) - own)
+    off = detail(np.log(np.maximum(ambient, 0) + floor) - own, usable, deviation)
     # As far as it is no more than texture: a shadow in the room is not.
     both = np.float32(_ROOMS_SHARE) * np.tanh(off / _MOST_APART) * _MOST_APART
     # What turns away from the flash is black in its photograph, of whatever color it is, and what mirrors it white.
     brighter = off.mean(axis=2, keepdims=True)
     unlit = np.interp(brighter, _APART, (0.0, 1.0))
     glint = np.interp(-brighter, _APART, (0.0, 1.0))
-    glint *= np.interp(detail(own).mean(axis=2, keepdims=True), _APART, (0.0, 1.0))
+    glint *= np.interp(detail(own, usable, deviation).mean(axis=2, keepdims=True), _APART, (0.0, 1.0))
     both += np.maximum(unlit, glint).astype(np.float32) * (off.clip(-_MOST_CHANGE, _MOST_CHANGE) - both)
-    color = base_color * np.exp(both * weight[..., np.newaxis])
+    color = base_color * np.exp(both * usable[..., np.newaxis])
     return np.asarray(color.clip(0, 1), dtype=np.float32)
 
 

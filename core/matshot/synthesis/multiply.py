@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -187,10 +187,10 @@ def variations(
             shown(Unfinished(pixels, lambda: _as_result(unfinished(), material, chosen, plan)))
 
     whole = Progress(progress)
-    nets: dict[int, TextureNet] = {}
+    maker = _PictureMaker(plan, chosen, presented)
     for number in range(chosen.count):
         part = whole.part(number / chosen.count, (number + 1) / chosen.count, "synthesizing")
-        result = _variation(plan, chosen, chosen.seed + number, part, presented, nets)
+        result = _variation(maker, chosen.seed + number, part)
         if chosen.symmetry != "none":
             result = symmetric_material(result, chosen.symmetry)
         if plan.mask is not None:
@@ -207,14 +207,8 @@ def _sides(material: Material, options: MultiplyOptions, painting: Painting) -> 
     return options.sides(material.width, material.height)
 
 
-def _variation(
-    plan: Plan,
-    options: MultiplyOptions,
-    seed: int,
-    progress: Progress,
-    shown: Callable[[Unfinished], None],
-    nets: dict[int, TextureNet],
-) -> Material:
+def _variation(maker: _PictureMaker, seed: int, progress: Progress) -> Material:
+    plan, options, shown = maker.plan, maker.options, maker.shown
     material, planes, values = plan.source, plan.planes, plan.planes.values
     size, wrap, source_wrap = plan.size, plan.wrap, plan.source_wrap
     weights = planes.balanced_weights()
@@ -235,7 +229,7 @@ def _variation(
         result = _constant(material, size, wrap)
         notes = ["the source has a single color, and so has the result"]
     elif engine in _MAKES_PIXELS:
-        picture = _made_picture(plan, options, seed, progress.part(0, 0.9), shown, nets)
+        picture = maker.picture(seed, progress.part(0, 0.9))
         if len(material.maps) == 1 and values.shape[2] == 3 and "normal" not in material.maps:
             result = planes.material(picture, wrap)
         else:
@@ -298,89 +292,87 @@ def rearranged_material(material: Material, transfer: Arrangement) -> Material:
     return _material_of_size(material, maps, (transfer.height, transfer.width))
 
 
-def _made_picture(
-    plan: Plan,
-    options: MultiplyOptions,
-    seed: int,
-    progress: Progress,
-    shown: Callable[[Unfinished], None],
-    nets: dict[int, TextureNet],
-) -> Pixels:
-    """A picture of the plan's size, with a guide each part like its own part of the source."""
-    source, parts = _picture(plan.source), None if plan.guide is None else parts_of(plan.guide)
-    wrap = plan.wrap
-    if parts is None:
-        return _part_picture(
-            source,
-            plan,
-            options,
-            seed,
-            progress,
-            lambda picture: shown(Unfinished(picture[..., 0].size, lambda: Texture(picture.clip(0, 1), "srgb", wrap))),
-            nets,
-            0,
-        )
-    owns = list(parts.pictures(source, plan.source_wrap))
-    # Until it is made, a part shows its mean color.
-    pictures = [np.broadcast_to(own.mean(axis=(0, 1)), (*plan.size, 3)) for own in owns]
-    for number, own in enumerate(owns):
-        part = progress.part(number / len(owns), (number + 1) / len(owns))
+@dataclass(frozen=True)
+class _PictureMaker:
+    """The engines that make pixels.
 
-        def shown_part(picture: Pixels, number: int = number) -> None:
-            joined = partial(parts.joined_with, pictures, number, picture, wrap)
-            pixels = len(owns) * plan.size[0] * plan.size[1]
-            shown(Unfinished(pixels, lambda: Texture(joined().clip(0, 1), "srgb", wrap)))
+    Attributes:
+        plan: of all pictures.
+        options: of the tool.
+        shown: called with unfinished pictures.
+        nets: fitted so far, by parts of the source.
+    """
 
-        pictures[number] = _part_picture(own, plan, options, seed, part, shown_part, nets, number)
-    return parts.joined(pictures, wrap)
+    plan: Plan
+    options: MultiplyOptions
+    shown: Callable[[Unfinished], None]
+    nets: dict[int, TextureNet] = field(default_factory=dict)
 
+    def picture(self, seed: int, progress: Progress) -> Pixels:
+        """A picture of the plan's size, with a guide each part like its own part of the source."""
+        plan, wrap = self.plan, self.plan.wrap
+        source, parts = _picture(plan.source), None if plan.guide is None else parts_of(plan.guide)
+        if parts is None:
 
-def _part_picture(
-    source: Pixels,
-    plan: Plan,
-    options: MultiplyOptions,
-    seed: int,
-    progress: Progress,
-    shown: Callable[[Pixels], None],
-    nets: dict[int, TextureNet],
-    number: int,
-) -> Pixels:
-    """A picture like a part of the source; networks are kept by the part's number."""
-    if options.engine == "feedforward":
-        from .texture_net import fitted_net, texture_of
+            def shown_whole(picture: Pixels) -> None:
+                pixels = picture.shape[0] * picture.shape[1]
+                self.shown(Unfinished(pixels, lambda: Texture(picture.clip(0, 1), "srgb", wrap)))
 
-        if number not in nets:
-            nets[number] = fitted_net(
-                source,
+            return self._part(0, source, seed, progress, shown_whole)
+        owns = list(parts.pictures(source, plan.source_wrap))
+        # Until it is made, a part shows its mean color.
+        pictures = [np.broadcast_to(own.mean(axis=(0, 1)), (*plan.size, 3)) for own in owns]
+        for number, own in enumerate(owns):
+            part = progress.part(number / len(owns), (number + 1) / len(owns))
+
+            def shown_part(picture: Pixels, number: int = number) -> None:
+                joined = partial(parts.joined_with, pictures, number, picture, wrap)
+                pixels = len(owns) * plan.size[0] * plan.size[1]
+                self.shown(Unfinished(pixels, lambda: Texture(joined().clip(0, 1), "srgb", wrap)))
+
+            pictures[number] = self._part(number, own, seed, part, shown_part)
+        return parts.joined(pictures, wrap)
+
+    def _part(
+        self, number: int, source: Pixels, seed: int, progress: Progress, shown: Callable[[Pixels], None]
+    ) -> Pixels:
+        """A picture of the plan's size like a part of the source."""
+        plan, options = self.plan, self.options
+        if options.engine == "feedforward":
+            from .texture_net import fitted_net, texture_of
+
+            if number not in self.nets:
+                self.nets[number] = fitted_net(
+                    source,
+                    *plan.size,
+                    source_wrap=plan.source_wrap,
+                    variety=options.variety,
+                    threads=options.threads,
+                    progress=progress.part(0, 0.5),
+                )
+            return texture_of(
+                self.nets[number],
                 *plan.size,
-                source_wrap=plan.source_wrap,
-                variety=options.variety,
+                wrap=plan.wrap,
+                seed=seed,
                 threads=options.threads,
-                progress=progress.part(0, 0.5),
+                progress=progress.part(0.5, 1),
+                shown=shown,
             )
-        return texture_of(
-            nets[number],
+        from .neural import optimized_texture
+
+        return optimized_texture(
+            source,
             *plan.size,
             wrap=plan.wrap,
+            source_wrap=plan.source_wrap,
             seed=seed,
+            variety=options.variety,
+            device=options.device,
             threads=options.threads,
-            progress=progress.part(0.5, 1),
+            progress=progress,
             shown=shown,
         )
-    from .neural import optimized_texture
-
-    return optimized_texture(
-        source,
-        *plan.size,
-        wrap=plan.wrap,
-        source_wrap=plan.source_wrap,
-        seed=seed,
-        variety=options.variety,
-        device=options.device,
-        threads=options.threads,
-        progress=progress,
-        shown=shown,
-    )
 
 
 def _picture(material: Material) -> Pixels:

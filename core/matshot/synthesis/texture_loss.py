@@ -172,7 +172,7 @@ class TargetStatistics(PatchStatistics):
         levels = _inner_features(objectives, picture, wrap)
         self.grams = [_gram(level) for level in levels]
         self.features = {number: _sampled_columns(levels[number], _SAMPLES, random) for number in SLICED}
-        self.axes = color_axes(picture)
+        self.axes = _color_axes(picture)
         reach = [min(_REACH, int(side * _REACH_SHARE)) for side in picture.shape[:2]]
         self.correlations = autocorrelations(picture @ self.axes.T, wrap, (reach[0], reach[1]))
         super().__init__(picture, wrap, random)
@@ -501,7 +501,7 @@ def _optimized_window(
     return np.ascontiguousarray(changed, dtype=np.float32)
 
 
-def color_axes(picture: Pixels) -> Array:
+def _color_axes(picture: Pixels) -> Array:
     """Principal axes of a picture's colors, ``(3, 3)``, row by row."""
     centered = (picture - picture.mean(axis=(0, 1))).reshape(-1, 3).astype(np.float64)
     _, axes = np.linalg.eigh(centered.T @ centered)

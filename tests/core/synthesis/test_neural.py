@@ -12,13 +12,13 @@ from matshot.progress import Progress
 from matshot.shading.procedural import brick_wall
 from matshot.synthesis.neural import optimized_texture
 from matshot.synthesis.texture_loss import (
-    PATCH,
     Objectives,
     TargetStatistics,
-    patches_at_random,
     with_features_of,
     with_patches_of,
 )
+
+from .distances import patch_distance
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +34,6 @@ def objectives():
 @pytest.fixture(scope="module")
 def result(source):
     return optimized_texture(source, 64, 80, wrap="xy", seed=1, threads=1, device="cpu")
-
-
-def patch_distance(picture, source):
-    """Sliced Wasserstein distance of 7 x 7 patches over random directions."""
-    directions = np.random.default_rng(0).standard_normal((64, 3 * PATCH**2)).astype(np.float32)
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    places = np.linspace(0, 1, 200)
-    quantiles = [
-        np.quantile(directions @ patches_at_random(one, 100_000, np.random.default_rng(0)).T, places, axis=1)
-        for one in (picture, source)
-    ]
-    return np.abs(quantiles[0] - quantiles[1]).mean()
 
 
 def noise(shape, seed=0):

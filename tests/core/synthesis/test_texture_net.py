@@ -10,8 +10,9 @@ import pytest
 from matshot.errors import Cancelled, MatshotError
 from matshot.progress import Progress
 from matshot.synthesis import texture_net
-from matshot.synthesis.texture_loss import PATCH, patches_at_random
 from matshot.synthesis.texture_net import fitted_net, texture_of
+
+from .distances import patch_distance
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +31,6 @@ def net(source):
         patched.setattr(texture_net, "_LAYERS", (4, 4))
         patched.setattr(texture_net, "_MORE", 1)
         return fitted_net(source, 128, 128, threads=1)
-
-
-def patch_distance(picture, source):
-    """Sliced Wasserstein distance of 7 x 7 patches over random directions."""
-    directions = np.random.default_rng(0).standard_normal((64, 3 * PATCH**2)).astype(np.float32)
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    places = np.linspace(0, 1, 200)
-    quantiles = [
-        np.quantile(directions @ patches_at_random(one, 100_000, np.random.default_rng(0)).T, places, axis=1)
-        for one in (picture, source)
-    ]
-    return np.abs(quantiles[0] - quantiles[1]).mean()
 
 
 def test_layers_approach_the_source(net, source):
