@@ -109,6 +109,7 @@ class Shots:
         flash: ``H x W x 3``, scene-linear, the flash's light alone.
         ambient: ``H x W x 3``, scene-linear.
         mask: ``H x W``, where both can be trusted.
+        shown: ``H x W``, where the ambient photograph can.
         camera: of the flash photograph.
         lamp: of it.
     """
@@ -116,6 +117,7 @@ class Shots:
     flash: Pixels
     ambient: Pixels
     mask: Mask
+    shown: Mask
     camera: Camera
     lamp: Lamp
 
@@ -173,7 +175,7 @@ def twoshot(
     camera = Camera(width, height, lit.fov)
     lamp = fitted_lamp(pair.flash_only, ~pair.mask, camera)
     assumed = [*photograph_notes(lit, "flash"), *photograph_notes(even, "even"), *lamp_notes(lamp)]
-    shots = Shots(pair.flash_only, pair.ambient, pair.mask, camera, lamp)
+    shots = Shots(pair.flash_only, pair.ambient, pair.mask, pair.shown, camera, lamp)
     guess = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting")) if chosen.network else None
     relief = None
     if chosen.priors:
@@ -264,7 +266,7 @@ def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -
         shots: the pair, of the size of the guess.
     """
     if relief is None:
-        return replace(guess, base_color=color_of_both(guess.base_color, shots.ambient, shots.mask))
+        return replace(guess, base_color=color_of_both(guess.base_color, shots.ambient, shots.mask, shots.shown))
     size, own = (shots.camera.width, shots.camera.height), slopes(guess.normal)
     steepness = relief.slopes
     if steepness.shape != own.shape:
@@ -274,21 +276,22 @@ def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -
         steepness = resized(steepness, size) + np.float32(gain) * (own - resized(soft, size))
     shading = _MOST_SHADING * np.tanh(steepness @ np.asarray(relief.room, np.float32) / _MOST_SHADING)
     even = shots.ambient * np.exp(-shading)[..., np.newaxis]
-    color = color_of_both(guess.base_color, even, shots.mask)
+    color = color_of_both(guess.base_color, even, shots.mask, shots.shown)
     return replace(guess, base_color=color, normal=normals_of_slopes(steepness))
 
 
-def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask) -> Pixels:
+def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask, shown: Mask) -> Pixels:
     """Base color with the detail that both photographs show, ``H x W x 3``, scene-linear.
 
     What the flash makes of relief has little in common with what the room makes of it, so that the mean of their
-    logarithms has less shading than either. What is black or a glint in the light of the flash alone is the room's
-    altogether. Only detail is: the room's light need not be even.
+    logarithms has less shading than either. What is black, a glint or over-exposed in the light of the flash alone is
+    the room's altogether. Only detail is: the room's light need not be even.
 
     Args:
         base_color: ``H x W x 3``, from the flash photograph.
         ambient: ``H x W x 3``, scene-linear, registered.
         usable: ``H x W``, where both can be trusted.
+        shown: ``H x W``, where ``ambient`` can.
     """
     if not usable.any():
         return base_color
@@ -303,8 +306,10 @@ def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask) -> Pixels:
     unlit = np.interp(brighter, _APART, (0.0, 1.0))
     glint = np.interp(-brighter, _APART, (0.0, 1.0))
     glint *= np.interp(detail(own, usable, deviation).mean(axis=2, keepdims=True), _APART, (0.0, 1.0))
-    both += np.maximum(unlit, glint).astype(np.float32) * (off.clip(-_MOST_CHANGE, _MOST_CHANGE) - both)
-    color = base_color * np.exp(both * usable[..., np.newaxis])
+    rooms = off.clip(-_MOST_CHANGE, _MOST_CHANGE)
+    both += np.maximum(unlit, glint).astype(np.float32) * (rooms - both)
+    both = np.where(usable[..., np.newaxis], both, rooms * shown[..., np.newaxis])
+    color = base_color * np.exp(both)
     return np.asarray(color.clip(0, 1), dtype=np.float32)
 
 
@@ -431,7 +436,7 @@ def _resized_shots(shots: Shots, factor: float) -> Shots:
     return Shots(
         resized(shots.flash, size),
         resized(shots.ambient, size),
-        resized(shots.mask.astype(np.float32), size) > _MOSTLY,
+        *(resized(mask.astype(np.float32), size) > _MOSTLY for mask in (shots.mask, shots.shown)),
         Camera(*size, shots.camera.fov),
         shots.lamp,
     )
