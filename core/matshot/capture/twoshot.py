@@ -53,7 +53,7 @@ _USUAL = (0.02, 0.8)
 #: How much the room's photograph counts in the base color's detail, the deviation of what is detail, in longer sides,
 #: by how much the two may differ, as a logarithm, and what is added before logarithms are taken, in means.
 _ROOMS_SHARE = 0.7
-_ROOMS_DETAIL = 0.1
+_ROOMS_DETAIL = 0.25
 _MOST_APART = np.float32(1.5)
 _ROOMS_FLOOR = 0.01
 #: By how much brightness in the two differs, and that of a glint from what is around, as logarithms, from which on the
@@ -223,7 +223,7 @@ _MEASURED = ("network", "matching", "statistics", "priors")
 
 def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -> Surface:
     """What the network sees in the pair, with base color and what is alike all over from the flash photograph."""
-    flat = evened(filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp)))
+    flat = evened(filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp, shots.ambient)))
     seen = as_lit_from(shots.lamp.position, flat, shots.lamp, shots.camera)
     guesses = [
         predicted_surface(

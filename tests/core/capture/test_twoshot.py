@@ -18,6 +18,7 @@ def noise(seed: int) -> Pixels:
     soft = cv2.GaussianBlur(raw, (0, 0), 1.5)
     return np.asarray((soft / soft.std())[..., np.newaxis], np.float32)
 
+
 EVERYWHERE = np.ones((SIDE, SIDE), bool)
 
 
