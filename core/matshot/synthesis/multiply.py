@@ -32,6 +32,7 @@ from .painting import Painting, Plan, merged, plan_of
 from .parts import parts_of
 from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity, structure
+from .quiet_edges import lay_edges
 from .symmetry import Symmetry, check_symmetry, symmetric_material
 
 if TYPE_CHECKING:
@@ -267,6 +268,8 @@ def _variation(maker: _PictureMaker, seed: int, progress: Progress) -> Material:
                     f"the largest piece copied from the source is {copied:.0%} of its side; "
                     "for smaller ones, raise the variety or choose the neural engine"
                 )
+    if plan.repair is None and plan.guide is None:
+        lay_edges(result, "" if wrap == "none" else wrap)
     parameters: dict[str, Any] = {**asdict(options), "tool": "multiply", "size": [size[1], size[0]], "seed": seed}
     parameters |= {"count": 1, "engine": engine, "wrap": source_wrap, "notes": notes}
     if copied is not None:

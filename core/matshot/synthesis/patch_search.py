@@ -16,8 +16,8 @@ from ..image.types import Wrap
 from .correspondence import PATCH, SOFT, Index, Transfer, start_count, with_border
 from .periodicity import Repetition
 
-#: Periods from the first pixel to places along an axis, and whether there are any.
-Cycles = tuple[NDArray[np.float64], bool]
+#: Periods from the first pixel to places along an axis, and a period in pixels; None where nothing repeats.
+Cycles = tuple[NDArray[np.float64], float | None]
 
 #: Principal components in which patches are compared.
 _COMPONENTS = 40
@@ -40,6 +40,11 @@ _LEAST_DISTANCE = 0.01
 _PHASE_COST = 0.5
 #: Upper bound of that cost.
 _MAX_PHASE_COST = 8.0
+#: Strength of a repetition from which repeats are exact, so that joints show a step of less than a pixel.
+EXACT = 0.7
+#: Cost of a patch from a repeat that lies half a pixel off the pixels of the result, in parts of the mean squared size
+#: of patches.
+_STEP_COST = 0.15
 #: Cost of a patch where a guide says something else, in parts of the mean squared size of patches.
 _GUIDE_COST = 6.0
 #: Principal components in which guides are compared.
@@ -146,6 +151,9 @@ class Source:
     def phases(self, down: Cycles, right: Cycles) -> Pixels | None:
         """Places in the repetitions, ``rows x columns x k``; the cost of a wrong phase is a squared difference.
 
+        Where repeats are exact and their period is not a whole number of pixels, they lie differently between the
+        pixels; then the part of a pixel at which each repeat begins counts, too.
+
         Args:
             down: periods from the first row to each row; where nothing repeats only their number counts.
             right: likewise for columns.
@@ -155,21 +163,25 @@ class Source:
         """
         parts = []
         shape = (len(down[0]), len(right[0]))
-        for axis, (turns, repeats) in enumerate((down, right)):
-            if repeats:
-                strength = self.repeats[axis].strength
-                stiffness = min(_PHASE_COST * strength / max(1 - strength, 1e-6), _MAX_PHASE_COST)
-                angle = np.broadcast_to(np.expand_dims(2 * np.pi * turns, 1 - axis), shape)
-                parts += [np.sqrt(stiffness * self.size) / 2 * wave for wave in (np.cos(angle), np.sin(angle))]
+        for axis, (turns, period) in enumerate((down, right)):
+            if period is None:
+                continue
+            strength = self.repeats[axis].strength
+            costs = [(min(_PHASE_COST * strength / max(1 - strength, 1e-6), _MAX_PHASE_COST), turns)]
+            if strength >= EXACT:
+                costs.append((_STEP_COST, np.floor(turns + 1e-6) * period))
+            for cost, place in costs:
+                angle = np.broadcast_to(np.expand_dims(2 * np.pi * place, 1 - axis), shape)
+                parts += [np.sqrt(cost * self.size) / 2 * wave for wave in (np.cos(angle), np.sin(angle))]
         return np.stack(parts, axis=2).astype(np.float32) if parts else None
 
-    def in_phase(self, transfer: Transfer) -> Transfer:
-        """The same patches, moved as little as possible to the phase of the repetitions."""
+    def in_phase(self, transfer: Transfer, strength: float = 0.0) -> Transfer:
+        """The same patches, moved as little as possible to the phase of the repetitions of at least some strength."""
         moved = []
         for axis, (place, limit) in enumerate(zip((transfer.down, transfer.right), transfer.limits, strict=True)):
             period = self.repeats[axis].period
-            cycles, repeats = _result_cycles(transfer, self, axis)
-            if period is None or not repeats:
+            cycles, own = _result_cycles(transfer, self, axis)
+            if period is None or own is None or self.repeats[axis].strength < strength:
                 moved.append(place.astype(np.int64))
                 continue
             ahead = np.mod(np.expand_dims(cycles, 1 - axis) * period - place + period / 2, period) - period / 2
@@ -181,8 +193,7 @@ class Source:
 
 
 def _cycles(place: NDArray[np.intp], period: float | None) -> Cycles:
-    repeats = period is not None and period >= _SHORTEST
-    return place / (period or 1.0), repeats
+    return place / (period or 1.0), period if period is not None and period >= _SHORTEST else None
 
 
 def _result_cycles(transfer: Transfer, source: Source, axis: int) -> Cycles:
@@ -335,9 +346,9 @@ def _queries(
     else:
         windows = sliding_window_view(pixels, (PATCH, PATCH), axis=(0, 1))[::step_y, ::step_x]
         projected = windows[active].reshape(-1, len(source.basis)) @ source.basis
-    (down, repeats), right = _result_cycles(transfer, source, 0), _result_cycles(transfer, source, 1)
+    (down, period), right = _result_cycles(transfer, source, 0), _result_cycles(transfer, source, 1)
     parts = [projected]
-    phases = source.phases((down[first:last], repeats), right)
+    phases = source.phases((down[first:last], period), right)
     if phases is not None:
         parts.append(phases.reshape(-1, phases.shape[2]) if active is None else phases[active])
     if source.tags is not None:

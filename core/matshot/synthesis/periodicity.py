@@ -273,9 +273,7 @@ def _without_tone(guide: Pixels, axis: int) -> Array:
     """A picture without its slow variation along an axis."""
     slow = guide.astype(np.float64)
     for _ in range(2):
-        slow = scipy.ndimage.uniform_filter1d(
-            slow, max(round(_SLOW * guide.shape[axis]), 3), axis=axis, mode="reflect"
-        )
+        slow = scipy.ndimage.uniform_filter1d(slow, max(round(_SLOW * guide.shape[axis]), 3), axis=axis, mode="reflect")
     return np.asarray(guide - slow)
 
 

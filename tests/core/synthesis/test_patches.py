@@ -107,6 +107,32 @@ def test_regular_structure_is_kept(wrap):
         assert np.ptp(np.mod(joints, 20)) == 1
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_joints_between_the_pixels_run_straight(seed):
+    """Tiles whose period is no whole number of pixels: each joint lies differently between the pixels."""
+    rng = np.random.default_rng(seed)
+    period, side, finer = 25.6, 128, 10
+    place = (np.arange(side * finer) + 0.5) / finer
+    joint = (place % period) < 2
+    shade = rng.uniform(0.5, 0.75, (5, 5))[np.ix_(*[(place // period).astype(int)] * 2)]
+    sharp = np.where(joint[:, None] | joint, 0.1, shade)
+    source = sharp.reshape(side, finer, side, finer).mean(axis=(1, 3))[..., None].astype(np.float32)
+    repeats = regularity(source)
+    transfer = synthesized_transfer(
+        source, (1.0,), 128, 128, wrap="xy", source_wrap="xy", repeats=repeats, seed=seed, structure=1.0
+    )
+    result = transfer.apply(source)[..., 0]
+    for lines in (result, result.T):
+        dark = np.maximum(0.5 - lines, 0)
+        for number in range(1, 5):
+            # Between crossings, where the joint is the only dark thing.
+            around = np.arange(round(number * period) - 5, round(number * period) + 8)
+            rows = (np.arange(side) % period > 6) & (np.arange(side) % period < 22)
+            part = dark[np.ix_(rows, around)]
+            center = part @ around / part.sum(axis=1)
+            assert center.std() < 0.3
+
+
 @pytest.mark.parametrize(("height", "width"), [(7, 64), (64, 7)])
 def test_what_is_smaller_than_a_patch_is_refused(stones, height, width):
     with pytest.raises(MatshotError, match="at least 8"):
