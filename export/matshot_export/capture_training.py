@@ -29,7 +29,17 @@ from .capture_data import (
     unit_normals,
 )
 from .data import material_counts
-from .loop import Schedule, begin_from, best_device, compiled, descend, start_name, supports_bfloat16, write_picture
+from .loop import (
+    Aim,
+    Schedule,
+    begin_from,
+    best_device,
+    compiled,
+    descend,
+    start_name,
+    supports_bfloat16,
+    write_picture,
+)
 from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
 from .procedural import FAMILIES
 from .rendering import Maps, plane_positions, under_point_light
@@ -235,6 +245,7 @@ def train_capture(
     device: str = "auto",
     resume: bool = False,
     start: Path | None = None,
+    aim: Aim | None = None,
     report: Callable[[str], None] = print,
 ) -> Path:
     """Train the capture network.
@@ -248,6 +259,7 @@ def train_capture(
         device: ``auto``, ``cpu`` or ``cuda``.
         resume: continue from the checkpoint if there is one.
         start: weights to begin from; layers of other shapes are left as initialized.
+        aim: figure whose best weights are kept besides the newest.
         report: receives one line at a time.
 
     Returns:
@@ -263,7 +275,7 @@ def train_capture(
     if start is not None:
         report(f"{begin_from(task.network, start)} layers start from {start}")
     schedule = Schedule(
-        recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes
+        recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes, aim
     )
     images = {**material_counts(task.library.names), "families": len(FAMILIES)}
     facts = {"recipe": "capture", "images": images, "start": start_name(start)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,8 +24,29 @@ from .optimizer import Muon
 #: Seconds of training that a kill loses at most, up to one step and one measurement.
 CHECKPOINT_SECONDS = 240.0
 
+#: File of a run's best weights.
+BEST = "best.pt"
+
 #: Steps after which it is looked whether the loss is still a number.
 FINITE_EVERY = 50
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A figure that a run is judged by.
+
+    Attributes:
+        figure: its name in the run's log.
+        sign: 1 where larger figures are better, else -1.
+    """
+
+    figure: str
+    sign: int = 1
+
+    def best(self, measured: Sequence[Mapping[str, float]]) -> Mapping[str, float] | None:
+        """The first of the best measurements; None where none has the figure."""
+        points = [point for point in measured if self.figure in point]
+        return max(points, key=lambda point: self.sign * point[self.figure], default=None)
 
 
 @dataclass(frozen=True)
@@ -40,6 +61,7 @@ class Schedule:
         log_every: steps between two measurements.
         minutes: of training, over all calls, in which the rate falls to nothing even if steps are left.
         call_minutes: after which this call ends, to be resumed; the rate does not depend on it.
+        aim: figure whose best weights are kept apart from the newest; None for none.
     """
 
     steps: int
@@ -49,6 +71,7 @@ class Schedule:
     log_every: int
     minutes: float | None = None
     call_minutes: float | None = None
+    aim: Aim | None = None
 
 
 @dataclass
@@ -61,6 +84,7 @@ class Progress:
         pixels: input pixels seen.
         done: share of the schedule that is over, 0 to 1.
         measured: figures of each measurement, with its ``step``.
+        kept_step: at which the best weights were kept; None before.
     """
 
     step: int = 0
@@ -68,6 +92,7 @@ class Progress:
     pixels: int = 0
     done: float = 0.0
     measured: list[dict[str, float]] = field(default_factory=list)
+    kept_step: int | None = None
 
 
 class Task(Protocol):
@@ -133,8 +158,8 @@ def descend(
     Args:
         task: the network, its data and its loss.
         schedule: how long.
-        out: run folder; receives ``log.csv``, ``step-*.png``, ``checkpoint.pt``, ``weights.pt`` (the average) and
-            ``run.json``.
+        out: run folder; receives ``log.csv``, ``step-*.png``, ``checkpoint.pt``, ``weights.pt`` (the average),
+            ``best.pt`` (the average where the schedule's aim was best met) and ``run.json``.
         facts: that ``run.json`` holds besides.
         resume: continue from ``out/checkpoint.pt`` if there is one.
         report: receives one line at a time.
@@ -212,6 +237,9 @@ def descend(
         if measuring:
             figures = task.figures(average.weights, out / f"step-{progress.step:06d}.png")
             progress.measured.append({"step": progress.step, **figures})
+            if schedule.aim and schedule.aim.best(progress.measured) is progress.measured[-1]:
+                save_checkpoint(average.weights, out / BEST)
+                progress.kept_step = progress.step
             shown = {"loss": float(value.detach()), **{name: float(term) for name, term in terms.items()}, **figures}
             row = {"step": progress.step, "seconds": round(progress.seconds), **shown}
             log.write(row)

@@ -24,7 +24,7 @@ from . import recipes
 from .capture_export import export_capture
 from .capture_training import CaptureRecipe, CaptureTask, train_capture
 from .checkpoints import save_checkpoint
-from .loop import begin_from, best_device
+from .loop import BEST, Aim, begin_from, best_device
 from .measuring import bicubic, measure_model
 from .onnx_export import export, run_record
 from .shipped import is_shipped, shipped_weights
@@ -73,6 +73,11 @@ class Turn:
         smaller = self.lower_is_better or (self.name not in OWN_TASKS and recipes.load(self.name).kind == "normal")
         return -1 if smaller else 1
 
+    @property
+    def aim(self) -> Aim | None:
+        """What the best weights are chosen by; None where a figure cannot tell which are best."""
+        return Aim(self.figure, self.sign) if self.figure_decides else None
+
     def recipe(self) -> recipes.Recipe:
         """The network's recipe with what the turn changes; not for ``OWN_TASKS``."""
         own = recipes.load(self.name)
@@ -100,7 +105,8 @@ class Standing:
         turn: in the queue.
         step: of training.
         minutes: trained, of all that the turn has.
-        figure: measured last with the averaged weights; None before the first measurement.
+        figure: measured with the weights that would be exported: the best where a figure decides, else the newest;
+            None before the first measurement.
         bicubic: the figure of bicubic, of flat normals for the capture network, or of colors alone for style; None
             before the turn begins.
         shipped: the figure of the shipped model; None before the turn begins or where there is none.
@@ -198,6 +204,7 @@ def train_all(
             "device": device,
             "resume": True,
             "start": start,
+            "aim": turn.aim,
             "report": told,
         }
         if turn.name == "capture":
@@ -233,11 +240,12 @@ def export_better(
         report(f"{turn.name} is not better than what is shipped: {now.line()}")
         return []
     run = runs / turn.name
+    weights = run / (BEST if run_record(run).get("kept_step") else "weights.pt")
     if turn.name == "capture":
-        return export_capture(run / "weights.pt", models, run=run)
+        return export_capture(weights, models, run=run)
     if turn.name == "style":
-        return [export_style(run / "weights.pt", models, run=run)]
-    export(recipes.load(turn.name), run / "weights.pt", models, run=run)
+        return [export_style(weights, models, run=run)]
+    export(recipes.load(turn.name), weights, models, run=run)
     return [measure_model(turn.name, data, models, report)]
 
 
@@ -245,11 +253,14 @@ def standing(turn: Turn, runs: Path) -> Standing:
     """Where a network's training is, from its run folder."""
     record, before = run_record(runs / turn.name), _baseline(runs / turn.name)
     measured = record.get("measured") or [{}]
+    # A run that kept no best weights has only its newest.
+    kept = [point for point in measured if point.get("step") == record.get("kept_step")]
+    point = (kept or measured)[-1]
     return Standing(
         turn,
         record.get("step", 0),
         record.get("seconds", 0.0) / 60,
-        measured[-1].get(turn.figure),
+        point.get(turn.figure),
         before.get("bicubic"),
         before.get("shipped"),
     )

@@ -23,7 +23,7 @@ from matshot.inference.cards import SHIPPED
 from matshot.synthesis.standard_colors import DEVIATION, MEAN, Palette, palette_of
 
 from .data import find_maps, image_counts, load_map
-from .loop import Schedule, begin_from, best_device, compiled, descend, start_name, write_picture
+from .loop import Aim, Schedule, begin_from, best_device, compiled, descend, start_name, write_picture
 from .networks.descriptor import TextureDescriptor, gram
 from .networks.style import StyleTransfer
 from .patches import PatchSource, Shrink
@@ -324,6 +324,7 @@ def train_style(
     device: str = "auto",
     resume: bool = False,
     start: Path | None = None,
+    aim: Aim | None = None,
     report: Callable[[str], None] = print,
 ) -> Path:
     """Train style in one pass.
@@ -337,6 +338,7 @@ def train_style(
         device: ``auto``, ``cpu`` or ``cuda``.
         resume: continue from the checkpoint if there is one.
         start: weights to begin from; layers of other shapes are left as initialized.
+        aim: figure whose best weights are kept besides the newest.
         report: receives one line at a time.
 
     Returns:
@@ -353,7 +355,7 @@ def train_style(
         report(f"{begin_from(task.network, start)} layers start from {start}")
     task.adjust()
     schedule = Schedule(
-        recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes
+        recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes, aim
     )
     facts = {
         "recipe": "style",

@@ -14,7 +14,17 @@ from torch import nn
 from .checkpoints import open_run
 from .data import find_maps, validation_pairs
 from .degradations import Degradation
-from .loop import Schedule, begin_from, best_device, compiled, descend, start_name, supports_bfloat16, write_picture
+from .loop import (
+    Aim,
+    Schedule,
+    begin_from,
+    best_device,
+    compiled,
+    descend,
+    start_name,
+    supports_bfloat16,
+    write_picture,
+)
 from .losses import LUMA, Loss, WeightedLoss
 from .patches import PatchSource, Shrink
 from .recipes import Recipe
@@ -113,6 +123,7 @@ def train(
     device: str = "auto",
     resume: bool = False,
     start: Path | None = None,
+    aim: Aim | None = None,
     report: Callable[[str], None] = print,
 ) -> Path:
     """Train one network.
@@ -127,6 +138,7 @@ def train(
         device: ``auto``, ``cpu`` or ``cuda``.
         resume: continue from ``out/checkpoint.pt`` if there is one.
         start: weights to begin from; layers of other shapes are left as initialized.
+        aim: figure whose best weights are kept besides the newest.
         report: receives one line at a time.
 
     Returns:
@@ -151,6 +163,7 @@ def train(
         recipe.log_every,
         minutes,
         call_minutes,
+        aim,
     )
     facts = {
         "recipe": recipe.name,

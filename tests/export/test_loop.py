@@ -1,5 +1,7 @@
 """The training loop's parts: a loss that is no number is never saved, a GPU computes with a compiled network."""
 
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from matshot_export.loop import Average, Schedule, compiled, descend
+from matshot_export.loop import BEST, Aim, Average, Schedule, compiled, descend
 
 
 class Slope:
@@ -55,6 +57,30 @@ def test_progress_counts_pixels(tmp_path):
     progress = descend(Slope(), schedule(5, 2), tmp_path, report=silent)
     assert progress.pixels == 35
     assert [point["step"] for point in progress.measured] == [2, 4, 5]
+
+
+class Hill(Slope):
+    """Its figure is best at the third measurement."""
+
+    def figures(self, weights, picture):
+        self.measured = getattr(self, "measured", 0) + 1
+        return {"value": -((self.measured - 3) ** 2.0)}
+
+
+@pytest.mark.parametrize(("sign", "kept"), [(1, 6), (-1, 2)])
+def test_the_best_weights_are_kept_besides_the_newest(tmp_path, sign, kept):
+    plan = replace(schedule(10, 2), aim=Aim("value", sign))
+    progress = descend(Hill(), plan, tmp_path, report=silent)
+    assert progress.kept_step == kept
+    best, newest = (torch.load(tmp_path / name, weights_only=True)["weight"] for name in (BEST, "weights.pt"))
+    # The slope pushes up at every step.
+    assert best < newest
+    assert json.loads((tmp_path / "run.json").read_text())["kept_step"] == kept
+
+
+def test_without_an_aim_only_the_newest_weights_are_kept(tmp_path):
+    assert descend(Hill(), schedule(10, 2), tmp_path, report=silent).kept_step is None
+    assert not (tmp_path / BEST).exists()
 
 
 def test_the_average_follows_the_network():

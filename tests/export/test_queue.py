@@ -177,3 +177,17 @@ def test_commands(data, folder):
     odd = CliRunner().invoke(app, ["export-better", *shared, *of_data, "--only", "walls"])
     assert isinstance(odd.exception, ValueError)
     assert "Choose from: bricks." in str(odd.exception)
+
+
+def test_the_weights_that_measured_best_are_exported(data, folder):
+    runs, models = folder / "runs", folder / "models"
+    turn = Turn("bricks", 0.0005)
+    train_all([turn], data, runs, models=models, device="cpu", report=silent)
+    run = runs / "bricks"
+    record = run_record(run)
+    best = max(record["measured"], key=lambda point: point["value"])
+    assert record["kept_step"] == best["step"] == read_card(models / "bricks.toml").training["kept_step"]
+    assert standing(turn, runs).figure == best["value"]
+    exported = shipped_weights("bricks", models)
+    for name, values in torch.load(run / "best.pt", weights_only=True).items():
+        torch.testing.assert_close(exported[name], values, atol=2e-3, rtol=2e-3)
