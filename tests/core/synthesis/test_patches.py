@@ -108,8 +108,8 @@ def test_regular_structure_is_kept(wrap):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_joints_between_the_pixels_run_straight(seed):
-    """Tiles whose period is no whole number of pixels: each joint lies differently between the pixels."""
+def test_each_tile_is_one_of_the_source(seed):
+    """Tiles whose period is no whole number of pixels: neither their tone changes inside, nor do joints step there."""
     rng = np.random.default_rng(seed)
     period, side, finer = 25.6, 128, 10
     place = (np.arange(side * finer) + 0.5) / finer
@@ -122,15 +122,15 @@ def test_joints_between_the_pixels_run_straight(seed):
         source, (1.0,), 128, 128, wrap="xy", source_wrap="xy", repeats=repeats, seed=seed, structure=1.0
     )
     result = transfer.apply(source)[..., 0]
+    middles = [np.arange(round(n * period) + 6, round((n + 1) * period) - 4) for n in range(5)]
+    tones = np.array([[result[np.ix_(rows, columns)] for columns in middles] for rows in middles], dtype=object)
+    assert max(np.ptp(tone) for tone in tones.ravel()) < 1e-3
+    assert len({round(float(tone.mean()), 3) for tone in tones.ravel()}) > 4
     for lines in (result, result.T):
-        dark = np.maximum(0.5 - lines, 0)
         for number in range(1, 5):
-            # Between crossings, where the joint is the only dark thing.
-            around = np.arange(round(number * period) - 5, round(number * period) + 8)
-            rows = (np.arange(side) % period > 6) & (np.arange(side) % period < 22)
-            part = dark[np.ix_(rows, around)]
-            center = part @ around / part.sum(axis=1)
-            assert center.std() < 0.3
+            around = slice(round(number * period) - 4, round(number * period) + 7)
+            joints = [np.maximum(0.45 - lines[rows, around], 0) for rows in middles]
+            assert max(np.ptp(joint @ np.arange(11) / joint.sum(axis=1)) for joint in joints) < 0.05
 
 
 @pytest.mark.parametrize(("height", "width"), [(7, 64), (64, 7)])
