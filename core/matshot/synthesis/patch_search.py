@@ -44,6 +44,8 @@ _MAX_PHASE_COST = 8.0
 _EXACT = 0.7
 #: Least side of a cell in patches.
 _LEAST_CELL = 2
+#: Vote of a patch from a cell that the source's border cuts, for another one instead.
+_CUT_VOTE = 1e-3
 #: Deviation in pixels of the weights by which the two edges of a joint are joined.
 _JOINT_WIDTH = 2.0
 #: Cost of a patch where a guide says something else, in parts of the mean squared size of patches.
@@ -195,7 +197,7 @@ class Source:
         periods = [repeat.period or 0.0 for repeat in self.repeats]
         if min(repeat.strength for repeat in self.repeats) < _EXACT or min(periods) < _LEAST_CELL * PATCH:
             return transfer
-        cells, steps = [], []
+        cells, steps, whole = [], [], np.ones(transfer.down.shape, dtype=bool)
         for axis, (place, period) in enumerate(zip((transfer.down, transfer.right), periods, strict=True)):
             joint = self._joint(axis, period) / period
             turns, own = _result_cycles(transfer, self, axis)
@@ -205,13 +207,17 @@ class Source:
             last = int(np.floor((self.height, self.width)[axis] / period - joint - 1 + 1e-6))
             if last < 1:
                 return transfer
-            step = np.mod(step + np.expand_dims(cell, 1 - axis), last + 1) - np.expand_dims(cell, 1 - axis)
+            there = step + np.expand_dims(cell, 1 - axis)
+            whole &= (there >= 0) & (there <= last)
+            step = np.mod(there, last + 1) - np.expand_dims(cell, 1 - axis)
             cells.append(np.broadcast_to(np.expand_dims(cell - cell.min(), 1 - axis), place.shape))
             steps.append(step)
         wide = [int(np.ptp(step)) + 1 for step in steps]
         least = [int(step.min()) for step in steps]
         chosen = _most(
-            cells[0] * (int(cells[1].max()) + 1) + cells[1], (steps[0] - least[0]) * wide[1] + steps[1] - least[1]
+            cells[0] * (int(cells[1].max()) + 1) + cells[1],
+            (steps[0] - least[0]) * wide[1] + steps[1] - least[1],
+            np.where(whole, 1.0, _CUT_VOTE),
         )
         places = []
         for axis, step in enumerate((chosen // wide[1] + least[0], chosen % wide[1] + least[1])):
@@ -230,10 +236,11 @@ class Source:
         return float(np.argmax(smooth))
 
 
-def _most(cells: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The most frequent of the values, at least 0, that occur in each cell, the least of equals; for each place."""
+def _most(cells: NDArray[np.int64], values: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The value, at least 0, of most weight in each cell, the least of equals; for each place."""
     count = int(values.max()) + 1
-    kinds, votes = np.unique(cells * count + values, return_counts=True)
+    kinds, inverse = np.unique(cells * count + values, return_inverse=True)
+    votes = np.bincount(inverse.ravel(), weights.ravel())
     owners = kinds // count
     order = np.lexsort((-votes, owners))
     best = np.zeros(int(owners.max()) + 1, dtype=np.int64)
