@@ -1,9 +1,9 @@
 """Runs on workers of this machine, or on a Dask cluster by its address.
 
-The engine keeps the runs, hands Dask as many as it has workers (two or three times as many of short ones), and retries what a worker
-or the scheduler took with it. Events of runs come from one thread of the engine. See
-:mod:`matshot.farm.worker_task` for what happens on a worker. Folders of runs must be on a file system that
-every machine sees under the same path.
+The engine keeps the runs, hands Dask as many as it has workers (two or three times as many of short ones), and retries
+what a worker or the scheduler took with it. Events of runs come from one thread of the engine. See
+:mod:`matshot.farm.worker_task` for what happens on a worker. Folders of runs must be on a file system that every
+machine sees under the same path.
 """
 
 from __future__ import annotations
