@@ -25,6 +25,12 @@ _BAND = 32
 _COPY_PATCH = 6
 _COPY_NUMBERS = 10
 _COPY_STEP = 3
+#: Side of the patches that lie across a line, numbers that describe one, patches that these are found from, and pixels
+#: from line to line and from patch to patch along it.
+_LINE_PATCH = 8
+_LINE_NUMBERS = 24
+_LINE_SAMPLES = 6000
+_LINE_STEP = 4
 #: Most offsets between result and source that are looked at in full.
 _MOST_OFFSETS = 64
 #: Least deviation of a plane that is not constant.
@@ -127,6 +133,43 @@ def seam_summary(edges: Sequence[Seam], bound: float) -> str:
         f"{chance:.3f}), {np.mean(away <= bound):.0%} are within {bound:.0%}, {ordinary:.0%} are less conspicuous than "
         f"one in twenty columns or rows inside, and the farthest is {ratios[int(away.argmax())]:.2f}."
     )
+
+
+def edge_strangeness(result: Image, source: Image, axis: str) -> tuple[float, float]:
+    """How far what lies across the lines of a result is from all of the source: at its edge, and at its worst line.
+
+    Unlike a step, which a joint may have anywhere, it knows what belongs where. Patches of 8 x 8 pixels whose middle is
+    on a line are compared with all of the source, by their principal components; of the squared distances to the
+    nearest ones the mean is taken along each line.
+
+    Args:
+        result: ``H x W x C``, repeating on the axis.
+        source: of any size; its own edges count as inside.
+        axis: ``x`` for lines between columns, ``y`` between rows.
+
+    Returns:
+        The distance at the edge, and the largest one of every fourth line, both in parts of the median.
+    """
+    if axis == "y":
+        result, source = (np.ascontiguousarray(image.transpose(1, 0, 2)) for image in (result, source))
+    side = _LINE_PATCH
+    around = np.pad(result, [(0, side - 1), (side // 2, side // 2), (0, 0)], mode="wrap").astype(np.float32)
+    theirs = sliding_window_view(source.astype(np.float32), (side, side), axis=(0, 1))
+    theirs = theirs.reshape(-1, side * side * source.shape[2])
+    ours = sliding_window_view(around, (side, side), axis=(0, 1))
+    ours = ours[: result.shape[0] : _LINE_STEP, : result.shape[1] : _LINE_STEP]
+    mean = theirs.mean(axis=0)
+    sample = theirs[np.random.default_rng(0).integers(len(theirs), size=_LINE_SAMPLES)] - mean
+    basis = np.linalg.eigh(sample.T @ sample)[1][:, ::-1][:, :_LINE_NUMBERS].astype(np.float32)
+    known, asked = (theirs - mean) @ basis, (ours.reshape(-1, theirs.shape[1]) - mean) @ basis
+    lengths = np.square(known).sum(axis=1)
+    nearest = [
+        (lengths - 2 * some @ known.T).min(axis=1) + np.square(some).sum(axis=1)
+        for some in np.array_split(asked, -(-len(asked) // 256))
+    ]
+    lines = np.maximum(np.concatenate(nearest), 0).reshape(ours.shape[:2]).mean(axis=0, dtype=np.float64)
+    middle = max(float(np.median(lines)), 1e-12)
+    return float(lines[0] / middle), float(lines.max() / middle)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,6 @@ from matshot_host.tools import (
 from .errors import MatshotError
 from .image.formats import WRITABLE
 from .image.types import Convention, Depth, Texture, Wrap
-from .image.writer import write_texture
 from .inference.session import Device
 from .material.types import Material
 from .progress import Listener, Progress
@@ -822,7 +821,7 @@ def convert(
     whole = Progress(progress)
     whole(0.0, "reading")
     source = _whole_material(material, "convert", source_normal)
-    place = _place(output, material, Asset(source, False))
+    place = _place(output, material, Asset(source, False), own_names=not template)
     result = converted(source, options, progress=whole.part(0.0, _WORK))
     if place is not None:
         whole(_WORK, "writing")
@@ -870,6 +869,7 @@ def preview(
     """
     from .shading.preview import preview as material_sheet
     from .shading.preview import variations_sheet
+    from .tools.assets import write_image
 
     whole = Progress(progress)
     whole(0.0, "reading")
@@ -882,7 +882,7 @@ def preview(
         picture = material_sheet(materials[0], size=size, view=view, progress=part)
     if place is not None:
         whole(_WORK, "writing")
-        write_texture(picture, place)
+        write_image(picture, place)
     whole(1.0, "done")
     return picture
 
@@ -1002,34 +1002,52 @@ def _require_output(tool: Tool, output: PathLike | None, **values: str) -> None:
             )
 
 
-def _place(output: PathLike | None, source: Source, asset: Asset, suffix: str = "") -> Path | None:
-    """Where a result goes, checked before the work: a file for an image, else a folder."""
-    from .tools.assets import targets
+def _place(
+    output: PathLike | None, source: Source, asset: Asset, suffix: str = "", *, own_names: bool = True
+) -> Path | None:
+    """Where a result goes, checked before the work: a file for an image, else a folder.
+
+    Args:
+        output: that was given.
+        source: that was given.
+        asset: that was read of it.
+        suffix: of an image; empty for that of the source.
+        own_names: whether a folder gets files with Matshot's names, not those of a template.
+    """
+    from .files import check_folder
+    from .tools.assets import check_own, targets
 
     if output is None:
         return None
     place = Path(output)
+    if isinstance(source, Texture) and source.source is None:
+        return _image_file(place)
     if isinstance(source, Material):
-        return _folder(place)
-    if isinstance(source, Texture):
-        if source.source is None:
-            return _image_file(place)
-        source = source.source.path
-    (found,) = targets(source, place, image=asset.image)
-    return found.with_suffix(suffix) if suffix and found != place else found
+        check_folder(place)
+    else:
+        if isinstance(source, Texture):
+            assert source.source is not None
+            source = source.source.path
+        (found,) = targets(source, place, image=asset.image)
+        place = found.with_suffix(suffix) if suffix and found != place else found
+    if own_names and not asset.image:
+        check_own(place, preview="basecolor" in asset.material.maps)
+    return place
 
 
 def _folder(output: PathLike | None) -> Path | None:
-    from .tools.assets import check_folder
+    from .files import check_folder
+    from .tools.assets import check_own
 
     if output is None:
         return None
     check_folder(Path(output))
+    check_own(Path(output))
     return Path(output)
 
 
 def _image_file(output: Path) -> Path:
-    from .tools.assets import check_folder
+    from .files import check_folder
 
     if output.suffix.lower() not in WRITABLE or output.is_dir():
         raise MatshotError(f"Output must be an image file ({', '.join(WRITABLE)}), got {output}.")
@@ -1087,8 +1105,10 @@ def _finished(
     _log_notes(material)
     texture = _image(material)
     if place is not None:
+        from .tools.assets import write_image
+
         progress(_WORK, "writing")
-        write_texture(texture, place, depth=depth)
+        write_image(texture, place, depth=depth)
     progress(1.0, "done")
     return texture
 

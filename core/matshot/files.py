@@ -23,6 +23,11 @@ def os_reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def replaced_note(name: str) -> str:
+    """The note on a file that took the place of another one of its name."""
+    return f"Replaced an older {name}."
+
+
 def file_name(name: str) -> str:
     """A material's name as a file may have it on every system."""
     return re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", name).strip(" .") or "material"
@@ -36,6 +41,22 @@ def partial_path(path: Path, suffix: str = "") -> Path:
         suffix: that the name ends with, for libraries that choose a format by it.
     """
     return path.with_name(f".{path.stem[:40]}.{uuid.uuid4().hex}.partial{suffix}")
+
+
+def check_folder(folder: Path) -> None:
+    """Find out before the work whether a folder can be written.
+
+    Args:
+        folder: that exists, or will be made.
+
+    Raises:
+        MatshotError: when it cannot.
+    """
+    place = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not place.is_dir():
+        raise MatshotError(f"{place} is a file; a folder is needed for the result.")
+    if not os.access(place, os.W_OK):
+        raise MatshotError(f"The folder {place} cannot be written: permission denied.")
 
 
 def flush(path: Path) -> None:

@@ -27,8 +27,8 @@ def note_contents(folder: str, beside: Mapping[str, str]) -> None:
     Raises:
         OSError: when the folder cannot be read or written.
     """
-    digests = {name: _digest(os.path.join(folder, name)) for name in _files(folder)}
-    outer = {name: _digest(path) for name, path in beside.items()}
+    digests = {name: file_digest(os.path.join(folder, name)) for name in _files(folder)}
+    outer = {name: file_digest(path) for name, path in beside.items()}
     with open(os.path.join(folder, LISTING), "w", encoding="utf-8") as stream:
         json.dump({"files": digests, "beside": outer}, stream, indent=1, sort_keys=True)
 
@@ -43,14 +43,14 @@ def changed_files(folder: str) -> Optional[Dict[str, bool]]:
     noted = _noted(folder).get("files")
     if os.path.islink(folder) or noted is None:
         return None
-    digests = {name: _digest(os.path.join(folder, name)) for name in _files(folder)}
+    digests = {name: file_digest(os.path.join(folder, name)) for name in _files(folder)}
     return {name: name not in noted for name, digest in digests.items() if noted.get(name) != digest}
 
 
 def is_changed(file: str, folder: str) -> bool:
     """Whether a file beside a plug-in's folder was changed since Matshot put it there; False where nothing is noted."""
     then = _noted(folder).get("beside", {}).get(os.path.basename(file))
-    return then is not None and os.path.lexists(file) and then != _digest(file)
+    return then is not None and os.path.lexists(file) and then != file_digest(file)
 
 
 def keep_files(folder: str, fresh: str, changed: Mapping[str, bool], beside: Sequence[str]) -> str:
@@ -117,7 +117,7 @@ def _files(folder: str) -> List[str]:
     return sorted(found)
 
 
-def _digest(path: str) -> str:
+def file_digest(path: str) -> str:
     """SHA-256 of a file; empty for links and what cannot be read."""
     if os.path.islink(path):
         return ""

@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 from . import __version__
 from .client import PROTOCOL, Event, WorkerClient
+from .contents import file_digest
 from .description import DESCRIPTION, DOCUMENT, PREVIEW, described_maps, read_description
 from .errors import MatshotError
 from .location import WorkerCommand
@@ -61,7 +62,8 @@ class Result(NamedTuple):
 def discard_result(result: Result) -> bool:
     """Delete what a job wrote of a result: the image or, of a material, its maps and records; nothing else.
 
-    What somebody put into the material's folder since stays, and so does the folder then.
+    What somebody put into the material's folder since, or made of its picture or document, stays, and so does the
+    folder then.
 
     Returns:
         Whether nothing is left at the result's path.
@@ -70,14 +72,19 @@ def discard_result(result: Result) -> bool:
         _delete(result.path)
         return not os.path.lexists(result.path)
     try:
-        maps = described_maps(read_description(result.path), result.path)
+        description = read_description(result.path)
+        maps = described_maps(description, result.path)
     except MatshotError:
         return not os.path.lexists(result.path)
     for map_file in maps.values():
         if os.path.dirname(map_file.path) == os.path.abspath(result.path):
             _delete(map_file.path)
-    for name in (DOCUMENT, PREVIEW, DESCRIPTION):
-        _delete(os.path.join(result.path, name))
+    written = description.get("written")
+    for name in (DOCUMENT, PREVIEW):
+        file = os.path.join(result.path, name)
+        if isinstance(written, dict) and written.get(name) == file_digest(file):
+            _delete(file)
+    _delete(os.path.join(result.path, DESCRIPTION))
     with contextlib.suppress(OSError):
         os.rmdir(result.path)  # goes only if it is empty
     return not os.path.lexists(result.path)

@@ -5,12 +5,14 @@ import os
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 
 from matshot.errors import MatshotError
 from matshot.files import (
     atomic_file,
     atomic_write,
+    check_folder,
     free_path,
     is_link,
     move_new,
@@ -19,6 +21,8 @@ from matshot.files import (
     remove,
     staging_folder,
 )
+from matshot.image.types import Texture
+from matshot.image.writer import write_texture
 
 
 def test_reason_is_the_end_of_a_sentence():
@@ -170,3 +174,15 @@ def test_a_name_that_is_taken_at_the_last_moment_stays(tmp_path, monkeypatch, li
         move_new(tmp_path / "source.png", tmp_path / "target.png")
     assert (tmp_path / "target.png").read_text() == "theirs"
     assert (tmp_path / "source.png").read_text() == "ours"
+
+
+def _gray():
+    return Texture(np.full((4, 4, 3), 0.5, np.float32), "srgb")
+
+
+@pytest.mark.parametrize("written_by", [check_folder, lambda folder: write_texture(_gray(), folder / "gray.png")])
+def test_a_folder_that_cannot_be_written_is_refused_in_the_same_words(tmp_path, monkeypatch, written_by):
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    with pytest.raises(MatshotError) as caught:
+        written_by(tmp_path)
+    assert caught.value.sentence == f"The folder {tmp_path} cannot be written: permission denied."

@@ -16,7 +16,7 @@ from ..shading.preview import preview
 from ..shading.procedural import wall_photographs
 from ..super_resolution import UpscaleOptions, upscale_all
 from ..synthesis.multiply import MultiplyOptions, multiply
-from ..tools.assets import delivered
+from ..tools.assets import delivered, write_preview
 
 #: Side of the photographs in pixels.
 SIZE = 640
@@ -62,7 +62,7 @@ def demonstrate(output: Path, progress: Listener | None = None) -> list[str]:
     for _, error in outcome.failed:
         raise error
     large = load_material(output / "material")
-    write_texture(preview(large), output / "material" / PREVIEW)
+    write_preview(preview(large), output / "material")
     taken = time.monotonic() - began
     return [
         f"Two photographs of a generated brick wall became a seamless material in {taken:.0f} s:",

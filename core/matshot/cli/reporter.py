@@ -17,6 +17,7 @@ from rich.progress import Progress as Bar
 from matshot_host.tools import Tool
 
 from ..errors import MatshotError
+from ..files import replaced_note
 from ..material.types import Material
 from ..super_resolution import UpscaleResult
 from ..super_resolution.files import UpscaledFile
@@ -93,7 +94,7 @@ class Reporter:
         """Show a material or an image that was written, and whether it replaced a file."""
         notes = self._in_options(material.parameters.get("notes", []))
         if replaced:
-            notes.append(f"Replaced an older {target.name}.")
+            notes.append(replaced_note(target.name))
         if self._json:
             self._emit(
                 "done", target=str(target), width=material.width, height=material.height, wrap=material.wrap,

@@ -19,8 +19,7 @@ from matshot_host.tools import Tool, tool
 
 from .. import __version__
 from ..errors import Cancelled, MatshotError
-from ..files import atomic_write
-from ..tools.assets import check_folder
+from ..files import atomic_write, check_folder
 from ..tools.job import ToolRequest
 from .contact_sheet import Shown, Thumbnails, write_sheets
 from .engine import Engine, RunEvent

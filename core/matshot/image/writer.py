@@ -17,7 +17,7 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from ..errors import MatshotError
-from ..files import flush, os_reason, partial_path
+from ..files import check_folder, flush, os_reason, partial_path
 from .alpha import is_multiplied, multiplied_color
 from .color import Pixels, linear_from_srgb, srgb_from_linear
 from .formats import COLOR_ONLY, COMPRESSED, NO_ALPHA, check_target, stored_depth
@@ -207,8 +207,7 @@ class TextureWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise MatshotError(f"The folder {self.path.parent} cannot be created: {os_reason(error)}.") from error
-        if not os.access(self.path.parent, os.W_OK):
-            raise MatshotError(f"The folder {self.path.parent} cannot be written: permission denied.")
+        check_folder(self.path.parent)
         if self.path.is_dir():
             raise MatshotError(f"{self.path} is a folder; give the result another name.")
         if self.path.exists() and not os.access(self.path, os.W_OK):

@@ -6,7 +6,6 @@ Substance and the suffixes of game engines are known. :meth:`MaterialFolder.expl
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,11 +17,7 @@ import numpy as np
 
 from matshot_host.description import (
     DESCRIPTION,
-    PREVIEW,
     RAW_MAPS,
-    SCENE_BLEND,
-    SCENE_GLB,
-    SCENE_USD,
     check_files,
     described_maps,
     read_description,
@@ -38,6 +33,7 @@ from ..image.reader import read_texture
 from ..image.rec709 import rec709_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.writer import storage_notes, write_textures
+from .claims import check_unclaimed
 from .compressed import Compression, as_compressed, compression_notes, is_compressed, write_mips
 from .map_names import MapGuess, guess_map
 from .mips import material_mips
@@ -486,37 +482,6 @@ def _copy_map(texture: Texture, target: Path) -> None:
         shutil.copyfile(texture.source.path, target)
     except OSError as error:
         raise MatshotError(f"{texture.source.path} could not be copied: {os_reason(error)}.", repr(error)) from error
-
-
-def check_unclaimed(names: Iterable[str], folder: Path) -> None:
-    """Check that files of a material may be written: their names are free, or Matshot wrote what has them.
-
-    Args:
-        names: of the files to write.
-        folder: that they go to. Matshot wrote the maps that its ``material.json`` describes there.
-
-    Raises:
-        MatshotError: when Matshot did not write one of them.
-    """
-    present = [name for name in names if os.path.lexists(folder / name)]
-    described = _maps_by_matshot(folder) if present else None
-    for name in present:
-        if described is None or name not in (*described, *RECORD, PREVIEW, SCENE_USD, SCENE_GLB, SCENE_BLEND):
-            raise MatshotError(
-                f"{folder / name} exists and was not written by Matshot; choose another folder, or move the file away."
-            )
-
-
-def _maps_by_matshot(folder: Path) -> set[str] | None:
-    """Names of the maps of a material that Matshot wrote into a folder, raw ones too; None where it wrote none."""
-    try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        raw = [RAW_MAPS] if description.get("raw") else []
-        named = {str(one["file"]) for one in description["maps"].values()}
-        named |= {str(one) for one in description.get("files", [])}
-        return named.union(raw) if "matshot" in description else None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return None
 
 
 def _is_image(file: Path) -> bool:

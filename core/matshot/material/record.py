@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..files import flush, move_files, os_reason, staging_folder
 from ..image.formats import stored_depth
 from ..image.types import Convention, Depth, FileSource, Texture
 from ..image.writer import stored_colorspace
+from .claims import WRITTEN, check_unclaimed, digest, own_description, written
 from .materialx import material_document
 from .types import MapKind, Material
 
@@ -98,18 +99,26 @@ def write_record(description: Mapping[str, Any], into: Path, folder: Path) -> No
     document = material_document(graph_of(description, str(folder)), folder)
     try:
         (into / DOCUMENT).write_text(document, encoding="utf-8", errors="backslashreplace")
-        write_description(description, into)
+        write_description(description, into, folder, (DOCUMENT,))
     except OSError as error:
         raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
 
 
-def write_description(description: Mapping[str, Any], into: Path) -> None:
-    """Write ``material.json`` alone.
+def write_description(description: Mapping[str, Any], into: Path, folder: Path, beside: Iterable[str] = ()) -> None:
+    """Write ``material.json`` alone, with the notes of which files beside the maps are Matshot's.
+
+    Args:
+        description: to write.
+        into: folder for it, which may be aside for now.
+        folder: that it describes. What is noted there already stays noted.
+        beside: names of files in ``into`` that will lie beside it and are no maps.
 
     Raises:
-        OSError: when it cannot be written.
+        OSError: when it cannot be written, or one of the files cannot be read.
     """
-    contents = json.dumps(description, indent=2, ensure_ascii=False, default=_json_value) + "\n"
+    noted = {**written(own_description(folder)), **{name: digest(into / name) for name in beside}}
+    whole = {"matshot": _FORMAT_VERSION, **description, WRITTEN: noted}
+    contents = json.dumps(whole, indent=2, ensure_ascii=False, default=_json_value) + "\n"
     # Names of files may hold bytes that are no text; in JSON what replaces them is an escape for the same.
     (into / DESCRIPTION).write_text(contents, encoding="utf-8", errors="backslashreplace")
     flush(into / DESCRIPTION)
@@ -119,11 +128,42 @@ def replace_record(description: Mapping[str, Any], folder: Path) -> None:
     """Write the files of :data:`RECORD` into the folder that they describe, the description last.
 
     Raises:
-        MatshotError: when they cannot be written; what was there stays.
+        MatshotError: when they cannot be written, or Matshot did not write what is there; that stays.
     """
     with staging_folder(folder) as aside:
         write_record(description, aside, folder)
+        check_unclaimed(RECORD, folder)
         move_files(RECORD, aside, folder)
+
+
+def add_files(names: Sequence[str], aside: Path, folder: Path) -> None:
+    """Move files beside a material's maps, and note in its ``material.json`` that they are Matshot's.
+
+    Args:
+        names: of the files.
+        aside: folder on the same disk where they are whole.
+        folder: of the material.
+
+    Raises:
+        MatshotError: when they cannot be moved, or Matshot did not write what is there; that stays.
+    """
+    check_unclaimed(names, folder)
+    place_files(names, aside, folder)
+
+
+def place_files(names: Sequence[str], aside: Path, folder: Path) -> None:
+    """As :func:`add_files`, in the place of whatever is there.
+
+    Raises:
+        MatshotError: when they cannot be moved.
+    """
+    described = own_description(folder)
+    if described is not None:
+        try:
+            write_description(described, aside, folder, names)
+        except OSError as error:
+            raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
+    move_files([*names, *([DESCRIPTION] if described is not None else [])], aside, folder)
 
 
 def _json_value(value: object) -> object:

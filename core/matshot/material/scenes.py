@@ -10,9 +10,10 @@ from matshot_host.description import SCENE_BLEND, SCENE_GLB, SCENE_USD
 from matshot_host.graph import material_graph
 
 from ..errors import MatshotError
-from ..files import move_files, os_reason, staging_folder
-from .folder import check_unclaimed
+from ..files import os_reason, staging_folder
+from .claims import check_unclaimed
 from .gltf import glb, left_out
+from .record import add_files
 from .types import Material
 from .usd import usd_document
 
@@ -70,8 +71,7 @@ def write_scenes(material: Material, folder: str | os.PathLike[str], scene: Scen
                 (aside / name).write_bytes(data)
         except OSError as error:
             raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
-        check_scenes(scene, folder)
-        move_files(names, aside, folder)
+        add_files(names, aside, folder)
     return [folder / name for name in names]
 
 

@@ -27,8 +27,8 @@ from ..image.color import Pixels
 from ..image.formats import COMPRESSED, NO_ALPHA, WRITABLE, stored_depth
 from ..image.types import DEPTHS, AlphaKind, Convention, Depth, FileSource, Texture
 from ..image.writer import storage_notes, write_textures
+from .claims import check_unclaimed
 from .compressed import Compression, compression_notes, is_compressed, write_mips
-from .folder import check_unclaimed
 from .mips import material_mips
 from .record import description_of, with_convention, write_description
 from .types import SCALARS, MapKind, Material, map_encoding, map_kind
@@ -346,7 +346,7 @@ def save_template(
         try:
             for name, text in texts.items():
                 (aside / name).write_text(text.lstrip("\n"), encoding="utf-8")
-            write_description(description, aside)
+            write_description(description, aside, folder)
         except OSError as error:
             raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
         check_unclaimed(names, folder)  # again, since maps take seconds to write

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,8 +19,9 @@ from ..image.types import Encoding, Texture
 from ..image.udim import TOKEN, Neighbors, UdimSet, udim_set, udim_sets
 from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import usable_threads
+from ..material.claims import check_unclaimed
 from ..material.folder import MapEntry, MaterialFolder
-from ..material.record import replace_record
+from ..material.record import RECORD, replace_record
 from ..material.scan import folder_contents
 from ..material.types import MapKind
 from ..progress import Listener, Progress
@@ -98,6 +100,7 @@ def upscale_all(
     """
     options, unread = options or UpscaleOptions(), list[str]()
     tasks = planned([Path(i) for i in inputs], Path(output), options, files or FileOptions(), unread)
+    _check_records(tasks)
     threads = options.threads or usable_threads()
     workers = min(len(tasks), threads)
     memory = SharedMemory(memory_budget(options.memory), resident_bytes()) if workers > 1 else None
@@ -292,6 +295,22 @@ def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], out
     # Raw maps are not enlarged.
     kept = {name: value for name, value in material.description.items() if name != "raw"}
     replace_record({**kept, "size": [first.width, first.height], "maps": maps}, output)
+
+
+def _check_records(tasks: Sequence[FileTask]) -> None:
+    """Refuse before the work to replace what somebody else says of a material."""
+    places = {task.target.parent: task.material for task in tasks if task.material is not None}
+    for output, material in places.items():
+        if material.description.get("maps"):
+            check_unclaimed(RECORD, output)
+            continue
+        for name in RECORD:
+            if (material.path / name).is_file() and not _is_copy(output / name, material.path / name):
+                check_unclaimed([name], output)
+
+
+def _is_copy(file: Path, original: Path) -> bool:
+    return file.is_file() and filecmp.cmp(file, original, shallow=False)
 
 
 def _copy_record(record: Path, output: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from matshot_host.tools import UPSCALE
 
 from ..errors import MatshotError
+from ..files import replaced_note
 from ..image.formats import WRITABLE, check_target
 from ..image.reader import image_size, read_texture
 from ..image.types import Depth, Texture
@@ -129,7 +130,7 @@ def upscale_file(
     found = recognized_map(source, files)
     texture, notes = found.texture, found.notes
     if target.exists():
-        notes += (f"replaced an older {target.name}",)
+        notes += (replaced_note(target.name),)
     share = None if protect is None else protected_share(protect, texture)
     margin = 0
     if neighbors is not None:

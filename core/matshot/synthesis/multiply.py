@@ -32,6 +32,7 @@ from .painting import Painting, Plan, merged, plan_of
 from .parts import parts_of
 from .patches import matching_transfer, synthesized_transfer
 from .periodicity import regularity, structure
+from .quiet_edges import lay_edges
 from .symmetry import Symmetry, check_symmetry, symmetric_material
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ Engine = Literal["auto", "patch", "neural", "feedforward"]
 
 #: Side of a copied piece, in parts of the source's, from which it is named in a note.
 _LARGE_COPY = 1 / 8
+#: Structure of the source from which smaller pieces would cut its joints.
+_HOLDS = 0.5
 #: Engines that make pixels of their own.
 _MAKES_PIXELS = ("neural", "feedforward")
 #: Bytes that an engine needs for each pixel of a result.
@@ -214,6 +217,7 @@ def _variation(maker: _PictureMaker, seed: int, progress: Progress) -> Material:
     weights = planes.balanced_weights()
     balanced = values * np.sqrt(np.asarray(weights, dtype=np.float32))
     repeats = regularity(balanced)
+    bears = structure(balanced, repeats)
     # The patch engine keeps what is regular, and of the rest it keeps the sharpness.
     engine = options.engine if options.engine in _MAKES_PIXELS else "patch"
     threads = options.threads or usable_threads()
@@ -249,7 +253,7 @@ def _variation(maker: _PictureMaker, seed: int, progress: Progress) -> Material:
             repeats=repeats,
             seed=seed,
             variety=options.variety,
-            structure=structure(balanced, repeats),
+            structure=bears,
             threads=threads,
             progress=progress,
             shown=lambda octave, number: shown(
@@ -263,10 +267,14 @@ def _variation(maker: _PictureMaker, seed: int, progress: Progress) -> Material:
         if plan.repair is None:
             copied = round(largest_copy(transfer), 3)
             if copied > _LARGE_COPY:
-                notes.append(
-                    f"the largest piece copied from the source is {copied:.0%} of its side; "
-                    "for smaller ones, raise the variety or choose the neural engine"
-                )
+                reason = "for smaller ones, raise the variety or choose the neural engine"
+                if bears > _HOLDS:
+                    reason = (
+                        "its joints or repeats do not allow smaller ones; the neural engine makes new pixels instead"
+                    )
+                notes.append(f"the largest piece copied from the source is {copied:.0%} of its side; {reason}")
+    if plan.repair is None and plan.guide is None:
+        lay_edges(result, "" if wrap == "none" else wrap)
     parameters: dict[str, Any] = {**asdict(options), "tool": "multiply", "size": [size[1], size[0]], "seed": seed}
     parameters |= {"count": 1, "engine": engine, "wrap": source_wrap, "notes": notes}
     if copied is not None:

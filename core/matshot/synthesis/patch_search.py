@@ -16,8 +16,8 @@ from ..image.types import Wrap
 from .correspondence import PATCH, SOFT, Index, Transfer, start_count, with_border
 from .periodicity import Repetition
 
-#: Periods from the first pixel to places along an axis, and whether there are any.
-Cycles = tuple[NDArray[np.float64], bool]
+#: Periods from the first pixel to places along an axis, and a period in pixels; None where nothing repeats.
+Cycles = tuple[NDArray[np.float64], float | None]
 
 #: Principal components in which patches are compared.
 _COMPONENTS = 40
@@ -40,6 +40,14 @@ _LEAST_DISTANCE = 0.01
 _PHASE_COST = 0.5
 #: Upper bound of that cost.
 _MAX_PHASE_COST = 8.0
+#: Strength of the repetitions on both axes from which a texture is laid of cells, such as tiles.
+_EXACT = 0.7
+#: Least side of a cell in patches.
+_LEAST_CELL = 2
+#: Vote of a patch from a cell that the source's border cuts, for another one instead.
+_CUT_VOTE = 1e-3
+#: Deviation in pixels of the weights by which the two edges of a joint are joined.
+_JOINT_WIDTH = 2.0
 #: Cost of a patch where a guide says something else, in parts of the mean squared size of patches.
 _GUIDE_COST = 6.0
 #: Principal components in which guides are compared.
@@ -155,12 +163,13 @@ class Source:
         """
         parts = []
         shape = (len(down[0]), len(right[0]))
-        for axis, (turns, repeats) in enumerate((down, right)):
-            if repeats:
-                strength = self.repeats[axis].strength
-                stiffness = min(_PHASE_COST * strength / max(1 - strength, 1e-6), _MAX_PHASE_COST)
-                angle = np.broadcast_to(np.expand_dims(2 * np.pi * turns, 1 - axis), shape)
-                parts += [np.sqrt(stiffness * self.size) / 2 * wave for wave in (np.cos(angle), np.sin(angle))]
+        for axis, (turns, period) in enumerate((down, right)):
+            if period is None:
+                continue
+            strength = self.repeats[axis].strength
+            stiffness = min(_PHASE_COST * strength / max(1 - strength, 1e-6), _MAX_PHASE_COST)
+            angle = np.broadcast_to(np.expand_dims(2 * np.pi * turns, 1 - axis), shape)
+            parts += [np.sqrt(stiffness * self.size) / 2 * wave for wave in (np.cos(angle), np.sin(angle))]
         return np.stack(parts, axis=2).astype(np.float32) if parts else None
 
     def in_phase(self, transfer: Transfer) -> Transfer:
@@ -168,8 +177,8 @@ class Source:
         moved = []
         for axis, (place, limit) in enumerate(zip((transfer.down, transfer.right), transfer.limits, strict=True)):
             period = self.repeats[axis].period
-            cycles, repeats = _result_cycles(transfer, self, axis)
-            if period is None or not repeats:
+            cycles, own = _result_cycles(transfer, self, axis)
+            if period is None or own is None:
                 moved.append(place.astype(np.int64))
                 continue
             ahead = np.mod(np.expand_dims(cycles, 1 - axis) * period - place + period / 2, period) - period / 2
@@ -179,10 +188,69 @@ class Source:
             moved.append(np.rint(there).astype(np.int64))
         return transfer.with_patches(moved[0], moved[1])
 
+    def in_cells(self, transfer: Transfer) -> Transfer:
+        """The same patches, where the source is laid of cells each of them from one: the one most of its patches chose.
+
+        Cells end at the strongest edges, as in the joints of tiles, so that neither the tone changes in a tile nor do
+        joints step between their crossings.
+        """
+        periods = [repeat.period or 0.0 for repeat in self.repeats]
+        if min(repeat.strength for repeat in self.repeats) < _EXACT or min(periods) < _LEAST_CELL * PATCH:
+            return transfer
+        cells, steps, whole = [], [], np.ones(transfer.down.shape, dtype=bool)
+        for axis, (place, period) in enumerate(zip((transfer.down, transfer.right), periods, strict=True)):
+            joint = self._joint(axis, period) / period
+            turns, own = _result_cycles(transfer, self, axis)
+            cell = np.floor(turns + PATCH / 2 / (own or period) - joint + 1e-6).astype(np.int64)
+            step = np.rint(place / period - np.expand_dims(turns, 1 - axis)).astype(np.int64)
+            # Cells that the source's border cuts show that cut, even where it is faint enough to pass as a repeat.
+            last = int(np.floor((self.height, self.width)[axis] / period - joint - 1 + 1e-6))
+            if last < 1:
+                return transfer
+            there = step + np.expand_dims(cell, 1 - axis)
+            whole &= (there >= 0) & (there <= last)
+            step = np.mod(there, last + 1) - np.expand_dims(cell, 1 - axis)
+            cells.append(np.broadcast_to(np.expand_dims(cell - cell.min(), 1 - axis), place.shape))
+            steps.append(step)
+        wide = [int(np.ptp(step)) + 1 for step in steps]
+        least = [int(step.min()) for step in steps]
+        chosen = _most(
+            cells[0] * (int(cells[1].max()) + 1) + cells[1],
+            (steps[0] - least[0]) * wide[1] + steps[1] - least[1],
+            np.where(whole, 1.0, _CUT_VOTE),
+        )
+        places = []
+        for axis, step in enumerate((chosen // wide[1] + least[0], chosen % wide[1] + least[1])):
+            turns, _ = _result_cycles(transfer, self, axis)
+            places.append(np.rint((np.expand_dims(turns, 1 - axis) + step) * periods[axis]).astype(np.int64))
+        return self.in_phase(replace(transfer, down=places[0].astype(np.int32), right=places[1].astype(np.int32)))
+
+    def _joint(self, axis: int, period: float) -> float:
+        """Where in a period edges across the axis are strongest, in pixels: between the two edges of a joint."""
+        pixels = np.moveaxis(self.pixels[: self.height, : self.width], axis, 0)
+        steps = np.square(np.diff(pixels, axis=0)).mean(axis=(1, 2))
+        phase = np.floor(np.mod(np.arange(len(steps)) + 1, period)).astype(np.intp)
+        profile = np.bincount(phase, steps) / np.maximum(np.bincount(phase), 1)
+        around = np.tile(profile, 3)[np.newaxis]
+        smooth = cv2.GaussianBlur(around, (0, 0), _JOINT_WIDTH)[0, len(profile) : 2 * len(profile)]
+        return float(np.argmax(smooth))
+
+
+def _most(cells: NDArray[np.int64], values: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The value, at least 0, of most weight in each cell, the least of equals; for each place."""
+    count = int(values.max()) + 1
+    kinds, inverse = np.unique(cells * count + values, return_inverse=True)
+    votes = np.bincount(inverse.ravel(), weights.ravel())
+    owners = kinds // count
+    order = np.lexsort((-votes, owners))
+    best = np.zeros(int(owners.max()) + 1, dtype=np.int64)
+    cell, first = np.unique(owners[order], return_index=True)
+    best[cell] = kinds[order[first]] % count
+    return best[cells]
+
 
 def _cycles(place: NDArray[np.intp], period: float | None) -> Cycles:
-    repeats = period is not None and period >= _SHORTEST
-    return place / (period or 1.0), repeats
+    return place / (period or 1.0), period if period is not None and period >= _SHORTEST else None
 
 
 def _result_cycles(transfer: Transfer, source: Source, axis: int) -> Cycles:
@@ -335,9 +403,9 @@ def _queries(
     else:
         windows = sliding_window_view(pixels, (PATCH, PATCH), axis=(0, 1))[::step_y, ::step_x]
         projected = windows[active].reshape(-1, len(source.basis)) @ source.basis
-    (down, repeats), right = _result_cycles(transfer, source, 0), _result_cycles(transfer, source, 1)
+    (down, period), right = _result_cycles(transfer, source, 0), _result_cycles(transfer, source, 1)
     parts = [projected]
-    phases = source.phases((down[first:last], repeats), right)
+    phases = source.phases((down[first:last], period), right)
     if phases is not None:
         parts.append(phases.reshape(-1, phases.shape[2]) if active is None else phases[active])
     if source.tags is not None:

@@ -177,6 +177,7 @@ def synthesized_transfer(
                 guess = around if first and turn == 0 and repair is not None else target
                 dear = use_penalty(transfer, source.demand, active)
                 transfer = improved_matches(transfer, guess, source, dear, rng, threads=threads, active=active)
+            transfer = source.in_cells(transfer)
         if shown is not None:
             shown(transfer, number)
     if transfer is None:

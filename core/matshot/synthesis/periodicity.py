@@ -30,6 +30,13 @@ _BONDS = (2, 3, 4)
 #: Part of their height by which those repeats must exceed the others, for theirs to be the period.
 _BETTER = 0.3
 
+#: Parts along each axis in which a repetition is looked for by itself.
+_PARTS = 6
+#: Pixels by which the repeats of a part may lie off the period, where that is not shorter than six times as much.
+_PART_REACH = 2
+#: Part of the energy that may do worse than a repetition's strength.
+_UNLIKE = 0.4
+
 #: Shorter side in pixels of the picture in which straight joints are looked for.
 _JOINTS_SIDE = 128
 #: Deviation in pixels of what is slow there, and length of a piece of a joint.
@@ -46,8 +53,8 @@ class Repetition:
 
     Attributes:
         period: pixels from repeat to repeat, not rounded; None where nothing repeats.
-        strength: [0, 1], how much more alike pixels are a period apart than half a period more or less; 1 where
-            repeats are equal.
+        strength: [0, 1], how much more alike pixels are a period apart than half a period more or less, in most of
+            the texture; 1 where repeats are equal.
     """
 
     period: float | None
@@ -61,6 +68,9 @@ def repetition(guide: Pixels, axis: int) -> Repetition:
     above its values half way between; of several that do about alike it is the shortest. Where every second, third
     or fourth multiple is clearly better, as in a bond whose courses are shifted, that is the period.
 
+    It has to be seen in most of what varies. A piece that occurs twice, as retouching leaves it, lifts the
+    autocorrelation of the whole as much as a weak period does, but its surroundings know nothing of it.
+
     Args:
         guide: ``H x W x C``, any encoding, not known to wrap; channels count by their variance.
         axis: 0 for rows (along y), 1 for columns (along x).
@@ -71,7 +81,10 @@ def repetition(guide: Pixels, axis: int) -> Repetition:
     best = _best_comb(_autocorrelation(guide, axis))
     if best is None:
         return Repetition(None, 0.0)
-    return Repetition(best.period if best.strength >= _STRONG else None, best.strength)
+    strength = best.strength
+    if strength >= _STRONG:
+        strength = min(strength, max(_usual_likeness(guide, axis, best.period), 0.0))
+    return Repetition(best.period if strength >= _STRONG else None, strength)
 
 
 def regularity(guide: Pixels) -> tuple[Repetition, Repetition]:
@@ -226,15 +239,50 @@ def _straightness(guide: Pixels, axis: int) -> float:
     return float(np.square(lines).mean() / max(float(np.square(small).mean()), 1e-12))
 
 
+def _usual_likeness(guide: Pixels, axis: int, period: float) -> float:
+    """Correlation of a picture with itself a period apart in its parts: a low quantile, weighted by their energy.
+
+    Weights keep parts that are nearly flat, as the middles of tiles, from deciding.
+    """
+    values = np.moveaxis(_without_tone(guide, axis), axis, 0)
+    middle = round(period)
+    reach = min(_PART_REACH, middle // (6 * _PART_REACH))
+    best: Array | None = None
+    for shift in range(middle - reach, middle + reach + 1):
+        ours, theirs = values[: len(values) - shift], values[shift:]
+        own, other, both = (_sums_of_parts(one * two) for one, two in ((ours, ours), (theirs, theirs), (ours, theirs)))
+        energy = np.sqrt(own * other)
+        likeness = both / np.maximum(energy, 1e-20)
+        best = likeness if best is None else np.maximum(best, likeness)
+    assert best is not None  # at least the period itself is looked at
+    order = np.argsort(best)
+    sums = np.cumsum(energy[order])
+    return float(best[order[np.searchsorted(sums, _UNLIKE * sums[-1])]])
+
+
+def _sums_of_parts(values: Array) -> Array:
+    """Sums in ``_PARTS x _PARTS`` parts of ``H x W x C``, fewer where there are fewer pixels; flat."""
+    flat = values.sum(axis=2)
+    for axis, length in enumerate(flat.shape):
+        count = min(_PARTS, length)
+        flat = np.add.reduceat(flat, np.arange(count) * length // count, axis=axis)
+    return np.asarray(flat.ravel())
+
+
+def _without_tone(guide: Pixels, axis: int) -> Array:
+    """A picture without its slow variation along an axis."""
+    slow = guide.astype(np.float64)
+    for _ in range(2):
+        slow = scipy.ndimage.uniform_filter1d(slow, max(round(_SLOW * guide.shape[axis]), 3), axis=axis, mode="reflect")
+    return np.asarray(guide - slow)
+
+
 def _autocorrelation(guide: Pixels, axis: int) -> Array:
     """Correlation of a picture with itself, shifted along an axis by 0, 1, 2 ... pixels, without its slow variation."""
     size = guide.shape[axis]
     padded = scipy.fft.next_fast_len(2 * size, real=True)
     others = tuple({0, 1, 2} - {axis})
-    slow = guide.astype(np.float64)
-    for _ in range(2):
-        slow = scipy.ndimage.uniform_filter1d(slow, max(round(_SLOW * size), 3), axis=axis, mode="reflect")
-    values = guide - slow
+    values = _without_tone(guide, axis)
     power = np.square(np.abs(scipy.fft.rfft(values, n=padded, axis=axis))).sum(axis=others)
     products = scipy.fft.irfft(power, n=padded)[:size]
     energy = np.cumsum(np.square(values).sum(axis=others))

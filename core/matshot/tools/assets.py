@@ -11,16 +11,19 @@ from typing import Literal
 from matshot_host.description import PREVIEW
 
 from ..errors import MatshotError
+from ..files import check_folder, staging_folder
 from ..image.formats import WRITABLE
 from ..image.reader import read_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..image.writer import write_texture
+from ..material.claims import check_unclaimed, own_description
 from ..material.compressed import Compression
-from ..material.folder import check_unclaimed, load_material, save_material
+from ..material.folder import load_material, save_material
 from ..material.map_names import guess_map
 from ..material.planes import planes_of
 from ..material.recognition import recognized
+from ..material.record import RECORD, add_files, place_files
 from ..material.types import MapKind, Material, with_notes
 from ..progress import Listener
 from .job import OnTexture, ToolWork
@@ -134,8 +137,27 @@ def write_asset(material: Material, target: Path, *, image: bool) -> Path:
         MatshotError: when it cannot be written; nothing is left half-written.
     """
     if image:
-        return write_texture(next(iter(material.maps.values())), target)
+        return write_image(next(iter(material.maps.values())), target)
     return delivered(material, target)
+
+
+def write_image(texture: Texture, target: Path, *, depth: Depth | None = None) -> Path:
+    """Write an image that somebody named; as the picture of a material, it is noted there as Matshot's.
+
+    Args:
+        texture: to write.
+        target: file.
+        depth: bits per sample; None for those of the source.
+
+    Raises:
+        MatshotError: when it cannot be written; what was there stays.
+    """
+    if target.name != PREVIEW or own_description(target.parent) is None:
+        return write_texture(texture, target, depth=depth)
+    with staging_folder(target.parent) as aside:
+        write_texture(texture, aside / PREVIEW, depth=depth)
+        place_files([PREVIEW], aside, target.parent)
+    return target
 
 
 def targets(
@@ -198,17 +220,17 @@ def targets(
     return found
 
 
-def check_folder(folder: Path) -> None:
-    """Find out before the work whether a folder can be written.
+def check_own(folder: Path, *, preview: bool = True) -> None:
+    """Find out before the work whether a material may be written into a folder.
+
+    Args:
+        folder: that exists or not.
+        preview: whether a picture of the material will be written, too.
 
     Raises:
-        MatshotError: when it cannot.
+        MatshotError: when it holds files of a material's names that Matshot did not write.
     """
-    place = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    if not place.is_dir():
-        raise MatshotError(f"{place} is a file; a folder is needed for the result.")
-    if not os.access(place, os.W_OK):
-        raise MatshotError(f"The folder {place} cannot be written.")
+    check_unclaimed([*RECORD, *([PREVIEW] if preview else [])], folder)
 
 
 def delivered(
@@ -243,8 +265,19 @@ def delivered(
         material, folder, suffix=suffix, depth=depth, convention=convention, original=original, compression=compression
     )
     if "basecolor" in material.maps:
-        write_texture(preview(material), folder / PREVIEW)
+        write_preview(preview(material), folder)
     return folder
+
+
+def write_preview(picture: Texture, folder: Path) -> None:
+    """Write the picture of a material into its folder.
+
+    Raises:
+        MatshotError: when it cannot be written, or Matshot did not write the one that is there; that stays.
+    """
+    with staging_folder(folder) as aside:
+        write_texture(picture, aside / PREVIEW)
+        add_files([PREVIEW], aside, folder)
 
 
 def asset_work(

@@ -15,9 +15,9 @@ import matshot_host
 from matshot_host.description import SCENE_BLEND
 
 from ..errors import MatshotError
-from ..files import move_files, staging_folder
+from ..files import staging_folder
 from ..image.writer import write_texture
-from ..material.scenes import check_scenes
+from ..material.record import add_files
 from ..material.types import Material
 from ..plugin_files import plugin_files
 from ..shading.thumbnail import thumbnail
@@ -75,8 +75,7 @@ def write_blend(material: Material, folder: Path) -> Path:
         }
         # Blender takes what comes after two dashes for the script's, and Python all of it.
         _run([*command, str(script), "--", json.dumps(request)], aside / SCENE_BLEND)
-        check_scenes("blend", folder)  # again, since Blender takes a while
-        move_files([SCENE_BLEND], aside, folder)
+        add_files([SCENE_BLEND], aside, folder)
     return folder / SCENE_BLEND
 
 

@@ -36,7 +36,7 @@ def run(request: ToolRequest, *, progress: Listener | None = None, on_preview: O
     tool = entry(request.tool)
     parameters = tool.table.check(request.parameters)
     _check_inputs(tool.table, request.paths)
-    from .assets import check_folder
+    from ..files import check_folder
     from .store import make_folder, moved_outputs, written_outputs
 
     whole = Progress(progress)

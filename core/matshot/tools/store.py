@@ -18,9 +18,10 @@ from ..files import file_name, free_path, move_new, os_reason, remove
 from ..image.formats import WRITABLE, stored_depth
 from ..image.writer import storage_notes, write_texture
 from ..material.compressed import is_compressed
+from ..material.scenes import check_scenes
 from ..material.types import Material, with_notes
 from ..shading.thumbnail import file_thumbnail, is_thumbnail, thumbnail, write_picture
-from .assets import targets, write_asset
+from .assets import check_own, targets, write_asset
 from .convert import ConvertOptions, convert, form_notes, save_converted
 from .job import OnPreview, ToolOutput, ToolRequest, ToolWork
 from .unfinished import UnfinishedPictures
@@ -161,6 +162,9 @@ def deliver(
         work.source, output, image=work.image, name=work.name, endings=work.endings, suffix=work.suffix, inputs=paths,
         in_place=work.in_place,
     )  # fmt: skip
+    if not work.image:
+        for place in places:
+            _check_own(work, place)
     began = time.monotonic()
     for material, place in zip(work.materials(reporter.progress, on_texture), places, strict=True):
         replaced = place.is_file()
@@ -169,6 +173,15 @@ def deliver(
         reporter.delivered(material, written, time.monotonic() - began, replaced=replaced)
         began = time.monotonic()
     return True
+
+
+def _check_own(work: ToolWork, folder: Path) -> None:
+    """Refuse a folder before the work that holds files of somebody else under a material's names."""
+    if work.form is not None and work.form.template:
+        return  # a template has names of its own
+    check_own(folder, preview=work.original is None or "basecolor" in work.original.maps)
+    if work.form is not None:
+        check_scenes(work.form.scene, folder)
 
 
 def _with_storage_notes(work: ToolWork, material: Material, target: Path) -> Material:

@@ -77,6 +77,22 @@ def test_seam_of_what_repeats_and_what_does_not(axis: str, place: int) -> None:
     assert synthesis_measures.seam(cut, "xy".replace(axis, "")).ratio < 1.5
 
 
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_a_cut_is_strange_and_a_joint_is_not(axis: str) -> None:
+    rng = np.random.default_rng(0)
+    waves = np.sin(2 * np.pi * np.arange(64) / 32)
+    tiles = waves[:, None, None] + waves[:, None] + rng.normal(0, 0.02, (64, 64, 1))
+    tiles[::32] = tiles[:, ::32] = -3
+    source = np.tile(tiles, (2, 2, 1))
+    edge, worst = synthesis_measures.edge_strangeness(tiles + rng.normal(0, 0.02, tiles.shape), source, axis)
+    assert edge < 1.5
+    assert worst < 1.5
+    cut = tiles[:, :-16] if axis == "x" else tiles[:-16]
+    edge, worst = synthesis_measures.edge_strangeness(cut + rng.normal(0, 0.02, cut.shape), source, axis)
+    assert edge > 5
+    assert worst == edge
+
+
 def test_seam_of_constants() -> None:
     assert synthesis_measures.seam(np.full((8, 8, 1), 0.5), "x").ratio == 1
     half = np.zeros((8, 8, 1))

@@ -128,3 +128,20 @@ def test_a_scene_of_somebody_else_stays(tmp_path: Path) -> None:
         save_converted(convert(brick_material(16), options), tmp_path, options)
     assert (tmp_path / "material.glb").read_bytes() == b"mine"
     assert [file.name for file in tmp_path.iterdir()] == ["material.glb"]
+
+
+@pytest.mark.parametrize("name", ["material.glb", "material.usda", "material.blend", "preview.png", "material.mtlx"])
+@pytest.mark.parametrize("after", [False, True], ids=["added", "changed since"])
+def test_what_somebody_else_put_into_a_folder_of_matshot_stays(tmp_path: Path, name: str, after: bool) -> None:
+    options = ConvertOptions(scene="both" if after else "none")
+    bricks = convert(brick_material(16), options)
+    save_converted(bricks, tmp_path, options)
+    save_converted(bricks, tmp_path, options)  # its own files are replaced
+    (tmp_path / name).write_bytes(b"mine")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    scene = "blend" if name.endswith("blend") else "both"
+    with pytest.raises(MatshotError, match=rf"{name} exists and was not written by Matshot"):
+        matshot.convert(brick_material(16), scene=scene, output=tmp_path)
+    with pytest.raises(MatshotError, match=rf"{name} exists and was not written by Matshot"):
+        save_converted(bricks, tmp_path, ConvertOptions(scene=scene))  # type: ignore[arg-type]
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

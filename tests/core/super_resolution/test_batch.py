@@ -204,5 +204,31 @@ def test_replacing_a_file_is_told(tmp_path: Path) -> None:
         upscale_all([tmp_path / "in"], tmp_path / "out", UpscaleOptions(scale=2, method="bicubic")).done[0]
         for _ in range(2)
     )
-    assert not [note for note in first.notes if "replaced" in note]
-    assert "replaced an older wall.png" in second.notes
+    assert not [note for note in first.notes if "Replaced" in note]
+    assert "Replaced an older wall.png." in second.notes
+
+
+@pytest.mark.parametrize("name", ["material.json", "material.mtlx"])
+def test_what_somebody_else_says_of_a_material_stays(tmp_path: Path, name: str) -> None:
+    folder = save_material(Material({"basecolor": brick_wall(32)["basecolor"]}), tmp_path / "wall")
+    fast = UpscaleOptions(scale=2, method="bicubic")
+    for _ in range(2):
+        upscale_all([folder], tmp_path / "own", fast)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(MatshotError, match=f"{name} exists and was not written by Matshot"):
+        upscale_all([folder], tmp_path / "out", fast)
+    assert [file.read_text() for file in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+def test_a_copied_description_of_somebody_else_is_replaced_by_itself_alone(tmp_path: Path) -> None:
+    for kind in ("basecolor", "roughness"):
+        write_texture(brick_wall(32)[kind], tmp_path / "wall" / f"{kind}.png")
+    (tmp_path / "wall" / "material.mtlx").write_text("theirs")
+    fast = UpscaleOptions(scale=2, method="bicubic")
+    for _ in range(2):
+        upscale_all([tmp_path / "wall"], tmp_path / "out", fast)
+    (tmp_path / "out" / "material.mtlx").write_text("mine")
+    with pytest.raises(MatshotError, match=r"material\.mtlx exists"):
+        upscale_all([tmp_path / "wall"], tmp_path / "out", fast)
+    assert (tmp_path / "out" / "material.mtlx").read_text() == "mine"

@@ -157,6 +157,12 @@ def test_what_repeats_is_said_and_kept():
     tones = np.random.default_rng(0).uniform(0.5, 0.8, (5, 5))[np.ix_(at // 24, at // 24)]
     made = one(image(np.repeat(np.where(joint, 0.1, tones)[..., None], 3, axis=2)), size="144", tileable=True)
     assert "repeats every 24.0 pixels down" in made.parameters["notes"][0]
+    assert "do not allow smaller ones" in made.parameters["notes"][-1]
+
+
+def test_pieces_that_may_be_smaller_are_said_to_be_so():
+    made = one(image(np.random.default_rng(0).random((64, 64, 3))), size="64", variety=0)
+    assert "raise the variety" in made.parameters["notes"][-1]
 
 
 @pytest.mark.parametrize("engine", ["neural", "feedforward"])

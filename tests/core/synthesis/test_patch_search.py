@@ -160,7 +160,7 @@ def test_being_out_of_step_costs_more_the_more_regular_the_source_is():
     costs = []
     for strength in (0.3, 0.6, 0.9):
         source = described(texture(40), "none", (Repetition(10.0, strength), Repetition(None, 0.0)))
-        phases = source.phases((np.array([0.0, 0.25, 0.5]), True), (np.zeros(1), False))
+        phases = source.phases((np.array([0.0, 0.25, 0.5]), 10.0), (np.zeros(1), None))
         costs.append(np.square(phases[1:] - phases[:1]).sum(axis=(1, 2)))
     assert all(half > quarter for quarter, half in costs)
     assert costs[0][1] < costs[1][1] < costs[2][1]

@@ -107,6 +107,32 @@ def test_regular_structure_is_kept(wrap):
         assert np.ptp(np.mod(joints, 20)) == 1
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_each_tile_is_one_of_the_source(seed):
+    """Tiles whose period is no whole number of pixels: neither their tone changes inside, nor do joints step there."""
+    rng = np.random.default_rng(seed)
+    period, side, finer = 25.6, 128, 10
+    place = (np.arange(side * finer) + 0.5) / finer
+    joint = (place % period) < 2
+    shade = rng.uniform(0.5, 0.75, (5, 5))[np.ix_(*[(place // period).astype(int)] * 2)]
+    sharp = np.where(joint[:, None] | joint, 0.1, shade)
+    source = sharp.reshape(side, finer, side, finer).mean(axis=(1, 3))[..., None].astype(np.float32)
+    repeats = regularity(source)
+    transfer = synthesized_transfer(
+        source, (1.0,), 128, 128, wrap="xy", source_wrap="xy", repeats=repeats, seed=seed, structure=1.0
+    )
+    result = transfer.apply(source)[..., 0]
+    middles = [np.arange(round(n * period) + 6, round((n + 1) * period) - 4) for n in range(5)]
+    tones = np.array([[result[np.ix_(rows, columns)] for columns in middles] for rows in middles], dtype=object)
+    assert max(np.ptp(tone) for tone in tones.ravel()) < 1e-3
+    assert len({round(float(tone.mean()), 3) for tone in tones.ravel()}) > 4
+    for lines in (result, result.T):
+        for number in range(1, 5):
+            around = slice(round(number * period) - 4, round(number * period) + 7)
+            joints = [np.maximum(0.45 - lines[rows, around], 0) for rows in middles]
+            assert max(np.ptp(joint @ np.arange(11) / joint.sum(axis=1)) for joint in joints) < 0.05
+
+
 @pytest.mark.parametrize(("height", "width"), [(7, 64), (64, 7)])
 def test_what_is_smaller_than_a_patch_is_refused(stones, height, width):
     with pytest.raises(MatshotError, match="at least 8"):

@@ -7,7 +7,7 @@ import pytest
 
 from matshot.image.color import luma
 from matshot.shading.procedural import brick_wall, noise
-from matshot.synthesis.periodicity import best_period_crop, regularity, repetition
+from matshot.synthesis.periodicity import best_period_crop, regularity, repetition, structure
 from matshot.synthesis.seams import seamless
 
 
@@ -95,6 +95,36 @@ def test_noise_does_not_repeat(slope):
         for found in regularity(field):
             assert found.period is None
             assert found.strength < 0.2
+
+
+def gravel(side, seed):
+    """Stones of many tones without any order."""
+    rng = np.random.default_rng(seed)
+    fields = np.stack([noise(256, 1.2, rng) for _ in range(5)], axis=2)
+    return rng.uniform(0.1, 0.9, (5, 3))[fields.argmax(axis=2)][:side, :side].astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_piece_that_occurs_twice_is_no_period(seed):
+    stones = gravel(240, seed)
+    stones[110:190, :100] = stones[10:90, :100]
+    stones[150:200, 120:200] = stones[50:100, 120:200]
+    for found in regularity(stones):
+        assert found.period is None
+        assert found.strength < 0.2
+    assert structure(stones) < 0.2
+
+
+def test_weak_periods_stay_as_strong_as_they_were():
+    """What is seen everywhere is not lost: a weave under noise, and tiles that are flat but for their joints."""
+    y, x = np.mgrid[:240, :250]
+    weave = np.sin(2 * np.pi * x / 12) * np.sin(2 * np.pi * y / 12) + np.random.default_rng(0).normal(0, 0.7, x.shape)
+    for found in regularity(weave[..., None].astype(np.float32)):
+        assert found.period == pytest.approx(12, abs=0.1)
+        assert found.strength > 0.25
+    for found in regularity(tiled(256, 256, 102, 102)):
+        assert found.period == pytest.approx(102, abs=0.3)
+        assert found.strength > 0.4
 
 
 def test_stripes_a_pixel_wide_are_a_repetition():

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import matshot
 from matshot.errors import MatshotError
+from matshot.files import check_folder
 from matshot.image.reader import read_texture
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import load_material, save_material
 from matshot.material.types import Material
-from matshot.shading.procedural import brick_wall
-from matshot.tools.assets import check_folder, delivered, image_material, read_asset, targets, write_asset
+from matshot.shading.procedural import brick_material, brick_wall
+from matshot.tools.assets import delivered, image_material, read_asset, targets, write_asset
 from matshot_host.description import PREVIEW
 
 
@@ -143,3 +145,13 @@ def test_a_picture_of_somebody_else_is_not_written_over(tmp_path):
         delivered(material, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["preview.png"]
     assert (tmp_path / "preview.png").read_text() == "theirs"
+
+
+def test_a_picture_that_was_written_by_its_name_is_matshots_too(tmp_path):
+    wall = delivered(brick_material(32), tmp_path / "wall")
+    matshot.preview(wall, size=128, output=wall / PREVIEW)
+    delivered(brick_material(32), wall)
+    (wall / PREVIEW).write_bytes(b"theirs")
+    with pytest.raises(MatshotError, match=r"preview\.png exists and was not written by Matshot, or was changed since"):
+        delivered(brick_material(32), wall)
+    assert (wall / PREVIEW).read_bytes() == b"theirs"

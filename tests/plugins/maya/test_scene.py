@@ -418,6 +418,7 @@ def test_discarding_leaves_what_an_artist_put_into_a_material(maya, material_fol
     from matshot_maya import results
 
     folder = material_folder("basecolor", "roughness")
-    (folder / "notes.txt").write_text("mine")
+    for name in ("notes.txt", "preview.png", "material.mtlx"):
+        (folder / name).write_text("mine")
     results.discard([result(folder, kind="material")])
-    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+    assert {path.name for path in folder.iterdir()} == {"notes.txt", "preview.png", "material.mtlx"}
