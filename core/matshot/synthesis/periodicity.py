@@ -59,10 +59,12 @@ class Repetition:
         period: pixels from repeat to repeat, not rounded; None where nothing repeats.
         strength: [0, 1], how much more alike pixels are a period apart than half a period more or less, in most of
             the texture; 1 where repeats are equal.
+        courses: nearly alike parts of equal length in a period, such as the courses of a bond.
     """
 
     period: float | None
     strength: float
+    courses: int = 1
 
 
 def repetition(guide: Pixels, axis: int) -> Repetition:
@@ -88,7 +90,7 @@ def repetition(guide: Pixels, axis: int) -> Repetition:
     strength = best.strength
     if strength >= _STRONG:
         strength = min(strength, max(_usual_likeness(guide, axis, best.period), 0.0))
-    return Repetition(best.period if strength >= _STRONG else None, strength)
+    return Repetition(best.period, strength, best.courses) if strength >= _STRONG else Repetition(None, strength)
 
 
 def regularity(guide: Pixels) -> tuple[Repetition, Repetition]:
@@ -143,11 +145,12 @@ def best_period_crop(guide: Pixels, overlap: int, axes: Wrap = "xy", *, wrap: Wr
 
 @dataclass(frozen=True)
 class _Comb:
-    """A candidate: where its repeats are, how high the autocorrelation stands there, and half a period before."""
+    """A candidate: where its repeats are, how high the autocorrelation stands there and half a course before."""
 
     places: Array
     heights: Array
     valleys: Array
+    courses: int = 1
 
     @property
     def period(self) -> float:
@@ -184,7 +187,7 @@ def _best_comb(correlation: Array) -> _Comb | None:
         if better > clearest:
             # Half way between them courses may lie that are nearly as alike, so its valleys are those of the courses.
             clearest = better
-            found = _Comb(shortest.places[of_bond], heights, shortest.valleys[of_bond])
+            found = _Comb(shortest.places[of_bond], heights, shortest.valleys[of_bond], bond)
     return found
 
 
