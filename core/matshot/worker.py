@@ -1,7 +1,8 @@
 """The worker process: JSON-RPC 2.0 over standard input and output, one message per line.
 
 Requests: ``initialize`` ({host, version, protocol, pid, folder}), ``tools/list``, ``run`` (see
-:class:`~matshot.tools.job.ToolRequest`), ``doctor``, ``shutdown``; notification ``cancel`` ({job}: the request's id).
+:class:`~matshot.tools.job.ToolRequest`), ``doctor``, ``shutdown``; ``revoke`` ({job}: the id of a run's request;
+answers ``revoked``, whether it had not begun, and then it never does); notification ``cancel`` ({job}).
 The worker sends ``progress`` ({job, fraction, stage, preview}) and ``log`` ({level, text}). Failures that can be
 foreseen are errors whose message is a sentence for the artist; ``data`` has ``cause``, and ``cancelled`` where that is
 the reason.
@@ -75,6 +76,7 @@ class Worker:
         self._lock = threading.Lock()
         self._jobs: queue.SimpleQueue[tuple[object, Callable[[], dict[str, Any]]] | None] = queue.SimpleQueue()
         self._switches: dict[object, CancelSwitch] = {}
+        self._queued: set[object] = set()
         self._folder: Path | None = None
         self._thread = threading.Thread(target=self._work, name="matshot jobs", daemon=True)
 
@@ -129,6 +131,11 @@ class Worker:
                 switch.cancel()
             if number is not None:
                 self._answer(number, {"cancelled": switch is not None})
+        elif method == "revoke":
+            revoked = self._is_taken_from_queue(parameters.get("job"))
+            if revoked:
+                self._switches.pop(parameters.get("job"), None)
+            self._answer(number, {"revoked": revoked})
         elif method == "shutdown":
             self._give_up()
             if number is not None:
@@ -142,12 +149,23 @@ class Worker:
         if number is None:
             raise _Refused(_INVALID, "A job needs an id.")
         self._switches[number] = CancelSwitch()
+        with self._lock:
+            self._queued.add(number)
         self._jobs.put((number, job))
+
+    def _is_taken_from_queue(self, number: object) -> bool:
+        """Take a job from those that wait; False if it is none of them, or was taken already."""
+        with self._lock:
+            queued = number in self._queued
+            self._queued.discard(number)
+        return queued
 
     def _work(self) -> None:
         """Do the jobs, one after the other; the thread of the jobs."""
         while (entry := self._jobs.get()) is not None:
             number, job = entry
+            if number is not None and not self._is_taken_from_queue(number):
+                continue  # it was revoked
             try:
                 if number is not None:
                     self._switches[number](0.0, "")

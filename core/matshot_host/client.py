@@ -98,6 +98,11 @@ class WorkerClient:
             self._ended.wait(_PATIENCE)
 
     @property
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._ended.is_set()
+
+    @property
     def pid(self) -> int:
         """Of the process; 0 before it was started."""
         return self._process.pid if self._process is not None else 0

@@ -229,3 +229,18 @@ def test_a_folder_that_matshot_did_not_make_stays(talk: Talk, tmp_path: Path, no
     talk.process.stdin.close()
     assert talk.process.wait(timeout=10) == 0
     assert [file.exists() for file in files] == [not note, True, True]
+
+
+def test_a_run_that_has_not_begun_can_be_revoked(talk: Talk, wall: Path, tmp_path: Path) -> None:
+    size = {"size": "1024x1024"}
+    talk.ask(1, "run", tool="multiply", inputs=[str(wall)], parameters=size, folder=str(tmp_path / "first"))
+    talk.ask(2, "run", tool="multiply", inputs=[str(wall)], parameters=size, folder=str(tmp_path / "second"))
+    talk.ask(3, "revoke", job=2)
+    assert talk.hear(3)["result"] == {"revoked": True}
+    talk.ask(4, "revoke", job=2)
+    assert talk.hear(4)["result"] == {"revoked": False}
+    talk.say('{"method": "cancel", "params": {"job": 1}}')
+    assert talk.hear(1)["error"]["data"]["cancelled"]
+    talk.ask(5, "doctor")
+    assert talk.hear(5)["result"]["findings"]
+    assert not (tmp_path / "second").exists()

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+from unittest import mock
 from urllib.parse import SplitResult, urlsplit
 
 import psutil
@@ -22,6 +24,7 @@ from matshot.errors import MatshotError
 from matshot.farm.engine import Engine, RunEvent
 from matshot.image.reader import read_texture
 from matshot.tools.job import ToolRequest
+from matshot_host.client import WorkerClient
 
 QUICK = {"scale": 2, "method": "bicubic"}
 ENDS = ("done", "failed", "cancelled")
@@ -44,6 +47,10 @@ class Heard:
     def end(self, seconds: float = 180.0) -> RunEvent:
         assert self._ended.wait(seconds), self.all
         return self.all[-1]
+
+    @property
+    def end_seen(self) -> bool:
+        return self._ended.is_set()
 
     def kinds(self) -> list[str]:
         return [told.kind for told in self.all]
@@ -169,6 +176,79 @@ def assert_tried_again(heard: Heard, folder: Path) -> None:
     assert "retried" in heard.all[heard.kinds().index("again")].sentence
     # Nothing of the first attempt is left beside the second's.
     assert len(list(folder.iterdir())) == 1
+
+
+def test_short_runs_are_with_the_process_before_their_turn_and_can_be_taken_back(wall: Path, tmp_path: Path) -> None:
+    asked: list[tuple[str, int]] = []
+    request = WorkerClient.request
+
+    def noted(self: WorkerClient, method: str, parameters: Mapping[str, Any]) -> int:
+        asked.append((method, sum("done" in one.kinds() for one in heard)))
+        return request(self, method, parameters)
+
+    heard = [Heard() for _ in range(24)]
+    with Engine(workers=1) as engine, mock.patch.object(WorkerClient, "request", noted):
+        warm = Heard()
+        engine.submit("warm", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / "warm"), warm)
+        warm.end()
+        engine._typical = 0.01  # as after many short runs
+        asked.clear()
+        for number, one in enumerate(heard):
+            engine.submit(f"s{number}", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / str(number)), one)
+        engine.cancel("s20")
+        for number, one in enumerate(heard):
+            assert one.end().kind == ("cancelled" if number == 20 else "done")
+            assert one.kinds().count("started") == (number != 20)
+    # Each was asked for when fewer than those before it had ended.
+    runs = [ended for method, ended in asked if method == "run"]
+    assert len(runs) == 23
+    assert sum(ended < number for number, ended in enumerate(runs)) > 15
+
+
+def test_a_run_that_was_taken_ahead_goes_to_a_worker_that_is_free(large: Path, wall: Path, tmp_path: Path) -> None:
+    with Engine(workers=2) as engine:
+        first = [Heard() for _ in range(4)]
+        for number, one in enumerate(first):
+            engine.submit(f"f{number}", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / f"f{number}"), one)
+        for one in first:
+            one.end()
+        engine._typical = 0.01  # as after many short runs
+        long, short = Heard(), [Heard() for _ in range(6)]
+        engine.submit("long", long_run(large, tmp_path / "long"), long)
+        for number, one in enumerate(short):
+            engine.submit(f"b{number}", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / f"b{number}"), one)
+        for one in short:
+            assert one.end(30).kind == "done"
+        assert not long.end_seen
+        engine.cancel("long")
+        assert long.end().kind == "cancelled"
+
+
+def test_a_run_that_was_taken_ahead_outlives_the_run_before_it(large: Path, wall: Path, tmp_path: Path) -> None:
+    with Engine(workers=1) as engine:
+        engine._typical = 0.01
+        heard, behind = Heard(), [Heard(), Heard()]
+        engine.submit("long", long_run(large, tmp_path / "long"), heard)
+        for number, one in enumerate(behind):
+            engine.submit(f"b{number}", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / f"b{number}"), one)
+        until(lambda: "progress" in heard.kinds() and (tmp_path / "b0").exists())
+        newest_worker().send_signal(signal.SIGSEGV)
+        assert heard.end().kind == "failed"
+        assert [one.end().kind for one in behind] == ["done", "done"]
+        assert [one.kinds().count("started") for one in behind] == [1, 1]
+        assert all(len(list((tmp_path / f"b{number}").iterdir())) == 1 for number in range(2))
+
+
+def test_a_process_that_dies_idle_fails_no_run(wall: Path, tmp_path: Path) -> None:
+    with Engine(workers=1) as engine:
+        for number in range(2):
+            heard = Heard()
+            engine.submit(f"r{number}", ToolRequest("upscale", [str(wall)], QUICK, tmp_path / str(number)), heard)
+            assert heard.end().kind == "done", heard.all
+            process = newest_worker()
+            process.send_signal(signal.SIGSEGV)
+            until(lambda process=process: process not in workers_below())
+            time.sleep(0.1)
 
 
 def test_a_run_that_has_every_process_killed_is_given_up(large: Path, wall: Path, tmp_path: Path) -> None:

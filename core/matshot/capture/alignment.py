@@ -73,7 +73,8 @@ class Pair:
         ambient: linear light without, ``H x W x 3``, in its own exposure; outside ``valid`` its border continues.
         flash_only: the flash's light alone, ``max(flash - ratio * ambient, 0)``, in the exposure of ``flash``.
         valid: ``H x W``; where the ambient photograph shows the surface.
-        mask: ``H x W``; valid and over-exposed in neither.
+        shown: ``H x W``; valid and not over-exposed in the ambient photograph.
+        mask: ``H x W``; shown, and not over-exposed in the flash photograph.
         ratio: room light in ``flash`` for that in ``ambient``; 0 if there is none or it cannot be known.
         homography: 3 x 3, from pixel centers (column, row) of the flash photograph to those of the ambient one.
         residual: median distance in pixels by which blocks of the two still miss.
@@ -86,6 +87,7 @@ class Pair:
     ambient: Pixels
     flash_only: Pixels
     valid: Mask
+    shown: Mask
     mask: Mask
     ratio: float
     homography: Matrix
@@ -118,7 +120,8 @@ def aligned(flash: Photograph, ambient: Photograph, progress: Progress) -> Pair:
     _refuse_misfit(fit, valid, flash, ambient)
     warped, clipped = _warped(ambient, fit.homography, size)
     progress(0.95, "separating the flash's light")
-    mask = valid & ~flash.saturated & ~clipped
+    shown = valid & ~clipped
+    mask = shown & ~flash.saturated
     light = _light_ratio(flash, warped, mask)
     _refuse_swapped_or_alike(light, flash, ambient)
     ratio, said = _ambient_ratio(flash, ambient, light)
@@ -128,6 +131,7 @@ def aligned(flash: Photograph, ambient: Photograph, progress: Progress) -> Pair:
         ambient=warped,
         flash_only=np.maximum(flash.pixels - np.float32(ratio) * warped, 0),
         valid=valid,
+        shown=shown,
         mask=mask,
         ratio=ratio,
         homography=fit.homography,

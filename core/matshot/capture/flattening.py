@@ -86,7 +86,7 @@ class Flattened:
     burnt: Mask
 
 
-def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -> Flattened:
+def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp, even: Pixels | None = None) -> Flattened:
     """The photograph without its lamp.
 
     Args:
@@ -94,12 +94,13 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
         saturated: ``H x W``, where a channel is over-exposed.
         camera: of the photograph.
         lamp: see :func:`~matshot.capture.lamp.fitted_lamp`.
+        even: ``H x W x 3``, scene-linear, the same in another light. What changes over the picture in both alike is
+            neither light's but the surface's, and is kept.
     """
     shading = lamp.shading(camera)
     model = shading.light
     clipped = (photograph >= _END) & saturated[..., np.newaxis]
-    median = np.median(photograph[::4, ::4].reshape(-1, 3), axis=0)
-    floor = (_FLOOR * np.maximum(median, 0.2 * median.max())).astype(np.float32)
+    floor = _floor(photograph)
     left = np.log((np.maximum(photograph, 0) + floor) / (model + floor))
     left = _with_clipped_channels(left, clipped)
     distance = highlight_distance(camera, lamp)
@@ -107,7 +108,11 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
     hole = burnt | _diluted(shading, lamp.roughness)
     other = _something_else(left, ~hole)
     known = ~hole & ~other
-    left -= _unexplained(left, known, camera, distance)
+    unexplained = _unexplained(left, known, camera, distance)
+    if even is not None:
+        other_light = np.log(np.maximum(even, 0) + _floor(even))
+        unexplained -= _common(unexplained, _unexplained(other_light, known, camera, distance))
+    left -= unexplained
     tone = left.mean(axis=2)
     left = with_even_contrast(left, distance, camera, known, kept=other)
     mean = np.asarray(lamp.base_color, np.float32)
@@ -116,6 +121,18 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp) -
     return Flattened(
         (color * (mean / usual)).clip(_DARKEST, _BRIGHTEST).astype(np.float32), hole, distance, tone, burnt
     )
+
+
+def _floor(photograph: Pixels) -> Pixels:
+    """What is added before logarithms are taken, for R, G and B."""
+    median = np.median(photograph[::4, ::4].reshape(-1, 3), axis=0)
+    return np.asarray(_FLOOR * np.maximum(median, 0.2 * median.max()), dtype=np.float32)
+
+
+def _common(first: Pixels, second: Pixels) -> Pixels:
+    """The lesser of two deviations where both are of one sign, else nothing."""
+    lesser = np.sign(first) * np.minimum(np.abs(first), np.abs(second))
+    return np.asarray(np.where(first * second > 0, lesser, 0), dtype=np.float32)
 
 
 def highlight_distance(camera: Camera, lamp: Lamp) -> Pixels:

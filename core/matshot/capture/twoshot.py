@@ -51,9 +51,11 @@ _BRIGHT_AS_SHOWN = ((0.4, 0.6), (0.0, 1.0))
 _USUAL = (0.02, 0.8)
 
 #: How much the room's photograph counts in the base color's detail, the deviation of what is detail, in longer sides,
-#: by how much the two may differ, as a logarithm, and what is added before logarithms are taken, in means.
+#: the same of metals, which mirror the room, by how much the two may differ, as a logarithm, and what is added before
+#: logarithms are taken, in means.
 _ROOMS_SHARE = 0.7
-_ROOMS_DETAIL = 0.1
+_ROOMS_DETAIL = 0.25
+_METALS_DETAIL = 0.1
 _MOST_APART = np.float32(1.5)
 _ROOMS_FLOOR = 0.01
 #: By how much brightness in the two differs, and that of a glint from what is around, as logarithms, from which on the
@@ -109,6 +111,7 @@ class Shots:
         flash: ``H x W x 3``, scene-linear, the flash's light alone.
         ambient: ``H x W x 3``, scene-linear.
         mask: ``H x W``, where both can be trusted.
+        shown: ``H x W``, where the ambient photograph can.
         camera: of the flash photograph.
         lamp: of it.
     """
@@ -116,6 +119,7 @@ class Shots:
     flash: Pixels
     ambient: Pixels
     mask: Mask
+    shown: Mask
     camera: Camera
     lamp: Lamp
 
@@ -173,7 +177,7 @@ def twoshot(
     camera = Camera(width, height, lit.fov)
     lamp = fitted_lamp(pair.flash_only, ~pair.mask, camera)
     assumed = [*photograph_notes(lit, "flash"), *photograph_notes(even, "even"), *lamp_notes(lamp)]
-    shots = Shots(pair.flash_only, pair.ambient, pair.mask, camera, lamp)
+    shots = Shots(pair.flash_only, pair.ambient, pair.mask, pair.shown, camera, lamp)
     guess = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting")) if chosen.network else None
     relief = None
     if chosen.priors:
@@ -221,7 +225,7 @@ _MEASURED = ("network", "matching", "statistics", "priors")
 
 def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -> Surface:
     """What the network sees in the pair, with base color and what is alike all over from the flash photograph."""
-    flat = evened(filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp)))
+    flat = evened(filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp, shots.ambient)))
     seen = as_lit_from(shots.lamp.position, flat, shots.lamp, shots.camera)
     guesses = [
         predicted_surface(
@@ -263,8 +267,10 @@ def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -
         relief: found at a smaller size or the same; finer relief is the guess's. None for the guess's own.
         shots: the pair, of the size of the guess.
     """
+    reach = _METALS_DETAIL if shots.lamp.metallic else _ROOMS_DETAIL
     if relief is None:
-        return replace(guess, base_color=color_of_both(guess.base_color, shots.ambient, shots.mask))
+        color = color_of_both(guess.base_color, shots.ambient, shots.mask, shots.shown, reach)
+        return replace(guess, base_color=color)
     size, own = (shots.camera.width, shots.camera.height), slopes(guess.normal)
     steepness = relief.slopes
     if steepness.shape != own.shape:
@@ -274,27 +280,31 @@ def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -
         steepness = resized(steepness, size) + np.float32(gain) * (own - resized(soft, size))
     shading = _MOST_SHADING * np.tanh(steepness @ np.asarray(relief.room, np.float32) / _MOST_SHADING)
     even = shots.ambient * np.exp(-shading)[..., np.newaxis]
-    color = color_of_both(guess.base_color, even, shots.mask)
+    color = color_of_both(guess.base_color, even, shots.mask, shots.shown, reach)
     return replace(guess, base_color=color, normal=normals_of_slopes(steepness))
 
 
-def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask) -> Pixels:
+def color_of_both(
+    base_color: Pixels, ambient: Pixels, usable: Mask, shown: Mask, reach: float = _ROOMS_DETAIL
+) -> Pixels:
     """Base color with the detail that both photographs show, ``H x W x 3``, scene-linear.
 
     What the flash makes of relief has little in common with what the room makes of it, so that the mean of their
-    logarithms has less shading than either. What is black or a glint in the light of the flash alone is the room's
-    altogether. Only detail is: the room's light need not be even.
+    logarithms has less shading than either. What is black, a glint or over-exposed in the light of the flash alone is
+    the room's altogether. Only detail is: the room's light need not be even.
 
     Args:
         base_color: ``H x W x 3``, from the flash photograph.
         ambient: ``H x W x 3``, scene-linear, registered.
         usable: ``H x W``, where both can be trusted.
+        shown: ``H x W``, where ``ambient`` can.
+        reach: deviation of what is detail, in longer sides.
     """
     if not usable.any():
         return base_color
     floor = np.float32(_ROOMS_FLOOR * max(float(ambient[usable].mean()), 1e-6))
     own = np.log(np.maximum(base_color, np.float32(1e-4)))
-    deviation = _ROOMS_DETAIL * max(usable.shape)
+    deviation = reach * max(usable.shape)
     off = detail(np.log(np.maximum(ambient, 0) + floor) - own, usable, deviation)
     # As far as it is no more than texture: a shadow in the room is not.
     both = np.float32(_ROOMS_SHARE) * np.tanh(off / _MOST_APART) * _MOST_APART
@@ -303,8 +313,10 @@ def color_of_both(base_color: Pixels, ambient: Pixels, usable: Mask) -> Pixels:
     unlit = np.interp(brighter, _APART, (0.0, 1.0))
     glint = np.interp(-brighter, _APART, (0.0, 1.0))
     glint *= np.interp(detail(own, usable, deviation).mean(axis=2, keepdims=True), _APART, (0.0, 1.0))
-    both += np.maximum(unlit, glint).astype(np.float32) * (off.clip(-_MOST_CHANGE, _MOST_CHANGE) - both)
-    color = base_color * np.exp(both * usable[..., np.newaxis])
+    rooms = off.clip(-_MOST_CHANGE, _MOST_CHANGE)
+    both += np.maximum(unlit, glint).astype(np.float32) * (rooms - both)
+    both = np.where(usable[..., np.newaxis], both, rooms * shown[..., np.newaxis])
+    color = base_color * np.exp(both)
     return np.asarray(color.clip(0, 1), dtype=np.float32)
 
 
@@ -428,10 +440,12 @@ def _resized_shots(shots: Shots, factor: float) -> Shots:
     if factor == 1:
         return shots
     size = (round(shots.camera.width * factor), round(shots.camera.height * factor))
+    mask, shown = (resized(known.astype(np.float32), size) > _MOSTLY for known in (shots.mask, shots.shown))
     return Shots(
         resized(shots.flash, size),
         resized(shots.ambient, size),
-        resized(shots.mask.astype(np.float32), size) > _MOSTLY,
+        mask,
+        shown,
         Camera(*size, shots.camera.fov),
         shots.lamp,
     )

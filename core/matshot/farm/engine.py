@@ -1,9 +1,9 @@
 """Runs on workers of this machine, or on a Dask cluster by its address.
 
-The engine keeps the runs, hands Dask as many as it has workers (twice as many of short ones), and retries what a worker
-or the scheduler took with it. Events of runs come from one thread of the engine. See
-:mod:`matshot.farm.worker_task` for what happens on a worker. Folders of runs must be on a file system that
-every machine sees under the same path.
+The engine keeps the runs, hands Dask as many as it has workers (two or three times as many of short ones), and retries
+what a worker or the scheduler took with it. Events of runs come from one thread of the engine. See
+:mod:`matshot.farm.worker_task` for what happens on a worker. Folders of runs must be on a file system that every
+machine sees under the same path.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ _MESSAGES = 50
 #: Seconds of a run below which each worker gets the next run before it has ended the last. What waits behind a run that
 #: turns out to be long waits no longer than Dask needs to notice.
 _SHORT = 1.0
+#: The same for one more, which the worker's process has when the run before it ends.
+_VERY_SHORT = 0.1
 #: Share of the newest run in the mean duration.
 _NEWEST = 0.3
 #: Seconds without any worker after which runs report that they wait for one.
@@ -362,7 +364,7 @@ class Engine:
             return
         if now - self._counted > _CENSUS:
             self._count()
-        ahead = 2 if 0.0 < self._typical < _SHORT else 1
+        ahead = 1 + sum(0.0 < self._typical < bound for bound in (_SHORT, _VERY_SHORT))
         while self._waiting and len(self._active) < ahead * len(self._census):
             self._start(self._waiting.pop(0))
 
@@ -400,8 +402,9 @@ class Engine:
         try:
             # Dask groups runs by the first part.
             key = (f"matshot-{request.tool}", run.name)
+            sent: Any = order if isinstance(self._client, LocalPool) else order_mapping(order)
             run.future = self._client.submit(
-                run_order, order_mapping(order), key=key, pure=False, resources={"GPU": 1} if gpu else None
+                run_order, sent, key=key, pure=False, resources={"GPU": 1} if gpu else None
             )
         except Exception as error:  # whatever Dask makes of a run that it cannot send
             if self._client.status == "running":

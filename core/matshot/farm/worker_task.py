@@ -16,7 +16,6 @@ import shutil
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -46,6 +45,11 @@ _PLANNED = 0.8
 _KILLED = -9
 #: Prefix of the folder of one attempt, in the run's folder.
 _ATTEMPT = "run-"
+_ATTEMPT_FOLDER = re.compile(_ATTEMPT + "[0-9a-f]{8}")
+
+
+#: Among the messages of a process: that an order may be there to take ahead.
+_LOOK = Event("look", 0, {})
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,19 @@ class Carrier(Protocol):
     def is_closing(self) -> bool:
         """Whether the carrier itself ends."""
 
+    def take_ahead(self, call: Callable[[], None]) -> tuple[WorkerOrder, Carrier] | None:
+        """An order that the process may have before this run has ended, and what carries it.
+
+        Args:
+            call: called from any thread when there may be one, if there is none now, which None says.
+        """
+
+    def is_ahead_wanted(self) -> bool:
+        """Whether somebody else could start that order at once."""
+
+    def give_ahead(self) -> None:
+        """Leave that order, which has not begun, to somebody else."""
+
 
 class _DaskCarrier:
     """The Dask worker that executes this task."""
@@ -144,6 +161,15 @@ class _DaskCarrier:
     def is_closing(self) -> bool:
         return self._worker.status.name not in ("running", "paused")
 
+    def take_ahead(self, call: Callable[[], None]) -> None:
+        return None  # Dask itself sends its workers orders ahead
+
+    def is_ahead_wanted(self) -> bool:
+        return False
+
+    def give_ahead(self) -> None:
+        raise AssertionError("there is none")
+
 
 def carry_out(known: WorkerOrder, carrier: Carrier) -> None:
     """Run a tool in the process beside a carrier; messages as of :func:`run_order`."""
@@ -156,13 +182,17 @@ def carry_out(known: WorkerOrder, carrier: Carrier) -> None:
         send("failed", sentence=f"{sentence}. Install one version everywhere.", cause="")
         return
     station = _stations.setdefault(carrier.address, _Station())
-    attempt = _Attempt(known, carrier, station, send)
     # On a Dask worker with several threads, runs wait for the one process.
     while not station.occupied.acquire(timeout=_CHECK):
-        if attempt.unwanted():
+        if carrier.is_cancelled() or carrier.is_closing():
             return
     try:
-        if not attempt.unwanted():
+        attempt, station.ahead = station.ahead, None
+        if attempt is None or attempt.name != known.name:
+            attempt = _Attempt(known, carrier, station)
+        if attempt.unwanted():
+            attempt.take_back()
+        else:
             send("started", worker=carrier.address)
             end = attempt.run()
             if end is not None:
@@ -181,32 +211,75 @@ def close_stations(addresses: Iterable[str]) -> None:
 
 
 class _Attempt:
-    """A run in the process beside this worker."""
+    """A run in the process beside this worker.
 
-    def __init__(self, order: WorkerOrder, carrier: Carrier, station: _Station, send: Callable[..., None]) -> None:
-        self._order, self._carrier, self._station, self._send = order, carrier, station, send
+    Attributes:
+        name: of the run.
+    """
+
+    def __init__(self, order: WorkerOrder, carrier: Carrier, station: _Station) -> None:
+        self.name = order.name
+        self._order, self._carrier, self._station = order, carrier, station
         self._memory = order.memory or carrier.memory_limit
-        self._place = Path(order.folder) / f"{_ATTEMPT}{uuid.uuid4().hex[:8]}"
+        self._place = os.path.join(order.folder, _ATTEMPT + os.urandom(4).hex())
         self._process: WorkerClient | None = None
+        self._number = self._revoke = 0
+        self._is_warned = False
         self._sent, self._progress = time.monotonic(), {"fraction": 0.0, "stage": "", "preview": ""}
 
     def unwanted(self) -> bool:
         """Whether the run was cancelled, or the Dask worker is closing."""
         return self._cancelled() or self._closing()
 
+    def prepare(self, process: WorkerClient) -> bool:
+        """Give the process the order, before the run that it is at has ended; whether that was possible."""
+        try:
+            self._make_place()
+        except OSError:
+            return False  # when its turn comes, it fails with a sentence
+        self._request(process)
+        return True
+
+    def warn(self) -> None:
+        """Have the process pass over the order when its turn comes, which is unwanted by now."""
+        if self._process is not None and not self._is_warned:
+            self._is_warned = True
+            self._process.notify("cancel", {"job": self._number})
+
+    def ask_back(self) -> None:
+        """Ask the process to give the order back if it has not begun it."""
+        if self._process is not None and not self._revoke:
+            self._revoke = self._process.request("revoke", {"job": self._number})
+
+    def has_given_back(self, event: Event) -> bool:
+        """Whether an event is the process's answer to that, and says that it never begins the order."""
+        if not self._revoke or event.request != self._revoke:
+            return False
+        self._revoke = 0
+        return bool(event.data.get("revoked"))
+
+    def take_back(self) -> None:
+        """End what the process has of the order."""
+        if self._process is not None and self._is_prepared():
+            self.warn()
+            self._await_end(self._number)
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove what was prepared of an order that the process does not have any more."""
+        if self._process is not None:
+            shutil.rmtree(self._place, ignore_errors=True)
+
     def run(self) -> dict[str, Any] | None:
         """The run's last message; None when it should be retried: its worker closes, or its process was killed."""
         end: dict[str, Any] | None = None
-        try:
-            # An earlier attempt ended with its Dask worker.
-            with contextlib.suppress(FileNotFoundError):
-                for name in os.listdir(self._order.folder):
-                    if re.fullmatch(_ATTEMPT + "[0-9a-f]{8}", name):
-                        remove(Path(self._order.folder, name))
-            self._place.mkdir(parents=True)
-        except OSError as error:
-            sentence = f"The folder {self._place} cannot be created: {os_reason(error)}."
-            return {"kind": "failed", "sentence": sentence, "cause": repr(error)}
+        if not self._is_prepared():
+            try:
+                self._make_place()
+            except OSError as error:
+                sentence = f"The folder {self._place} cannot be created: {os_reason(error)}."
+                return {"kind": "failed", "sentence": sentence, "cause": repr(error)}
+            self._process = None
         try:
             end = self._followed()
         finally:
@@ -214,23 +287,53 @@ class _Attempt:
                 shutil.rmtree(self._place, ignore_errors=True)
         return end
 
-    def _followed(self) -> dict[str, Any] | None:
+    def _is_prepared(self) -> bool:
+        """Whether the process has the order, and is still there."""
+        return self._process is not None and self._station.holds(self._process)
+
+    def _make_place(self) -> None:
+        # An earlier attempt ended with its worker or its process.
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self._order.folder):
+                if _ATTEMPT_FOLDER.fullmatch(name):
+                    remove(Path(self._order.folder, name))
+        os.makedirs(self._place)
+
+    def _request(self, process: WorkerClient) -> None:
         order = self._order
-        self._process = process = self._station.process(self._environment())
-        began = time.monotonic()
-        number = process.request(
+        self._process = process
+        self._number = process.request(
             "run",
             {
                 "tool": order.tool, "inputs": list(order.inputs), "parameters": self._parameters(),
-                "folder": str(self._place), "output": order.output, "form": dict(order.form),
+                "folder": self._place, "output": order.output, "form": dict(order.form),
             },
         )  # fmt: skip
+
+    def _send(self, kind: str, **values: Any) -> None:
+        self._carrier.send({"run": self.name, "kind": kind, **values})
+
+    def _followed(self) -> dict[str, Any] | None:
+        order = self._order
+        if self._process is None:
+            self._request(self._station.process(order, self._carrier))
+        process, number = self._process, self._number
+        assert process is not None
+        self._sent = began = time.monotonic()
         while True:
+            self._look_ahead(process)
             with contextlib.suppress(queue.Empty):
                 event = process.events.get(timeout=_CHECK)
                 if event.kind == "lost" and event.data["code"] == _KILLED:
                     self._station.forget(process)
                     return None
+                if self._station.ahead is not None and self._station.ahead.has_given_back(event):
+                    self._station.ahead.forget()
+                    self._station.ahead = None
+                    self._carrier.give_ahead()
+                if self.has_given_back(event):
+                    self._request(process)  # by now it is this one's turn
+                    number = self._number
                 end = self._handled(event, number)
                 if end is not None:
                     return end
@@ -251,6 +354,24 @@ class _Attempt:
                     "fewer workers per machine.",
                     f"{held} bytes",
                 )
+
+    def _look_ahead(self, process: WorkerClient) -> None:
+        """Give the process the order that comes next, so that it does not wait for it between two short runs.
+
+        One that is unwanted by now is not to begin, and one that another worker could begin at once goes to that.
+        """
+        ahead = self._station.ahead
+        if ahead is not None:
+            if ahead.unwanted():
+                ahead.warn()
+            elif self._carrier.is_ahead_wanted():
+                ahead.ask_back()
+            return
+        taken = self._carrier.take_ahead(lambda: process.events.put(_LOOK))
+        if taken is not None:
+            attempt = _Attempt(*taken, self._station)
+            if attempt.prepare(process):
+                self._station.ahead = attempt
 
     def _held(self, process: WorkerClient) -> int:
         """Bytes that the process holds, looked up every now and then; 0 in between, and if unknown."""
@@ -293,6 +414,11 @@ class _Attempt:
         """Ask the process to cancel the run, and kill it if it does not."""
         assert self._process is not None
         self._process.notify("cancel", {"job": number})
+        self._await_end(number)
+
+    def _await_end(self, number: int) -> None:
+        """Wait for the end of a run that was cancelled, and kill the process if it does not follow."""
+        assert self._process is not None
         until = time.monotonic() + _CANCEL
         while (left := until - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
@@ -300,7 +426,7 @@ class _Attempt:
                 if event.kind == "lost":
                     self._station.forget(self._process)
                     return
-                if event.request == number and event.kind in ("result", "error"):
+                if self.has_given_back(event) or (event.request == number and event.kind in ("result", "error")):
                     return
         self._kill()
 
@@ -325,17 +451,6 @@ class _Attempt:
             parameters["threads"] = self._order.threads
         return parameters
 
-    def _environment(self) -> dict[str, str]:
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
-        if self._order.threads:
-            threads = str(self._order.threads)
-            environment |= dict.fromkeys(_THREADS, threads)
-        if self._order.gpus > 1 and self._carrier.name.isdigit():
-            gpus = [one for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
-            gpus = gpus or [str(number) for number in range(self._order.gpus)]
-            environment["CUDA_VISIBLE_DEVICES"] = gpus[int(self._carrier.name) % len(gpus)]
-        return environment
-
 
 #: Environment variables from which libraries take their number of threads.
 _THREADS = (
@@ -343,15 +458,30 @@ _THREADS = (
 )  # fmt: skip
 
 
+def _environment(order: WorkerOrder, carrier: Carrier) -> dict[str, str]:
+    """Environment of the process that an order runs in."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    if order.threads:
+        environment |= dict.fromkeys(_THREADS, str(order.threads))
+    if order.gpus > 1 and carrier.name.isdigit():
+        gpus = [one for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
+        gpus = gpus or [str(number) for number in range(order.gpus)]
+        environment["CUDA_VISIBLE_DEVICES"] = gpus[int(carrier.name) % len(gpus)]
+    return environment
+
+
 class _Station:
     """The process beside one worker.
 
     Attributes:
         occupied: held by the run of the process: one at a time.
+        ahead: the run that the process has the order of while it is still at another.
     """
 
     def __init__(self) -> None:
         self.occupied = threading.Lock()
+        self.ahead: _Attempt | None = None
+        self._share: tuple[int, int, str] | None = None
         self._client: WorkerClient | None = None
         self._idle: threading.Timer | None = None
         self._rested = self._checked = 0.0
@@ -364,14 +494,22 @@ class _Station:
             self._checked = now
         return due
 
-    def process(self, environment: dict[str, str]) -> WorkerClient:
-        """The process, started if none fits."""
-        command = WorkerCommand((sys.executable, "-m", "matshot.worker"), environment, "the farm")
-        if self._client is not None and self._client.command != command:
+    def process(self, order: WorkerOrder, carrier: Carrier) -> WorkerClient:
+        """The process, started if none fits; its environment is that of its start."""
+        share = (order.threads, order.gpus, carrier.name)
+        if self._client is not None and self._client.ended:
+            self._client = None  # it died while it had nothing to do
+        if self._client is not None and self._share != share:
             self.close()
         if self._client is None:
+            command = WorkerCommand((sys.executable, "-m", "matshot.worker"), _environment(order, carrier), "the farm")
+            self._share = share
             self._client = WorkerClient(command, f"matshot farm {__version__}", "")
         return self._client
+
+    def holds(self, client: WorkerClient) -> bool:
+        """Whether a process is this one, and was not given up."""
+        return self._client is client
 
     def rest(self) -> None:
         """Let the process wait for the next run, for a while."""

@@ -61,6 +61,26 @@ def test_stains_stay_where_they_are() -> None:
     assert np.corrcoef(np.log(flat.color).ravel(), np.log(surface.base_color).ravel())[0, 1] > 0.95
 
 
+def test_what_another_light_shows_alike_is_kept() -> None:
+    surface = stained(0.5)
+    across = np.linspace(-1, 1, SIZE, dtype=np.float32)
+    fading = np.exp(0.4 * np.cos(np.pi * across))[np.newaxis, :, np.newaxis]
+    faded = replace(surface, base_color=np.asarray(surface.base_color * fading, np.float32))
+    light, saturated = photographed(faded, 0.9)
+    lamp = fitted_lamp(light, saturated, CAMERA)
+
+    def fades(even: np.ndarray | None) -> float:
+        color = np.log(flattened(light, saturated, CAMERA, lamp, even).color).mean(axis=2).mean(axis=0)
+        wave = np.cos(np.pi * across)
+        return float(np.polyfit(wave, color - np.log(surface.base_color).mean(axis=2).mean(axis=0), 1)[0])
+
+    in_room = np.asarray(0.3 * faded.base_color * np.exp(0.3 * across)[np.newaxis, :, np.newaxis], np.float32)
+    window = np.asarray(0.3 * np.exp(0.8 * across)[np.newaxis, :, np.newaxis] * np.ones((SIZE, 1, 3)), np.float32)
+    assert fades(in_room) > 1.25 * fades(None)
+    # Light that falls in from a side, which the flash knows nothing of, is not taken for the surface's.
+    assert fades(window) == pytest.approx(fades(None), abs=0.05)
+
+
 def test_a_sign_on_a_wall_keeps_its_border_and_the_wall_its_color() -> None:
     surface = stained(0.5, (0.2, 0.17, 0.15))
     color = surface.base_color.copy()

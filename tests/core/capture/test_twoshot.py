@@ -19,6 +19,9 @@ def noise(seed: int) -> Pixels:
     return np.asarray((soft / soft.std())[..., np.newaxis], np.float32)
 
 
+EVERYWHERE = np.ones((SIDE, SIDE), bool)
+
+
 @pytest.fixture(scope="module")
 def true_color() -> Pixels:
     return np.asarray(0.2 * np.exp(0.2 * noise(1)) * np.ones(3, np.float32), np.float32)
@@ -31,14 +34,14 @@ def error(color: Pixels, truth: Pixels) -> float:
 
 def test_shading_that_one_photograph_alone_shows_is_weaker(true_color: Pixels) -> None:
     of_flash, of_room = (np.asarray(true_color * np.exp(0.15 * noise(seed)), np.float32) for seed in (2, 3))
-    both = color_of_both(of_flash, 2.5 * of_room, np.ones((SIDE, SIDE), bool))
+    both = color_of_both(of_flash, 2.5 * of_room, EVERYWHERE, EVERYWHERE)
     assert error(both, true_color) < 0.8 * min(error(of_flash, true_color), error(of_room, true_color))
     assert both.mean() == pytest.approx(of_flash.mean(), rel=0.05)
 
 
 def test_the_rooms_uneven_light_stays_out(true_color: Pixels) -> None:
     light = np.linspace(0.5, 2.0, SIDE, dtype=np.float32)[np.newaxis, :, np.newaxis]
-    both = color_of_both(true_color, true_color * light, np.ones((SIDE, SIDE), bool))
+    both = color_of_both(true_color, true_color * light, EVERYWHERE, EVERYWHERE)
     left, right = (float(both[:, part].mean()) for part in (slice(24, 56), slice(-56, -24)))
     assert left == pytest.approx(right, rel=0.1)
 
@@ -46,7 +49,7 @@ def test_the_rooms_uneven_light_stays_out(true_color: Pixels) -> None:
 def test_what_turns_away_from_the_flash_is_not_black(true_color: Pixels) -> None:
     of_flash = true_color.copy()
     of_flash[40:43] *= 0.02
-    both = color_of_both(of_flash, 2.5 * true_color, np.ones((SIDE, SIDE), bool))
+    both = color_of_both(of_flash, 2.5 * true_color, EVERYWHERE, EVERYWHERE)
     assert error(both[40:43], true_color[40:43]) < 0.3
     assert both[40:43].mean() == pytest.approx(both[50:90].mean(), rel=0.25)
 
@@ -54,13 +57,22 @@ def test_what_turns_away_from_the_flash_is_not_black(true_color: Pixels) -> None
 def test_what_mirrors_the_flash_is_not_white(true_color: Pixels) -> None:
     of_flash = true_color.copy()
     of_flash[40:43, ::9] = 0.9
-    both = color_of_both(of_flash, 2.5 * true_color, np.ones((SIDE, SIDE), bool))
+    both = color_of_both(of_flash, 2.5 * true_color, EVERYWHERE, EVERYWHERE)
     assert error(both[40:43], true_color[40:43]) < 0.15
+
+
+def test_what_is_over_exposed_by_the_flash_is_as_the_room_shows_it(true_color: Pixels) -> None:
+    of_flash, usable = true_color.copy(), EVERYWHERE.copy()
+    of_flash[40:43, ::3] = 1.0
+    usable[40:43, ::3] = False
+    both = color_of_both(of_flash, 2.5 * true_color, usable, EVERYWHERE)
+    assert error(both[40:43], true_color[40:43]) < 0.15
+    assert both[40:43].mean() == pytest.approx(both[50:90].mean(), rel=0.25)
 
 
 def test_what_cannot_be_trusted_is_not_taken(true_color: Pixels) -> None:
     usable = np.ones((SIDE, SIDE), bool)
     usable[:, 64:] = False
-    both = color_of_both(true_color, np.asarray(true_color * np.exp(0.5 * noise(4)), np.float32), usable)
+    both = color_of_both(true_color, np.asarray(true_color * np.exp(0.5 * noise(4)), np.float32), usable, usable)
     assert np.array_equal(both[:, 64:], true_color[:, 64:])
-    assert color_of_both(true_color, true_color, np.zeros((SIDE, SIDE), bool)) is true_color
+    assert color_of_both(true_color, true_color, ~EVERYWHERE, EVERYWHERE) is true_color
