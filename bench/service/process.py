@@ -211,11 +211,16 @@ def results(client: httpx.Client, jobs: Sequence[str]) -> dict[str, list[bytes]]
 def ended(client: httpx.Client, job: str) -> dict[str, Any]:
     """A job at its end, of which its events tell."""
     while True:
+        end: dict[str, Any] = {}
         with client.stream("GET", f"/v1/jobs/{job}/events") as answer:
             answer.raise_for_status()
+            # To the end of the stream, which follows at once: else the connection is closed and the next request waits
+            # for a new one.
             for kind, data in _events(answer.iter_lines()):
                 if kind == "state" and data["ended"] is not None:
-                    return dict(data)
+                    end = dict(data)
+        if end:
+            return end
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:

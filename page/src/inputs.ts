@@ -132,7 +132,10 @@ export class Inputs {
   /** A photograph as a browser that reads HEIC converts it; null, with a sentence, where it cannot. */
   private async converted(bundle: Bundle): Promise<Bundle | null> {
     const [file] = bundle.files;
-    if (!file || bundle.files.length > 1 || !HEIC.test(file.name)) return bundle;
+    const suffix = file?.name.toLowerCase().match(HEIC)?.[0];
+    if (!file || bundle.files.length > 1 || !suffix) return bundle;
+    // The capture tools read it as it is, with its lens, where the service has what reads it.
+    if (this.accepts.includes(suffix) && this.tool!.inputs.every((input) => input.kind === "photo")) return bundle;
     const name = file.name.replace(HEIC, ".jpg");
     try {
       const image = await createImageBitmap(file, { imageOrientation: "from-image" });

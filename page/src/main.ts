@@ -44,9 +44,9 @@ class Page {
   private chosen = "";
   private announcedFraction = 0;
   private timer = 0;
-  private readonly undo = element("p", { class: "banner undo", role: "status", hidden: true });
-  /** Jobs that are to be deleted, with the timers that do it. */
-  private readonly removed = new Map<string, number>();
+  private readonly undo = element("div", { class: "banner undo", role: "status", hidden: true });
+  /** Jobs that are to be deleted, with the timers that do it and the rows that take it back. */
+  private readonly removed = new Map<string, { timer: number; row: HTMLElement }>();
   private unfollow = (): void => {};
 
   constructor(private readonly table: api.ToolTable) {
@@ -228,28 +228,37 @@ class Page {
     this.jobs = this.jobs.filter((one) => one.id !== job.id);
     this.choose(this.jobs[Math.min(place, this.jobs.length - 1)]?.id ?? "", true);
     const timer = window.setTimeout(() => void this.attempt(() => this.removeNow(job.id)), UNDO);
-    this.removed.set(job.id, timer);
-    const undo = element("button", { type: "button", class: "quiet", onclick: () => this.restore(job, place) }, "Undo");
-    fill(this.undo, `Deleted ${job.title} of ${inputNames(job)}. `, undo);
+    const label = `Undo: ${job.title} of ${inputNames(job)}`;
+    const undo = element("button", { type: "button", class: "quiet", "aria-label": label, onclick: () => this.restore(job, place) }, "Undo");
+    const row = element("p", {}, `Deleted ${job.title} of ${inputNames(job)}. `, undo);
+    this.removed.set(job.id, { timer, row });
+    this.undo.append(row);
     this.undo.hidden = false;
     undo.focus();
   }
 
   private restore(job: Job, place: number): void {
-    clearTimeout(this.removed.get(job.id));
-    this.removed.delete(job.id);
-    this.undo.hidden = true;
+    clearTimeout(this.removed.get(job.id)?.timer);
+    this.forget(job.id);
     this.jobs.splice(place, 0, job);
     this.choose(job.id, true);
   }
 
   private async removeNow(id: string): Promise<void> {
-    if (this.removed.size === 1) this.undo.hidden = true;
+    this.removed.get(id)?.row.remove();
+    this.undo.hidden = this.undo.childElementCount === 0;
     try {
       await api.remove(id);
     } finally {
-      this.removed.delete(id);
+      this.forget(id);
     }
+  }
+
+  /** No longer count a job among those that are to be deleted. */
+  private forget(id: string): void {
+    this.removed.get(id)?.row.remove();
+    this.removed.delete(id);
+    this.undo.hidden = this.undo.childElementCount === 0;
   }
 
   /** Show a job, and move the focus to it if the artist chose it. */

@@ -685,6 +685,36 @@ class TestAsADesignerWould:
         until(lambda: not service.jobs)
         artist.misses(".undo")
 
+    def test_each_of_several_deletions_can_be_taken_back(
+        self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
+    ) -> None:
+        service.play = finished(service, wall)
+        artist.starts(service.address, "oneshot", photographs[0])
+        artist.sees(".result")
+        artist.presses("Start")
+        until(lambda: len(service.jobs) == 2)
+        first, second = service.jobs
+        until(lambda: second in artist.browser.current_url)
+        artist.sees(".result")
+        # At once, for the page forgets what was deleted after a while.
+        counts = artist.browser.execute_script(
+            """
+            const buttons = () => [...document.querySelectorAll("button")];
+            const press = () => buttons().find((one) => one.textContent === "Delete").click();
+            const count = (what) => document.querySelectorAll(what).length;
+            press(); press();
+            const deleted = [count(".jobs button"), count(".undo button")];
+            document.querySelector(".undo button").click();
+            const between = count(".undo button");
+            document.querySelector(".undo button").click();
+            return [...deleted, between];
+            """
+        )
+        assert counts == [0, 2, 1]
+        artist.misses(".undo")
+        until(lambda: len(artist.browser.find_elements("css selector", ".jobs button")) == 2)
+        assert list(service.jobs) == [first, second]
+
     def test_time_is_told_while_it_runs(self, artist: Artist, service: ServiceDouble, photographs: list[Path]) -> None:
         service.play = lambda job: service.tell(job, state="running", seconds=30.0, fraction=0.25)
         artist.starts(service.address, "oneshot", photographs[0])

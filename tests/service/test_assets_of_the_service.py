@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -12,9 +13,12 @@ import numpy as np
 import pytest
 from service_double import Running, material_zip, picture, sentence, zip_of
 
+from matshot.capture.camera_files import stored_as_camera
 from matshot.image.blocks import BC4, encoded_blocks
 from matshot.image.ktx2 import ktx2_file
 from matshot.image.reader import image_size
+from matshot.service.inspector import _image
+from matshot.service.refusal import Refusal
 
 
 def leftovers(running: Running) -> list[Path]:
@@ -217,3 +221,58 @@ def test_assets_can_be_deleted_while_jobs_use_them(running: Running) -> None:
     assert running.ask("upscale", [asset]).status_code == 404
     running.engine.gate.set()
     assert running.wait(job)["state"] == "done"
+
+
+def heic(side: int = 96) -> bytes:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    from PIL import Image
+
+    rows, columns = np.mgrid[:side, : 2 * side]
+    pixels = np.stack([rows, columns // 2, (rows + columns) // 3], axis=2).astype(np.uint8)
+    stored = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(pixels)).save(stored, quality=90)
+    return stored.getvalue()
+
+
+def test_photographs_of_phones_are_taken_by_the_capture_tools_and_no_other(running: Running, tmp_path: Path) -> None:
+    accepted = running.client.get("/v1/tools").json()["accepts"]
+    data = heic()
+    assert {".heic", ".png"} <= set(accepted)
+    asset = running.client.get(f"/v1/assets/{running.send(data, 'IMG_0001.HEIC')}").json()
+    assert (asset["kind"], asset["width"], asset["height"]) == ("image", 192, 96)
+    whole = running.client.get(asset["files"][0]["href"])
+    assert (whole.content, whole.headers["content-type"]) == (data, "image/heic")
+    (tmp_path / "shown.png").write_bytes(running.client.get(asset["files"][0]["href"] + "?side=64").content)
+    assert image_size(tmp_path / "shown.png")[:2] == (64, 32)
+    refused = running.client.post("/v1/jobs", json={"tool": "upscale", "inputs": [asset["id"]]})
+    assert refused.status_code == 422
+    assert "Export IMG_0001.HEIC as JPEG, PNG or TIFF first." in sentence(refused)
+    job = running.client.post("/v1/jobs", json={"tool": "oneshot", "inputs": [asset["id"]]})
+    assert job.status_code == 201, job.text
+
+
+def test_photographs_whose_package_is_missing_say_what_to_do(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "photo"
+    file.write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(Refusal, match=r"IMG\.heic is a HEIC photograph\. Install what reads it.*or export it as JPEG"):
+        _image(str(file), "IMG.heic", 10**6)
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "suffix"),
+    [
+        (b"II*\0", "wall.tif", ""),
+        (b"II*\0", "wall.DNG", ".dng"),
+        (b"II*\0", "wall.nef", ".nef"),
+        (b"IIU\0", "wall.rw2", ".rw2"),
+        (b"\0\0\0\x18ftypcrx ", "wall.cr3", ".cr3"),
+        (b"\0\0\0\x18ftypmif1", "", ".heic"),
+        (b"\0\0\0\x18ftypavif", "wall.heic", ""),
+        (b"\x89PNG", "wall.dng", ""),
+    ],
+)
+def test_camera_files_are_known_by_contents_and_raw_ones_by_names_too(head: bytes, name: str, suffix: str) -> None:
+    assert stored_as_camera(head + bytes(16), name) == suffix

@@ -113,7 +113,9 @@ def test_many_events_are_not_kept(running: Running, listening: str, gradual: Cal
     job = gradual(2)
     service = running.service
     for number in range(2000):
-        service.events.publish(job, "progress", event_streams.json_body({"fraction": 0, "stage": str(number)}))
+        service.events.publish(
+            job, "progress", lambda number=number: event_streams.json_body({"fraction": 0, "stage": str(number)})
+        )
     with httpx.Client(base_url=listening) as client:
         with client.stream("GET", f"/v1/jobs/{job}/events", headers={"Last-Event-ID": "1.1"}) as answer:
             # Too much was missed: the job as it is.
@@ -177,11 +179,12 @@ def test_pictures_on_the_way(running: Running, gradual: Callable[[int], str]) ->
 def test_thousands_of_events_take_little_memory() -> None:
     result = {"number": 0, "kind": "image", "name": "wall.png", "notes": ["a note"], "files": [{"map": "", "bytes": 1}]}
     streams = event_streams.EventStreams(1)
+    streams._queue.followed = True  # by a page that is open
 
     def publish(number: int) -> None:
         # As objects, each state would be some ten kilobytes.
         fresh = json.loads(json.dumps({"id": f"{number:032x}", "tags": [], "results": [result] * 8}))
-        streams.publish(f"{number:032x}", "state", event_streams.json_body(fresh), last=True)
+        streams.publish(f"{number:032x}", "state", lambda fresh=fresh: event_streams.json_body(fresh), last=True)
 
     publish(0)
     tracemalloc.start()
@@ -194,12 +197,37 @@ def test_thousands_of_events_take_little_memory() -> None:
     assert taken < 3e6
 
 
+def test_events_that_nobody_follows_are_not_written_and_a_client_that_comes_gets_the_job_as_it_is() -> None:
+    streams = event_streams.EventStreams(1)
+    written = list[str]()
+
+    def body(kind: str) -> Callable[[], bytes]:
+        return lambda: (written.append(kind), b'{"a":1}')[1]
+
+    async def followed() -> tuple[object, object, object]:
+        listener, first, _ = streams.subscribe("job", "1.0")
+        streams.publish("job", "progress", body("after"))
+        streams.unsubscribe("job", listener)
+        streams.publish("job", "progress", body("away"))
+        (back, missed, _), (_, late, _) = streams.subscribe("job", "1.1"), streams.subscribe("job", "1.0")
+        streams.unsubscribe("job", back)
+        return first, [event.number for event in missed or ()], late
+
+    streams.publish("job", "state", body("before"))
+    assert written == []
+    assert asyncio.run(followed()) == (None, [2, 3], None)
+    assert written == ["after", "away"]
+    streams.publish("other", "state", body("other"), last=True)
+    assert written == ["after", "away"]
+    assert streams.has_seen_end("other", "1.4")
+
+
 def test_an_end_that_is_forgotten_is_sent_again() -> None:
     streams = event_streams.EventStreams(1)
-    streams.publish("first", "state", b'{"state":"done"}', last=True)
+    streams.publish("first", "state", lambda: b'{"state":"done"}', last=True)
     assert streams.has_seen_end("first", "1.1")
     for number in range(event_streams._REMEMBERED):
-        streams.publish(f"other {number}", "state", b'{"state":"done"}', last=True)
+        streams.publish(f"other {number}", "state", lambda: b'{"state":"done"}', last=True)
     assert not streams.has_seen_end("first", "1.0")
     assert not streams.has_seen_end("first", "1.1")
 
@@ -215,10 +243,10 @@ def test_events_of_a_moment_are_sent_together_and_an_end_at_once(monkeypatch: py
         stream = streams.stream("job", listener, [])
         await anext(stream)
         for number in range(3):
-            threading.Timer(0.02 * number, streams.publish, ("job", "progress", b'{"fraction":0.5}')).start()
-        threading.Timer(0.3, streams.publish, ("job", "progress", b'{"fraction":1.0}')).start()
+            threading.Timer(0.02 * number, streams.publish, ("job", "progress", lambda: b'{"fraction":0.5}')).start()
+        threading.Timer(0.3, streams.publish, ("job", "progress", lambda: b'{"fraction":1.0}')).start()
         end = {"last": True}
-        threading.Timer(0.32, streams.publish, ("job", "state", b'{"state":"done"}'), end).start()
+        threading.Timer(0.32, streams.publish, ("job", "state", lambda: b'{"state":"done"}'), end).start()
         async for piece in stream:
             came.append((time.monotonic() - began, piece.count(b"event: ")))
         return came
@@ -235,7 +263,7 @@ def test_a_slow_client_is_sent_away() -> None:
     async def flooded() -> list[event_streams.Event | None]:
         listener, _, _ = streams.subscribe("job", "")
         for _ in range(event_streams._WAITING + 1):
-            streams.publish("job", "progress", b'{"fraction":0.5}')
+            streams.publish("job", "progress", lambda: b'{"fraction":0.5}')
         return await listener.next(1.0, {"job"})
 
     assert asyncio.run(flooded()) == [None]

@@ -24,7 +24,7 @@ from matshot.errors import MatshotError
 from matshot.farm.engine import Engine
 from matshot.service import migrations
 from matshot.service import store as store_module
-from matshot.service.events import QUEUE
+from matshot.service.events import QUEUE, EventStreams
 from matshot.service.migrations import _STEPS
 from matshot.service.refusal import CODES
 from matshot.service.settings import settings
@@ -386,7 +386,17 @@ def test_one_stream_follows_the_whole_queue(running: Running, listening: str) ->
     assert heard == missed
 
 
-def test_a_users_stream_has_the_logs_of_their_jobs(start: Callable[..., Running]) -> None:
+def test_a_users_stream_has_the_logs_of_their_jobs(
+    start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Followed(EventStreams):
+        """The streams of a service whose page was open before it did anything."""
+
+        def __init__(self, start: int) -> None:
+            super().__init__(start)
+            self._queue.followed = True
+
+    monkeypatch.setattr("matshot.service.service.EventStreams", Followed)
     users = settings(None, {"users": USERS}, {}).users
     first = start(token=TOKEN, users=users, held=True)
     asset = first.client.post("/v1/assets?name=a.png", content=picture(), headers=by("ann")).json()["id"]

@@ -5,6 +5,7 @@ Both are read by optional packages, ``pip install 'matshot[photos]'``: pillow-he
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,13 @@ _HEIF_MISSING = (
 _RAW_MISSING = (
     "{name} is a raw photograph. Install what reads it: pip install 'matshot[photos]', or export it as a TIFF."
 )
+_HEIF_DAMAGED = "{name} is damaged, or not a HEIC photograph."
+_RAW_DAMAGED = "{name} is damaged, or a raw photograph of an unknown camera."
+_HEIF_ERRORS = (OSError, ValueError, RuntimeError, SyntaxError)
+#: Brands of HEIF files whose pictures are HEVC.
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+#: First bytes of raw files: TIFF, and what Olympus, Panasonic and Fujifilm have instead; Canon's CR3 is a box file.
+_RAW_BEGINNINGS = (b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW")
 #: EXIF tag of the orientation, and that of a picture that is stored as it is seen.
 _ORIENTATION, _UPRIGHT = 0x0112, 1
 
@@ -47,15 +55,68 @@ def camera_texture(path: Path) -> Texture:
     return _heif_texture(path) if path.suffix.lower() in _HEIF else _raw_texture(path)
 
 
-def _heif_texture(path: Path) -> Texture:
+def camera_size(path: Path) -> tuple[int, int]:
+    """Width and height of such a photograph, upright, without decoding it.
+
+    Raises:
+        MatshotError: as :func:`camera_texture`.
+    """
+    if path.suffix.lower() in _HEIF:
+        size: tuple[int, int] = _heif_image(path).size
+        return size
+    with _raw_image(path) as raw:
+        # Turned by a quarter, as LibRaw counts.
+        width, height = raw.sizes.width, raw.sizes.height
+        return (height, width) if raw.sizes.flip in (5, 6) else (width, height)
+
+
+def readable_camera_suffixes() -> tuple[str, ...]:
+    """Those of :data:`CAMERA_SUFFIXES` that the installed packages read."""
+    packages = {"pillow_heif": _HEIF, "rawpy": _RAW}
+    return tuple(suffix for name, own in packages.items() if importlib.util.find_spec(name) for suffix in own)
+
+
+def stored_as_camera(head: bytes, name: str) -> str:
+    """Suffix of a photograph of phones or cameras by the first 16 bytes of its file, and for raw ones by its name too.
+
+    Empty for what is none. Raw files look like TIFF, so only their names tell them from that.
+    """
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        return _HEIF[0]
+    suffix = Path(name).suffix.lower()
+    is_raw = head.startswith(_RAW_BEGINNINGS) or head[4:12] == b"ftypcrx "
+    return suffix if suffix in _RAW and is_raw else ""
+
+
+def _heif_image(path: Path) -> Any:
+    """A HEIF file that is open."""
     try:
         import pillow_heif
     except ImportError as error:
         raise MatshotError(_HEIF_MISSING.format(name=path.name), repr(error)) from error
     try:
-        image = pillow_heif.open_heif(str(path)).to_pillow().convert("RGB")
-    except (OSError, ValueError, RuntimeError, SyntaxError) as error:
-        raise MatshotError(f"{path.name} is damaged, or not a HEIC photograph.", repr(error)) from error
+        return pillow_heif.open_heif(str(path))
+    except _HEIF_ERRORS as error:
+        raise MatshotError(_HEIF_DAMAGED.format(name=path.name), repr(error)) from error
+
+
+def _raw_image(path: Path) -> Any:
+    """A raw file that is open."""
+    try:
+        import rawpy
+    except ImportError as error:
+        raise MatshotError(_RAW_MISSING.format(name=path.name), repr(error)) from error
+    try:
+        return rawpy.imread(str(path))
+    except (OSError, ValueError, rawpy.LibRawError) as error:
+        raise MatshotError(_RAW_DAMAGED.format(name=path.name), repr(error)) from error
+
+
+def _heif_texture(path: Path) -> Texture:
+    try:
+        image = _heif_image(path).to_pillow().convert("RGB")
+    except _HEIF_ERRORS as error:
+        raise MatshotError(_HEIF_DAMAGED.format(name=path.name), repr(error)) from error
     exif = image.getexif()
     # The decoder has turned it.
     exif[_ORIENTATION] = _UPRIGHT
@@ -73,12 +134,10 @@ def _heif_texture(path: Path) -> Texture:
 
 
 def _raw_texture(path: Path) -> Texture:
-    try:
+    with _raw_image(path) as raw:
         import rawpy
-    except ImportError as error:
-        raise MatshotError(_RAW_MISSING.format(name=path.name), repr(error)) from error
-    try:
-        with rawpy.imread(str(path)) as raw:
+
+        try:
             light: Any = raw.postprocess(
                 use_camera_wb=True,
                 no_auto_bright=True,
@@ -86,8 +145,8 @@ def _raw_texture(path: Path) -> Texture:
                 output_bps=16,
                 output_color=rawpy.ColorSpace.sRGB,
             )
-    except (OSError, ValueError, rawpy.LibRawError) as error:
-        raise MatshotError(f"{path.name} is damaged, or a raw photograph of an unknown camera.", repr(error)) from error
+        except (OSError, ValueError, rawpy.LibRawError) as error:
+            raise MatshotError(_RAW_DAMAGED.format(name=path.name), repr(error)) from error
     pixels: Pixels = light.astype(np.float32) / np.float32(65535)
     return Texture(srgb_from_linear(pixels), "srgb", source=FileSource(path, "uint16", _tiff_attributes(path)))
 

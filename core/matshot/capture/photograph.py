@@ -149,7 +149,8 @@ def read_photograph(
         missing = "says nothing of its lens" if _has_exif(attributes) else "has no EXIF"
         if cropped:
             missing = "was cropped, and its EXIF is that of the whole photograph"
-        notes.append(f"{name} {missing}: a field of view of {DEFAULT_FOV:g} degrees is assumed; set it if you know it.")
+        assumed = f"a field of view of {DEFAULT_FOV:g} degrees is assumed"
+        notes.append(f"{name} {missing}: {assumed}. Set Field of View if you know it.")
     return Photograph(
         pixels=np.ascontiguousarray(pixels),
         saturated=_grown(saturated),

@@ -28,6 +28,7 @@ def in_options(sentence: str, tool: Tool) -> str:
             sentence = re.sub(rf"^{label}(?=: | must be )", option, sentence)
         for choice in parameter.choices:
             sentence = re.sub(rf"\b{label} to {re.escape(str(choice))}\b", f"{option} {choice}", sentence)
+        sentence = re.sub(rf"\b([Ss]et) {label}(?= if |[.,;]|$)", rf"\1 {option}", sentence)
         if parameter.type is bool:
             for verb in ("Leave out", "leave out"):
                 off = "Turn off" if verb[0] == "L" else "turn off"

@@ -65,6 +65,14 @@ def averaged(texture: Texture, size: tuple[int, int]) -> Texture:
     return texture.with_pixels(unit_normals(small) if texture.encoding == "normal" else small)
 
 
+def small_texture(texture: Texture, longest: int) -> Texture:
+    """A texture whose longer side is at most ``longest`` pixels; a smaller one as it is."""
+    scale = longest / max(texture.width, texture.height)
+    if scale >= 1:
+        return texture
+    return averaged(texture, (max(1, round(texture.width * scale)), max(1, round(texture.height * scale))))
+
+
 def _averaged_light(texture: Texture, size: tuple[int, int]) -> Pixels:
     light = linear_from_srgb(texture.color) if texture.encoding == "srgb" else texture.color
     small = area_means(light, size)

@@ -10,7 +10,7 @@ import asyncio
 import collections
 import json
 import threading
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,6 +142,10 @@ class Listener:
 class _Stream:
     kept: collections.deque[Event] = field(default_factory=lambda: collections.deque(maxlen=_KEPT))
     listeners: set[Listener] = field(default_factory=set)
+    #: Whether a connection has followed it yet; one that broke may return for what it missed.
+    followed: bool = False
+    #: Number of the last event that was not written, for nobody had followed by then.
+    unwritten: int = 0
 
 
 class EventStreams:
@@ -160,21 +164,34 @@ class EventStreams:
         self._closed = False
         self._queue = _Stream(collections.deque(maxlen=_KEPT_OF_ALL))
 
-    def publish(self, job: str, kind: str, body: bytes, *, last: bool = False, owner: str = "") -> None:
-        """Send an event to all connections that follow a job, or the whole queue."""
+    def publish(self, job: str, kind: str, body: Callable[[], bytes], *, last: bool = False, owner: str = "") -> None:
+        """Send an event to all connections that follow a job, or the whole queue.
+
+        Args:
+            job: that it is of.
+            kind: of the event.
+            body: writes it, unless nobody has followed yet: a client that comes later gets the job as it is then.
+            last: whether nothing follows about the job.
+            owner: whose job it is of.
+        """
+        with self._lock:
+            stream = self._streams.get(job)
+            followed = self._queue.followed or (stream is not None and stream.followed)
+        written = body() if followed else b""
         with self._lock:
             self._number += 1
-            event = Event(self._number, kind, job, body, last, owner)
-            self._queue.kept.append(event)
-            for listener in self._queue.listeners:
-                listener.put(event)
             stream = self._streams.setdefault(job, _Stream())
-            stream.kept.append(event)
-            for listener in stream.listeners:
-                listener.put(event)
+            if followed:
+                event = Event(self._number, kind, job, written, last, owner)
+                for one in (self._queue, stream):
+                    one.kept.append(event)
+                    for listener in one.listeners:
+                        listener.put(event)
+            else:
+                self._queue.unwritten = stream.unwritten = self._number
             if last:
                 self._streams.pop(job)
-                self._ended[job] = event.number
+                self._ended[job] = self._number
                 if len(self._ended) > _REMEMBERED:
                     self._ended.popitem(last=False)
 
@@ -211,6 +228,7 @@ class EventStreams:
         with self._lock:
             stream = self._queue if job == QUEUE else self._streams.setdefault(job, _Stream())
             stream.listeners.add(listener)
+            stream.followed = True
             if self._closed:
                 listener.put(None)
             missed = self._missed(stream, last_id)
@@ -223,6 +241,8 @@ class EventStreams:
     def _missed(self, stream: _Stream, last_id: str) -> list[Event] | None:
         number = self._number_of(last_id)
         if number is None:
+            return None
+        if number < stream.unwritten:
             return None
         if stream.kept.maxlen == len(stream.kept) and stream.kept[0].number > number + 1:
             return None

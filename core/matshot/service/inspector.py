@@ -290,6 +290,8 @@ def _image(file: str, name: str, pixels: int) -> dict[str, Any]:
 
 
 def _suffix(file: Path, name: str) -> str:
+    from ..capture.camera_files import stored_as_camera
+
     with file.open("rb") as stream:
         head = stream.read(16)
     if not head:
@@ -298,6 +300,9 @@ def _suffix(file: Path, name: str) -> str:
         return ".zip"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return ".webp"
+    # Most raw photographs begin as TIFF does.
+    if camera := stored_as_camera(head, name):
+        return camera
     for beginning, suffix in _BEGINNINGS:
         if head.startswith(beginning):
             return suffix
@@ -307,10 +312,11 @@ def _suffix(file: Path, name: str) -> str:
 
 
 def _size(file: Path, name: str, pixels: int) -> tuple[int, int]:
+    from ..capture.camera_files import CAMERA_SUFFIXES, camera_size
     from ..image.reader import image_size
 
     try:
-        width, height, _ = image_size(file)
+        width, height = camera_size(file) if file.suffix in CAMERA_SUFFIXES else image_size(file)[:2]
     except MatshotError as error:
         raise Refusal(400, error.sentence.replace(file.name, name), error.cause) from error
     if width * height > pixels:
@@ -377,10 +383,15 @@ def _picture(source: str, map_name: str, side: int, target: str) -> None:
 
 
 def _shown(source: Path, map_name: str, side: int) -> Texture:
+    from ..capture.camera_files import CAMERA_SUFFIXES, camera_texture
     from ..material.folder import find_material
+    from ..material.resize import small_texture
     from ..material.small import read_small_texture, small_material
     from ..shading.thumbnail import thumbnail
     from ..tools.assets import image_encoding
+
+    if source.suffix in CAMERA_SUFFIXES:
+        return _plain(small_texture(camera_texture(source), side))
 
     if source.is_dir():
         found = find_material(source)

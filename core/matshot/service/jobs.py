@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..capture.camera_files import CAMERA_SUFFIXES
 from ..errors import MatshotError
 from ..tools.registry import ToolEntry, entry
 from .accounts import ADMIN, Account
@@ -242,6 +243,7 @@ class Jobs:
             if not re.fullmatch("[0-9a-f]{64}", value):
                 raise Refusal(422, f"{parameter.label} must be the id of an asset, got {value!r}.")
             source = self._source(value, account)
+            _check_no_camera_file(parameter.label, source)
             if parameter.file != "asset" and source.record.kind != "image":
                 raise Refusal(422, f"{parameter.label} needs an image, but {source.name} is a material.")
             found[parameter.name] = source
@@ -283,6 +285,8 @@ class Jobs:
             needed, kind, name = table.inputs[min(number, len(table.inputs) - 1)], source.record.kind, source.name
             if needed.kind == "photo" and kind != "image":
                 raise Refusal(422, f"{needed.title} needs an image, but {name} is a material.")
+            if needed.kind != "photo":
+                _check_no_camera_file(needed.title, source)
             if needed.kind == "material" and kind != "material":
                 raise Refusal(422, f"{needed.title} needs a material folder, but {name} is an image.")
         if not table.works_on_files and any(one.stated["kind"] or one.stated["normal"] for one in sources):
@@ -494,6 +498,15 @@ class Jobs:
         path, facts = self.result(identifier, number, account)
         file = _numbered(facts["files"], place, "file")
         return (path / file["name"] if facts["kind"] == "material" else path), file
+
+
+def _check_no_camera_file(label: str, source: _Source) -> None:
+    """Refuse a photograph as phones and cameras store it, which only the capture tools read."""
+    files = source.record.files
+    if files and PurePosixPath(files[0]["name"]).suffix.lower() in CAMERA_SUFFIXES:
+        raise Refusal(
+            422, f"{label} takes no HEIC or raw photographs. Export {source.name} as JPEG, PNG or TIFF first."
+        )
 
 
 def _check_count(tool: ToolEntry, further: int) -> None:

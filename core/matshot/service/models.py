@@ -32,6 +32,7 @@ MEDIA_TYPES = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".tif": "image/tiff", ".tiff": "image/tiff",
     ".webp": "image/webp", ".bmp": "image/bmp", ".exr": "image/x-exr", ".hdr": "image/vnd.radiance",
     ".tga": "image/x-tga", ".dds": "image/vnd-ms.dds", ".ktx2": "image/ktx2", ".json": "application/json",
+    ".heic": "image/heic", ".dng": "image/x-adobe-dng",
     ".mtlx": "application/xml", ".usda": "model/vnd.usda", ".glb": "model/gltf-binary",
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect
 from matshot_host.tools import TOOLS
 
 from .. import __version__
+from ..capture.camera_files import readable_camera_suffixes
 from ..errors import MatshotError
 from ..tools.registry import entry
 from . import models
@@ -42,7 +43,7 @@ from .upload import Upload
 
 #: Folder of the page, which is built by npm.
 PAGE = Path(__file__).parent / "page"
-#: Suffixes that uploads may have.
+#: Suffixes that uploads may have, besides those of photographs that the installed packages read.
 _ACCEPTED = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp", ".hdr", ".dds", ".ktx2", ".zip")
 #: Bytes of an upload that are gathered before they are written.
 _PIECE = 1 << 20
@@ -156,7 +157,7 @@ def _about(service: Service, guard: Guard) -> APIRouter:
                 seconds=settings.seconds,
                 keep_days=settings.keep_days,
             ),
-            accepts=list(_ACCEPTED),
+            accepts=[*_ACCEPTED, *readable_camera_suffixes()],
             tools=[models.ToolView(**tool_schema(tool)) for tool in TOOLS],
         )
 

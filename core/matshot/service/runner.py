@@ -383,7 +383,7 @@ class Runner:
                 "matshot_job_seconds", "Seconds that jobs ran.", job.ended - job.started, tool=job.tool
             )
         self._metrics.count("matshot_jobs_total", "Jobs that ended.", tool=job.tool, state=job.state)
-        self._events.publish(identifier, "state", self.view(job).body(), last=True, owner=job.owner)
+        self._events.publish(identifier, "state", lambda: self.view(job).body(), last=True, owner=job.owner)
         if job.chain:
             self.on_end(job)
 
@@ -408,12 +408,12 @@ class Runner:
         """Publish an event of a job; what comes after its end stays the last of it."""
         job = self._store.job(identifier)
         if job is not None:
-            self._events.publish(identifier, kind, json_body(data), last=job.ended is not None, owner=job.owner)
+            self._events.publish(identifier, kind, lambda: json_body(data), last=job.ended is not None, owner=job.owner)
 
     def _publish_state(self, identifier: str) -> None:
         job = self._store.job(identifier)
         if job is not None and job.state in LIVE:
-            self._events.publish(identifier, "state", self.view(job).body(), owner=job.owner)
+            self._events.publish(identifier, "state", lambda: self.view(job).body(), owner=job.owner)
 
     def view(self, job: JobRecord) -> JobView:
         """A job as clients see it now."""

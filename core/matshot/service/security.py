@@ -66,6 +66,7 @@ class Guard:
         self._app, self._settings, self._metrics = app, settings, metrics
         own = (Account("", token_digest(settings.token)),) if settings.token else ()
         self._accounts = (*own, *settings.users)
+        self._is_loopback = settings.loopback
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answer one request."""
@@ -149,9 +150,9 @@ class Guard:
     def _check_host(self, headers: dict[str, str]) -> None:
         names = self._settings.hosts
         host = _host_name(headers.get("host", ""))
-        if host in names or (self._settings.loopback and is_loopback(host)):
+        if host in names or (self._is_loopback and is_loopback(host)):
             return
-        if self._settings.loopback or names:
+        if self._is_loopback or names:
             raise Refusal(403, "This service does not answer under that host name. Add it to hosts in its settings.")
 
     def _check_origin(self, headers: dict[str, str], api: bool) -> None:

@@ -136,9 +136,10 @@ def plan_of(
             )
         if painting.fill_from is None:
             if hole.all():
-                raise MatshotError(
-                    "The target mask is white everywhere, so nothing is left to fill from; paint black what stays."
+                what = (
+                    "is white everywhere" if mask.min() >= 1 - _BLACK else "is black nowhere, and gray is replaced too"
                 )
+                raise MatshotError(f"The target mask {what}, so nothing is left to fill from; paint black what stays.")
             plan = replace(plan, allowed=~hole if plan.allowed is None else plan.allowed & ~hole)
         repair = Repair(own.values, hole)
         plan = replace(plan, wrap=own_wrap, repair=repair, mask=np.where(hole, mask, 0)[..., np.newaxis])

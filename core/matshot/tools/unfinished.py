@@ -11,8 +11,8 @@ from typing import Self
 
 from ..errors import MatshotError
 from ..files import remove
-from ..image.types import Texture, Unfinished
-from ..material.resize import averaged
+from ..image.types import Unfinished
+from ..material.resize import small_texture
 from ..shading.thumbnail import THUMBNAIL, write_picture
 from .job import OnPreview
 
@@ -63,18 +63,10 @@ class UnfinishedPictures:
         path = self._folder / f"unfinished{self._count}.png"
         # Work goes on without a picture; if the disk is full, its output will say so.
         with contextlib.suppress(MatshotError):
-            self._files.append(write_picture(_small(unfinished()), path))
+            self._files.append(write_picture(small_texture(unfinished(), THUMBNAIL), path))
             self._count += 1
             self._on_preview(path)
         while len(self._files) > _KEPT:
             remove(self._files.popleft())
         self._pixels += unfinished.pixels
         self._spent += time.monotonic() - began
-
-
-def _small(texture: Texture) -> Texture:
-    """A texture of at most ``THUMBNAIL`` pixels per side."""
-    scale = THUMBNAIL / max(texture.width, texture.height)
-    if scale >= 1:
-        return texture
-    return averaged(texture, (max(1, round(texture.width * scale)), max(1, round(texture.height * scale))))

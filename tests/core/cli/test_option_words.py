@@ -26,6 +26,7 @@ def test_labels_become_options() -> None:
     assert in_options("Turn off Refine, or set Light to flash.", ONESHOT) == (
         "Leave out --refine, or set --light flash."
     )
+    assert in_options("It is assumed. Set Field of View if you know it.", ONESHOT).endswith("Set --fov if you know it.")
     assert in_options(_FLASH, CONVERT) == _FLASH
     assert in_options("Target Mask: a.png does not exist.", MULTIPLY) == "--target-mask: a.png does not exist."
     assert in_options("Protect must be an image, but a is a folder.", TILE).startswith("--protect must be an image")

@@ -169,6 +169,7 @@ def test_a_hole_across_the_edge_of_what_tiles(ground):
         ({"target_mask": "mask"}, {"size": "48"}, "leave out the size"),
         ({"fill_from": "ground"}, {}, "needs a target mask"),
         ({"target_mask": "white"}, {}, "white everywhere"),
+        ({"target_mask": "noise"}, {}, "target mask is black nowhere, and gray is replaced too, so nothing is left"),
         ({"target_mask": "mask"}, {"engine": "neural"}, "need the patch engine"),
         ({"source_mask": "mask"}, {"engine": "feedforward"}, "need the patch engine, got feedforward"),
         ({"target_mask": "black"}, {}, "target mask is black everywhere"),
@@ -183,7 +184,8 @@ def test_what_does_not_go_together_is_one_sentence(ground, source_guide, paintin
     left[:, :SIDE] = 1
     known = {
         "mask": mask(ground, 10, 8), "white": Texture(white, "data"), "black": Texture(0 * white, "data"),
-        "left": Texture(left, "data"), "ground": ground, "guide": source_guide,
+        "left": Texture(left, "data"), "noise": Texture(0.25 + white / 2, "data"), "ground": ground,
+        "guide": source_guide,
         "image": Material({"basecolor": ground.maps["basecolor"]}, name="image"),
     }  # fmt: skip
     given = {name: known[value] if isinstance(value, str) else value for name, value in painting.items()}
