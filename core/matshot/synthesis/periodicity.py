@@ -29,6 +29,10 @@ _REACH = 1 / 8
 _BONDS = (2, 3, 4)
 #: Part of their height by which those repeats must exceed the others, for theirs to be the period.
 _BETTER = 0.3
+#: The same where there are two or more of those repeats, and each exceeds all others.
+_ALL_BETTER = 0.1
+#: Least period in pixels for that: peaks of shorter ones that lie between two pixels look lower than those that do not.
+_LEAST_COURSE = 12
 
 #: Parts along each axis in which a repetition is looked for by itself.
 _PARTS = 6
@@ -55,10 +59,12 @@ class Repetition:
         period: pixels from repeat to repeat, not rounded; None where nothing repeats.
         strength: [0, 1], how much more alike pixels are a period apart than half a period more or less, in most of
             the texture; 1 where repeats are equal.
+        courses: nearly alike parts of equal length in a period, such as the courses of a bond.
     """
 
     period: float | None
     strength: float
+    courses: int = 1
 
 
 def repetition(guide: Pixels, axis: int) -> Repetition:
@@ -84,7 +90,7 @@ def repetition(guide: Pixels, axis: int) -> Repetition:
     strength = best.strength
     if strength >= _STRONG:
         strength = min(strength, max(_usual_likeness(guide, axis, best.period), 0.0))
-    return Repetition(best.period if strength >= _STRONG else None, strength)
+    return Repetition(best.period, strength, best.courses) if strength >= _STRONG else Repetition(None, strength)
 
 
 def regularity(guide: Pixels) -> tuple[Repetition, Repetition]:
@@ -139,11 +145,12 @@ def best_period_crop(guide: Pixels, overlap: int, axes: Wrap = "xy", *, wrap: Wr
 
 @dataclass(frozen=True)
 class _Comb:
-    """A candidate: where its repeats are, how high the autocorrelation stands there, and half a period before."""
+    """A candidate: where its repeats are, how high the autocorrelation stands there and half a course before."""
 
     places: Array
     heights: Array
     valleys: Array
+    courses: int = 1
 
     @property
     def period(self) -> float:
@@ -167,15 +174,21 @@ def _best_comb(correlation: Array) -> _Comb | None:
         return None
     best = max(comb.strength for comb in combs)
     shortest = next(comb for comb in combs if comb.strength >= _NEARLY * best)
-    clearest, first = _BETTER, 0
+    clearest, found = _BETTER, shortest
     for bond in _BONDS:
         if bond > len(shortest.places) or shortest.places[bond - 1] > len(correlation) / 2 + 1:
             break
         of_bond = np.arange(1, len(shortest.heights) + 1) % bond == 0
-        height, others = shortest.heights[of_bond].mean(), shortest.heights[~of_bond].mean()
-        if height - others > clearest * height:
-            clearest, first = (height - others) / height, round(shortest.places[bond - 1])
-    return _comb(correlation, first) if first else shortest
+        heights, others = shortest.heights[of_bond], shortest.heights[~of_bond]
+        better = (heights.mean() - others.mean()) / heights.mean()
+        sampled = shortest.places[0] >= _LEAST_COURSE
+        if sampled and np.count_nonzero(of_bond) > 1 and heights.min() > others.max() and found is shortest:
+            better += _BETTER - _ALL_BETTER
+        if better > clearest:
+            # Half way between them courses may lie that are nearly as alike, so its valleys are those of the courses.
+            clearest = better
+            found = _Comb(shortest.places[of_bond], heights, shortest.valleys[of_bond], bond)
+    return found
 
 
 def _comb(correlation: Array, first: int) -> _Comb:

@@ -286,11 +286,12 @@ def _repeating(material: Material, values: Pixels, periods: dict[str, Repetition
     axes = ""
     for letter, axis in (("x", 1), ("y", 0)):
         period, strength = periods[letter].period, periods[letter].strength
+        course = None if period is None else period / periods[letter].courses
         fits = period is None or strength < _CERTAIN or _fits(values.shape[axis], period)
         if letter in material.wrap or (
             fits
             and all(
-                _is_continuous(plane if axis == 0 else plane.T, scale, period, tolerance)
+                _is_continuous(plane if axis == 0 else plane.T, scale, course, tolerance)
                 for plane, tolerance in planes
                 for scale in _SCALES
             )
@@ -329,8 +330,8 @@ def _is_continuous(plane: Pixels, scale: int, period: float | None, tolerance: f
     """Whether the last rows lead over to the first ones as rows inside do, in means over blocks.
 
     As in :func:`~matshot.image.wrap.measured_wrap`, but blocks may begin at every row: joints are where they are. Of a
-    texture that repeats, the rows inside are those at the same place of the period: a tile that is of two tones would
-    be nothing beside its joints.
+    texture that repeats, the rows inside are those at the same place of the period, or of each course in it: a tile
+    that is of two tones would be nothing beside its joints.
     """
     rows, columns = plane.shape[0], plane.shape[1] // scale * scale
     if rows < max(_SMALLEST, 4 * scale) or columns == 0:

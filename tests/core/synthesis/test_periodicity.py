@@ -78,6 +78,15 @@ def test_courses_of_a_worn_wall_are_found(seed):
     assert courses_apart == pytest.approx(round(courses_apart), abs=0.06)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_a_worn_bond_repeats_after_two_courses(seed):
+    """Bed joints are nearly all that courses have in common; head joints, shifted by half a brick, show the bond."""
+    wall = brick_wall(256, seed)["basecolor"].pixels[:240, :240]
+    found = repetition(wall, 0)
+    assert found.period == pytest.approx(64, abs=2)
+    assert found.strength > 0.4
+
+
 def test_planks_repeat_on_one_axis():
     rng = np.random.default_rng(0)
     grain = noise(256, 1.0, rng)
