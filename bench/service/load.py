@@ -76,9 +76,19 @@ _SMALL = Case(
     whole=True,
     together=True,
 )
-_CASES = (
+_SINGLE_THREAD = replace(
+    _SMALL,
+    title="64 px, bicubic x2, one worker of one thread, ten together",
+    parameters={**_SMALL.parameters, "threads": 1},
+)
+_QUICK = (
     _SMALL,
     replace(_SMALL, title="64 px, bicubic x2, one worker, one by one", together=False),
+    _SINGLE_THREAD,
+    replace(_SINGLE_THREAD, title="64 px, bicubic x2, one worker of one thread, one by one", together=False),
+)
+_CASES = (
+    *_QUICK,
     Case("256 px, network x2, one worker of one thread", 256, {"scale": 2, "wrap": "none", "threads": 1}),
     Case("256 px, network x4, all processors", 256, {"scale": 4, "wrap": "none"}, usable_threads()),
 )
@@ -120,7 +130,7 @@ def measure(options: argparse.Namespace) -> report.Section:
             memory = _memory(folder / "memory", options)
             return report.Section(MEMORY, "The service's memory", f"{conditions}\n\n{memory}")
         rows = []
-        for number, case in enumerate(_CASES[: 2 if options.skip_slow else None]):
+        for number, case in enumerate(_QUICK if options.skip_slow else _CASES):
             rows.append(_compared(case, folder / str(number), options))
             report.say(f"{NAME}: {rows[-1]}")
         header = ["each job", "jobs, clients", "lost", "mixed up", "service, s", "median wait, s"]
@@ -128,8 +138,9 @@ def measure(options: argparse.Namespace) -> report.Section:
         header += ["processor per job: service, workers, clients; one command, ms", "ratio to one command", ""]
         explanation = (
             "All clients at once, and all their jobs. One command: one `matshot upscale` for all files, alternating "
-            "with the service, with one thread against one worker, and as it comes against as many workers as there "
-            "are processors. Ratio: the service's throughput to that of one command, start included for neither, the "
+            "with the service: with one thread against one worker of one thread, elsewhere as it comes, which is with "
+            "as many threads as there are processors, also against a single worker. Ratio: the service's throughput to "
+            "that of one command, start included for neither, the "
             "median of the turns with the least and the largest; processor time is that of all processes, which "
             "depends little on what else the machine does; "
             f"the target is {_SMALL.wanted} for the smallest jobs, {_CASES[-1].wanted} for others. The smallest jobs "

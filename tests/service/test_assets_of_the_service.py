@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from service_double import Running, material_zip, picture, sentence, zip_of
 
-from matshot.capture.camera_files import stored_as_camera
+from matshot.capture.camera_formats import stored_as_camera
 from matshot.image.blocks import BC4, encoded_blocks
 from matshot.image.ktx2 import ktx2_file
 from matshot.image.reader import image_size

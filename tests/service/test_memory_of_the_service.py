@@ -90,3 +90,9 @@ def test_looking_for_pictures_takes_no_memory_for_each_job(tmp_path: Path) -> No
     finally:
         tracemalloc.stop()
     assert peak < 100_000
+
+
+def test_the_service_itself_loads_nothing_that_only_tools_need() -> None:
+    heavy = "scipy", "cv2", "onnxruntime", "pillow_heif", "rawpy"
+    code = f"import sys, matshot.service.routes; print([name for name in {heavy!r} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

@@ -5,7 +5,6 @@ Both are read by optional packages, ``pip install 'matshot[photos]'``: pillow-he
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +17,7 @@ from ..errors import MatshotError
 from ..image.color import Pixels, srgb_from_linear
 from ..image.reader import read_texture
 from ..image.types import FileSource, Texture
-
-#: Suffixes of photographs in HEIF.
-_HEIF = (".heic", ".heif", ".hif")
-#: Suffixes of raw photographs.
-_RAW = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw")
-#: Files that :func:`camera_texture` reads.
-CAMERA_SUFFIXES = (*_HEIF, *_RAW)
+from .camera_formats import HEIF
 
 _HEIF_MISSING = (
     "{name} is a HEIC photograph. Install what reads it: pip install 'matshot[photos]', or export it as JPEG "
@@ -36,10 +29,6 @@ _RAW_MISSING = (
 _HEIF_DAMAGED = "{name} is damaged, or not a HEIC photograph."
 _RAW_DAMAGED = "{name} is damaged, or a raw photograph of an unknown camera."
 _HEIF_ERRORS = (OSError, ValueError, RuntimeError, SyntaxError)
-#: Brands of HEIF files whose pictures are HEVC.
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-#: First bytes of raw files: TIFF, and what Olympus, Panasonic and Fujifilm have instead; Canon's CR3 is a box file.
-_RAW_BEGINNINGS = (b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW")
 #: EXIF tag of the orientation, and that of a picture that is stored as it is seen.
 _ORIENTATION, _UPRIGHT = 0x0112, 1
 
@@ -52,7 +41,7 @@ def camera_texture(path: Path) -> Texture:
     """
     if not path.exists():
         raise MatshotError(f"{path} does not exist.")
-    return _heif_texture(path) if path.suffix.lower() in _HEIF else _raw_texture(path)
+    return _heif_texture(path) if path.suffix.lower() in HEIF else _raw_texture(path)
 
 
 def camera_size(path: Path) -> tuple[int, int]:
@@ -61,31 +50,13 @@ def camera_size(path: Path) -> tuple[int, int]:
     Raises:
         MatshotError: as :func:`camera_texture`.
     """
-    if path.suffix.lower() in _HEIF:
+    if path.suffix.lower() in HEIF:
         size: tuple[int, int] = _heif_image(path).size
         return size
     with _raw_image(path) as raw:
         # Turned by a quarter, as LibRaw counts.
         width, height = raw.sizes.width, raw.sizes.height
         return (height, width) if raw.sizes.flip in (5, 6) else (width, height)
-
-
-def readable_camera_suffixes() -> tuple[str, ...]:
-    """Those of :data:`CAMERA_SUFFIXES` that the installed packages read."""
-    packages = {"pillow_heif": _HEIF, "rawpy": _RAW}
-    return tuple(suffix for name, own in packages.items() if importlib.util.find_spec(name) for suffix in own)
-
-
-def stored_as_camera(head: bytes, name: str) -> str:
-    """Suffix of a photograph of phones or cameras by the first 16 bytes of its file, and for raw ones by its name too.
-
-    Empty for what is none. Raw files look like TIFF, so only their names tell them from that.
-    """
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        return _HEIF[0]
-    suffix = Path(name).suffix.lower()
-    is_raw = head.startswith(_RAW_BEGINNINGS) or head[4:12] == b"ftypcrx "
-    return suffix if suffix in _RAW and is_raw else ""
 
 
 def _heif_image(path: Path) -> Any:

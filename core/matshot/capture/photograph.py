@@ -17,7 +17,8 @@ from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
 from ..image.reader import read_texture
 from ..image.rec709 import rec709_texture
 from ..image.types import Texture
-from .camera_files import CAMERA_SUFFIXES, camera_texture
+from .camera_files import camera_texture
+from .camera_formats import CAMERA_SUFFIXES
 
 FovSource = Literal["given", "exif", "assumed"]
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 from matshot_host.tools import Tool
 
-from ..capture.camera_files import CAMERA_SUFFIXES
+from ..capture.camera_formats import CAMERA_SUFFIXES
 from ..errors import MatshotError
 from ..image.formats import READABLE
 from ..image.udim import TOKEN, UdimSet, udim_set, udim_sets

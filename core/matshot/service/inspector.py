@@ -290,7 +290,7 @@ def _image(file: str, name: str, pixels: int) -> dict[str, Any]:
 
 
 def _suffix(file: Path, name: str) -> str:
-    from ..capture.camera_files import stored_as_camera
+    from ..capture.camera_formats import stored_as_camera
 
     with file.open("rb") as stream:
         head = stream.read(16)
@@ -312,7 +312,8 @@ def _suffix(file: Path, name: str) -> str:
 
 
 def _size(file: Path, name: str, pixels: int) -> tuple[int, int]:
-    from ..capture.camera_files import CAMERA_SUFFIXES, camera_size
+    from ..capture.camera_files import camera_size
+    from ..capture.camera_formats import CAMERA_SUFFIXES
     from ..image.reader import image_size
 
     try:
@@ -383,7 +384,8 @@ def _picture(source: str, map_name: str, side: int, target: str) -> None:
 
 
 def _shown(source: Path, map_name: str, side: int) -> Texture:
-    from ..capture.camera_files import CAMERA_SUFFIXES, camera_texture
+    from ..capture.camera_files import camera_texture
+    from ..capture.camera_formats import CAMERA_SUFFIXES
     from ..material.folder import find_material
     from ..material.resize import small_texture
     from ..material.small import read_small_texture, small_material

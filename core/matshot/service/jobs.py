@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..capture.camera_files import CAMERA_SUFFIXES
+from ..capture.camera_formats import CAMERA_SUFFIXES
 from ..errors import MatshotError
 from ..tools.registry import ToolEntry, entry
 from .accounts import ADMIN, Account

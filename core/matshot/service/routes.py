@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from matshot_host.tools import TOOLS
 
 from .. import __version__
-from ..capture.camera_files import readable_camera_suffixes
+from ..capture.camera_formats import readable_camera_suffixes
 from ..errors import MatshotError
 from ..tools.registry import entry
 from . import models

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
 from ..image.color import Pixels
@@ -17,6 +18,10 @@ from ..material.types import Material
 
 #: Part of the lines that are nearer to the mean in their step, up to which a line is ordinary in a map.
 _ORDINARY = 0.6
+#: Step of a joint beyond the mean step, in parts of that.
+_JOINT = 2.0
+#: Part of the side, one in so many, by which an edge keeps away from joints where it can.
+_AWAY = 32
 #: Range of a plane up to which it is constant, and has no steps.
 _FLAT = 1e-3
 #: Rows or columns that are moved or compared at a time: bounds memory.
@@ -50,14 +55,16 @@ def quiet_shift(planes: Sequence[Pixels], axis: int) -> int:
         axis: 0 for the edge between the last row and the first, 1 for columns.
 
     Returns:
-        The shift of least size whose edge is ordinary in all planes, else that of the most ordinary one.
+        The shift of least size whose edge is ordinary in all planes, and away from joints, or the most ordinary one.
     """
     worst: NDArray[np.float64] | None = None
+    largest: NDArray[np.float64] | float = 0.0
     for pixels in planes:
         steps = _steps(pixels, axis)
         if steps is None:
             continue
         unusual = np.abs(steps / steps.mean() - 1)
+        largest = np.maximum(largest, unusual)
         order = np.sort(unusual)
         ranks = np.searchsorted(order, unusual, side="left") / len(order)
         worst = ranks if worst is None else np.maximum(worst, ranks)
@@ -66,7 +73,12 @@ def quiet_shift(planes: Sequence[Pixels], axis: int) -> int:
     # The line before pixel n becomes the edge by a shift of -n.
     count = len(worst)
     shifts = -((np.arange(count) + count // 2) % count - count // 2)
+    # A joint close beside the edge would leave a sliver of a tile there.
+    joints = np.pad(largest > _JOINT, count, mode="wrap")
+    away = scipy.ndimage.distance_transform_cdt(~joints)[count:-count] if joints.any() else np.full(count, count)
+    away = np.minimum(away, count // _AWAY)
     fitting = worst <= max(_ORDINARY, float(worst.min()))
+    fitting &= away == away[fitting].max()
     return int(min(shifts[fitting], key=abs))
 
 

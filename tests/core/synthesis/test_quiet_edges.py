@@ -33,7 +33,8 @@ def test_a_joint_at_the_edge_is_moved_inside(axis):
     pixels = tiles(96, 24)
     assert rank(pixels, axis) > 0.9
     shift = quiet_shift([pixels], axis)
-    assert 0 < abs(shift) <= 12
+    # No sliver of a tile is left: joints end two pixels behind the period.
+    assert 3 <= abs(shift) <= 12
     assert rank(np.roll(pixels, shift, axis), axis) <= 0.65
 
 
