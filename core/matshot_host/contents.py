@@ -16,6 +16,9 @@ LISTING = "matshot-files.json"
 _CACHES = ("__pycache__",)
 _LEFT = (".DS_Store", "Thumbs.db", "desktop.ini")
 
+#: Bytes that are read at a time: scenes of large materials need not fit into memory.
+_PIECE = 1 << 20
+
 
 def note_contents(folder: str, beside: Mapping[str, str]) -> None:
     """Note what a plug-in's folder holds now.
@@ -121,8 +124,11 @@ def file_digest(path: str) -> str:
     """SHA-256 of a file; empty for links and what cannot be read."""
     if os.path.islink(path):
         return ""
+    checksum = hashlib.sha256()
     try:
         with open(path, "rb") as stream:
-            return hashlib.sha256(stream.read()).hexdigest()
+            for piece in iter(lambda: stream.read(_PIECE), b""):
+                checksum.update(piece)
+        return checksum.hexdigest()
     except OSError:
         return ""

@@ -86,7 +86,7 @@ _CHOICE_HELP = {
     ("device", "webgpu"): "Any GPU by WebGPU",
     ("engine", "patch"): "Rearrange pieces of the input; fast and sharp",
     ("engine", "neural"): "Match statistics of a network; slower",
-    ("engine", "feedforward"): "Fit a network, then one pass for each output; new pixels, faster",
+    ("engine", "feedforward"): "Fit a network, then one pass for each output; new pixels, faster than neural",
     ("engine", "optimize"): "Refined step by step; best",
     ("engine", "fast"): "One pass of a network; for previews and large textures",
     ("symmetry", "none"): "No symmetry",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from matshot_host.contents import file_digest
 from matshot_host.description import DESCRIPTION, DOCUMENT
 from matshot_host.graph import graph_of
 
@@ -18,7 +19,7 @@ from ..files import flush, move_files, os_reason, staging_folder
 from ..image.formats import stored_depth
 from ..image.types import Convention, Depth, FileSource, Texture
 from ..image.writer import stored_colorspace
-from .claims import WRITTEN, check_unclaimed, digest, own_description, written
+from .claims import WRITTEN, check_unclaimed, own_description, written
 from .materialx import material_document
 from .types import MapKind, Material
 
@@ -114,9 +115,9 @@ def write_description(description: Mapping[str, Any], into: Path, folder: Path, 
         beside: names of files in ``into`` that will lie beside it and are no maps.
 
     Raises:
-        OSError: when it cannot be written, or one of the files cannot be read.
+        OSError: when it cannot be written.
     """
-    noted = {**written(own_description(folder)), **{name: digest(into / name) for name in beside}}
+    noted = {**written(own_description(folder)), **{name: file_digest(str(into / name)) for name in beside}}
     whole = {"matshot": _FORMAT_VERSION, **description, WRITTEN: noted}
     contents = json.dumps(whole, indent=2, ensure_ascii=False, default=_json_value) + "\n"
     # Names of files may hold bytes that are no text; in JSON what replaces them is an escape for the same.
