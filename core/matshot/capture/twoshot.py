@@ -49,6 +49,8 @@ Mask = NDArray[np.bool_]
 #: and how bright a room that is exposed for may show one.
 _BRIGHT_AS_SHOWN = ((0.4, 0.6), (0.0, 1.0))
 _USUAL = (0.02, 0.8)
+#: Quantile of the darkest channels that bounds what is mirrored of the room.
+_DARKEST_SEEN = 0.05
 
 #: How much the room's photograph counts in the base color's detail, the deviation of what is detail, in longer sides,
 #: the same of metals, which mirror the room, by how much the two may differ, as a logarithm, and what is added before
@@ -324,8 +326,8 @@ def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp
     """The surface with the mean color that it has in the light of the room.
 
     The camera's white balance is for that light. Its exposure is as well: of a rough surface, whose highlight hardly
-    tells how bright it is, the photograph does it better. In a smooth one the room is mirrored evenly, which is none of
-    its color: it makes dark and strong ones pale.
+    tells how bright it is, the photograph does it better. But a dielectric mirrors the room evenly, which is none of
+    its color: it makes dark and strong ones pale. The darkest channel says how much of that there can be.
 
     Args:
         surface: of a tile.
@@ -340,7 +342,8 @@ def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp
     rough = float(np.interp(lamp.roughness, *_BRIGHT_AS_SHOWN))
     share = rough if _USUAL[0] < shown < _USUAL[1] else 0.0
     level = own ** (1 - share) * shown**share
-    sheen = (1 - rough) * DIELECTRIC_REFLECTANCE * DIELECTRIC * (1 - float(surface.metallic.mean()))
+    darkest = float(np.quantile(ambient[usable].min(axis=1), _DARKEST_SEEN)) * own / max(shown, 1e-4)
+    sheen = min(DIELECTRIC_REFLECTANCE * DIELECTRIC * (1 - float(surface.metallic.mean())), darkest)
     gain = wanted / np.maximum(mean + sheen, 1e-4)
     gain *= level / max(float((mean * gain).mean()), 1e-6)
     return replace(surface, base_color=np.minimum(surface.base_color * gain.astype(np.float32), np.float32(1)))

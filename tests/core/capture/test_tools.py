@@ -152,21 +152,33 @@ def test_the_whole_photograph_is_explained(pair: tuple[Path, Path]) -> None:
 
 def test_a_tile_has_the_color_that_the_room_shows() -> None:
     surface = Surface.of(np.full((8, 8, 3), (0.3, 0.5, 0.01), dtype=np.float32))
-    ambient = np.full((8, 8, 3), (0.2, 0.3, 0.1), dtype=np.float32)
     lamp = Lamp((0, 0, 1), (1, 1, 1), 0.0, (0, 0), (0.3, 0.5, 0.01), 0.7, (0, 0), 0.0, 0.0, 0.1)
     usable = np.ones((8, 8), dtype=bool)
-    rough = with_rooms_color(surface, ambient, usable, lamp).base_color
-    np.testing.assert_allclose(rough, ambient, rtol=1e-4)
-    # A glossy one's highlight tells how bright it is, and the room that it mirrors is none of its color.
     room = np.array((0.5, 0.6, 0.7), dtype=np.float32)
-    glossy = with_rooms_color(
-        surface, (surface.base_color + 0.04) * room, usable, replace(lamp, roughness=0.2)
-    ).base_color
-    assert glossy.mean() == pytest.approx(surface.base_color.mean(), rel=1e-4)
     balanced = surface.base_color * room
-    np.testing.assert_allclose(
-        glossy / glossy.sum(2, keepdims=True), balanced / balanced.sum(2, keepdims=True), rtol=1e-4
-    )
+
+    def in_room(ambient: np.ndarray, roughness: float) -> np.ndarray:
+        return with_rooms_color(surface, ambient, usable, replace(lamp, roughness=roughness)).base_color
+
+    def hue(color: np.ndarray) -> np.ndarray:
+        return color / color.sum(2, keepdims=True)
+
+    # The room that a surface mirrors is none of its color, however rough that is.
+    ambient = (surface.base_color + 0.04) * room
+    rough, glossy = in_room(ambient, 0.7), in_room(ambient, 0.2)
+    for found in (rough, glossy):
+        np.testing.assert_allclose(hue(found), hue(balanced), rtol=1e-4)
+    # How bright a rough one is, the room shows; of a glossy one its highlight tells.
+    assert rough.mean() == pytest.approx(ambient.mean(), rel=1e-4)
+    assert glossy.mean() == pytest.approx(surface.base_color.mean(), rel=1e-4)
+
+
+def test_a_tile_mirrors_no_more_of_the_room_than_its_darkest_channel_shows() -> None:
+    surface = Surface.of(np.full((8, 8, 3), (0.3, 0.5, 0.04), dtype=np.float32))
+    ambient = np.full((8, 8, 3), (0.2, 0.3, 0.0), dtype=np.float32)
+    lamp = Lamp((0, 0, 1), (1, 1, 1), 0.0, (0, 0), (0.3, 0.5, 0.04), 0.7, (0, 0), 0.0, 0.0, 0.1)
+    found = with_rooms_color(surface, ambient, np.ones((8, 8), dtype=bool), lamp).base_color
+    np.testing.assert_allclose(found, ambient, atol=1e-4)
 
 
 def test_the_fitted_lamp_is_recorded(pair: tuple[Path, Path]) -> None:
