@@ -36,7 +36,7 @@ _ROUGHEST = 0.95
 _VARIED = 0.8
 #: Share of the way to the usual roughness that a smoother dielectric is moved: seen from elsewhere, a highlight that is
 #: too narrow errs more than one that is too wide.
-_CAUTION = 0.3
+_CAUTION = 0.4
 _USUAL_ROUGHNESS = 0.5
 #: Roughness of the mean highlight, and the part of its width that relief may account for: of a smooth surface little.
 _RELIEF_SHARE = ((0.25, 0.6), (0.1, 0.5))
