@@ -38,6 +38,11 @@ _VARIED = 0.8
 #: too narrow errs more than one that is too wide.
 _CAUTION = 0.4
 _USUAL_ROUGHNESS = 0.5
+#: How much of a highlight's tail is taken for the lamp's strength: its power of roughness would be 4, were all that the
+#: photograph shows of it tail.
+_TAIL = 1.0
+#: Base color above which nearly nothing is made brighter by that.
+_BRIGHT = 0.9
 #: Roughness of the mean highlight, and the part of its width that relief may account for: of a smooth surface little.
 _RELIEF_SHARE = ((0.25, 0.6), (0.1, 0.5))
 #: Variance of a surface's slopes over that of the slopes that are found.
@@ -169,7 +174,9 @@ def composed_surface(
             # What light itself shows needs no second opinion.
             sure = max(sure, alike * np.float32(np.interp(relief.visibility.mean(), *_SEEN)))
     # How rough it is was fitted with all of the relief that the photograph may show.
-    rough = _roughness(odds, steepness, flat, lamp)
+    fitted = _mean_roughness(steepness, lamp)
+    wider = fitted if lamp.metallic else fitted + _CAUTION * max(0.0, _USUAL_ROUGHNESS - fitted)
+    rough = _roughness(odds, wider, flat)
     if sure < 1:
         doubtful = _cautious(each[0], each[1])
         # What is doubtful is never stronger than what the photograph shows.
@@ -181,6 +188,9 @@ def composed_surface(
         color = metal_color(flat.color, light)
     else:
         color = without_shading(flat, steepness, response, camera)
+        # Far from its middle a wider highlight is stronger: the lamp was weaker by that, and the surface is brighter.
+        brighter = min((wider / fitted) ** _TAIL, max(1.0, _BRIGHT / float(np.quantile(color[::4, ::4], 0.99))))
+        color = color * np.float32(brighter)
     return Composed(Surface.of(color, normals_of_slopes(steepness), rough, lamp.metallic), visibility)
 
 
@@ -324,17 +334,19 @@ def trend_by_distance(plane: Pixels, distance: Pixels, known: Mask) -> Pixels:
     return np.asarray(np.interp(distance, middles[seen], total[seen] / count[seen]), dtype=np.float32)
 
 
-def _roughness(odds: Pixels, steepness: Pixels, flat: Flattened, lamp: Lamp) -> Pixels:
-    """Roughness whose mean, with what relief adds to it, is that of the mean highlight, and that has no trend."""
+def _mean_roughness(steepness: Pixels, lamp: Lamp) -> float:
+    """Roughness that, with what relief adds to it, is that of the mean highlight."""
     width = lamp.roughness**4
     # Slopes widen a highlight: alpha^2 of microfacets is twice the variance of their slopes along an axis.
     relief = _UNSEEN_RELIEF * float(np.minimum(np.square(steepness), 1).mean())
     most = float(np.interp(lamp.roughness, *_RELIEF_SHARE))
     own = (width - min(2 * relief, most * width)) ** 0.25
+    return float(np.clip(own, _SMOOTHEST, _ROUGHEST))
+
+
+def _roughness(odds: Pixels, mean: float, flat: Flattened) -> Pixels:
+    """Roughness of a mean that varies as logarithms of odds do, save for their trend by the distance to the lamp."""
     varied = odds - trend_by_distance(odds, flat.distance, np.ones_like(flat.hole))
     varied = _VARIED * np.tanh(varied / _VARIED)
-    if not lamp.metallic and own < _USUAL_ROUGHNESS:
-        own += _CAUTION * (_USUAL_ROUGHNESS - own)
-    level = logit(np.clip(own, _SMOOTHEST, _ROUGHEST))
-    rough = np.asarray(expit(varied + level), dtype=np.float32)
+    rough = np.asarray(expit(varied + logit(mean)), dtype=np.float32)
     return rough.clip(_SMOOTHEST, _ROUGHEST)[..., np.newaxis]

@@ -163,6 +163,27 @@ def test_slopes_are_as_strong_in_the_middle_and_roughness_has_no_trend() -> None
     assert found.metallic.max() == lamp.metallic
 
 
+def test_a_surface_whose_highlight_is_widened_is_brighter_and_keeps_its_pattern() -> None:
+    light, saturated = photographed(stained(0.5), 0.9)
+    lamp = fitted_lamp(light, saturated, CAMERA)
+    flat = flattened(light, saturated, CAMERA, lamp)
+    level = Surface.of(flat.color, roughness=0.5)
+
+    def found(roughness: float, brightest: float = 0.3) -> Surface:
+        seen = replace(flat, color=flat.color * np.float32(brightest / flat.color.max()))
+        return composed_surface(level, level, seen, replace(lamp, roughness=roughness, metallic=0.0), CAMERA).surface
+
+    for roughness in (0.15, 0.3, 0.7):
+        wider = max(1.0, float(np.median(found(roughness).roughness)) / roughness)
+        gain = found(roughness).base_color.mean() / found(0.7).base_color.mean()
+        assert gain == pytest.approx(wider, rel=0.1)
+    assert found(0.15).base_color.mean() > 1.5 * found(0.7).base_color.mean()
+    # Not where that would make its brightest parts white.
+    bright = found(0.15, 0.9).base_color
+    assert (bright >= 1).mean() < 0.01
+    assert bright.std() / bright.mean() == pytest.approx(flat.color.std() / flat.color.mean(), rel=0.1)
+
+
 def test_a_trend_is_what_depends_on_distance_alone() -> None:
     lamp = Lamp((0.0, 0.0, 1.0), (1.0, 1.0, 1.0), 0.0, (0.0, 0.0), (0.2, 0.2, 0.2), 0.5, (0.0, 0.0), 0.0, 0.0, 0.1)
     distance = highlight_distance(CAMERA, lamp)
