@@ -69,8 +69,8 @@ def _the_same(given: Any, *_: object, **__: object) -> Any:
     return given
 
 
-#: By row, what stands in for which function.
-_WITHOUT: dict[str, dict[str, Callable[..., Any]]] = {
+#: By row, what stands in for which function or constant.
+_WITHOUT: dict[str, dict[str, Any]] = {
     _ALL: {},
     "lamp at the lens, even, no tilt": {"oneshot.fitted_lamp": _at_the_lens},
     "what the lamp leaves unexplained stays": {"flattening._unexplained": lambda left, *_: np.zeros_like(left)},
@@ -83,6 +83,8 @@ _WITHOUT: dict[str, dict[str, Callable[..., Any]]] = {
     "windows do not tell relief": {"composition.seen_relief": _nothing},
     "doubtful relief at full strength": {"composition.agreement": lambda *_: 1.0},
     "shading stays in the base color": {"composition.without_shading": _left_in},
+    "narrow highlights as they are fitted": {"composition._CAUTION": 0.0},
+    "base color of the lamp's fit where highlights are widened": {"composition._TAIL": 0.0},
     "one prediction instead of two": {"oneshot.composed_surface": _of_one_prediction},
     "the network's maps as they are": {"oneshot.composed_surface": _as_predicted},
 }

@@ -169,7 +169,10 @@ def measure(chosen: argparse.Namespace) -> report.Section:
     every = captures(chosen.data, refine=chosen.refine, size=chosen.size)
     figures: dict[str, tuple[Rings, float]] = {}
     rows: list[Pixels] = []
-    for name in [name for name in every if chosen.only in name][: chosen.limit]:
+    names = [name for name in every if chosen.only in name][: chosen.limit]
+    if not names:
+        raise SystemExit(f"{chosen.data}/eval has no photograph with {chosen.only!r} in its name")
+    for name in names:
         path, capture = every[name]
         start = time.perf_counter()
         try:

@@ -182,7 +182,8 @@ def twoshot(
     shots = Shots(pair.flash_only, pair.ambient, pair.mask, pair.shown, camera, lamp)
     guess = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting")) if chosen.network else None
     relief = None
-    if chosen.priors:
+    # A metal mirrors the room, so that the quotient of the two says little of its slopes.
+    if chosen.priors and not (lamp.metallic and guess is not None):
         whole(0.3, "finding relief")
         relief = found_relief(_resized_shots(shots, min(1.0, _RELIEF_SIDE / min(width, height))), guess)
     if guess is not None:

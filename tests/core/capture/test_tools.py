@@ -7,14 +7,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from matshot.capture.lamp import Lamp
+from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.capture.oneshot import OneShotOptions, oneshot
-from matshot.capture.twoshot import TwoShotOptions, twoshot, with_rooms_color
+from matshot.capture.twoshot import Shots, TwoShotOptions, twoshot, with_rooms_color
 from matshot.cli import commands as cli
 from matshot.errors import Cancelled, MatshotError
 from matshot.image.types import Texture
@@ -148,6 +149,25 @@ def test_the_whole_photograph_is_explained(pair: tuple[Path, Path]) -> None:
     material = twoshot(*pair, TwoShotOptions(full=True, device="cpu"))
     assert (material.width, material.height, material.wrap) == (320, 320, "none")
     assert material.parameters["rectangle"] == [0, 0, 320, 320]
+
+
+def test_what_a_metal_mirrors_of_the_room_is_no_relief(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def found_relief(shots: Shots, guess: Surface | None) -> None:
+        asked.append(shots.lamp.metallic)
+
+    monkeypatch.setattr("matshot.capture.twoshot.found_relief", found_relief)
+    for metallic in (0.0, 1.0):
+
+        def lamp(*fitted: Any, metallic: float = metallic) -> Lamp:
+            return replace(fitted_lamp(*fitted), metallic=metallic)
+
+        monkeypatch.setattr("matshot.capture.twoshot.fitted_lamp", lamp)
+        twoshot(*pair, TwoShotOptions(full=True, device="cpu"))
+    assert asked == [0.0]
 
 
 def test_a_tile_has_the_color_that_the_room_shows() -> None:
