@@ -29,7 +29,7 @@ def check_unclaimed(names: Iterable[str], folder: Path, fresh: Mapping[str, str]
         names: of the files to write.
         folder: that they go to. Matshot wrote the files that have the contents that its ``material.json`` notes there,
             and the maps that it lists without noting any.
-        fresh: SHA-256 of files to write; what is the same already is no loss.
+        fresh: SHA-256 of files to write; where the same is there already, nothing is lost.
 
     Raises:
         MatshotError: when Matshot did not write one of them.
