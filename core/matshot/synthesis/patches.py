@@ -7,7 +7,8 @@ its nearest one in the source, and every pixel becomes the mean of what the patc
 In the coarsest octave all pairs of patches are compared, and prices are put on those of the source until each is in use
 equally often, so that what is rare stays rare and nothing is lost: Gutierrez, Rabin, Galerne and Hurtut 2017, "Optimal
 Patch Assignment for Statistically Constrained Texture Synthesis", with the regularized transport of Cuturi 2013,
-"Sinkhorn Distances: Lightspeed Computation of Optimal Transport". In the finer ones nearest patches are found as in
+"Sinkhorn Distances: Lightspeed Computation of Optimal Transport". Where the coarsest octave starts with large blocks,
+tones have prices, too. In the finer ones nearest patches are found as in
 Barnes, Shechtman, Finkelstein and Goldman 2009, "PatchMatch", section 3.2: neighbors offer theirs, and a random search
 looks around; places that are in use too often become dearer, as in Kaspar, Neubert, Lischinski, Pauly and Kopf 2015,
 "Self Tuning Texture Optimization", section 4.2.
@@ -68,8 +69,9 @@ class Repair:
 _PLANES = 6
 #: Shorter side of the source in the coarsest octave, at variety 0 and 1.
 _COARSEST = (24, 80)
-#: Power of the variety in between: at half of it patches are small enough that no large piece comes from one place.
+#: Power of the variety in between, up to a part of the source; smaller sources are not made of pieces as small.
 _COARSEST_POWER = 0.35
+_OF_LARGE = 4
 #: Least step between octaves.
 _ODD_STEP = 1.25
 #: Side of the blocks that the coarsest octave starts with, in parts of the source, at variety 0 and 1.
@@ -139,14 +141,16 @@ def synthesized_transfer(
         # It is measured on the source as a whole, where borders between surfaces are joints, too.
         structure = 0.0
     free = variety * (1 - _STRUCTURE * structure)
-    powers = ((_COARSEST, free**_COARSEST_POWER), (_BLOCK, free))
-    coarsest, block = (low * (high / low) ** power for (low, high), power in powers)
+    least, block = (low * (high / low) ** free for low, high in (_COARSEST, _BLOCK))
+    shorter = min(planes.shape[:2])
+    coarsest = _COARSEST[0] * (_COARSEST[1] / _COARSEST[0]) ** free**_COARSEST_POWER
+    coarsest = max(least, min(coarsest, shorter / _OF_LARGE))
+    quilts = structure > 0
+    if coarsest > least and not quilts:
+        # Halves of the source alone: an odd step between octaves breaks what is coherent.
+        coarsest = shorter / 2 ** int(np.rint(np.log2(shorter / coarsest)))
     # Blocks that fit to each other need no small octave to agree, but one in which joints are seen.
     coarsest = max(coarsest, structure * _COARSEST_OF_STRUCTURE)
-    quilts = structure > 0
-    # Halves of the source alone: an odd step between octaves breaks what is coherent.
-    shorter = min(planes.shape[:2])
-    coarsest = shorter / 2 ** max(0, round(np.log2(shorter / coarsest)))
     if repair is not None:
         coarsest = max(_COARSEST[0], min(planes.shape[:2]) * PATCH / (2 * _widest(repair.hole)))
     octaves, smaller = _octaves(_projected(planes, *found), coarsest, (height, width))
