@@ -23,7 +23,7 @@ import httpx
 import numpy as np
 
 from bench import command_line, report
-from bench.service.process import Served, ask, ask_batch, ended, ends, results, send, send_batch
+from bench.service.process import Served, ask_batch, ends, order, result, results, send_batch
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
 from matshot.inference.session import usable_threads
@@ -144,8 +144,9 @@ def measure(options: argparse.Namespace) -> report.Section:
             "median of the turns with the least and the largest; processor time is that of all processes, which "
             "depends little on what else the machine does; "
             f"the target is {_SMALL.wanted} for the smallest jobs, {_CASES[-1].wanted} for others. The smallest jobs "
-            "show the cost of the service itself. One by one, each needs four requests (upload, job, events, result) "
-            "and three trips to the disk that it shares with others; together, ten pictures share four requests."
+            "show the cost of the service itself. One by one, each needs two requests (the job with its picture, its "
+            "result) and three trips to the disk that it shares with others; together, ten pictures share four "
+            "requests."
         )
         text = [conditions, report.table(header, rows, [""]), explanation]
     return report.Section(NAME, "The service under load", "\n\n".join(text))
@@ -262,15 +263,14 @@ def _load(
 def _one_by_one(
     connection: httpx.Client, case: Case, files: Mapping[int, Path]
 ) -> Iterator[tuple[int, float, list[bytes]]]:
-    """Number, seconds until its end and results of each picture, with four requests for each."""
+    """Number, seconds until its end and results of each picture, with two requests for each."""
     jobs = []
     for index, file in files.items():
-        asset = send(connection, file.read_bytes(), file.name)
-        jobs.append((index, ask(connection, "upscale", asset, **case.parameters), time.perf_counter()))
+        job = order(connection, "upscale", file.read_bytes(), file.name, **case.parameters)
+        jobs.append((index, job, time.perf_counter()))
     for index, job, began in jobs:
-        view = ended(connection, job)
-        waited = time.perf_counter() - began
-        yield index, waited, [connection.get(one["href"]).content for one in view["results"]]
+        found = result(connection, job)
+        yield index, time.perf_counter() - began, [found] if found else []
 
 
 def _together(

@@ -24,6 +24,8 @@ import psutil
 #: Seconds that a start, and that a job, may take.
 _START = 120.0
 PATIENCE = 300.0
+#: Seconds that a request waits for a result.
+_WAIT = 50
 _ADDRESS = re.compile(r"Serving at (http://\S+)/ ")
 
 
@@ -170,6 +172,26 @@ def ask(client: httpx.Client, tool: str, asset: str, **parameters: Any) -> str:
         time.sleep(float(answer.headers["Retry-After"]))
 
 
+def order(client: httpx.Client, tool: str, data: bytes, name: str, **parameters: Any) -> str:
+    """Start a job on a file that is sent with it; its id. A full queue is asked again."""
+    job = json.dumps({"tool": tool, "parameters": parameters})
+    while True:
+        answer = client.post("/v1/jobs/upload", data={"job": job}, files={"file": (name, data)})
+        if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+            return str(answer.raise_for_status().json()["id"])
+        time.sleep(float(answer.headers["Retry-After"]))
+
+
+def result(client: httpx.Client, job: str) -> bytes:
+    """The first result of a job, as soon as it has one; empty where it failed."""
+    while True:
+        answer = client.get(f"/v1/jobs/{job}/results/0", params={"wait": _WAIT})
+        if answer.status_code == httpx.codes.OK:
+            return answer.content
+        if answer.json()["code"] != "not_done":
+            return b""
+
+
 def send_batch(client: httpx.Client, files: Sequence[tuple[str, bytes]]) -> list[str]:
     """Upload several files, with their names, in one request; their ids."""
     answer = client.post("/v1/assets/batch", files=[("file", one) for one in files]).raise_for_status()
@@ -206,21 +228,6 @@ def results(client: httpx.Client, jobs: Sequence[str]) -> dict[str, list[bytes]]
         for name in archive.namelist():
             found[name.partition("/")[0]].append(archive.read(name))
     return found
-
-
-def ended(client: httpx.Client, job: str) -> dict[str, Any]:
-    """A job at its end, of which its events tell."""
-    while True:
-        end: dict[str, Any] = {}
-        with client.stream("GET", f"/v1/jobs/{job}/events") as answer:
-            answer.raise_for_status()
-            # To the end of the stream, which follows at once: else the connection is closed and the next request waits
-            # for a new one.
-            for kind, data in _events(answer.iter_lines()):
-                if kind == "state" and data["ended"] is not None:
-                    end = dict(data)
-        if end:
-            return end
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:

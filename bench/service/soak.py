@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import json
 import os
 import random
 import tempfile
@@ -103,16 +104,24 @@ class Studio:
             time.sleep(0.5)
 
     def work(self, seed: int) -> None:
-        """Send, ask, wait, compare and delete, until the end."""
+        """Send, ask, wait, compare and delete, until the end; half of the single jobs go with their picture."""
         rng = random.Random(seed)
         while not self.ending.is_set():
             picture = rng.choice(self._pictures)
+            steps, headers = rng.choice((0, 1, 2, 2)), {"Idempotency-Key": uuid.uuid4().hex}
+            if steps == 0:
+                form: dict[str, Any] = {
+                    "data": {"job": json.dumps(_STEP)},
+                    "files": {"file": ("wall.png", picture.data)},
+                }
+                asked = self.call("POST", "/v1/jobs/upload", headers=headers, **form)
+                self._judge(picture, [asked.json()["id"]] if asked.is_success else [], asked, rng)
+                continue
             sent = self.call("POST", "/v1/assets?name=wall.png", content=picture.data)
             if sent.status_code not in (200, 201):
                 self._tally.count(f"uploads refused with {sent.status_code}")
                 continue
-            asset, steps = sent.json()["id"], rng.choice((1, 1, 2))
-            headers = {"Idempotency-Key": uuid.uuid4().hex}
+            asset = sent.json()["id"]
             if steps == 1:
                 asked = self.call("POST", "/v1/jobs", json={**_STEP, "inputs": [asset]}, headers=headers)
                 jobs = [asked.json()["id"]] if asked.is_success else []
@@ -120,20 +129,23 @@ class Studio:
                 body = {"inputs": [asset], "steps": [_STEP, _STEP]}
                 asked = self.call("POST", "/v1/chains", json=body, headers=headers)
                 jobs = [one["id"] for one in asked.json()["jobs"]] if asked.is_success else []
-            if not jobs:
-                self._tally.count(f"jobs refused with {asked.status_code}")
-            with self._tally.lock:
-                self._tally.jobs.update(zip(jobs, picture.expected, strict=False))
-            delete = rng.random() < _DELETED
-            for job in jobs:
-                self._follow(job, delete=delete)
+            self._judge(picture, jobs, asked, rng)
+
+    def _judge(self, picture: Picture, jobs: list[str], asked: httpx.Response, rng: random.Random) -> None:
+        """Follow jobs of a picture to their ends."""
+        if not jobs:
+            self._tally.count(f"jobs refused with {asked.status_code}")
+        with self._tally.lock:
+            self._tally.jobs.update(zip(jobs, picture.expected, strict=False))
+        delete = rng.random() < _DELETED
+        for job in jobs:
+            self._follow(job, delete=delete)
 
     def _follow(self, job: str, *, delete: bool) -> None:
         while not self.ending.is_set():
-            found = self.call("GET", f"/v1/jobs/{job}")
+            found = self.call("GET", f"/v1/jobs/{job}", params={"wait": 5})
             if found.status_code != httpx.codes.OK or found.json()["ended"] is not None:
                 break
-            time.sleep(0.3)
         else:
             return
         if delete and self.judged(job) == "right":

@@ -453,7 +453,7 @@ def adjust(
     options = AdjustOptions(roughness=roughness, normal=normal, height=height, metal=metal, width=width)
     whole = Progress(progress)
     whole(0.0, "reading")
-    source, place = _whole_material(material, "adjust"), _folder(output)
+    source, place = _whole_material(material, "adjust"), _folder(output, in_place=True)
     result = adjusted_material(source, options, progress=whole.part(0.0, _WORK))
     _log_notes(result)
     if place is not None:
@@ -1015,6 +1015,7 @@ def _place(
         own_names: whether a folder gets files with Matshot's names, not those of a template.
     """
     from .files import check_folder
+    from .material.claims import check_unchanged
     from .tools.assets import check_own, targets
 
     if output is None:
@@ -1030,19 +1031,21 @@ def _place(
             source = source.source.path
         (found,) = targets(source, place, image=asset.image)
         place = found.with_suffix(suffix) if suffix and found != place else found
-    if own_names and not asset.image:
+    if not asset.image and not own_names:
+        check_unchanged(place)
+    elif not asset.image:
         check_own(place, preview="basecolor" in asset.material.maps)
     return place
 
 
-def _folder(output: PathLike | None) -> Path | None:
+def _folder(output: PathLike | None, *, in_place: bool = False) -> Path | None:
     from .files import check_folder
     from .tools.assets import check_own
 
     if output is None:
         return None
     check_folder(Path(output))
-    check_own(Path(output))
+    check_own(Path(output), in_place=in_place)
     return Path(output)
 
 

@@ -19,7 +19,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 from . import __version__
 from .client import PROTOCOL, Event, WorkerClient
 from .contents import file_digest
-from .description import DESCRIPTION, DOCUMENT, PREVIEW, described_maps, read_description
+from .description import DESCRIPTION, DOCUMENT, PREVIEW, RAW_MAPS, described_maps, read_description
 from .errors import MatshotError
 from .location import WorkerCommand
 
@@ -62,8 +62,7 @@ class Result(NamedTuple):
 def discard_result(result: Result) -> bool:
     """Delete what a job wrote of a result: the image or, of a material, its maps and records; nothing else.
 
-    What somebody put into the material's folder since, or made of its picture or document, stays, and so does the
-    folder then.
+    What somebody put into the material's folder or changed there since stays, and so does the folder then.
 
     Returns:
         Whether nothing is left at the result's path.
@@ -76,13 +75,15 @@ def discard_result(result: Result) -> bool:
         maps = described_maps(description, result.path)
     except MatshotError:
         return not os.path.lexists(result.path)
-    for map_file in maps.values():
-        if os.path.dirname(map_file.path) == os.path.abspath(result.path):
-            _delete(map_file.path)
-    written = description.get("written")
-    for name in (DOCUMENT, PREVIEW):
-        file = os.path.join(result.path, name)
-        if isinstance(written, dict) and written.get(name) == file_digest(file):
+    noted = description.get("written")
+    written = noted if isinstance(noted, dict) else {}
+    files = [one.path for one in maps.values() if os.path.dirname(one.path) == os.path.abspath(result.path)]
+    for name in (DOCUMENT, PREVIEW, RAW_MAPS):
+        if name in written:
+            files.append(os.path.join(result.path, name))
+    for file in files:
+        # Older versions noted no maps.
+        if os.path.basename(file) not in written or written[os.path.basename(file)] == file_digest(file):
             _delete(file)
     _delete(os.path.join(result.path, DESCRIPTION))
     with contextlib.suppress(OSError):

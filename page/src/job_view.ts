@@ -40,7 +40,7 @@ export class JobView {
         "div",
         { class: "empty" },
         element("span", { class: "ball", "aria-hidden": "true" }),
-        element("h2", { id: "stage-title" }, "Drop Photographs or a Texture"),
+        element("h2", { id: "stage-title", tabindex: -1 }, "Drop Photographs or a Texture"),
         element("p", {}, "Drop one or two photographs, a texture, or a material as a folder or zip. The result appears here."),
       ),
     );

@@ -239,26 +239,28 @@ class Page {
 
   private restore(job: Job, place: number): void {
     clearTimeout(this.removed.get(job.id)?.timer);
-    this.forget(job.id);
+    this.withdrawUndo(job.id);
+    this.removed.delete(job.id);
     this.jobs.splice(place, 0, job);
     this.choose(job.id, true);
   }
 
   private async removeNow(id: string): Promise<void> {
-    this.removed.get(id)?.row.remove();
-    this.undo.hidden = this.undo.childElementCount === 0;
+    this.withdrawUndo(id);
     try {
       await api.remove(id);
     } finally {
-      this.forget(id);
+      this.removed.delete(id);
     }
   }
 
-  /** No longer count a job among those that are to be deleted. */
-  private forget(id: string): void {
-    this.removed.get(id)?.row.remove();
-    this.removed.delete(id);
+  /** Take a deletion's row out of the banner; the focus, if the row had it, goes to the next row or to the job shown. */
+  private withdrawUndo(id: string): void {
+    const row = this.removed.get(id)?.row;
+    const focused = row?.contains(document.activeElement);
+    row?.remove();
     this.undo.hidden = this.undo.childElementCount === 0;
+    if (focused) (this.undo.querySelector("button") ?? document.querySelector<HTMLElement>("#stage-title"))?.focus();
   }
 
   /** Show a job, and move the focus to it if the artist chose it. */

@@ -685,6 +685,19 @@ class TestAsADesignerWould:
         until(lambda: not service.jobs)
         artist.misses(".undo")
 
+    def test_the_focus_stays_on_the_page_when_the_time_to_undo_is_over(
+        self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
+    ) -> None:
+        service.play = finished(service, wall)
+        artist.starts(service.address, "oneshot", photographs[0])
+        artist.presses("Delete")
+        artist.sees(".undo", "Deleted")
+        active = "return document.activeElement.id || document.activeElement.textContent"
+        assert artist.browser.execute_script(active) == "Undo"
+        until(lambda: not service.jobs)
+        artist.misses(".undo")
+        assert artist.browser.execute_script(active) == "stage-title"
+
     def test_each_of_several_deletions_can_be_taken_back(
         self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
     ) -> None:

@@ -43,6 +43,7 @@ OPERATIONS = (
     ("POST", "/v1/assets/batch"),
     ("POST", "/v1/jobs"),
     ("POST", "/v1/jobs/batch"),
+    ("POST", "/v1/jobs/upload"),
     ("GET", "/v1/jobs"),
     ("POST", "/v1/chains"),
     ("GET", "/v1/chains/{identifier}"),
@@ -103,6 +104,8 @@ def test_an_operation(running: Running, listening: str, method: str, path: str, 
             for one in case.body["jobs"]:
                 if isinstance(one, dict):
                     one["inputs"] = _known(one.get("inputs"), asset)
+        if path == "/v1/jobs/upload" and isinstance(case.body, dict) and hash(str(case.body)) % 2 == 0:
+            case.body = {"job": '{"tool": "upscale", "parameters": {"scale": 2}}', "file": [picture()]}
         if path == "/v1/results.zip" and isinstance((case.query or {}).get("job"), list):
             case.query["job"] = [job] * len(case.query["job"])
         case.call_and_validate(checks=CHECKS, timeout=PATIENCE)

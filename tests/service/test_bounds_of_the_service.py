@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import httpx
 import pytest
 import uvicorn
 from service_double import Running, material_zip, picture, sentence, zip_of
@@ -214,3 +216,42 @@ def test_a_whole_request_may_take_its_time(bounded: tuple[str, int]) -> None:
                 answer += part
             assert b"200 OK" in answer
             time.sleep(pause)
+
+
+CHUNKED = b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "more"),
+    [
+        (b"GET /", b"a"),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\na: ", b"a"),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"a: b\r\n"),
+        (b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n2;", b"a"),
+        (
+            b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
+            b"a: b\r\n",
+        ),
+    ],
+    ids=["address", "header", "headers", "extension of a chunk", "trailers"],
+)
+def test_what_is_no_body_has_a_bound(
+    bounded: tuple[str, int], monkeypatch: pytest.MonkeyPatch, head: bytes, more: bytes
+) -> None:
+    monkeypatch.setattr(connection, "HEAD", 30.0)
+    monkeypatch.setattr(security, "_BODY", 30.0)
+    sent = 0
+    with socket.create_connection(bounded) as client:
+        client.settimeout(5)
+        client.sendall(head)
+        with contextlib.suppress(OSError):
+            while sent < 64 << 20:
+                client.sendall(more * 4096)
+                sent += len(more) * 4096
+    # Buffers of the system hold some, too.
+    assert sent < 16 << 20
+
+
+def test_a_large_body_has_no_such_bound(bounded: tuple[str, int]) -> None:
+    answer = httpx.post(f"http://{bounded[0]}:{bounded[1]}/v1/assets?name=a.png", content=picture(1) + bytes(4 << 20))
+    assert answer.status_code == 201, answer.text

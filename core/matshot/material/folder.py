@@ -33,7 +33,7 @@ from ..image.reader import read_texture
 from ..image.rec709 import rec709_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.writer import storage_notes, write_textures
-from .claims import check_unclaimed
+from .claims import check_unclaimed, digests_of
 from .compressed import Compression, as_compressed, compression_notes, is_compressed, write_mips
 from .map_names import MapGuess, guess_map
 from .mips import material_mips
@@ -412,33 +412,45 @@ def save_material(
     files = {kind: map_stem(kind, convention) + (suffix or _own_suffix(map_)) for kind, map_ in material.maps.items()}
     raw = raw_maps(material)
     names = [*files.values(), *([RAW_MAPS] if raw is not None else []), *RECORD]
-    check_unclaimed(names, folder)
+    depths = {kind: depth or _own_depth(kind, described.maps[kind]) for kind in files}
+    copied = {
+        files[kind]
+        for kind, texture in material.maps.items()
+        if not mips and _is_map_of(original, kind, texture)
+        and _is_stored_alike(texture, folder / files[kind], depths[kind], convention)
+    }  # fmt: skip
+    check_unclaimed([name for name in names if name not in copied], folder)
     with staging_folder(folder) as aside:
-        depths: dict[MapKind, Depth] = {}
         writes: list[tuple[Texture, Path, Depth | None]] = []
         for kind, texture in material.maps.items():
-            stored = _as_stored(texture, convention)
-            fallback: Depth = "uint16" if kind in _SIXTEEN_BIT else "uint8"
-            source = described.maps[kind].source
-            depths[kind] = depth or (source.depth if source else fallback)
             if mips:
                 levels = [_as_stored(one.maps[kind], convention) for one in mips]
                 write_mips(levels, aside / files[kind], compression)
                 continue
-            same = original is not None and kind in original.maps and original.maps[kind].pixels is texture.pixels
-            if same and _is_stored_alike(texture, aside / files[kind], depths[kind], convention):
+            if files[kind] in copied:
                 _copy_map(texture, aside / files[kind])
             else:
-                writes.append((stored, aside / files[kind], depths[kind]))
+                writes.append((_as_stored(texture, convention), aside / files[kind], depths[kind]))
         write_textures(writes)
         if raw is not None:
             # What blocks hold is no longer what was captured.
             held = {kind: (file, stored_depth(Path(file), depths[kind])) for kind, file in files.items() if not mips}
             write_raw(raw, material, held, aside / RAW_MAPS)
-        write_record(description_of(replace(described, raw=raw), files, convention, depth), aside, folder)
-        check_unclaimed(names, folder)  # again, since maps take seconds to write
+        fresh = digests_of([name for name in names if name not in RECORD], aside)
+        write_record(description_of(replace(described, raw=raw), files, convention, depth), aside, folder, fresh)
+        check_unclaimed(names, folder, fresh)  # again, since maps take seconds to write
         move_files(names, aside, folder)
     return folder
+
+
+def _own_depth(kind: MapKind, texture: Texture) -> Depth:
+    """Bits of a map's source; of a new one, by what it holds."""
+    return texture.source.depth if texture.source else "uint16" if kind in _SIXTEEN_BIT else "uint8"
+
+
+def _is_map_of(original: Material | None, kind: MapKind, texture: Texture) -> bool:
+    """Whether a map is as it was read."""
+    return original is not None and kind in original.maps and original.maps[kind].pixels is texture.pixels
 
 
 def _as_stored(texture: Texture, convention: Convention) -> Texture:

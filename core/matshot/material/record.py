@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from matshot_host.contents import file_digest
 from matshot_host.description import DESCRIPTION, DOCUMENT
 from matshot_host.graph import graph_of
 
@@ -19,7 +18,7 @@ from ..files import flush, move_files, os_reason, staging_folder
 from ..image.formats import stored_depth
 from ..image.types import Convention, Depth, FileSource, Texture
 from ..image.writer import stored_colorspace
-from .claims import WRITTEN, check_unclaimed, own_description, written
+from .claims import WRITTEN, check_unclaimed, digests_of, own_description, written
 from .materialx import material_document
 from .types import MapKind, Material
 
@@ -86,13 +85,14 @@ def with_convention(texture: Texture, convention: Convention) -> Texture:
     return replace(texture, source=replace(source, convention=convention))
 
 
-def write_record(description: Mapping[str, Any], into: Path, folder: Path) -> None:
+def write_record(description: Mapping[str, Any], into: Path, folder: Path, fresh: Mapping[str, str]) -> None:
     """Write the files of :data:`RECORD`.
 
     Args:
         description: to write.
         into: folder for the files, which may be aside for now.
         folder: that they describe, where the maps are or will be.
+        fresh: SHA-256 of the maps, by their files' names.
 
     Raises:
         MatshotError: when they cannot be written.
@@ -100,24 +100,24 @@ def write_record(description: Mapping[str, Any], into: Path, folder: Path) -> No
     document = material_document(graph_of(description, str(folder)), folder)
     try:
         (into / DOCUMENT).write_text(document, encoding="utf-8", errors="backslashreplace")
-        write_description(description, into, folder, (DOCUMENT,))
+        write_description(description, into, folder, {**fresh, **digests_of([DOCUMENT], into)})
     except OSError as error:
         raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
 
 
-def write_description(description: Mapping[str, Any], into: Path, folder: Path, beside: Iterable[str] = ()) -> None:
-    """Write ``material.json`` alone, with the notes of which files beside the maps are Matshot's.
+def write_description(description: Mapping[str, Any], into: Path, folder: Path, fresh: Mapping[str, str]) -> None:
+    """Write ``material.json`` alone, with the notes of which files are Matshot's.
 
     Args:
         description: to write.
         into: folder for it, which may be aside for now.
         folder: that it describes. What is noted there already stays noted.
-        beside: names of files in ``into`` that will lie beside it and are no maps.
+        fresh: SHA-256 of files that lie beside it or will, by their names.
 
     Raises:
         OSError: when it cannot be written.
     """
-    noted = {**written(own_description(folder)), **{name: file_digest(str(into / name)) for name in beside}}
+    noted = {**written(own_description(folder)), **fresh}
     whole = {"matshot": _FORMAT_VERSION, **description, WRITTEN: noted}
     contents = json.dumps(whole, indent=2, ensure_ascii=False, default=_json_value) + "\n"
     # Names of files may hold bytes that are no text; in JSON what replaces them is an escape for the same.
@@ -125,14 +125,19 @@ def write_description(description: Mapping[str, Any], into: Path, folder: Path, 
     flush(into / DESCRIPTION)
 
 
-def replace_record(description: Mapping[str, Any], folder: Path) -> None:
+def replace_record(description: Mapping[str, Any], folder: Path, fresh: Mapping[str, str]) -> None:
     """Write the files of :data:`RECORD` into the folder that they describe, the description last.
+
+    Args:
+        description: to write.
+        folder: where the maps are.
+        fresh: SHA-256 of maps that Matshot wrote there, by their files' names.
 
     Raises:
         MatshotError: when they cannot be written, or Matshot did not write what is there; that stays.
     """
     with staging_folder(folder) as aside:
-        write_record(description, aside, folder)
+        write_record(description, aside, folder, fresh)
         check_unclaimed(RECORD, folder)
         move_files(RECORD, aside, folder)
 
@@ -161,7 +166,7 @@ def place_files(names: Sequence[str], aside: Path, folder: Path) -> None:
     described = own_description(folder)
     if described is not None:
         try:
-            write_description(described, aside, folder, names)
+            write_description(described, aside, folder, digests_of(names, aside))
         except OSError as error:
             raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
     move_files([*names, *([DESCRIPTION] if described is not None else [])], aside, folder)

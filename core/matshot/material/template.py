@@ -27,7 +27,7 @@ from ..image.color import Pixels
 from ..image.formats import COMPRESSED, NO_ALPHA, WRITABLE, stored_depth
 from ..image.types import DEPTHS, AlphaKind, Convention, Depth, FileSource, Texture
 from ..image.writer import storage_notes, write_textures
-from .claims import check_unclaimed
+from .claims import check_unclaimed, digests_of
 from .compressed import Compression, compression_notes, is_compressed, write_mips
 from .mips import material_mips
 from .record import description_of, with_convention, write_description
@@ -346,9 +346,10 @@ def save_template(
         try:
             for name, text in texts.items():
                 (aside / name).write_text(text.lstrip("\n"), encoding="utf-8")
-            write_description(description, aside, folder)
+            fresh = digests_of(names[:-1], aside)
+            write_description(description, aside, folder, fresh)
         except OSError as error:
             raise MatshotError(f"{folder} could not be written: {os_reason(error)}.", repr(error)) from error
-        check_unclaimed(names, folder)  # again, since maps take seconds to write
+        check_unclaimed(names, folder, fresh)  # again, since maps take seconds to write
         move_files(names, aside, folder)
     return folder

@@ -45,7 +45,9 @@ class Assets:
         self._inspector, self._metrics = inspector, metrics
         self._lock = threading.RLock()
 
-    def begin_upload(self, content_type: str, name: str, length: int, most_files: int = 0) -> Upload:
+    def begin_upload(
+        self, content_type: str, name: str, length: int, most_files: int = 0, text_field: str = ""
+    ) -> Upload:
         """Begin to take an upload.
 
         Args:
@@ -53,6 +55,7 @@ class Assets:
             name: that it has, empty if only its form knows.
             length: in bytes, 0 for unknown.
             most_files: in its form; 0 for as many as a material may have.
+            text_field: of its form, see :class:`~matshot.service.upload.Upload`.
 
         Raises:
             Refusal: when it is too large, or the disk or the quota is full.
@@ -61,7 +64,7 @@ class Assets:
             raise too_large(self._settings.upload)
         self.check_room(length)
         most_files = most_files or self._settings.files
-        return Upload(self._data.incoming, content_type, name, self._settings.upload, most_files)
+        return Upload(self._data.incoming, content_type, name, self._settings.upload, most_files, text_field)
 
     def check_room(self, length: int = 0) -> None:
         """Check that so many bytes more can be stored.
@@ -86,21 +89,28 @@ class Assets:
         return max(0, min(room, quota - self._store.bytes()) if quota else room)
 
     def take(
-        self, content_type: str, name: str, body: bytes, add: Callable[[Upload], _Kept], most_files: int = 0
+        self,
+        content_type: str,
+        name: str,
+        body: bytes,
+        add: Callable[[Upload], _Kept],
+        most_files: int = 0,
+        text_field: str = "",
     ) -> _Kept:
-        """Make assets of an upload that is here already.
+        """Make something of an upload that is here already.
 
         Args:
-            content_type: as of :meth:`begin_upload`, as ``name`` and ``most_files``.
+            content_type: as of :meth:`begin_upload`.
             name: likewise.
             body: of the upload.
-            add: :meth:`add` or :meth:`add_each`.
+            add: makes it, such as :meth:`add` or :meth:`add_each`.
             most_files: likewise.
+            text_field: likewise.
 
         Raises:
             Refusal: as these do.
         """
-        upload = self.begin_upload(content_type, name, len(body), most_files)
+        upload = self.begin_upload(content_type, name, len(body), most_files, text_field)
         try:
             upload.feed(body)
             upload.finish()
@@ -131,17 +141,21 @@ class Assets:
             prepared = self._prepared_material(folder, upload.name)
         return self._keep([prepared], account)[0]
 
-    def add_each(self, upload: Upload, account: Account = ADMIN) -> list[tuple[AssetRecord, bool]]:
+    def add_each(
+        self, upload: Upload, account: Account = ADMIN, *, durable: bool = True
+    ) -> list[tuple[AssetRecord, bool]]:
         """Make an asset of each file of a complete upload, of all or of none; also which are new.
 
         Args:
             upload: that has finished.
             account: whose they become.
+            durable: whether their records are on the disk at the end; else they come there with the next that is.
 
         Raises:
             Refusal: as :meth:`add`, for the first file that is refused.
         """
-        return self._keep([self._prepared(upload, number) for number in range(len(upload.files))], account)
+        prepared = [self._prepared(upload, number) for number in range(len(upload.files))]
+        return self._keep(prepared, account, durable=durable)
 
     def _prepared(self, upload: Upload, number: int, name: str = "") -> tuple[AssetRecord, Path]:
         """The asset that a file of an upload becomes, image or zip of a material, and the folder of its files."""
@@ -177,7 +191,9 @@ class Assets:
         time = now()
         return AssetRecord(digest, "material", title, found["width"], found["height"], size, files, time, time), folder
 
-    def _keep(self, prepared: Sequence[tuple[AssetRecord, Path]], account: Account) -> list[tuple[AssetRecord, bool]]:
+    def _keep(
+        self, prepared: Sequence[tuple[AssetRecord, Path]], account: Account, *, durable: bool = True
+    ) -> list[tuple[AssetRecord, bool]]:
         """Move assets to their places, and record all of them at once; also which are new."""
         for _, folder in prepared:
             _flush(folder)
@@ -194,7 +210,7 @@ class Assets:
                     self._data.put_asset(asset.id, folder)
                     new[asset.id] = asset
                     kept.append((asset, True))
-                self._store.keep_assets(list(new.values()), known, account.name)
+                self._store.keep_assets(list(new.values()), known, account.name, durable=durable)
             except BaseException:
                 for asset in new.values():
                     self._remove_folder(asset)

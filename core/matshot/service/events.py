@@ -10,8 +10,8 @@ import asyncio
 import collections
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,6 +148,24 @@ class _Stream:
     unwritten: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class _Waiter:
+    """A request that waits for the end of a job.
+
+    Attributes:
+        loop: of the request.
+        ended: set at the end.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    ended: asyncio.Event
+
+    def release(self) -> None:
+        """Say that it has ended, from any thread."""
+        with suppress(RuntimeError):  # a loop that has ended has no requests any more
+            self.loop.call_soon_threadsafe(self.ended.set)
+
+
 class EventStreams:
     """Events of all running jobs, and the connections that follow them; for any thread.
 
@@ -161,6 +179,7 @@ class EventStreams:
         self._number = 0
         self._streams: dict[str, _Stream] = {}
         self._ended: collections.OrderedDict[str, int] = collections.OrderedDict()
+        self._waiters: dict[str, set[_Waiter]] = {}
         self._closed = False
         self._queue = _Stream(collections.deque(maxlen=_KEPT_OF_ALL))
 
@@ -189,11 +208,36 @@ class EventStreams:
                         listener.put(event)
             else:
                 self._queue.unwritten = stream.unwritten = self._number
+            for waiter in self._waiters.get(job, ()) if last else ():
+                waiter.release()
             if last:
                 self._streams.pop(job)
                 self._ended[job] = self._number
                 if len(self._ended) > _REMEMBERED:
                     self._ended.popitem(last=False)
+
+    @contextmanager
+    def awaited_end(self, job: str) -> Iterator[asyncio.Event]:
+        """An event that is set when a job ends, or the service does; for a task of the event loop.
+
+        A job that has ended before is not known here any more, so look it up after this.
+
+        Args:
+            job: to wait for.
+        """
+        waiter = _Waiter(asyncio.get_running_loop(), asyncio.Event())
+        with self._lock:
+            self._waiters.setdefault(job, set()).add(waiter)
+            if self._closed:
+                waiter.release()
+        try:
+            yield waiter.ended
+        finally:
+            with self._lock:
+                waiting = self._waiters[job]
+                waiting.remove(waiter)
+                if not waiting:
+                    self._waiters.pop(job)
 
     def has_seen_end(self, job: str, last_id: str) -> bool:
         """Whether a client that returns with an id has surely seen the end of a job."""
@@ -265,6 +309,9 @@ class EventStreams:
             for stream in (self._queue, *self._streams.values()):
                 for listener in stream.listeners:
                     listener.put(None)
+            for waiting in self._waiters.values():
+                for waiter in waiting:
+                    waiter.release()
 
     @property
     def listeners(self) -> int:

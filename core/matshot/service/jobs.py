@@ -20,7 +20,9 @@ from .models import (
     MOST_STEPS,
     ChainRequest,
     ChainStep,
+    Handling,
     JobInput,
+    JobOrder,
     JobProgress,
     JobRequest,
     JobView,
@@ -32,8 +34,10 @@ from .naming import counted, plain_name, safe_name
 from .records import LIVE, AssetRecord, JobFilter, JobRecord
 from .refusal import Refusal
 from .runner import Runner
+from .schema import MOST_INPUTS
 from .settings import Settings
 from .store import Store, now
+from .upload import Upload
 from .webhooks import check_webhook
 
 #: Seconds after which a client whose job found the queue full may try again.
@@ -112,6 +116,47 @@ class Jobs:
         kept, new = self._take([_Order([request], request.inputs, request, _digest(request), key)], account)
         return kept[0], new
 
+    def submit_upload(
+        self, order: JobOrder, upload: Upload, key: str | None, account: Account = ADMIN
+    ) -> tuple[JobRecord, bool]:
+        """Take a job with the files that it works on, in one trip to the disk; also whether it is new.
+
+        Args:
+            order: what to do.
+            upload: that has finished; each of its files becomes an asset, and these are the first inputs.
+            key: as of :meth:`submit`.
+            account: whose job and assets they become.
+
+        Raises:
+            Refusal: as :meth:`submit`, and for files that are neither image nor material.
+        """
+        # Before the files are kept.
+        self._check_webhook(order)
+        self._checked_step(order, account)
+        count = len(upload.files) + len(order.inputs)
+        if count > MOST_INPUTS:
+            raise Refusal(422, f"A job takes {MOST_INPUTS} inputs at most, got {count}.")
+        self.check_queue()
+        assets = self._assets.add_each(upload, account, durable=False)
+        files = [NamedInput(asset=asset.id, name=asset.name, kind="", normal="") for asset, _ in assets]
+        return self.submit(order.on(files), key, account)
+
+    def check_queue(self) -> None:
+        """Check that the queue takes another job.
+
+        Raises:
+            Refusal: when it is full.
+        """
+        if self._store.live_count() >= self._settings.queue:
+            raise self._queue_full()
+
+    def _queue_full(self) -> Refusal:
+        return Refusal(
+            429,
+            f"The queue is full with {self._settings.queue} jobs. Try again in a few seconds.",
+            headers={"Retry-After": str(_RETRY_AFTER)},
+        )
+
     def submit_chain(self, request: ChainRequest, key: str | None, account: Account = ADMIN) -> tuple[JobRecord, bool]:
         """Take the jobs of a chain, all or none; the first of them, and whether they are new.
 
@@ -162,11 +207,7 @@ class Jobs:
         if kept is None or kept[0].id != every[0]:
             self._discard(every)
         if kept is None:
-            raise Refusal(
-                429,
-                f"The queue is full with {self._settings.queue} jobs. Try again in a few seconds.",
-                headers={"Retry-After": str(_RETRY_AFTER)},
-            )
+            raise self._queue_full()
         if kept[0].id != every[0]:
             return _same(kept, first.digest, len(orders)), False
         ready = [job for job in kept if not job.after]
@@ -177,8 +218,7 @@ class Jobs:
     def _prepared(self, order: _Order, identifiers: Sequence[str], account: Account) -> list[JobRecord]:
         """The jobs of an order, whose inputs are linked into folders in ``incoming``."""
         request = order.request
-        if request.webhook:
-            check_webhook(request.webhook, self._settings.webhook_hosts)
+        self._check_webhook(request)
         jobs = []
         for number, (step, identifier) in enumerate(zip(order.steps, identifiers, strict=True)):
             tool, parameters = self._checked_step(step, account)
@@ -206,6 +246,10 @@ class Jobs:
                 )
             )  # fmt: skip
         return jobs
+
+    def _check_webhook(self, request: Handling) -> None:
+        if request.webhook:
+            check_webhook(request.webhook, self._settings.webhook_hosts)
 
     def _discard(self, identifiers: Sequence[str]) -> None:
         for identifier in identifiers:
@@ -471,7 +515,8 @@ class Jobs:
         """
         job = self.get(identifier, account)
         if job.state != "done":
-            raise Refusal(409, f"The job has no results: it is {job.state}.")
+            ended = "" if job.state in LIVE else "no_results"
+            raise Refusal(409, f"The job has no results: it is {job.state}.", code=ended)
         return job
 
     def results_folder(self, identifier: str) -> Path:

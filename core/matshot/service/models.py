@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -182,6 +182,16 @@ class JobRequest(Step, Handling):
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
         """One alternative for each tool, with its parameters."""
         return {"$ref": f"#/components/schemas/{REQUEST}"}
+
+
+class JobOrder(JobRequest):
+    """A job to run on files that come with it, which are its first inputs."""
+
+    inputs: list[JobInput] = Field(default_factory=list, max_length=MOST_INPUTS - 1)
+
+    def on(self, files: Sequence[NamedInput]) -> JobRequest:
+        """The job with its files."""
+        return self.model_copy(update={"inputs": [*files, *self.inputs]})
 
 
 class JobBatchRequest(BaseModel):

@@ -25,6 +25,9 @@ _IDENTIFIERS = {
     "/v1/jobs": "$response.body#/id",
     "/v1/chains": "$response.body#/jobs/0/id",
 }
+#: A file, and the files of a form.
+BINARY = {"type": "string", "format": "binary"}
+FORM_FILES = {"type": "array", "items": BINARY}
 #: Types of files that are sent.
 FILES = (*dict.fromkeys(models.MEDIA_TYPES.values()), "application/zip", "application/octet-stream")
 
@@ -42,7 +45,7 @@ def _meaning(status: int) -> str:
 
 def file_answer(*types: str) -> dict[int | str, dict[str, Any]]:
     """The answer of a route that sends a file of one of these types."""
-    schema = {"schema": {"type": "string", "format": "binary"}}
+    schema = {"schema": BINARY}
     return {200: {"content": dict.fromkeys(types, schema), "description": "The file."}}
 
 

@@ -26,6 +26,7 @@ CODES: dict[str, tuple[int, str]] = {
     "method": (405, "The method is not supported"),
     "timeout": (408, "The request timed out"),
     "not_done": (409, "The job is not done"),
+    "no_results": (409, "The job ended without results"),
     "too_large": (413, "Too many bytes or pixels"),
     "unsupported": (415, "Neither an image nor a material"),
     "invalid": (422, "Inputs or parameters do not fit"),

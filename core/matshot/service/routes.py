@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 import anyio
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi import Path as RoutePath
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse, StreamingResponse
 from fastapi.routing import APIRoute
-from pydantic import StringConstraints
+from pydantic import StringConstraints, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -31,11 +32,11 @@ from .events import QUEUE, Event
 from .metrics import CONTENT_TYPE
 from .models import AssetView, Health, JobList, JobView, ResultList, State, ToolList
 from .naming import LONGEST_NAME
-from .openapi import EVENTS, FILES, description, failures, file_answer, operation
+from .openapi import BINARY, EVENTS, FILES, FORM_FILES, description, failures, file_answer, operation
 from .pictures import LEAST_SIDE, MOST_SIDE
 from .records import LIVE, JobFilter, JobRecord, Preset
 from .refusal import ENDING, Refusal
-from .schema import LONGEST_PRESET, tool_schema
+from .schema import LONGEST_PRESET, MOST_INPUTS, tool_schema
 from .security import COOKIE, Guard
 from .service import Service
 from .store import now
@@ -67,6 +68,11 @@ LastEventId = Annotated[str, Header(max_length=100)]
 LastEvent = Annotated[str, Query(alias="last_event_id", max_length=100)]
 EventToken = Annotated[str, Query(max_length=1000, description="For clients that cannot set headers.")]
 JobId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
+#: Seconds that a request may wait for the end of a job; proxies end requests that are silent for a minute.
+_LONGEST_WAIT = 50
+Wait = Annotated[
+    int, Query(ge=0, le=_LONGEST_WAIT, description="Seconds to wait for the end of the job; then it is as it is.")
+]
 _Result = TypeVar("_Result")
 
 
@@ -106,7 +112,7 @@ def make_app(service: Service) -> Guard:
     for router in (
         _about(service, guard),
         _assets(service, inspections, drawings),
-        _jobs(service),
+        _jobs(service, inspections),
         _chains(service),
         _results(service, drawings),
         _batch_results(service),
@@ -185,13 +191,12 @@ def _about(service: Service, guard: Guard) -> APIRouter:
 
 def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyio.CapacityLimiter) -> APIRouter:
     router = APIRouter(prefix="/v1/assets", tags=["assets"])
-    binary = {"type": "string", "format": "binary"}
-    form = {"type": "object", "properties": {"file": {"type": "array", "items": binary}}, "required": ["file"]}
+    form = {"type": "object", "properties": {"file": FORM_FILES}, "required": ["file"]}
     body = {
         "required": True,
         "description": "The file, or a form: one part 'file', or one for each map of a material.",
         "content": {
-            "application/octet-stream": {"schema": binary},
+            "application/octet-stream": {"schema": BINARY},
             "multipart/form-data": {"schema": form},
         },
     }
@@ -289,7 +294,7 @@ def _assets(service: Service, inspections: anyio.CapacityLimiter, drawings: anyi
     return router
 
 
-def _jobs(service: Service) -> APIRouter:
+def _jobs(service: Service, inspections: anyio.CapacityLimiter) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
     @router.post(
@@ -310,6 +315,60 @@ def _jobs(service: Service) -> APIRouter:
             return service.jobs.view(job), new
 
         view, new = await run_in_threadpool(submitted)
+        response.status_code = 201 if new else 200
+        response.headers["location"] = f"/v1/jobs/{view.id}"
+        return view
+
+    order = {
+        "required": True,
+        "description": "A form: one part 'job', and one part 'file' for each file.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "job": {
+                            "type": "string",
+                            "description": "The job as JSON, as POST /v1/jobs takes it; its inputs, which may be left "
+                            "out, follow the files.",
+                        },
+                        "file": FORM_FILES,
+                    },
+                    "required": ["job", "file"],
+                }
+            }
+        },
+    }
+
+    @router.post(
+        "/upload",
+        status_code=201,
+        responses={
+            200: {"model": JobView, "description": "It was here already."},
+            **failures(404, 413, 415, 429, 507),
+        },
+        openapi_extra={"requestBody": order},
+    )
+    async def submit_upload(
+        request: Request, response: Response, caller: Caller, idempotency_key: IdempotencyKey = None
+    ) -> JobView:
+        """Upload images or zips of materials, and run a tool on them. The same Idempotency-Key gives the same job."""
+
+        def submitted(upload: Upload) -> tuple[JobView, bool]:
+            if upload.text is None:
+                raise Refusal(400, "The form has no part 'job'. Send it as JSON.")
+            try:
+                job_order = models.JobOrder.model_validate_json(upload.text)
+            except ValidationError as error:
+                wrong = [{**one, "loc": ("body", "job", *one["loc"])} for one in error.errors()]
+                raise RequestValidationError(wrong) from error
+            job, new = service.jobs.submit_upload(job_order, upload, idempotency_key, caller)
+            return service.jobs.view(job), new
+
+        view, new = await _received(
+            service, request, inspections, submitted, most_files=MOST_INPUTS, text_field="job",
+            check=service.jobs.check_queue,
+        )  # fmt: skip
         response.status_code = 201 if new else 200
         response.headers["location"] = f"/v1/jobs/{view.id}"
         return view
@@ -357,9 +416,11 @@ def _jobs(service: Service) -> APIRouter:
         return JobList(jobs=[service.jobs.view(job) for job in found[:limit]], more=len(found) > limit)
 
     @router.get("/{identifier}", responses=failures(404))
-    def job(identifier: str, caller: Caller) -> JobView:
+    async def job(identifier: str, caller: Caller, wait: Wait = 0) -> JobView:
         """A job."""
-        return service.jobs.view(service.jobs.get(identifier, caller))
+        return await _at_end(
+            service, identifier, caller, wait, lambda: service.jobs.view(service.jobs.get(identifier, caller))
+        )
 
     @router.post("/{identifier}/cancel", responses=failures(404))
     def cancel(identifier: str, caller: Caller) -> JobView:
@@ -556,27 +617,37 @@ def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs/{identifier}", tags=["results"])
 
     @router.get("/results", responses=failures(404, 409))
-    def results(identifier: str, caller: Caller) -> ResultList:
+    async def results(identifier: str, caller: Caller, wait: Wait = 0) -> ResultList:
         """The results of a job."""
-        return models.result_list(service.jobs.finished(identifier, caller))
+        return await _at_end(
+            service, identifier, caller, wait, lambda: models.result_list(service.jobs.finished(identifier, caller))
+        )
 
     @router.get(
         "/results.zip",
         response_class=StreamingResponse,
         responses={**file_answer("application/zip", "application/octet-stream"), **failures(404, 409)},
     )
-    def results_zip(identifier: str, caller: Caller) -> StreamingResponse:
+    async def results_zip(identifier: str, caller: Caller, wait: Wait = 0) -> StreamingResponse:
         """A zip of all results."""
-        job = service.jobs.finished(identifier, caller)
-        return zip_response(_all_packed(service, job, ""), f"matshot_{job.tool}_{job.id[:8]}.zip")
+
+        def stored() -> StreamingResponse:
+            job = service.jobs.finished(identifier, caller)
+            return zip_response(_all_packed(service, job, ""), f"matshot_{job.tool}_{job.id[:8]}.zip")
+
+        return await _at_end(service, identifier, caller, wait, stored)
 
     @router.get("/results/{number}", responses={**file_answer(*FILES), **failures(404, 409)})
-    def result(identifier: str, number: int, caller: Caller, request: Request) -> Response:
+    async def result(identifier: str, number: int, caller: Caller, request: Request, wait: Wait = 0) -> Response:
         """An image, or the zip of a material's folder."""
-        path, facts = service.jobs.result(identifier, number, caller)
-        if facts["kind"] == "image":
-            return file_response(request, path, facts["name"])
-        return zip_response(_packed(service, identifier, number, ""), f"{facts['name']}.zip")
+
+        def stored() -> Response:
+            path, facts = service.jobs.result(identifier, number, caller)
+            if facts["kind"] == "image":
+                return file_response(request, path, facts["name"])
+            return zip_response(_packed(service, identifier, number, ""), f"{facts['name']}.zip")
+
+        return await _at_end(service, identifier, caller, wait, stored)
 
     @router.get("/results/{number}/preview", responses={**file_answer("image/png"), **failures(404, 409)})
     def result_preview(identifier: str, number: int, caller: Caller, request: Request) -> Response:
@@ -599,6 +670,23 @@ def _results(service: Service, drawings: anyio.CapacityLimiter) -> APIRouter:
         return await run_in_threadpool(stored)
 
     return router
+
+
+async def _at_end(
+    service: Service, identifier: str, caller: Account, wait: int, answer: Callable[[], _Result]
+) -> _Result:
+    """What is answered of a job as it is at its end, or after so many seconds; made in a thread."""
+
+    def is_live() -> bool:
+        return service.jobs.get(identifier, caller).state in LIVE
+
+    if wait:
+        # Waiting begins before the job is looked up, so that no end is missed.
+        with service.events.awaited_end(identifier) as ended:
+            if await run_in_threadpool(is_live):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), wait)
+    return await run_in_threadpool(answer)
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:
@@ -639,16 +727,20 @@ async def _received(
     add: Callable[[Upload], _Result],
     name: str = "",
     most_files: int = 0,
+    text_field: str = "",
+    check: Callable[[], None] | None = None,
 ) -> _Result:
-    """What is made of the body of a request, an upload, when it is here."""
+    """What is made of the body of a request, an upload, when it is here; a large one is awaited only after a check."""
     declared = request.headers.get("content-length", "0")
     length = int(declared) if declared.isdecimal() and len(declared) < 19 else 0
     kind = request.headers.get("content-type", "")
     if 0 < length <= _PIECE:
         # In one thread at once: for a small file, each change of threads takes longer than the work.
         body = b"".join([piece async for piece in _pieces(request)])
-        return await _in_turn(inspections, service.assets.take, kind, name, body, add, most_files)
-    incoming = await run_in_threadpool(service.assets.begin_upload, kind, name, length, most_files)
+        return await _in_turn(inspections, service.assets.take, kind, name, body, add, most_files, text_field)
+    if check is not None:
+        await run_in_threadpool(check)
+    incoming = await run_in_threadpool(service.assets.begin_upload, kind, name, length, most_files, text_field)
     try:
         async for piece in _pieces(request):
             await run_in_threadpool(incoming.feed, piece)

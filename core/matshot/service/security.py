@@ -32,7 +32,7 @@ _MOST_BYTES = 1 << 20
 #: Seconds that such a body may take.
 _BODY = 20.0
 #: Addresses of uploads.
-_UPLOADS = ("/v1/assets", "/v1/assets/batch")
+_UPLOADS = ("/v1/assets", "/v1/assets/batch", "/v1/jobs/upload")
 #: Addresses that need no token; the page asks for it and has no secrets.
 OPEN_API = ("/healthz", "/v1/session")
 
@@ -117,7 +117,8 @@ class Guard:
             self._metrics.count(
                 "matshot_requests_total", "Requests.", method=_method(scope), route=route, status=str(status)
             )
-            if not route.endswith("/events"):
+            # What waits for a job says nothing of the service.
+            if not route.endswith("/events") and b"wait=" not in scope["query_string"]:
                 self._metrics.duration(
                     "matshot_request_seconds", "Seconds that requests took.", time.monotonic() - began, route=route
                 )

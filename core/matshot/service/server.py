@@ -36,6 +36,7 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
     """
     try:
         import fastapi  # noqa: F401
+        import httptools  # noqa: F401
         import python_multipart  # noqa: F401
         import uvicorn
     except ImportError as error:

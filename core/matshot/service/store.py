@@ -233,11 +233,13 @@ class Store:
         query = f"SELECT * FROM assets WHERE {' AND '.join(wanted)} ORDER BY created DESC, id DESC LIMIT ?"
         return [_asset(row) for row in self._rows(query, *values, most)]
 
-    def keep_assets(self, new: Sequence[AssetRecord], known: Sequence[str], owner: str = "") -> None:
+    def keep_assets(
+        self, new: Sequence[AssetRecord], known: Sequence[str], owner: str = "", *, durable: bool = True
+    ) -> None:
         """Remember assets that are new, and that others were sent again; all are of this user, too."""
         used, used_at = now(), self.service_time()
         identifiers = [*(asset.id for asset in new), *known]
-        with self._change() as database:
+        with self._change(durable=durable) as database:
             for asset in new:
                 values = {**vars(asset), "files": json.dumps(asset.files), "used_at": used_at}
                 database.execute(_insert("assets", values), values)
@@ -310,6 +312,10 @@ class Store:
         query = "SELECT * FROM jobs WHERE state IN (?, ?) ORDER BY priority DESC, number"
         return [_job(row) for row in self._rows(query, *LIVE)]
 
+    def live_count(self) -> int:
+        """How many jobs have not ended."""
+        return int(self._rows("SELECT COUNT(*) FROM jobs WHERE state IN (?, ?)", *LIVE)[0][0])
+
     def following(self, identifier: str) -> list[JobRecord]:
         """Jobs that take the results of a job."""
         return [_job(row) for row in self._rows("SELECT * FROM jobs WHERE after = ? AND chain != ''", identifier)]
@@ -334,8 +340,7 @@ class Store:
             ]
             if known:
                 return [_job(row) for row in known]
-            count = database.execute("SELECT COUNT(*) FROM jobs WHERE state IN (?, ?)", LIVE).fetchone()[0]
-            if count + len(jobs) > most_live:
+            if self.live_count() + len(jobs) > most_live:
                 return None
             stored = list[JobRecord]()
             for job in jobs:

@@ -14,6 +14,8 @@ from .refusal import Refusal
 
 #: Form field of files.
 _FIELD = b"file"
+#: Bytes of a field that is text, as of a request without files.
+_MOST_TEXT = 1 << 20
 #: Characters of a boundary, by RFC 2046.
 _LONGEST_BOUNDARY = 70
 
@@ -27,18 +29,26 @@ class Upload:
         name: that it has; empty takes the form's.
         most: bytes.
         most_files: files in a form.
+        text_field: field of a form whose text is kept in memory; empty for none.
+
+    Attributes:
+        text: of that field; None while there is none.
 
     Raises:
         Refusal: for a malformed form.
     """
 
-    def __init__(self, folder: Path, content_type: str, name: str, most: int, most_files: int) -> None:
+    def __init__(
+        self, folder: Path, content_type: str, name: str, most: int, most_files: int, text_field: str = ""
+    ) -> None:
         self.folder = folder / uuid.uuid4().hex
         self._parts = self.folder / "parts"
         self._parts.mkdir(parents=True)
         self.files: list[tuple[str, Path]] = []
         self.name = plain_name(name)
         self._left, self._most, self._most_files = most, most, most_files
+        self.text: bytearray | None = None
+        self.text_field = text_field.encode()
         self._stream: BinaryIO | None = None
         self._form: _Form | None = None
         self._digests: list[hashlib._Hash] = []
@@ -92,6 +102,17 @@ class Upload:
         self._stream.write(data)
         self._digests[-1].update(data)
 
+    def add_text(self, data: bytes) -> None:
+        """Add to the text of the field that is kept.
+
+        Raises:
+            Refusal: when it is too long.
+        """
+        self.text = self.text if self.text is not None else bytearray()
+        self.text += data
+        if len(self.text) > _MOST_TEXT:
+            raise Refusal(413, f"The part '{self.text_field.decode()}' is too large.")
+
     def shut(self) -> None:
         """End the file."""
         if self._stream is not None:
@@ -141,7 +162,7 @@ class _Form:
             )
         self._name, self._value = b"", b""
         self._disposition = b""
-        self._wanted = self._ended = False
+        self._wanted = self._is_text = self._ended = False
         self._parser = multipart.MultipartParser(
             boundary,
             {
@@ -182,13 +203,21 @@ class _Form:
 
     def _begin_data(self) -> None:
         _, options = self._options(self._disposition)
+        own = self._upload.text_field
+        self._is_text = bool(own) and options.get(b"name") == own
+        if self._is_text and self._upload.text is not None:
+            raise Refusal(400, f"The form has two parts named '{own.decode()}'.")
+        if self._is_text:
+            self._upload.add_text(b"")
         self._wanted = options.get(b"name") == _FIELD and b"filename" in options
         if self._wanted:
             self._upload.open(options[b"filename"].decode("utf-8", "replace"))
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        # What is not a file of ours is passed over.
-        if self._wanted:
+        # What is neither a file nor the text is passed over.
+        if self._is_text:
+            self._upload.add_text(data[start:end])
+        elif self._wanted:
             self._upload.write(data[start:end])
 
     def _end_part(self) -> None:

@@ -9,19 +9,20 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from matshot_host.description import DESCRIPTION, DOCUMENT, PREVIEW
 
 from ..errors import MatshotError
-from ..files import atomic_file, os_reason
+from ..files import atomic_file, move_files, os_reason, staging_folder
 from ..image.formats import READABLE, UNREAD, WRITABLE
 from ..image.types import Encoding, Texture
 from ..image.udim import TOKEN, Neighbors, UdimSet, udim_set, udim_sets
 from ..inference.memory import memory_budget, resident_bytes
 from ..inference.session import usable_threads
-from ..material.claims import check_unclaimed
+from ..material.claims import check_unchanged, check_unclaimed, digests_of, written
 from ..material.folder import MapEntry, MaterialFolder
-from ..material.record import RECORD, replace_record
+from ..material.record import RECORD, replace_record, write_description
 from ..material.scan import folder_contents
 from ..material.types import MapKind
 from ..progress import Listener, Progress
@@ -106,9 +107,12 @@ def upscale_all(
     memory = SharedMemory(memory_budget(options.memory), resident_bytes()) if workers > 1 else None
     recording = threading.Lock()
     maps: dict[Path, dict[MapKind, UpscaledFile]] = {}
+    digests: dict[Path, dict[str, str]] = {}
 
     def work(task: FileTask, part: Progress) -> UpscaledFile:
         shared = task.options if workers == 1 else replace(task.options, threads=threads // workers)
+        if task.material is not None:
+            check_unchanged(task.target.parent, [task.target.name])  # again, since the maps before took their time
         made = upscale_file(
             task.source,
             task.target,
@@ -121,10 +125,13 @@ def upscale_all(
         )
         parameters = {**made.parameters, "threads": task.options.threads}
         if task.entry is not None and task.material is not None:
+            digest = digests_of([task.target.name], task.target.parent)
             with recording:
                 ready = maps.setdefault(task.material.path, {})
                 ready[task.entry.kind] = made
-                _record(task.material, ready, task.target.parent)
+                fresh = digests.setdefault(task.target.parent, {})
+                fresh.update(digest)
+                _record(task.material, ready, task.target.parent, fresh)
         return replace(made, parameters=parameters, notes=task.notes + made.notes)
 
     def stage(index: int) -> str:
@@ -279,14 +286,23 @@ def _set_tasks(udim: UdimSet, output: Path, options: UpscaleOptions, files: File
         yield FileTask(path, output / target_name(path, files.format), options, files, neighbors, note)
 
 
-def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], output: Path) -> None:
-    """Describe the maps that are ready; a description that leaves them to their names goes on doing so."""
+def _record(
+    material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], output: Path, fresh: Mapping[str, str]
+) -> None:
+    """Describe the maps that are ready, and note their SHA-256 by their names in ``fresh``.
+
+    A description that leaves maps to their names goes on doing so.
+    """
     said = material.description.get("maps")
     if not said:
         for name in (DESCRIPTION, DOCUMENT):
             # A document of somebody else's names the files, so it holds as long as their names stay.
             same = all(made.target.name == made.source.name for made in ready.values())
-            if (material.path / name).is_file() and (same or name == DESCRIPTION):
+            if not (material.path / name).is_file() or (name == DOCUMENT and not same):
+                continue
+            if name == DESCRIPTION and written(material.description):
+                _note(material.description, output, fresh)
+            else:
                 _copy_record(material.path / name, output)
         return
     first = next(iter(ready.values()))
@@ -294,11 +310,24 @@ def _record(material: MaterialFolder, ready: Mapping[MapKind, UpscaledFile], out
     maps = {kind: {**said[kind], "file": made.target.name, **made.stored} for kind, made in in_order}
     # Raw maps are not enlarged.
     kept = {name: value for name, value in material.description.items() if name != "raw"}
-    replace_record({**kept, "size": [first.width, first.height], "maps": maps}, output)
+    replace_record({**kept, "size": [first.width, first.height], "maps": maps}, output, fresh)
+
+
+def _note(description: Mapping[str, Any], output: Path, fresh: Mapping[str, str]) -> None:
+    """Write a description as it is, but for the notes of its files, which are others here."""
+    try:
+        with staging_folder(output) as aside:
+            write_description(description, aside, output, fresh)
+            move_files([DESCRIPTION], aside, output)
+    except OSError as error:
+        raise MatshotError(f"{output} could not be written: {os_reason(error)}.", repr(error)) from error
 
 
 def _check_records(tasks: Sequence[FileTask]) -> None:
-    """Refuse before the work to replace what somebody else says of a material."""
+    """Refuse before the work to replace what somebody else says of a material, or maps that were changed since."""
+    for task in tasks:
+        if task.material is not None:
+            check_unchanged(task.target.parent, [task.target.name])
     places = {task.target.parent: task.material for task in tasks if task.material is not None}
     for output, material in places.items():
         if material.description.get("maps"):

@@ -17,7 +17,7 @@ from ..image.reader import read_texture
 from ..image.types import Convention, Depth, Encoding, Texture, Wrap
 from ..image.wrap import measured_wrap
 from ..image.writer import write_texture
-from ..material.claims import check_unclaimed, own_description
+from ..material.claims import check_unchanged, check_unclaimed, own_description
 from ..material.compressed import Compression
 from ..material.folder import load_material, save_material
 from ..material.map_names import guess_map
@@ -220,16 +220,21 @@ def targets(
     return found
 
 
-def check_own(folder: Path, *, preview: bool = True) -> None:
+def check_own(folder: Path, *, preview: bool = True, in_place: bool = False) -> None:
     """Find out before the work whether a material may be written into a folder.
 
     Args:
         folder: that exists or not.
         preview: whether a picture of the material will be written, too.
+        in_place: whether the material was read from there, so that of its maps those that were changed may stay; what
+            would replace one is refused when the material is written.
 
     Raises:
-        MatshotError: when it holds files of a material's names that Matshot did not write.
+        MatshotError: when it holds files of a material's names that Matshot did not write, or maps that were changed
+            since it wrote them.
     """
+    if not in_place:
+        check_unchanged(folder)
     check_unclaimed([*RECORD, *([PREVIEW] if preview else [])], folder)
 
 

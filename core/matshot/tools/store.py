@@ -17,6 +17,7 @@ from ..errors import MatshotError
 from ..files import file_name, free_path, move_new, os_reason, remove
 from ..image.formats import WRITABLE, stored_depth
 from ..image.writer import storage_notes, write_texture
+from ..material.claims import check_unchanged
 from ..material.compressed import is_compressed
 from ..material.scenes import check_scenes
 from ..material.types import Material, with_notes
@@ -178,8 +179,10 @@ def deliver(
 def _check_own(work: ToolWork, folder: Path) -> None:
     """Refuse a folder before the work that holds files of somebody else under a material's names."""
     if work.form is not None and work.form.template:
+        check_unchanged(folder)
         return  # a template has names of its own
-    check_own(folder, preview=work.original is None or "basecolor" in work.original.maps)
+    in_place = work.in_place and folder.exists() and folder.samefile(work.source)
+    check_own(folder, preview=work.original is None or "basecolor" in work.original.maps, in_place=in_place)
     if work.form is not None:
         check_scenes(work.form.scene, folder)
 

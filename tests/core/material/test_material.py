@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import matshot
 from matshot.errors import MatshotError
 from matshot.image.reader import read_texture
 from matshot.image.types import FileSource, Texture
@@ -16,6 +17,7 @@ from matshot.material import folder as material_folder
 from matshot.material.folder import find_material, load_material, save_material
 from matshot.material.map_names import guess_map
 from matshot.material.types import MAP_KINDS, Material, map_encoding, map_stem, pack_orm, unpack_orm
+from matshot.shading.procedural import brick_material
 from matshot_host.description import DESCRIPTION, DOCUMENT
 
 
@@ -520,3 +522,47 @@ def test_a_material_of_matshot_is_written_over_but_not_what_was_added(tmp_path):
         save_material(brick(), tmp_path)
     assert (tmp_path / "height.png").read_text() == "theirs"
     assert set(load_material(tmp_path).maps) == {"basecolor"}
+
+
+def test_a_map_that_somebody_repainted_stays(tmp_path):
+    save_material(brick(), tmp_path)
+    save_material(brick(), tmp_path)  # its own maps are replaced
+    (tmp_path / "roughness.png").write_bytes(b"repainted")
+    with pytest.raises(
+        MatshotError, match=r"roughness\.png exists and was not written by Matshot, or was changed since"
+    ):
+        save_material(brick(), tmp_path)
+    assert (tmp_path / "roughness.png").read_bytes() == b"repainted"
+    assert not [one for one in tmp_path.iterdir() if one.name.startswith(".")]
+
+
+def test_a_map_of_a_folder_without_notes_of_maps_is_replaced_by_its_name(tmp_path):
+    save_material(brick(), tmp_path)
+    record = tmp_path / "material.json"
+    description = json.loads(record.read_text())
+    description["written"] = {"material.mtlx": description["written"]["material.mtlx"]}
+    record.write_text(json.dumps(description))
+    (tmp_path / "roughness.png").write_bytes(b"repainted")
+    save_material(brick(), tmp_path)
+    assert set(json.loads(record.read_text())["written"]) >= {"roughness.png", "basecolor.png", "material.mtlx"}
+    load_material(tmp_path)
+
+
+def test_a_repainted_map_is_refused_before_the_work(tmp_path):
+    folder = save_material(brick_material(32), tmp_path / "bricks")
+    matshot.tile(folder, output=tmp_path / "tiled")
+    (tmp_path / "tiled" / "basecolor.png").write_bytes(b"repainted")
+    stages = []
+    with pytest.raises(MatshotError, match=r"basecolor\.png exists and was not written by Matshot, or was changed"):
+        matshot.tile(folder, output=tmp_path / "tiled", progress=lambda _, stage: stages.append(stage))
+    assert set(stages) <= {"reading"}
+
+
+def test_a_repainted_file_of_a_template_stays(tmp_path):
+    matshot.convert(brick(), template="bedrock", output=tmp_path)
+    matshot.convert(brick(), template="bedrock", output=tmp_path)
+    (file,) = tmp_path.glob("*_normal.png")
+    file.write_bytes(b"repainted")
+    with pytest.raises(MatshotError, match="or was changed since"):
+        matshot.convert(brick(), template="bedrock", output=tmp_path)
+    assert file.read_bytes() == b"repainted"

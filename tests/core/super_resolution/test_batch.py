@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import matshot
 from matshot.errors import Cancelled, MatshotError
 from matshot.image.reader import read_texture
 from matshot.image.types import FileSource, Texture
 from matshot.image.writer import write_texture
 from matshot.material.folder import load_material, save_material
 from matshot.material.types import Material
-from matshot.shading.procedural import brick_wall
+from matshot.shading.procedural import brick_material, brick_wall
 from matshot.super_resolution import UpscaleOptions, upscale_all, upscale_file
 from matshot.super_resolution.files import FileOptions
 from matshot_host.graph import material_graph
@@ -232,3 +233,18 @@ def test_a_copied_description_of_somebody_else_is_replaced_by_itself_alone(tmp_p
     with pytest.raises(MatshotError, match=r"material\.mtlx exists"):
         upscale_all([tmp_path / "wall"], tmp_path / "out", fast)
     assert (tmp_path / "out" / "material.mtlx").read_text() == "mine"
+
+
+@pytest.mark.parametrize("template", ["", "bedrock"])
+def test_an_enlarged_map_that_somebody_repainted_stays(tmp_path: Path, template: str) -> None:
+    matshot.convert(brick_material(16), template=template, output=tmp_path / "wall")
+    fast = UpscaleOptions(scale=2, method="bicubic")
+    for _ in range(2):  # its own maps are replaced
+        assert not upscale_all([tmp_path / "wall"], tmp_path / "out", fast).failed
+    repainted = next((tmp_path / "out").glob("*normal*"))
+    repainted.write_bytes(b"repainted")
+    stages: list[str] = []
+    with pytest.raises(MatshotError, match="exists and was not written by Matshot, or was changed since"):
+        upscale_all([tmp_path / "wall"], tmp_path / "out", fast, progress=lambda _, stage: stages.append(stage))
+    assert repainted.read_bytes() == b"repainted"
+    assert not stages

@@ -235,3 +235,24 @@ def test_options_are_those_of_the_captures():
     sliders = ("roughness", "normal", "height", "metal")
     assert {name: getattr(CaptureOptions, name) for name in sliders} == AdjustOptions().sliders
     assert adjusted_material(captured()).parameters["notes"] == []
+
+
+def test_a_repainted_map_survives_an_adjustment_in_place_or_is_refused(tmp_path):
+    folder = save_material(captured(), tmp_path / "wall")
+    matshot.adjust(folder, roughness=0.5, output=folder)
+    found = load_material(folder)
+    gray = Texture(np.full((found.height, found.width, 3), 0.5, np.float32), "srgb")
+    painted = matshot.write_texture(gray, folder / "basecolor.png")
+    contents = painted.read_bytes()
+    matshot.adjust(folder, roughness=0.4, output=folder)
+    assert painted.read_bytes() == contents
+    matshot.adjust(folder, roughness=0.3, output=folder)
+    # Adjust starts from the roughness as captured, so this would be lost.
+    (folder / "roughness.png").write_bytes((folder / "height.png").read_bytes())
+    before = stored(folder)
+    with pytest.raises(
+        MatshotError, match=r"roughness\.png exists and was not written by Matshot, or was changed since"
+    ):
+        matshot.adjust(folder, roughness=0.5, output=folder)
+    for name, pixels in before.items():
+        np.testing.assert_array_equal(pixels, stored(folder)[name], name)

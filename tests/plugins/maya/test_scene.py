@@ -422,3 +422,15 @@ def test_discarding_leaves_what_an_artist_put_into_a_material(maya, material_fol
         (folder / name).write_text("mine")
     results.discard([result(folder, kind="material")])
     assert {path.name for path in folder.iterdir()} == {"notes.txt", "preview.png", "material.mtlx"}
+
+
+def test_discarding_leaves_a_map_that_an_artist_repainted(maya, tmp_path):
+    from matshot_maya import results
+
+    import matshot
+    from matshot.shading.procedural import brick_material
+
+    folder = matshot.save_material(brick_material(16), tmp_path / "wall")
+    (folder / "roughness.png").write_bytes(b"repainted")
+    results.discard([result(folder, kind="material")])
+    assert {path.name for path in folder.iterdir()} == {"roughness.png"}
