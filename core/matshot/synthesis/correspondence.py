@@ -83,6 +83,11 @@ class Transfer:
         rows = start_count(self.source_height, "y" in self.source_wrap)
         return rows, start_count(self.source_width, "x" in self.source_wrap)
 
+    @property
+    def numbers(self) -> Index:
+        """Number of each patch among those of the source, counted row by row; ``rows x columns`` of the grid."""
+        return self.down * np.int32(self.limits[1]) + self.right
+
     def with_patches(self, down: NDArray[np.integer], right: NDArray[np.integer]) -> Transfer:
         """The same grid with other patches; places beyond the source's limits are wrapped or clipped."""
         inside = []

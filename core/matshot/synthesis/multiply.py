@@ -268,7 +268,7 @@ def _variation(maker: _PictureMaker, seed: int, progress: Progress) -> Material:
             copied = round(largest_copy(transfer), 3)
             if copied > _LARGE_COPY:
                 reason = "for smaller ones, raise the variety or choose the neural engine"
-                if bears > _HOLDS:
+                if bears > _HOLDS and plan.guide is None and plan.allowed is None:
                     reason = (
                         "its joints or repeats do not allow smaller ones; the neural engine makes new pixels instead"
                     )

@@ -28,9 +28,20 @@ _ROWS = 64
 #: Pairs of patches that are compared at a time.
 _PAIRS = 8_000_000
 #: Iterations of the prices.
-_ITERATIONS = 60
+_ITERATIONS = 15
 #: Their temperature, in parts of the mean squared size of patches.
 _TEMPERATURE = 0.03
+#: Principal components along which tones are told apart.
+_TONE_COMPONENTS = 6
+#: Tones along each.
+_TONES = 8
+#: Change of a tone's price at twice the fair use, and turns of it, in the transport plan.
+_TONE_RATE = 0.15
+_TONE_TURNS = 6
+#: Bound of the price of a tone.
+_MAX_PRICE = 3.0
+#: Entries of a row of the transport plan that prices of tones choose among.
+_CANDIDATES = 64
 #: Cost of use at twice the fair amount, in parts of the mean distance found.
 _FAIRNESS = 1.0
 #: Least mean distance for that, in parts of the mean squared size of patches.
@@ -262,10 +273,55 @@ def _result_cycles(transfer: Transfer, source: Source, axis: int) -> Cycles:
     return _cycles(np.arange(transfer.down.shape[axis]) * transfer.strides[axis], own)
 
 
-def balanced_matches(transfer: Transfer, target: Target, source: Source) -> Transfer:
+class ToneUse:
+    """Prices with which all tones of a source are used as often as they occur in it.
+
+    Tones are equal parts of the patches along each of their first principal components, mostly colors and slopes. What
+    is used too often becomes dearer from turn to turn, and what is used too seldom cheaper. The use of each place does
+    not show this: of the places that are used twice, most can be dark.
+    """
+
+    def __init__(self, source: Source) -> None:
+        """Find the tones of all patches; every price is 0."""
+        components = source.projected[:, : min(_TONE_COMPONENTS, source.basis.shape[1])]
+        inner = np.arange(1, _TONES) / _TONES
+        edges = np.quantile(components[:: max(1, len(components) // _SAMPLES)], inner, axis=0).astype(np.float32)
+        self._tones = [
+            np.searchsorted(edge, component).astype(np.uint8)
+            for edge, component in zip(edges.T, components.T, strict=True)
+        ]
+        self._fair = [np.bincount(tone, minlength=_TONES) / len(tone) for tone in self._tones]
+        self._prices = np.zeros((len(self._tones), _TONES), dtype=np.float32)
+
+    def adjust(self, places: Index, rate: float) -> float:
+        """Change the prices by the use of some patches.
+
+        Args:
+            places: numbers of the patches that are in use; any shape.
+            rate: change of the price of a tone that is used twice as often as is fair.
+
+        Returns:
+            Mean deviation from fair use, in parts of it.
+        """
+        total = 0.0
+        for tone, fair, price in zip(self._tones, self._fair, self._prices, strict=True):
+            use = np.bincount(tone.take(places.ravel()), minlength=_TONES) / places.size
+            beyond = (use - fair) / np.maximum(fair, 1 / (2 * _TONES))
+            price[:] = np.clip(price + rate * beyond, -_MAX_PRICE, _MAX_PRICE)
+            total += float(np.abs(beyond).mean())
+        return total / len(self._tones)
+
+    def of(self, places: Index | slice) -> Pixels:
+        """Prices of the patches with some numbers, at least 0."""
+        prices = [price[tone[places]] - price.min() for tone, price in zip(self._tones, self._prices, strict=True)]
+        return np.asarray(np.sum(prices, axis=0), dtype=np.float32)
+
+
+def balanced_matches(transfer: Transfer, target: Target, source: Source, tones: ToneUse | None = None) -> Transfer:
     """Patches such that all of the source is used equally: the best entry in each row of the transport plan.
 
-    All pairs of patches are compared; the prices are iterated on some of the rows.
+    All pairs of patches are compared; the prices are iterated on some of the rows. They are those of the plan as a
+    whole, of which the best entries are only a part; ``tones`` makes these even, too.
     """
     queries = _queries(transfer, target, source, 0, len(transfer.down), None)
     lengths = np.square(source.projected).sum(axis=1)
@@ -284,8 +340,30 @@ def balanced_matches(transfer: Transfer, target: Target, source: Source) -> Tran
     for _ in range(_ITERATIONS):
         share = 1 / np.maximum(sample @ price, 1e-30)
         price = np.asarray(demand * (len(sample) / len(demand)) / np.maximum(share @ sample, 1e-30), dtype=np.float32)
-    parts = [(kernel(queries[row : row + rows]) * price).argmax(axis=1) for row in range(0, len(queries), rows)]
+    sample *= price
+    if tones is not None:
+        factors = _tone_factors(sample, tones)
+        price, sample = price * factors, np.multiply(sample, factors, out=sample)
+    if len(sample) == len(queries):
+        parts = [sample.argmax(axis=1)]
+    else:
+        parts = [(kernel(queries[row : row + rows]) * price).argmax(axis=1) for row in range(0, len(queries), rows)]
     return transfer.with_patches(*np.divmod(np.concatenate(parts).reshape(transfer.down.shape), transfer.limits[1]))
+
+
+def _tone_factors(plan: Pixels, tones: ToneUse) -> Pixels:
+    """Factors on the columns of a transport plan with which its best entries use tones most evenly; ``N``."""
+    count = min(_CANDIDATES, plan.shape[1])
+    candidates = np.argpartition(plan, plan.shape[1] - count, axis=1)[:, -count:].astype(np.int32)
+    entries = np.log(np.maximum(np.take_along_axis(plan, candidates, axis=1), 1e-30))
+    least, best = np.inf, np.zeros(plan.shape[1], dtype=np.float32)
+    for _ in range(_TONE_TURNS):
+        chosen = (entries - tones.of(candidates)).argmax(axis=1)
+        prices = tones.of(slice(None))
+        beyond = tones.adjust(candidates[np.arange(len(chosen)), chosen], _TONE_RATE)
+        if beyond < least:
+            least, best = beyond, prices
+    return np.exp(-best)
 
 
 def improved_matches(
@@ -337,7 +415,7 @@ def use_penalty(transfer: Transfer, demand: Pixels | None = None, active: NDArra
         active: patches that count; all if not given.
     """
     rows, columns = transfer.limits
-    places = (transfer.down * columns + transfer.right)[... if active is None else active].ravel()
+    places = transfer.numbers[... if active is None else active].ravel()
     counts = np.bincount(places, minlength=rows * columns).astype(np.float32)
     dense = cv2.blur(counts.reshape(rows, columns), (PATCH, PATCH), borderType=cv2.BORDER_REFLECT)
     # One coherent piece of the source is fair, however small a part of it that is: a result smaller than the source

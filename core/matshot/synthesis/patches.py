@@ -7,7 +7,8 @@ its nearest one in the source, and every pixel becomes the mean of what the patc
 In the coarsest octave all pairs of patches are compared, and prices are put on those of the source until each is in use
 equally often, so that what is rare stays rare and nothing is lost: Gutierrez, Rabin, Galerne and Hurtut 2017, "Optimal
 Patch Assignment for Statistically Constrained Texture Synthesis", with the regularized transport of Cuturi 2013,
-"Sinkhorn Distances: Lightspeed Computation of Optimal Transport". In the finer ones nearest patches are found as in
+"Sinkhorn Distances: Lightspeed Computation of Optimal Transport". Where the coarsest octave starts with large blocks,
+tones have prices, too. In the finer ones nearest patches are found as in
 Barnes, Shechtman, Finkelstein and Goldman 2009, "PatchMatch", section 3.2: neighbors offer theirs, and a random search
 looks around; places that are in use too often become dearer, as in Kaspar, Neubert, Lischinski, Pauly and Kopf 2015,
 "Self Tuning Texture Optimization", section 4.2.
@@ -36,6 +37,7 @@ from .patch_search import (
     RepairedPicture,
     Source,
     Target,
+    ToneUse,
     VotedPicture,
     balanced_matches,
     improved_matches,
@@ -67,6 +69,9 @@ class Repair:
 _PLANES = 6
 #: Shorter side of the source in the coarsest octave, at variety 0 and 1.
 _COARSEST = (24, 80)
+#: Power of the variety in between, up to a part of the source; smaller sources are not made of pieces as small.
+_COARSEST_POWER = 0.35
+_OF_LARGE = 4
 #: Least step between octaves.
 _ODD_STEP = 1.25
 #: Side of the blocks that the coarsest octave starts with, in parts of the source, at variety 0 and 1.
@@ -75,6 +80,8 @@ _BLOCK = (1 / 2, 1 / 32)
 _STRUCTURE = 0.7
 #: Least shorter side of the source in the coarsest octave where there is structure, at full structure.
 _COARSEST_OF_STRUCTURE = 64
+#: Change of a tone's price in a round where it is used twice as often as is fair.
+_TONE_RATE = 0.3
 #: Rounds of the two steps in the finest octave and in the coarsest; linear in between.
 _ROUNDS = (3, 12)
 #: Pairs of patches up to which all are compared.
@@ -134,10 +141,16 @@ def synthesized_transfer(
         # It is measured on the source as a whole, where borders between surfaces are joints, too.
         structure = 0.0
     free = variety * (1 - _STRUCTURE * structure)
-    coarsest, block = (low * (high / low) ** free for low, high in (_COARSEST, _BLOCK))
+    least, block = (low * (high / low) ** free for low, high in (_COARSEST, _BLOCK))
+    shorter = min(planes.shape[:2])
+    coarsest = _COARSEST[0] * (_COARSEST[1] / _COARSEST[0]) ** free**_COARSEST_POWER
+    coarsest = max(least, min(coarsest, shorter / _OF_LARGE))
+    quilts = structure > 0
+    if coarsest > least and not quilts:
+        # Halves of the source alone: an odd step between octaves breaks what is coherent.
+        coarsest = shorter / 2 ** int(np.rint(np.log2(shorter / coarsest)))
     # Blocks that fit to each other need no small octave to agree, but one in which joints are seen.
     coarsest = max(coarsest, structure * _COARSEST_OF_STRUCTURE)
-    quilts = structure > 0
     if repair is not None:
         coarsest = max(_COARSEST[0], min(planes.shape[:2]) * PATCH / (2 * _widest(repair.hole)))
     octaves, smaller = _octaves(_projected(planes, *found), coarsest, (height, width))
@@ -169,13 +182,18 @@ def synthesized_transfer(
         else:
             transfer = _scattered(field, source, block, rng)
         transfer = _allowed(source.in_phase(transfer), forbidden, rng)
+        # Large blocks can leave out some of the tones.
+        tones = ToneUse(source) if quilts else None
         for turn in rounds:
             if few:
-                transfer = balanced_matches(transfer, target, source)
+                transfer = balanced_matches(transfer, target, source, tones)
             else:
                 # What surrounds a hole is the first guess of what is in it.
                 guess = around if first and turn == 0 and repair is not None else target
                 dear = use_penalty(transfer, source.demand, active)
+                if tones is not None:
+                    tones.adjust(transfer.numbers, _TONE_RATE)
+                    dear = dear + tones.of(slice(None))
                 transfer = improved_matches(transfer, guess, source, dear, rng, threads=threads, active=active)
             transfer = source.in_cells(transfer)
         if shown is not None:

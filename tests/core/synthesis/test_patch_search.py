@@ -12,6 +12,7 @@ from matshot.synthesis.correspondence import empty_transfer
 from matshot.synthesis.patch_search import (
     FixedPicture,
     Source,
+    ToneUse,
     VotedPicture,
     balanced_matches,
     improved_matches,
@@ -127,6 +128,29 @@ def test_all_of_the_source_is_in_use_alike():
     fair = balanced_matches(transfer, FixedPicture(texture(64, seed=2)), source)
     share = (fair.right < 11).mean()
     assert share == pytest.approx(11 / 32, abs=0.08)
+
+
+def test_a_tone_that_is_used_too_often_becomes_dearer():
+    source = described(texture())
+    tones = ToneUse(source)
+    everywhere = np.arange(len(source.projected), dtype=np.int32)
+    assert tones.adjust(everywhere, 1.0) < 0.05
+    assert np.ptp(tones.of(everywhere)) < 0.2
+    first = source.projected[:, 0]
+    bright = np.flatnonzero(first > np.median(first)).astype(np.int32)
+    assert tones.adjust(bright, 1.0) > 0.1
+    assert tones.of(bright).mean() > tones.of(np.flatnonzero(first < np.median(first))).mean() + 1
+
+
+def test_matches_with_prices_of_tones_use_them_more_evenly():
+    source = described(texture(32), "xy")
+    target = FixedPicture(texture(64, seed=2) + np.float32(0.4))
+    transfer = scattered(source, (64, 64))
+    tones, unevenness = ToneUse(source), []
+    for prices in (None, tones, tones, tones):
+        matches = balanced_matches(transfer, target, source, prices)
+        unevenness.append(ToneUse(source).adjust(matches.numbers, 1.0))
+    assert unevenness[-1] < 0.8 * unevenness[0]
 
 
 def test_even_use_costs_nothing_and_too_much_does():

@@ -8,6 +8,7 @@ import pytest
 from matshot.errors import Cancelled, MatshotError
 from matshot.progress import Progress
 from matshot.shading.procedural import noise
+from matshot.synthesis.copies import largest_copy
 from matshot.synthesis.patches import enlarged_transfer, inpainted_planes, matching_transfer, synthesized_transfer
 from matshot.synthesis.periodicity import regularity
 
@@ -165,6 +166,24 @@ def test_octaves_are_shown_from_small_to_large(stones):
     assert [number for number, _ in seen] == sorted((number for number, _ in seen), reverse=True)
     assert seen[-1] == (0, 80)
     assert len(seen) >= 2
+
+
+@pytest.mark.parametrize(("height", "width"), [(256, 256), (260, 300)])
+@pytest.mark.parametrize("variety", [0.2, 0.5])
+def test_octaves_are_halves_of_the_source(height, width, variety):
+    pixels = np.random.default_rng(1).random((height, width, 3), dtype=np.float32)
+    heights = []
+    synthesized_transfer(
+        pixels, WEIGHTS, 64, 64, variety=variety, shown=lambda transfer, _: heights.append(transfer.source_height)
+    )
+    assert heights == [height >> number for number in reversed(range(len(heights)))]
+
+
+def test_no_large_piece_comes_from_one_place_by_default():
+    rng = np.random.default_rng(2)
+    grains = np.stack([noise(256, 0.3, rng) for _ in range(3)], axis=2).astype(np.float32)
+    copies = [largest_copy(synthesized_transfer(grains, WEIGHTS, 256, 256, seed=seed)) for seed in (0, 1)]
+    assert np.mean(copies) < 0.26
 
 
 def test_a_picture_is_arranged_from_the_source(stones):
