@@ -73,6 +73,7 @@ def serve(settings: Settings, report: Callable[[str], None]) -> None:
         config = uvicorn.Config(
             make_app(service),
             http=BoundedConnection,
+            ws="none",
             access_log=False,
             log_level="warning",
             server_header=False,
