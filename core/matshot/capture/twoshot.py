@@ -328,7 +328,8 @@ def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp
 
     The camera's white balance is for that light. Its exposure is as well: of a rough surface, whose highlight hardly
     tells how bright it is, the photograph does it better. But a dielectric mirrors the room evenly, which is none of
-    its color: it makes dark and strong ones pale. The darkest channel says how much of that there can be.
+    its color: it makes dark and strong ones pale. The darkest channel says how much of that there can be. All that a
+    metal shows is mirrored, and what of the room that is, is not known: it keeps its color.
 
     Args:
         surface: of a tile.
@@ -336,7 +337,7 @@ def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp
         usable: ``H x W``.
         lamp: of the flash photograph.
     """
-    if not usable.any():
+    if not usable.any() or lamp.metallic:
         return surface
     wanted, mean = ambient[usable].mean(axis=0), surface.base_color[usable].mean(axis=0)
     own, shown = float(mean.mean()), float(wanted.mean())
@@ -344,7 +345,7 @@ def with_rooms_color(surface: Surface, ambient: Pixels, usable: Mask, lamp: Lamp
     share = rough if _USUAL[0] < shown < _USUAL[1] else 0.0
     level = own ** (1 - share) * shown**share
     darkest = float(np.quantile(ambient[usable].min(axis=1), _DARKEST_SEEN)) * own / max(shown, 1e-4)
-    sheen = min(DIELECTRIC_REFLECTANCE * DIELECTRIC * (1 - float(surface.metallic.mean())), darkest)
+    sheen = min(DIELECTRIC_REFLECTANCE * DIELECTRIC, darkest)
     gain = wanted / np.maximum(mean + sheen, 1e-4)
     gain *= level / max(float((mean * gain).mean()), 1e-6)
     return replace(surface, base_color=np.minimum(surface.base_color * gain.astype(np.float32), np.float32(1)))
@@ -391,9 +392,9 @@ def fitted_tile(
     else:
         # A fit takes slopes that it does not find for roughness, and says little of where either varies.
         surface = replace(surface, normal=initial.normal, roughness=initial.roughness)
-        if relief is not None:
-            # Relief that the flash photograph does not show would be taken off the base color.
-            share = np.float32(relief.integrability**2)
+        if relief is not None or shots.lamp.metallic:
+            # Relief that the flash photograph does not show would be taken off the base color, and a metal's mirroring.
+            share = np.float32(0 if relief is None else relief.integrability**2)
             mean = surface.base_color[usable].mean() if usable.any() else np.float32(1)
             smooth = initial.base_color * (mean / np.maximum(initial.base_color.mean(), np.float32(1e-4)))
             surface = replace(surface, base_color=share * surface.base_color + (1 - share) * smooth)

@@ -191,6 +191,8 @@ def test_a_tile_has_the_color_that_the_room_shows() -> None:
     # How bright a rough one is, the room shows; of a glossy one its highlight tells.
     assert rough.mean() == pytest.approx(ambient.mean(), rel=1e-4)
     assert glossy.mean() == pytest.approx(surface.base_color.mean(), rel=1e-4)
+    # All that a metal shows is mirrored.
+    assert with_rooms_color(surface, ambient, usable, replace(lamp, metallic=1.0)) is surface
 
 
 def test_a_tile_mirrors_no_more_of_the_room_than_its_darkest_channel_shows() -> None:
