@@ -144,9 +144,12 @@ def test_a_crash_of_the_process_is_that_runs_error_alone(
     heard = started(engine, "crash", long_run(large, tmp_path / "job"))
     before = {one["address"] for one in engine.workers}
     (busy,) = [one["address"] for one in engine.workers if one["busy"]]
-    for one in workers_below():
+    crashed = workers_below()
+    for one in crashed:
         one.send_signal(signal.SIGSEGV)
     told = heard.end()
+    # One that has the signal and still lives would take the next run along.
+    assert not psutil.wait_procs(crashed, timeout=60)[1]
     assert told.kind == "failed"
     assert "crashed (killed by signal 11)" in told.sentence
     after = Heard()
