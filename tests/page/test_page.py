@@ -669,13 +669,16 @@ class TestAsADesignerWould:
         artist.browser.forward()
         until(lambda: artist.browser.execute_script("return location.hash") == f"#job={second}")
 
+    def _delete_a_job(self, artist: Artist, service: ServiceDouble, wall: Path, photograph: Path) -> None:
+        service.play = finished(service, wall)
+        artist.starts(service.address, "oneshot", photograph)
+        artist.presses("Delete")
+        artist.sees(".undo", "Deleted")
+
     def test_a_deletion_can_be_taken_back(
         self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
     ) -> None:
-        service.play = finished(service, wall)
-        artist.starts(service.address, "oneshot", photographs[0])
-        artist.presses("Delete")
-        artist.sees(".undo", "Deleted")
+        self._delete_a_job(artist, service, wall, photographs[0])
         artist.misses(".jobs button")
         artist.presses("Undo")
         artist.sees(".jobs button")
@@ -688,10 +691,7 @@ class TestAsADesignerWould:
     def test_the_focus_stays_on_the_page_when_the_time_to_undo_is_over(
         self, artist: Artist, service: ServiceDouble, wall: Path, photographs: list[Path]
     ) -> None:
-        service.play = finished(service, wall)
-        artist.starts(service.address, "oneshot", photographs[0])
-        artist.presses("Delete")
-        artist.sees(".undo", "Deleted")
+        self._delete_a_job(artist, service, wall, photographs[0])
         active = "return document.activeElement.id || document.activeElement.textContent"
         assert artist.browser.execute_script(active) == "Undo"
         until(lambda: not service.jobs)

@@ -345,7 +345,7 @@ def _mean_roughness(steepness: Pixels, lamp: Lamp) -> float:
 
 
 def _roughness(odds: Pixels, mean: float, flat: Flattened) -> Pixels:
-    """Roughness of a mean that varies as logarithms of odds do, save for their trend by the distance to the lamp."""
+    """Roughness of a mean that varies as logarithms of odds do, save for their trend around the highlight."""
     varied = odds - trend_by_distance(odds, flat.distance, np.ones_like(flat.hole))
     varied = _VARIED * np.tanh(varied / _VARIED)
     rough = np.asarray(expit(varied + logit(mean)), dtype=np.float32)
