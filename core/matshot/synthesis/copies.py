@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -37,8 +38,42 @@ def largest_copy(transfer: Transfer) -> float:
     return float(np.sqrt(pixels / (transfer.source_height * transfer.source_width)))
 
 
+def coherent_squares(transfer: Transfer, sides: tuple[int, int]) -> NDArray[np.bool_]:
+    """Whether the patch and those below and beside it, as many as given, all come from one offset into the source.
+
+    Args:
+        transfer: of patches.
+        sides: patches down and across, at least 2.
+
+    Returns:
+        Of each patch of the grid; none that reach across the edges of a result that repeats.
+    """
+    below, beside = _continued(transfer, 0), _continued(transfer, 1)
+    linked = np.zeros(transfer.down.shape, dtype=np.uint8)
+    linked[:-1, :-1] = below[:, :-1] & beside[:-1] & beside[1:]
+    kernel = np.ones((sides[0] - 1, sides[1] - 1), dtype=np.uint8)
+    squares = cv2.erode(linked, kernel, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(squares > 0)
+
+
+def largest_square(transfer: Transfer) -> float:
+    """Side of the largest square of a result whose patches come from one offset, in parts of the source's shorter."""
+    step = max(transfer.strides)
+    least, most = 1, min(transfer.down.shape)
+    while least < most:
+        side = (least + most + 1) // 2
+        counts = [side * step // stride for stride in transfer.strides]
+        least, most = (side, most) if coherent_squares(transfer, (counts[0], counts[1])).any() else (least, side - 1)
+    return least * step / min(transfer.source_height, transfer.source_width)
+
+
 def _continued(transfer: Transfer, axis: int) -> NDArray[np.bool_]:
-    """Whether each patch but the first along an axis comes from where the one before it continues in the source."""
+    """Whether each patch but the first along an axis comes from where the one before it continues in the source.
+
+    Args:
+        transfer: of patches.
+        axis: 0 for down, 1 for across; shorter by one in the returned array.
+    """
     both = np.True_
     lengths = (transfer.source_height, transfer.source_width)
     for place, letter, length, along in zip((transfer.down, transfer.right), "yx", lengths, (0, 1), strict=True):

@@ -24,14 +24,14 @@ from ..material.resize import resized_map
 from ..material.types import MapKind, Material
 from ..options import ToolOptions
 from ..progress import Listener, Progress
-from .copies import largest_copy
+from .copies import largest_copy, largest_square
 from .correspondence import PATCH, Arrangement, Transfer
 from .guides import GuideType
 from .labeled import guided_transfer
 from .painting import Painting, Plan, merged, plan_of
 from .parts import parts_of
-from .patches import matching_transfer, synthesized_transfer
-from .periodicity import regularity, structure
+from .patches import LARGEST_COPY, matching_transfer, synthesized_transfer
+from .periodicity import is_of_cells, regularity, structure
 from .quiet_edges import lay_edges
 from .symmetry import Symmetry, check_symmetry, symmetric_material
 
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
 
 Engine = Literal["auto", "patch", "neural", "feedforward"]
 
-#: Side of a copied piece, in parts of the source's, from which it is named in a note.
-_LARGE_COPY = 1 / 8
-#: Structure of the source from which smaller pieces would cut its joints.
-_HOLDS = 0.5
 #: Engines that make pixels of their own.
 _MAKES_PIXELS = ("neural", "feedforward")
 #: Bytes that an engine needs for each pixel of a result.
@@ -266,13 +262,7 @@ def _variation(maker: _PictureMaker, seed: int, progress: Progress) -> Material:
         result = rearranged_material(material, guided_transfer(transfer, plan.guide, seed, plan.allowed))
         if plan.repair is None:
             copied = round(largest_copy(transfer), 3)
-            if copied > _LARGE_COPY:
-                reason = "for smaller ones, raise the variety or choose the neural engine"
-                if bears > _HOLDS and plan.guide is None and plan.allowed is None:
-                    reason = (
-                        "its joints or repeats do not allow smaller ones; the neural engine makes new pixels instead"
-                    )
-                notes.append(f"the largest piece copied from the source is {copied:.0%} of its side; {reason}")
+            notes += _copy_notes(copied, largest_square(transfer), is_of_cells(repeats))
     if plan.repair is None and plan.guide is None:
         lay_edges(result, "" if wrap == "none" else wrap)
     parameters: dict[str, Any] = {**asdict(options), "tool": "multiply", "size": [size[1], size[0]], "seed": seed}
@@ -282,6 +272,26 @@ def _variation(maker: _PictureMaker, seed: int, progress: Progress) -> Material:
     return Material(
         result.maps, material.name, result.physical_size, material.height_scale, material.origin, parameters
     )
+
+
+def _copy_notes(area: float, square: float, of_cells: bool) -> Iterator[str]:
+    """What is told of the largest copy.
+
+    Args:
+        area: square root of its area, in parts of that of the source.
+        square: side of the largest square in a copy, in parts of the source's shorter side.
+        of_cells: whether the source is laid of cells.
+    """
+    if square > LARGEST_COPY:
+        reason = "nothing else in it fits there; for smaller ones, raise the variety or choose the neural engine"
+        if of_cells:
+            reason = "whole tiles are kept; the neural engine makes new pixels instead"
+        yield f"the largest piece copied from the source is {square:.0%} of its side, since {reason}"
+    elif area > LARGEST_COPY:
+        yield (
+            f"the largest piece copied from the source has {area**2:.1%} of its area, and no square in it is larger "
+            "than an eighth of its side"
+        )
 
 
 def rearranged_material(material: Material, transfer: Arrangement) -> Material:

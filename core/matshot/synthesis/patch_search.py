@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..image.color import Pixels
 from ..image.types import Wrap
 from .correspondence import PATCH, SOFT, Index, Transfer, start_count, with_border
-from .periodicity import Repetition
+from .periodicity import Repetition, is_of_cells
+from .tone_use import ToneUse
 
 #: Periods from the first pixel to places along an axis, and a period in pixels; None where nothing repeats.
 Cycles = tuple[NDArray[np.float64], float | None]
@@ -31,15 +32,9 @@ _PAIRS = 8_000_000
 _ITERATIONS = 15
 #: Their temperature, in parts of the mean squared size of patches.
 _TEMPERATURE = 0.03
-#: Principal components along which tones are told apart.
-_TONE_COMPONENTS = 6
-#: Tones along each.
-_TONES = 8
 #: Change of a tone's price at twice the fair use, and turns of it, in the transport plan.
-_TONE_RATE = 0.15
+_TONE_RATE = 0.3
 _TONE_TURNS = 6
-#: Bound of the price of a tone.
-_MAX_PRICE = 3.0
 #: Entries of a row of the transport plan that prices of tones choose among.
 _CANDIDATES = 64
 #: Cost of use at twice the fair amount, in parts of the mean distance found.
@@ -51,8 +46,6 @@ _LEAST_DISTANCE = 0.01
 _PHASE_COST = 0.5
 #: Upper bound of that cost.
 _MAX_PHASE_COST = 8.0
-#: Strength of the repetitions on both axes from which a texture is laid of cells, such as tiles.
-_EXACT = 0.7
 #: Least side of a cell in patches.
 _LEAST_CELL = 2
 #: Vote of a patch from a cell that the source's border cuts, for another one instead.
@@ -162,6 +155,12 @@ class Source:
             source = replace(source, demand=demand / max(float(demand.mean()), 1e-6))
         return source
 
+    def tones(self) -> Pixels:
+        """Mean of each plane over every patch, as far as its components say it; ``N x C``."""
+        planes, components = self.pixels.shape[2], self.basis.shape[1]
+        means = self.basis.reshape(planes, PATCH * PATCH, components).mean(axis=1)
+        return np.asarray(self.projected[:, :components] @ means.T)
+
     def phases(self, down: Cycles, right: Cycles) -> Pixels | None:
         """Places in the repetitions, ``rows x columns x k``; the cost of a wrong phase is a squared difference.
 
@@ -199,15 +198,20 @@ class Source:
             moved.append(np.rint(there).astype(np.int64))
         return transfer.with_patches(moved[0], moved[1])
 
+    @property
+    def is_of_cells(self) -> bool:
+        """Whether the texture is laid of whole cells at this size, as tiles are."""
+        return is_of_cells(self.repeats) and min(repeat.period or 0.0 for repeat in self.repeats) >= _LEAST_CELL * PATCH
+
     def in_cells(self, transfer: Transfer) -> Transfer:
         """The same patches, where the source is laid of cells each of them from one: the one most of its patches chose.
 
         Cells end at the strongest edges, as in the joints of tiles, so that neither the tone changes in a tile nor do
         joints step between their crossings.
         """
-        periods = [repeat.period or 0.0 for repeat in self.repeats]
-        if min(repeat.strength for repeat in self.repeats) < _EXACT or min(periods) < _LEAST_CELL * PATCH:
+        if not self.is_of_cells:
             return transfer
+        periods = [repeat.period or 0.0 for repeat in self.repeats]
         cells, steps, whole = [], [], np.ones(transfer.down.shape, dtype=bool)
         for axis, (place, period) in enumerate(zip((transfer.down, transfer.right), periods, strict=True)):
             joint = self._joint(axis, period) / period
@@ -273,57 +277,30 @@ def _result_cycles(transfer: Transfer, source: Source, axis: int) -> Cycles:
     return _cycles(np.arange(transfer.down.shape[axis]) * transfer.strides[axis], own)
 
 
-class ToneUse:
-    """Prices with which all tones of a source are used as often as they occur in it.
-
-    Tones are equal parts of the patches along each of their first principal components, mostly colors and slopes. What
-    is used too often becomes dearer from turn to turn, and what is used too seldom cheaper. The use of each place does
-    not show this: of the places that are used twice, most can be dark.
-    """
-
-    def __init__(self, source: Source) -> None:
-        """Find the tones of all patches; every price is 0."""
-        components = source.projected[:, : min(_TONE_COMPONENTS, source.basis.shape[1])]
-        inner = np.arange(1, _TONES) / _TONES
-        edges = np.quantile(components[:: max(1, len(components) // _SAMPLES)], inner, axis=0).astype(np.float32)
-        self._tones = [
-            np.searchsorted(edge, component).astype(np.uint8)
-            for edge, component in zip(edges.T, components.T, strict=True)
-        ]
-        self._fair = [np.bincount(tone, minlength=_TONES) / len(tone) for tone in self._tones]
-        self._prices = np.zeros((len(self._tones), _TONES), dtype=np.float32)
-
-    def adjust(self, places: Index, rate: float) -> float:
-        """Change the prices by the use of some patches.
-
-        Args:
-            places: numbers of the patches that are in use; any shape.
-            rate: change of the price of a tone that is used twice as often as is fair.
-
-        Returns:
-            Mean deviation from fair use, in parts of it.
-        """
-        total = 0.0
-        for tone, fair, price in zip(self._tones, self._fair, self._prices, strict=True):
-            use = np.bincount(tone.take(places.ravel()), minlength=_TONES) / places.size
-            beyond = (use - fair) / np.maximum(fair, 1 / (2 * _TONES))
-            price[:] = np.clip(price + rate * beyond, -_MAX_PRICE, _MAX_PRICE)
-            total += float(np.abs(beyond).mean())
-        return total / len(self._tones)
-
-    def of(self, places: Index | slice) -> Pixels:
-        """Prices of the patches with some numbers, at least 0."""
-        prices = [price[tone[places]] - price.min() for tone, price in zip(self._tones, self._prices, strict=True)]
-        return np.asarray(np.sum(prices, axis=0), dtype=np.float32)
-
-
-def balanced_matches(transfer: Transfer, target: Target, source: Source, tones: ToneUse | None = None) -> Transfer:
+def balanced_matches(
+    transfer: Transfer,
+    target: Target,
+    source: Source,
+    tones: ToneUse | None = None,
+    before: Pixels | None = None,
+) -> tuple[Transfer, Pixels]:
     """Patches such that all of the source is used equally: the best entry in each row of the transport plan.
 
     All pairs of patches are compared; the prices are iterated on some of the rows. They are those of the plan as a
     whole, of which the best entries are only a part; ``tones`` makes these even, too.
+
+    Args:
+        transfer: patches so far.
+        target: picture that they are to be like.
+        source: of patches.
+        tones: whose use is to be even.
+        before: factors of an earlier turn, from which the iteration starts half way; all of it would add up from turn
+            to turn what the best entries do not follow.
+
+    Returns:
+        The patches, and the factors on the columns of the plan.
     """
-    queries = _queries(transfer, target, source, 0, len(transfer.down), None)
+    queries = queries_of(transfer, target, source, 0, len(transfer.down), None)
     lengths = np.square(source.projected).sum(axis=1)
     scale = np.float32(-1 / (_TEMPERATURE * source.size))
 
@@ -336,10 +313,11 @@ def balanced_matches(transfer: Transfer, target: Target, source: Source, tones: 
     rows = max(1, _PAIRS // len(source.projected))
     sample = kernel(queries[:: -(-len(queries) // rows)])
     demand = np.ones(sample.shape[1], dtype=np.float32) if source.demand is None else source.demand
-    price: Pixels = demand
+    price: Pixels = demand if before is None else np.sqrt(before * demand)
     for _ in range(_ITERATIONS):
         share = 1 / np.maximum(sample @ price, 1e-30)
         price = np.asarray(demand * (len(sample) / len(demand)) / np.maximum(share @ sample, 1e-30), dtype=np.float32)
+    found = price
     sample *= price
     if tones is not None:
         factors = _tone_factors(sample, tones)
@@ -348,7 +326,8 @@ def balanced_matches(transfer: Transfer, target: Target, source: Source, tones: 
         parts = [sample.argmax(axis=1)]
     else:
         parts = [(kernel(queries[row : row + rows]) * price).argmax(axis=1) for row in range(0, len(queries), rows)]
-    return transfer.with_patches(*np.divmod(np.concatenate(parts).reshape(transfer.down.shape), transfer.limits[1]))
+    places = np.concatenate(parts).reshape(transfer.down.shape)
+    return transfer.with_patches(*np.divmod(places, transfer.limits[1])), found
 
 
 def _tone_factors(plan: Pixels, tones: ToneUse) -> Pixels:
@@ -395,7 +374,7 @@ def improved_matches(
         sample = np.ones((last - first, transfer.down.shape[1]), bool) if active is None else active[first:last]
         if not sample.any():
             return transfer.down[first:last], transfer.right[first:last]
-        queries = _queries(transfer, target, source, first, last, None if active is None else sample)
+        queries = queries_of(transfer, target, source, first, last, None if active is None else sample)
         return _band_matches(
             transfer, source, queries, first, last, sample, penalty, np.random.default_rng(seeds[number])
         )
@@ -470,10 +449,19 @@ def _projected(pixels: Pixels, basis: Pixels, strides: tuple[int, int] = (1, 1))
     return np.asarray(windows.reshape(-1, len(basis)) @ basis)
 
 
-def _queries(
+def queries_of(
     transfer: Transfer, target: Target, source: Source, first: int, last: int, active: NDArray[np.bool_] | None
 ) -> Pixels:
-    """Descriptions of a target's patches, of the active ones of some rows."""
+    """Descriptions of a target's patches, ``n x k`` as a source has them.
+
+    Args:
+        transfer: grid of the patches.
+        target: picture that they are cut from.
+        source: that describes them.
+        first: row of the grid.
+        last: row behind the last.
+        active: patches of these rows that are described; all if None.
+    """
     pixels = target.rows(transfer, first, last)
     step_y, step_x = transfer.strides
     if active is None:

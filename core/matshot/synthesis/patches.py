@@ -37,7 +37,6 @@ from .patch_search import (
     RepairedPicture,
     Source,
     Target,
-    ToneUse,
     VotedPicture,
     balanced_matches,
     improved_matches,
@@ -45,6 +44,8 @@ from .patch_search import (
 )
 from .periodicity import Repetition
 from .quilting import quilted_transfer
+from .separation import separated_transfer
+from .tone_use import ToneUse
 
 #: Repetitions of a texture without any.
 IRREGULAR = (Repetition(None, 0.0), Repetition(None, 0.0))
@@ -81,9 +82,15 @@ _STRUCTURE = 0.7
 #: Least shorter side of the source in the coarsest octave where there is structure, at full structure.
 _COARSEST_OF_STRUCTURE = 64
 #: Change of a tone's price in a round where it is used twice as often as is fair.
-_TONE_RATE = 0.3
+_TONE_RATE = 2.0
 #: Rounds of the two steps in the finest octave and in the coarsest; linear in between.
 _ROUNDS = (3, 12)
+#: Side of a copied square up to which it is left, in parts of the source's shorter side, from the usual variety on;
+#: below it more.
+LARGEST_COPY = 1 / 8
+_USUAL_VARIETY = 0.5
+#: Rounds before the last one after which large copies are cut.
+_HEALING = 2
 #: Pairs of patches up to which all are compared.
 _MAX_PAIRS = 250_000_000
 
@@ -146,6 +153,7 @@ def synthesized_transfer(
     coarsest = _COARSEST[0] * (_COARSEST[1] / _COARSEST[0]) ** free**_COARSEST_POWER
     coarsest = max(least, min(coarsest, shorter / _OF_LARGE))
     quilts = structure > 0
+    largest = LARGEST_COPY * max(1.0, _USUAL_VARIETY / max(variety, 1e-6))
     if coarsest > least and not quilts:
         # Halves of the source alone: an odd step between octaves breaks what is coherent.
         coarsest = shorter / 2 ** int(np.rint(np.log2(shorter / coarsest)))
@@ -183,10 +191,12 @@ def synthesized_transfer(
             transfer = _scattered(field, source, block, rng)
         transfer = _allowed(source.in_phase(transfer), forbidden, rng)
         # Large blocks can leave out some of the tones.
-        tones = ToneUse(source) if quilts else None
+        tones = ToneUse(source.tones()) if quilts else None
+        factors: Pixels | None = None
+        last = _rounds(len(octaves))[number] - 1
         for turn in rounds:
             if few:
-                transfer = balanced_matches(transfer, target, source, tones)
+                transfer, factors = balanced_matches(transfer, target, source, tones, factors)
             else:
                 # What surrounds a hole is the first guess of what is in it.
                 guess = around if first and turn == 0 and repair is not None else target
@@ -196,6 +206,11 @@ def synthesized_transfer(
                     dear = dear + tones.of(slice(None))
                 transfer = improved_matches(transfer, guess, source, dear, rng, threads=threads, active=active)
             transfer = source.in_cells(transfer)
+            if repair is None and not few and last - _HEALING <= turn < last:
+                dear = use_penalty(transfer, source.demand)
+                if tones is not None:
+                    dear = dear + tones.of(slice(None))
+                transfer = separated_transfer(transfer, target, source, dear, largest, rng)
         if shown is not None:
             shown(transfer, number)
     if transfer is None:
@@ -429,7 +444,7 @@ def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
 
 def _counted(octaves: int, progress: Progress | None) -> Iterator[tuple[int, Iterator[int]]]:
     """Numbers of octaves from the coarsest down to 0, each with its rounds, after which progress is reported."""
-    rounds = np.rint(np.linspace(*_ROUNDS, octaves)).astype(int)
+    rounds = _rounds(octaves)
     work = rounds / 4.0 ** np.arange(octaves)
 
     def turns(number: int) -> Iterator[int]:
@@ -440,6 +455,11 @@ def _counted(octaves: int, progress: Progress | None) -> Iterator[tuple[int, Ite
 
     for number in reversed(range(octaves)):
         yield number, turns(number)
+
+
+def _rounds(octaves: int) -> NDArray[np.int64]:
+    """Rounds of each octave, from the finest on."""
+    return np.rint(np.linspace(*_ROUNDS, octaves)).astype(np.int64)
 
 
 def _field(source: Transfer, size: tuple[int, int], smaller: float, wrap: Wrap) -> Transfer:

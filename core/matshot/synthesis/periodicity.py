@@ -41,6 +41,9 @@ _PART_REACH = 2
 #: Part of the energy that may do worse than a repetition's strength.
 _UNLIKE = 0.4
 
+#: Strength of the repetitions on both axes from which a texture is laid of cells, such as tiles.
+_EXACT = 0.7
+
 #: Shorter side in pixels of the picture in which straight joints are looked for.
 _JOINTS_SIDE = 128
 #: Deviation in pixels of what is slow there, and length of a piece of a joint.
@@ -96,6 +99,11 @@ def repetition(guide: Pixels, axis: int) -> Repetition:
 def regularity(guide: Pixels) -> tuple[Repetition, Repetition]:
     """The repetitions along y and along x, see :func:`repetition`."""
     return repetition(guide, 0), repetition(guide, 1)
+
+
+def is_of_cells(repeats: tuple[Repetition, Repetition]) -> bool:
+    """Whether a texture repeats so well on both axes that it is laid of equal cells, as tiles are."""
+    return min(repeat.strength for repeat in repeats) >= _EXACT
 
 
 def structure(guide: Pixels, repeats: tuple[Repetition, Repetition] | None = None) -> float:

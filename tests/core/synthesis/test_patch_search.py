@@ -12,7 +12,6 @@ from matshot.synthesis.correspondence import empty_transfer
 from matshot.synthesis.patch_search import (
     FixedPicture,
     Source,
-    ToneUse,
     VotedPicture,
     balanced_matches,
     improved_matches,
@@ -20,6 +19,7 @@ from matshot.synthesis.patch_search import (
 )
 from matshot.synthesis.patches import IRREGULAR
 from matshot.synthesis.periodicity import Repetition
+from matshot.synthesis.tone_use import ToneUse
 
 
 def texture(size=48, seed=0, channels=2):
@@ -125,31 +125,38 @@ def test_all_of_the_source_is_in_use_alike():
     pixels -= pixels.mean(axis=(0, 1))
     source = described(pixels, "xy")
     transfer = scattered(source, (64, 64))
-    fair = balanced_matches(transfer, FixedPicture(texture(64, seed=2)), source)
+    fair, _ = balanced_matches(transfer, FixedPicture(texture(64, seed=2)), source)
     share = (fair.right < 11).mean()
     assert share == pytest.approx(11 / 32, abs=0.08)
 
 
-def test_a_tone_that_is_used_too_often_becomes_dearer():
-    source = described(texture())
-    tones = ToneUse(source)
-    everywhere = np.arange(len(source.projected), dtype=np.int32)
-    assert tones.adjust(everywhere, 1.0) < 0.05
-    assert np.ptp(tones.of(everywhere)) < 0.2
-    first = source.projected[:, 0]
-    bright = np.flatnonzero(first > np.median(first)).astype(np.int32)
-    assert tones.adjust(bright, 1.0) > 0.1
-    assert tones.of(bright).mean() > tones.of(np.flatnonzero(first < np.median(first))).mean() + 1
+def test_factors_of_an_earlier_turn_make_use_more_even():
+    pixels = texture(32)
+    pixels[:, :11] += 3
+    pixels -= pixels.mean(axis=(0, 1))
+    source = described(pixels, "xy")
+    transfer, target, shares, factors = scattered(source, (64, 64)), FixedPicture(texture(64, seed=2)), [], None
+    for _ in range(4):
+        matches, factors = balanced_matches(transfer, target, source, before=factors)
+        shares.append((matches.right < 11).mean())
+    assert abs(shares[-1] - 11 / 32) <= abs(shares[0] - 11 / 32)
+
+
+def test_tones_are_the_means_of_patches():
+    source = described(texture(channels=2))
+    windows = np.lib.stride_tricks.sliding_window_view(source.pixels, (8, 8), axis=(0, 1))
+    means = windows.mean(axis=(3, 4)).reshape(-1, 2)
+    np.testing.assert_allclose(source.tones(), means, atol=0.05 * means.std())
 
 
 def test_matches_with_prices_of_tones_use_them_more_evenly():
     source = described(texture(32), "xy")
     target = FixedPicture(texture(64, seed=2) + np.float32(0.4))
     transfer = scattered(source, (64, 64))
-    tones, unevenness = ToneUse(source), []
+    tones, unevenness = ToneUse(source.tones()), []
     for prices in (None, tones, tones, tones):
-        matches = balanced_matches(transfer, target, source, prices)
-        unevenness.append(ToneUse(source).adjust(matches.numbers, 1.0))
+        matches, _ = balanced_matches(transfer, target, source, prices)
+        unevenness.append(ToneUse(source.tones()).adjust(matches.numbers, 1.0))
     assert unevenness[-1] < 0.8 * unevenness[0]
 
 
