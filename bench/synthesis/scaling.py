@@ -52,12 +52,14 @@ class Run:
 
     Attributes:
         seconds: of the tool, without starting Python.
+        processor: seconds of all processors together, which a busy machine does not lengthen much.
         peak: peak resident memory of the process in bytes; 0 where the system does not tell.
         before: the same before the tool began: Python, libraries and the source.
         said: why there is no result.
     """
 
     seconds: float
+    processor: float
     peak: int
     before: int
     said: str = ""
@@ -71,10 +73,11 @@ def measure(options: argparse.Namespace) -> report.Section:
     text = [
         report.conditions(report.command(NAME, options)),
         f"A brick wall of {_SOURCE} px, generated; outputs tile. {report.THREADS} threads; seconds of the tool without "
-        "starting Python. *Memory*: peak resident memory of the process, including Python and libraries; *beside the "
+        "starting Python, by the clock and of all processors together (*CPU*), which depend little on the load of the "
+        "machine. *Memory*: peak resident memory of the process, including Python and libraries; *beside the "
         "result*: what remains after subtracting these, the source and the result itself.",
         "### Base color",
-        "Of `patch`, the time per pixel is to stay the same; `feedforward` takes the time of its fit in any case.",
+        "Of `patch`, the CPU time per pixel is to stay the same; `feedforward` takes the time of its fit in any case.",
         _growth(runs),
         "### 1024 px, tileable",
         _thousand(runs, engines),
@@ -87,13 +90,14 @@ def _growth(runs: dict[Case, Run]) -> str:
         "engine",
         "px",
         "s",
-        "microseconds a pixel",
+        "CPU s",
+        "CPU microseconds a pixel",
         "in parts of 1024 px",
         "memory",
         "beside the result, bytes a pixel",
         "",
     ]
-    per_pixel = {case: run.seconds / case.side**2 for case, run in runs.items()}
+    per_pixel = {case: run.processor / case.side**2 for case, run in runs.items()}
     rows = []
     for case, run in runs.items():
         pixels = case.side**2
@@ -104,6 +108,7 @@ def _growth(runs: dict[Case, Run]) -> str:
                 case.engine,
                 f"{case.side} x {case.side}",
                 report.number(run.seconds, 1),
+                report.number(run.processor, 1),
                 report.number(1e6 * per_pixel[case], 1),
                 report.number(ratio, 2),
                 _gibibytes(run.peak),
@@ -123,9 +128,10 @@ def _thousand(runs: dict[Case, Run], engines: list[str]) -> str:
             wanted = "" if maps else f"< {_WANTED[engine]}"
             verdict = "" if maps else "ok" if run.seconds < _WANTED[engine] else "**FAILS**"
             what = "base color, normal, roughness, height" if maps else "base color"
-            cells = [engine, what, report.number(run.seconds, 1), wanted, _gibibytes(run.peak), run.said or verdict]
+            times = [report.number(run.seconds, 1), report.number(run.processor, 1)]
+            cells = [engine, what, *times, wanted, _gibibytes(run.peak), run.said or verdict]
             rows.append(cells)
-    return report.table(["engine", "maps", "s", "wanted", "memory", ""], rows, words=("maps", ""))
+    return report.table(["engine", "maps", "s", "CPU s", "wanted", "memory", ""], rows, words=("maps", ""))
 
 
 def _gibibytes(size: int) -> str:
@@ -137,7 +143,7 @@ def _run(case: Case) -> Run:
     arguments = [sys.executable, __file__, "--one", json.dumps(vars(case))]
     done = subprocess.run(arguments, capture_output=True, text=True)
     if done.returncode:
-        return Run(float("nan"), 0, 0, " ".join(done.stderr.split())[-200:].replace("|", "\\|"))
+        return Run(float("nan"), float("nan"), 0, 0, " ".join(done.stderr.split())[-200:].replace("|", "\\|"))
     return Run(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -156,9 +162,10 @@ def _one(case: Case) -> Run:
         size=(case.side, case.side), engine=case.engine, tileable=True, threads=report.THREADS
     )  # fmt: skip
     before = command_line.peak_memory(os.getpid())
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     multiply(source, chosen)
-    return Run(time.perf_counter() - began, command_line.peak_memory(os.getpid()), before)
+    seconds, processor = time.perf_counter() - began, time.process_time() - used
+    return Run(seconds, processor, command_line.peak_memory(os.getpid()), before)
 
 
 if __name__ == "__main__":

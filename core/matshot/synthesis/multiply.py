@@ -283,10 +283,10 @@ def _copy_notes(area: float, square: float, of_cells: bool) -> Iterator[str]:
         of_cells: whether the source is laid of cells.
     """
     if square > LARGEST_COPY:
-        reason = "nothing else in it fits there; for smaller ones, raise the variety or choose the neural engine"
+        reason = "nothing else of it fits there; for smaller ones, raise the variety or choose the neural engine"
         if of_cells:
-            reason = "whole tiles are kept; the neural engine makes new pixels instead"
-        yield f"the largest piece copied from the source is {square:.0%} of its side, since {reason}"
+            reason = "its repeats do not allow smaller ones; the neural engine makes new pixels instead"
+        yield f"the largest piece copied from the source is {square:.0%} of its side; {reason}"
     elif area > LARGEST_COPY:
         yield (
             f"the largest piece copied from the source has {area**2:.1%} of its area, and no square in it is larger "
