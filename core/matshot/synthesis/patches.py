@@ -8,10 +8,10 @@ In the coarsest octave all pairs of patches are compared, and prices are put on 
 equally often, so that what is rare stays rare and nothing is lost: Gutierrez, Rabin, Galerne and Hurtut 2017, "Optimal
 Patch Assignment for Statistically Constrained Texture Synthesis", with the regularized transport of Cuturi 2013,
 "Sinkhorn Distances: Lightspeed Computation of Optimal Transport". Where the coarsest octave starts with large blocks,
-tones have prices, too. In the finer ones nearest patches are found as in
+tones have prices, too, in all octaves. In the finer ones nearest patches are found as in
 Barnes, Shechtman, Finkelstein and Goldman 2009, "PatchMatch", section 3.2: neighbors offer theirs, and a random search
 looks around; places that are in use too often become dearer, as in Kaspar, Neubert, Lischinski, Pauly and Kopf 2015,
-"Self Tuning Texture Optimization", section 4.2.
+"Self Tuning Texture Optimization", section 4.2. Pieces that are copied whole and are too large are cut.
 
 Patches are compared by their principal components, and only the field is kept whole: a band of the picture is made
 from it when its patches are compared.

@@ -25,7 +25,7 @@ class ToneUse:
     belongs to both. What is used too often becomes dearer from turn to turn, and what is used too seldom cheaper. The
     use of each place does not show this: of the places that are used twice, most can be dark. Slopes are left out,
     since a patch that moves by one pixel changes them; so are steps from price to price, across which whole parts
-    would move to and fro.
+    would move back and forth.
     """
 
     def __init__(self, means: Pixels) -> None:
