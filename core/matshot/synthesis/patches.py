@@ -200,17 +200,13 @@ def synthesized_transfer(
             else:
                 # What surrounds a hole is the first guess of what is in it.
                 guess = around if first and turn == 0 and repair is not None else target
-                dear = use_penalty(transfer, source.demand, active)
                 if tones is not None:
                     tones.adjust(transfer.numbers, _TONE_RATE)
-                    dear = dear + tones.of(slice(None))
+                dear = _dear(transfer, source, tones, active)
                 transfer = improved_matches(transfer, guess, source, dear, rng, threads=threads, active=active)
             transfer = source.in_cells(transfer)
             if repair is None and not few and last - _HEALING <= turn < last:
-                dear = use_penalty(transfer, source.demand)
-                if tones is not None:
-                    dear = dear + tones.of(slice(None))
-                transfer = separated_transfer(transfer, target, source, dear, largest, rng)
+                transfer = separated_transfer(transfer, target, source, _dear(transfer, source, tones), largest, rng)
         if shown is not None:
             shown(transfer, number)
     if transfer is None:
@@ -455,6 +451,12 @@ def _counted(octaves: int, progress: Progress | None) -> Iterator[tuple[int, Ite
 
     for number in reversed(range(octaves)):
         yield number, turns(number)
+
+
+def _dear(transfer: Transfer, source: Source, tones: ToneUse | None, active: NDArray[np.bool_] | None = None) -> Pixels:
+    """What each patch of a source costs by how often it, and its tone, is in use."""
+    dear = use_penalty(transfer, source.demand, active)
+    return dear if tones is None else dear + tones.of(slice(None))
 
 
 def _rounds(octaves: int) -> NDArray[np.int64]:
