@@ -46,7 +46,7 @@ def test_blocks_fit_better_than_those_from_anywhere(wrap):
 
 
 @pytest.mark.parametrize("source_wrap", ["none", "xy"])
-def test_the_source_is_not_merelycontinued(source_wrap):
+def test_the_source_is_not_merely_continued(source_wrap):
     wall = masonry()
     field = empty_transfer((128, 128), "xy", (96, 96), source_wrap)
     made = quilted_transfer(field, wall, 24, np.random.default_rng(1))
