@@ -82,9 +82,9 @@ def errors(found: Maps, truth: Maps) -> Errors:
 
 def as_maps(surface: Surface) -> Maps:
     """A surface in diffuse and specular color."""
-    metal = surface.metallic[..., None]
+    metal = surface.metallic
     specular = _DIELECTRIC * (1 - metal) + surface.base_color * metal
-    return Maps(surface.normal, surface.base_color * (1 - metal), surface.roughness, specular)
+    return Maps(surface.normal, surface.base_color * (1 - metal), surface.roughness[..., 0], specular)
 
 
 def subjects(folder: Path, limit: int | None) -> Iterable[tuple[str, Image, Maps]]:

@@ -176,7 +176,13 @@ def pictured(radiance: Pixels) -> Pixels:
 
 
 def rmse(result: Image, truth: Image) -> float:
-    """Root of the mean square of the difference."""
+    """Root of the mean square of the difference.
+
+    Raises:
+        ValueError: for shapes that differ, which would be spread over each other.
+    """
+    if result.shape != truth.shape:
+        raise ValueError(f"The shapes differ: {result.shape} and {truth.shape}.")
     return float(np.sqrt(np.mean(np.square(result.astype(np.float64) - truth))))
 
 
