@@ -149,7 +149,7 @@ def composed_surface(
         camera: of the photograph.
         final: off where a fit starts from it, which finds what is missing better than it corrects what is wrong.
     """
-    known = ~flat.hole
+    known = ~flat.hole & ~flat.other
     ring, sector = rings_of(flat.distance, camera, known)
     each: list[Pixels] = []
     odds: Pixels = np.zeros((camera.height, camera.width), np.float32)
@@ -212,8 +212,10 @@ def without_shading(flat: Flattened, steepness: Pixels, response: Response, came
     shading = np.where(flat.hole, 0, _MOST_SHADING * np.tanh(shading / _MOST_SHADING))
     tone = np.log(np.maximum(flat.color, np.float32(1e-3))) - np.float32(_SHADING_SHARE) * shading[..., np.newaxis]
     # In the middle, where light shows no slopes, there was none to take away.
-    even = with_even_contrast(np.asarray(tone, np.float32), flat.distance, camera, ~flat.hole)
-    return np.asarray(np.exp(even).clip(0, 1), dtype=np.float32)
+    known = ~flat.hole & ~flat.other
+    brightness = np.asarray(tone.mean(axis=2, keepdims=True), np.float32)
+    even = with_even_contrast(brightness, flat.distance, camera, known, kept=flat.other)
+    return np.asarray(np.exp(tone + (even - brightness)).clip(0, 1), dtype=np.float32)
 
 
 def agreement(first: Pixels, second: Pixels, known: Mask) -> float:

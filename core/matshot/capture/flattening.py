@@ -77,6 +77,7 @@ class Flattened:
         distance: ``H x W``, to the middle of the highlight, in longer sides, less where the highlight is longer.
         tone: ``H x W``, logarithm of the photograph's brightness over the lamp's, with the contrast that it has there.
         burnt: ``H x W``, where the photograph is over-exposed.
+        other: ``H x W``, where another thing than the surface lies, such as a sign on a wall.
     """
 
     color: Pixels
@@ -84,6 +85,7 @@ class Flattened:
     distance: Pixels
     tone: Pixels
     burnt: Mask
+    other: Mask
 
 
 def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp, even: Pixels | None = None) -> Flattened:
@@ -119,7 +121,7 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp, e
     color = np.exp(left)
     usual = color[known].mean(axis=0) if known.any() else np.ones(3)
     return Flattened(
-        (color * (mean / usual)).clip(_DARKEST, _BRIGHTEST).astype(np.float32), hole, distance, tone, burnt
+        (color * (mean / usual)).clip(_DARKEST, _BRIGHTEST).astype(np.float32), hole, distance, tone, burnt, other
     )
 
 
@@ -295,7 +297,7 @@ def with_even_contrast(
     """Planes whose bands of detail have the same contrast at all distances to the highlight.
 
     Args:
-        planes: ``H x W x 3``, logarithms of R, G and B; their mean and what deviates from it are treated apart.
+        planes: ``H x W x C``, logarithms; their mean and what deviates from it are treated apart.
         distance: ``H x W``.
         camera: of the photograph.
         known: ``H x W``, pixels by which contrast is measured.
@@ -303,7 +305,7 @@ def with_even_contrast(
     """
     changed = None if kept is None or not kept.any() else (~kept).astype(np.float32)[..., np.newaxis]
     brightness = planes.mean(axis=2, keepdims=True)
-    parts = [brightness, planes - brightness]
+    parts = [brightness, planes - brightness] if planes.shape[2] > 1 else [brightness]
     ring, sector = rings_of(distance, camera, known)
     result = np.zeros_like(planes)
     for part in parts:

@@ -87,13 +87,18 @@ def test_a_sign_on_a_wall_keeps_its_border_and_the_wall_its_color() -> None:
     color[60:160, 60:160] = 0.01
     color[68:152, 68:152] = (0.6, 0.2, 0.02)
     light, saturated = photographed(replace(surface, base_color=color), 0.9)
-    flat = flattened(light, saturated, CAMERA, fitted_lamp(light, saturated, CAMERA))
+    lamp = fitted_lamp(light, saturated, CAMERA)
+    flat = flattened(light, saturated, CAMERA, lamp)
     ratio = np.log(np.maximum(flat.color, 1e-3)) - np.log(color)
     beside, far = ratio[60:160, 45:57].mean(axis=(0, 1)), ratio[185:, 185:].mean(axis=(0, 1))
     np.testing.assert_allclose(beside, far, atol=0.12)
     assert np.ptp(far) < 0.1
     # A highlight lies over black, too.
     assert flat.color[80:140, 62:65].mean() < 0.05
+    # Nor does the sign glow once shading is out.
+    level = Surface.of(flat.color)
+    composed = composed_surface(level, level, flat, lamp, CAMERA).surface.base_color
+    np.testing.assert_allclose(np.log(composed / flat.color)[60:160, 45:57].mean(axis=(0, 1)), 0, atol=0.05)
 
 
 def test_what_is_burnt_is_a_hole_and_is_filled_with_texture() -> None:
@@ -222,7 +227,7 @@ def test_joints_go_on_through_a_hole() -> None:
     hole = np.hypot(rows - 66, columns - 78) < 18
     spoilt = np.where(hole[..., np.newaxis], np.float32(0.9), color)
     distance = (np.hypot(rows - 66, columns - 78) / 160).astype(np.float32)
-    found = filled(Flattened(spoilt, hole, distance, np.log(spoilt).mean(axis=2), hole))
+    found = filled(Flattened(spoilt, hole, distance, np.log(spoilt).mean(axis=2), hole, np.zeros_like(hole)))
     wrong = (found.color[..., 2] > 0.3) != joint
     assert wrong[hole].mean() < 0.02
     # As lively as its surroundings, not a smooth spot.

@@ -100,7 +100,7 @@ def test_a_level_surface_keeps_its_base_color(flat: Flattened) -> None:
 def test_waves_that_are_seen_by_chance_do_not_stand_for_relief_that_is_not(flat: Flattened) -> None:
     # A print alone, whose contrast says nothing of where light comes from.
     print_ = np.repeat((0.5 * noise(7, 2.0))[..., np.newaxis], 3, axis=2)
-    printed = Flattened(0.2 * np.exp(print_), flat.hole, flat.distance, print_.mean(axis=2), flat.burnt)
+    printed = Flattened(0.2 * np.exp(print_), flat.hole, flat.distance, print_.mean(axis=2), flat.burnt, flat.other)
     predicted = np.asarray(slopes_of_height(0.4 * noise(8, 2.0)), np.float32)
     found = seen_relief(predicted, printed, diffuse_response(CAMERA, LAMP.position), CAMERA)
     assert found is not None
@@ -112,7 +112,7 @@ def test_a_small_or_flat_photograph_has_no_relief_to_see() -> None:
     camera = Camera(64, 64, 60.0)
     level = np.full((64, 64, 3), 0.2, np.float32)
     none = np.zeros((64, 64), bool)
-    flat = Flattened(level, none, np.zeros((64, 64), np.float32), np.zeros((64, 64), np.float32), none)
+    flat = Flattened(level, none, np.zeros((64, 64), np.float32), np.zeros((64, 64), np.float32), none, none)
     assert seen_relief(np.zeros((64, 64, 2), np.float32), flat, diffuse_response(camera, LAMP.position), camera) is None
 
 
