@@ -56,6 +56,8 @@ _ALIKE = ((0.35, 0.5), (1.0, 0.0))
 #: Agreement of two predictions from which on relief is believed a little, and fully; strength of what is not.
 _SURE = ((0.2, 0.4), (0.0, 1.0))
 _CAUTIOUS = 0.85
+#: The same for how roughness varies.
+_SURE_OF_ROUGHNESS = ((0.0, 0.5), (0.0, 1.0))
 #: Mean visibility of relief from which on it is believed a little, and as far as it is then.
 _SEEN = ((0.1, 0.2), (0.0, 0.6))
 #: Part of the shading that is taken out of the base color, and most of it, as a logarithm of brightness.
@@ -152,14 +154,10 @@ def composed_surface(
     known = ~flat.hole & ~flat.other
     ring, sector = rings_of(flat.distance, camera, known)
     each: list[Pixels] = []
-    odds: Pixels = np.zeros((camera.height, camera.width), np.float32)
-    # Of a highlight the network makes a spot of gloss.
-    mirrored = _mirrored(lamp, camera)
-    for guess, share in ((predicted, (1 - mirrored) / 2), (evenly_predicted, (1 + mirrored) / 2)):
+    for guess in (predicted, evenly_predicted):
         seen = slopes(guess.normal)
         gain = ring_gain(np.hypot(seen[..., 0], seen[..., 1]), ring, sector, known, flat.distance)
         each.append(np.asarray(seen * gain[..., np.newaxis], dtype=np.float32))
-        odds = np.asarray(odds + logit(guess.roughness[..., 0].clip(0.02, 0.98)) * share, dtype=np.float32)
     sure = np.float32(np.interp(agreement(each[0], each[1], known), *_SURE))
     steepness = _half_integrable(np.asarray((each[0] + each[1]) / 2, dtype=np.float32))
     steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
@@ -176,7 +174,7 @@ def composed_surface(
     # How rough it is was fitted with all of the relief that the photograph may show.
     fitted = _mean_roughness(steepness, lamp)
     wider = fitted if lamp.metallic else fitted + _CAUTION * max(0.0, _USUAL_ROUGHNESS - fitted)
-    rough = _roughness(odds, wider, flat)
+    rough = _roughness(predicted.roughness, evenly_predicted.roughness, wider, _mirrored(lamp, camera), flat)
     if sure < 1:
         doubtful = _cautious(each[0], each[1])
         # What is doubtful is never stronger than what the photograph shows.
@@ -219,7 +217,7 @@ def without_shading(flat: Flattened, steepness: Pixels, response: Response, came
 
 
 def agreement(first: Pixels, second: Pixels, known: Mask) -> float:
-    """Correlation of two predictions of slopes ``H x W x 2``, where pixels are known.
+    """Correlation of two predictions ``H x W x C`` or ``H x W`` of what varies around zero, where pixels are known.
 
     Their errors have causes of their own, so what they have in common is the surface's. Where a pattern of color is
     taken for relief they have hardly anything.
@@ -346,9 +344,24 @@ def _mean_roughness(steepness: Pixels, lamp: Lamp) -> float:
     return float(np.clip(own, _SMOOTHEST, _ROUGHEST))
 
 
-def _roughness(odds: Pixels, mean: float, flat: Flattened) -> Pixels:
-    """Roughness of a mean that varies as logarithms of odds do, save for their trend around the highlight."""
-    varied = odds - trend_by_distance(odds, flat.distance, np.ones_like(flat.hole))
-    varied = _VARIED * np.tanh(varied / _VARIED)
-    rough = np.asarray(expit(varied + logit(mean)), dtype=np.float32)
+def _roughness(lit: Pixels, even: Pixels, mean: float, mirrored: Pixels, flat: Flattened) -> Pixels:
+    """Roughness of a mean that varies as two predictions agree that it does, save for its trend around the highlight.
+
+    Args:
+        lit: ``H x W x 1``, predicted from the photograph as lit.
+        even: the same, from the flattened photograph.
+        mean: of the result.
+        mirrored: ``H x W``, how far the highlight lies there: of it the first makes a spot of gloss.
+        flat: the photograph without its lamp.
+    """
+    everywhere = np.ones_like(flat.hole)
+    known = ~flat.hole & ~flat.other
+
+    def varied(odds: Pixels) -> Pixels:
+        return np.asarray(odds - trend_by_distance(odds, flat.distance, everywhere), dtype=np.float32)
+
+    first, second = (np.asarray(logit(each[..., 0].clip(0.02, 0.98)), np.float32) for each in (lit, even))
+    sure = np.float32(np.interp(agreement(varied(first), varied(second), known), *_SURE_OF_ROUGHNESS))
+    both = varied(np.asarray(first + (second - first) * (1 + mirrored) / 2, np.float32))
+    rough = np.asarray(expit(sure * _VARIED * np.tanh(both / _VARIED) + logit(mean)), dtype=np.float32)
     return rough.clip(_SMOOTHEST, _ROUGHEST)[..., np.newaxis]

@@ -218,6 +218,23 @@ def test_slopes_that_two_predictions_do_not_share_are_weakened() -> None:
     assert apart.mean() < 0.75 * shared.mean()
 
 
+def test_roughness_varies_as_far_as_two_predictions_share_it() -> None:
+    light, saturated = photographed(stained(0.5), 0.9)
+    lamp = fitted_lamp(light, saturated, CAMERA)
+    flat = flattened(light, saturated, CAMERA, lamp)
+    rng = np.random.default_rng(1)
+    one, other = (rng.uniform(0.35, 0.65, (SIZE, SIZE, 1)) for _ in range(2))
+
+    def found(second: np.ndarray) -> np.ndarray:
+        guesses = (Surface.of(flat.color, roughness=each) for each in (one, second))
+        rough: np.ndarray = composed_surface(*guesses, flat, lamp, CAMERA).surface.roughness
+        return rough
+
+    assert found(one).std() > 0.06
+    assert np.corrcoef(found(one).ravel(), one.ravel())[0, 1] > 0.95
+    assert found(other).std() < 0.2 * found(one).std()
+
+
 def test_joints_go_on_through_a_hole() -> None:
     rows, columns = np.mgrid[:128, :160]
     course = rows // 16
