@@ -56,8 +56,8 @@ _ALIKE = ((0.35, 0.5), (1.0, 0.0))
 #: Agreement of two predictions from which on relief is believed a little, and fully; strength of what is not.
 _SURE = ((0.2, 0.4), (0.0, 1.0))
 _CAUTIOUS = 0.85
-#: The same for how roughness varies.
-_SURE_OF_ROUGHNESS = ((0.0, 0.5), (0.0, 1.0))
+#: The same for how roughness varies; and what is left of what is not believed, since no surface is alike everywhere.
+_SURE_OF_ROUGHNESS = ((0.0, 0.5), (0.35, 1.0))
 #: Mean visibility of relief from which on it is believed a little, and as far as it is then.
 _SEEN = ((0.1, 0.2), (0.0, 0.6))
 #: Part of the shading that is taken out of the base color, and most of it, as a logarithm of brightness.

@@ -232,7 +232,7 @@ def test_roughness_varies_as_far_as_two_predictions_share_it() -> None:
 
     assert found(one).std() > 0.06
     assert np.corrcoef(found(one).ravel(), one.ravel())[0, 1] > 0.95
-    assert found(other).std() < 0.2 * found(one).std()
+    assert found(other).std() < 0.5 * found(one).std()
 
 
 def test_joints_go_on_through_a_hole() -> None:
