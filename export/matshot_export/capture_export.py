@@ -48,7 +48,7 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         "data": data_lines("capture", run_record(run).get("images", {})),
         "command": train_command("train-capture", "capture", run),
         "trained_by": "the Matshot project",
-        "losses": "base color L1, logarithm of the normals' error in parts of flat ones', roughness and metallic L1 "
+        "losses": "base color L1, normals' error and logarithm of it in parts of flat ones', roughness and metallic L1 "
         "and squares, pictures under a light L1",
         "seed": CaptureRecipe.seed,
         **run_facts(run, "flash_normal", "error of normals, of flat's"),

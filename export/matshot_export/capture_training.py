@@ -44,8 +44,9 @@ from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
 from .procedural import FAMILIES
 from .rendering import Maps, plane_positions, under_point_light
 
-#: What is added to angles before they are compared, in radians: of a surface that is all but flat a ratio says nothing.
-_LEAST_ANGLE = 0.06
+#: What is added to angles before they are compared, in radians: of a surface that is all but flat a ratio says nothing,
+#: and with less of it steep surfaces, where relief is seen most, get worse while flat ones get better.
+_LEAST_ANGLE = 0.2
 #: Largest side of the photographs that figures are measured on.
 _WATCHED_SIDE = 512
 
@@ -120,12 +121,13 @@ def capture_loss(
     color = mean(
         0.8 * (pattern - encoded(truth.base_color)).abs() + 0.2 * (planes[:, :3] - encoded(truth.base_color)).abs()
     ).mean()
-    # What counts is the angle in parts of flat normals', crop by crop: else bumpy surfaces decide alone. Squares hold
-    # back what is far off.
+    # What counts is the angle, and the angle in parts of flat normals', crop by crop: by the first alone bumpy surfaces
+    # would decide, by the second flat ones. Squares hold back what is far off.
     squared = (found.normal - truth.normal).square().sum(1, keepdim=True)
     error = mean((squared + 1e-5).sqrt())
     of_flat = mean((2 - 2 * truth.normal[:, 2:] + 1e-5).sqrt())
-    normal = torch.log((error + _LEAST_ANGLE) / (of_flat + _LEAST_ANGLE)).mean() + mean(squared).mean()
+    share = torch.log((error + _LEAST_ANGLE) / (of_flat + _LEAST_ANGLE))
+    normal = (share + 2 * error + mean(squared)).mean()
     terms = {"color": color, "normal": normal}
     for name, weight in (("roughness", torch.ones_like(labeled)), ("metallic", labeled)):
         off = getattr(found, name) - getattr(truth, name)
