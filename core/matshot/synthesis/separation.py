@@ -96,9 +96,10 @@ def _nearest_piece(
         limit: pixels that the piece is away from the present one, down or across.
     """
     rows, columns = (np.arange(one.start, one.stop, -(-(one.stop - one.start) // _COMPARED)) for one in part)
-    active = np.zeros((part[0].stop - part[0].start, transfer.down.shape[1]), dtype=bool)
-    active[np.ix_(rows - part[0].start, columns)] = True
-    queries = queries_of(transfer, target, source, part[0].start, part[0].stop, active)
+    active = np.zeros(tuple(one.stop - one.start for one in part), dtype=bool)
+    active[np.ix_(rows - part[0].start, columns - part[1].start)] = True
+    span = part[1].start, part[1].stop
+    queries = queries_of(transfer, target, source, part[0].start, part[0].stop, active, span)
     products = (queries @ source.projected.T).reshape(len(rows), len(columns), *transfer.limits)
     costs, (high, wide) = (
         base.reshape(transfer.limits),
