@@ -100,7 +100,7 @@ def _nearest_piece(
     active[np.ix_(rows - part[0].start, columns - part[1].start)] = True
     span = part[1].start, part[1].stop
     queries = queries_of(transfer, target, source, part[0].start, part[0].stop, active, span)
-    products = (queries @ source.projected.T).reshape(len(rows), len(columns), *transfer.limits)
+    products = (-2 * queries @ source.projected.T).reshape(len(rows), len(columns), *transfer.limits)
     costs, (high, wide) = (
         base.reshape(transfer.limits),
         (
@@ -114,7 +114,9 @@ def _nearest_piece(
     for row, ahead in enumerate((rows - part[0].start) * transfer.strides[0]):
         for column, along in enumerate((columns - part[1].start) * transfer.strides[1]):
             there = slice(ahead, ahead + high), slice(along, along + wide)
-            total += costs[there] - 2 * products[row, column][there]
+            distances = products[row, column][there]
+            distances += costs[there]
+            total += distances
     here = transfer.down[part[0].start, part[1].start], transfer.right[part[0].start, part[1].start]
     total[tuple(slice(max(0, int(np.ceil(at - limit))), int(at + limit) + 1) for at in here)] = np.inf
     best = int(total.argmin())
