@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from .copies import coherent_squares
@@ -25,7 +26,13 @@ _USE_COST = 0.1
 
 
 def separated_transfer(
-    transfer: Transfer, target: Target, source: Source, penalty: Pixels, limit: float, rng: np.random.Generator
+    transfer: Transfer,
+    target: Target,
+    source: Source,
+    penalty: Pixels,
+    limit: float,
+    rng: np.random.Generator,
+    active: NDArray[np.bool_] | None = None,
 ) -> Transfer:
     """The same patches, but where a square of them is too large a copy, a half of it from elsewhere.
 
@@ -42,12 +49,13 @@ def separated_transfer(
         penalty: on each patch of the source, as in :func:`~matshot.synthesis.patch_search.improved_matches`.
         limit: side of a square from which it is a large copy, in parts of the source's shorter side.
         rng: for the order, and the direction of cuts.
+        active: patches that may change, ``rows x columns`` of the grid; all if not given.
     """
     shorter = min(source.height, source.width)
     if source.is_of_cells or shorter >= _LARGE or not _LEAST <= limit * shorter < shorter:
         return transfer
     sides = [max(3, int(np.ceil(limit * shorter / stride)) - 1) for stride in transfer.strides]
-    squares = coherent_squares(transfer, (sides[0], sides[1]))
+    squares = coherent_squares(transfer, (sides[0], sides[1]), active)
     base = np.square(source.projected).sum(axis=1) + np.float32(_USE_COST * source.size) * penalty
     down, right = transfer.down.copy(), transfer.right.copy()
     current = replace(transfer, down=down, right=right)
