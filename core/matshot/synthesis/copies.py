@@ -38,12 +38,15 @@ def largest_copy(transfer: Transfer) -> float:
     return float(np.sqrt(pixels / (transfer.source_height * transfer.source_width)))
 
 
-def coherent_squares(transfer: Transfer, sides: tuple[int, int]) -> NDArray[np.bool_]:
+def coherent_squares(
+    transfer: Transfer, sides: tuple[int, int], active: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """Whether the patch and those below and beside it, as many as given, all come from one offset into the source.
 
     Args:
         transfer: of patches.
         sides: patches down and across, at least 2.
+        active: patches that squares consist of; all if not given.
 
     Returns:
         Of each patch of the grid; none that reach across the edges of a result that repeats.
@@ -52,6 +55,8 @@ def coherent_squares(transfer: Transfer, sides: tuple[int, int]) -> NDArray[np.b
     linked = np.zeros(transfer.down.shape, dtype=np.uint8)
     linked[:-1, :-1] = below[:, :-1] & beside[:-1] & beside[1:]
     kernel = np.ones((sides[0] - 1, sides[1] - 1), dtype=np.uint8)
+    if active is not None:
+        linked[:-1, :-1] &= active[:-1, :-1] & active[1:, :-1] & active[:-1, 1:] & active[1:, 1:]
     squares = cv2.erode(linked, kernel, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray(squares > 0)
 

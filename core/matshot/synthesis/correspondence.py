@@ -14,6 +14,8 @@ from ..image.types import Wrap
 
 #: Rows or columns of patches.
 Index = NDArray[np.int32]
+#: First row or column of a grid, and the one behind the last.
+Span = tuple[int, int]
 
 #: Side of a patch in pixels.
 PATCH = 8
@@ -112,7 +114,13 @@ class Transfer:
             yield first, min(first + count, len(self.down))
 
     def rows(
-        self, source: Pixels, first: int, last: int, deviation: float, agreement: Agreement | None = None
+        self,
+        source: Pixels,
+        first: int,
+        last: int,
+        deviation: float,
+        agreement: Agreement | None = None,
+        columns: Span | None = None,
     ) -> Pixels:
         """All pixels that some rows of patches cover, from the first row's upper to the last row's lower border.
 
@@ -122,14 +130,16 @@ class Transfer:
             last: row behind the last.
             deviation: of the patches' weights.
             agreement: labels of source and result; patches count where both are the same.
+            columns: of the grid whose patches are covered; all if not given.
 
         Returns:
-            ``stride (last - first - 1) + PATCH`` rows; as many columns as all patches cover, beyond the width of the
-            result where it repeats or is not a multiple of the stride.
+            ``stride (last - first - 1) + PATCH`` rows, and columns likewise: of all columns of the grid as many as
+            patches cover, beyond the width of the result where it repeats or is not a multiple of the stride.
         """
         step_y, step_x = self.strides
+        left, right = columns or (0, self.down.shape[1])
         down, above = _around(first, last, len(self.down), step_y, "y" in self.wrap)
-        across, before = _around(0, self.down.shape[1], self.down.shape[1], step_x, "x" in self.wrap)
+        across, before = _around(left, right, self.down.shape[1], step_x, "x" in self.wrap)
         index = (self.down[np.ix_(down, across)] * source.shape[1] + self.right[np.ix_(down, across)]).ravel()
         flat = source.reshape(-1, source.shape[2])
         count_y, count_x = len(down), len(across)
@@ -139,7 +149,7 @@ class Transfer:
         falloff = _falloff(deviation)
         labels = None
         if agreement is not None:
-            labels = agreement.window(((first - above) * step_y, -before * step_x), shape, self.wrap)
+            labels = agreement.window(((first - above) * step_y, (left - before) * step_x), shape, self.wrap)
         for y in range(PATCH):
             for x in range(PATCH):
                 place = (slice(y, y + step_y * count_y, step_y), slice(x, x + step_x * count_x, step_x))
@@ -153,10 +163,8 @@ class Transfer:
                 total[place] += values
                 weight[place] += share
         total /= weight
-        top, left = above * step_y, before * step_x
-        height = step_y * (last - first - 1) + PATCH
-        width = step_x * (self.down.shape[1] - 1) + PATCH
-        return total[top : top + height, left : left + width]
+        height, width = (step * (count - 1) + PATCH for step, count in ((step_y, last - first), (step_x, right - left)))
+        return total[above * step_y :, before * step_x :][:height, :width]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from ..image.types import Wrap
-from .correspondence import PATCH, SOFT, Index, Transfer, start_count, with_border
+from .correspondence import PATCH, SOFT, Index, Span, Transfer, start_count, with_border
 from .periodicity import Repetition, is_of_cells
 from .tone_use import ToneUse
 
@@ -75,8 +75,8 @@ _NEIGHBORS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 class Target(Protocol):
     """A picture whose patches are to be found."""
 
-    def rows(self, transfer: Transfer, first: int, last: int) -> Pixels:
-        """Pixels under some rows of a transfer's patches, as :meth:`Transfer.rows` gives them."""
+    def rows(self, transfer: Transfer, first: int, last: int, columns: Span | None = None) -> Pixels:
+        """Pixels under some rows, and columns, of a transfer's patches, as :meth:`Transfer.rows` gives them."""
 
 
 @dataclass(frozen=True)
@@ -450,7 +450,13 @@ def _projected(pixels: Pixels, basis: Pixels, strides: tuple[int, int] = (1, 1))
 
 
 def queries_of(
-    transfer: Transfer, target: Target, source: Source, first: int, last: int, active: NDArray[np.bool_] | None
+    transfer: Transfer,
+    target: Target,
+    source: Source,
+    first: int,
+    last: int,
+    active: NDArray[np.bool_] | None,
+    columns: Span | None = None,
 ) -> Pixels:
     """Descriptions of a target's patches, ``n x k`` as a source has them.
 
@@ -460,22 +466,24 @@ def queries_of(
         source: that describes them.
         first: row of the grid.
         last: row behind the last.
-        active: patches of these rows that are described; all if None.
+        active: patches of these rows and columns that are described; all if None.
+        columns: of the grid; all if not given.
     """
-    pixels = target.rows(transfer, first, last)
+    pixels = target.rows(transfer, first, last, columns)
     step_y, step_x = transfer.strides
     if active is None:
         projected = _projected(pixels, source.basis, transfer.strides)
     else:
         windows = sliding_window_view(pixels, (PATCH, PATCH), axis=(0, 1))[::step_y, ::step_x]
         projected = windows[active].reshape(-1, len(source.basis)) @ source.basis
-    (down, period), right = _result_cycles(transfer, source, 0), _result_cycles(transfer, source, 1)
+    left, right = columns or (0, transfer.down.shape[1])
+    (down, period_y), (across, period_x) = (_result_cycles(transfer, source, axis) for axis in (0, 1))
     parts = [projected]
-    phases = source.phases((down[first:last], period), right)
+    phases = source.phases((down[first:last], period_y), (across[left:right], period_x))
     if phases is not None:
         parts.append(phases.reshape(-1, phases.shape[2]) if active is None else phases[active])
     if source.tags is not None:
-        parts.append(source.tags.of_rows(transfer, first, last, active))
+        parts.append(source.tags.of_rows(transfer, first, last, active, columns))
     return np.concatenate(parts, axis=1) if len(parts) > 1 else projected
 
 
@@ -543,9 +551,9 @@ class VotedPicture:
 
     source: Source
 
-    def rows(self, transfer: Transfer, first: int, last: int) -> Pixels:
-        """Pixels under some rows of patches."""
-        return transfer.rows(self.source.pixels, first, last, SOFT)
+    def rows(self, transfer: Transfer, first: int, last: int, columns: Span | None = None) -> Pixels:
+        """Pixels under some rows, and columns, of patches."""
+        return transfer.rows(self.source.pixels, first, last, SOFT, columns=columns)
 
 
 @dataclass(frozen=True)
@@ -554,11 +562,13 @@ class FixedPicture:
 
     pixels: Pixels
 
-    def rows(self, transfer: Transfer, first: int, last: int) -> Pixels:
-        """Pixels under some rows of patches; beyond an end the last ones again."""
-        step_y, step_x = transfer.strides
-        down = np.arange(first * step_y, (last - 1) * step_y + PATCH)
-        right = np.arange((transfer.down.shape[1] - 1) * step_x + PATCH)
+    def rows(self, transfer: Transfer, first: int, last: int, columns: Span | None = None) -> Pixels:
+        """Pixels under some rows, and columns, of patches; beyond an end the last ones again."""
+        spans = (first, last), columns or (0, transfer.down.shape[1])
+        down, right = (
+            np.arange(start * step, (stop - 1) * step + PATCH)
+            for (start, stop), step in zip(spans, transfer.strides, strict=True)
+        )
         high, wide = self.pixels.shape[:2]
         down = down % high if "y" in transfer.wrap else down.clip(0, high - 1)
         right = right % wide if "x" in transfer.wrap else right.clip(0, wide - 1)
@@ -577,9 +587,16 @@ class Tags:
     target: FixedPicture
     basis: Pixels
 
-    def of_rows(self, transfer: Transfer, first: int, last: int, active: NDArray[np.bool_] | None) -> Pixels:
-        """Descriptions of some rows of patches, of the active ones if given; ``n x k``."""
-        pixels = self.target.rows(transfer, first, last)
+    def of_rows(
+        self,
+        transfer: Transfer,
+        first: int,
+        last: int,
+        active: NDArray[np.bool_] | None,
+        columns: Span | None = None,
+    ) -> Pixels:
+        """Descriptions of some rows, and columns, of patches, of the active ones if given; ``n x k``."""
+        pixels = self.target.rows(transfer, first, last, columns)
         if active is None:
             return _projected(pixels, self.basis, transfer.strides)
         windows = sliding_window_view(pixels, (PATCH, PATCH), axis=(0, 1))
@@ -595,8 +612,9 @@ class RepairedPicture:
     fixed: FixedPicture
     hole: FixedPicture
 
-    def rows(self, transfer: Transfer, first: int, last: int) -> Pixels:
-        """Pixels under some rows of patches."""
-        inside = self.hole.rows(transfer, first, last) > 0
-        voted, fixed = VotedPicture(self.source).rows(transfer, first, last), self.fixed.rows(transfer, first, last)
+    def rows(self, transfer: Transfer, first: int, last: int, columns: Span | None = None) -> Pixels:
+        """Pixels under some rows, and columns, of patches."""
+        inside = self.hole.rows(transfer, first, last, columns) > 0
+        voted = VotedPicture(self.source).rows(transfer, first, last, columns)
+        fixed = self.fixed.rows(transfer, first, last, columns)
         return np.asarray(np.where(inside, voted, fixed), dtype=np.float32)

@@ -205,8 +205,9 @@ def synthesized_transfer(
                 dear = _dear(transfer, source, tones, active)
                 transfer = improved_matches(transfer, guess, source, dear, rng, threads=threads, active=active)
             transfer = source.in_cells(transfer)
-            if repair is None and not few and last - _HEALING <= turn < last:
-                transfer = separated_transfer(transfer, target, source, _dear(transfer, source, tones), largest, rng)
+            if not few and last - _HEALING <= turn < last:
+                dear = _dear(transfer, source, tones, active)
+                transfer = separated_transfer(transfer, target, source, dear, largest, rng, active)
         if shown is not None:
             shown(transfer, number)
     if transfer is None:

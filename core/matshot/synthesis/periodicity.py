@@ -34,6 +34,10 @@ _ALL_BETTER = 0.1
 #: Least period in pixels for that: peaks of shorter ones that lie between two pixels look lower than those that do not.
 _LEAST_COURSE = 12
 
+#: Least correlation, negated, of a texture with itself half a period on, where fewer than two periods are seen: one
+#: stripe of any width reaches 1/2.
+_OPPOSITE = 0.5
+
 #: Parts along each axis in which a repetition is looked for by itself.
 _PARTS = 6
 #: Pixels by which the repeats of a part may lie off the period, where that is not shorter than six times as much.
@@ -75,7 +79,8 @@ def repetition(guide: Pixels, axis: int) -> Repetition:
 
     A period is where the autocorrelation, without the slow variation of tone, and at the multiples of it stands high
     above its values half way between; of several that do about alike it is the shortest. Where every second, third
-    or fourth multiple is clearly better, as in a bond whose courses are shifted, that is the period.
+    or fourth multiple is clearly better, as in a bond whose courses are shifted, that is the period. A texture that is
+    its own opposite some pixels on, as a checkerboard of three fields, repeats after twice as many.
 
     It has to be seen in most of what varies. A piece that occurs twice, as retouching leaves it, lifts the
     autocorrelation of the whole as much as a weak period does, but its surroundings know nothing of it.
@@ -85,14 +90,16 @@ def repetition(guide: Pixels, axis: int) -> Repetition:
         axis: 0 for rows (along y), 1 for columns (along x).
 
     Returns:
-        A period up to half of the size, so that two repeats are seen.
+        A period up to half of the size, so that two repeats are seen, or up to three quarters of it, of which two
+        opposite halves are.
     """
     best = _best_comb(_autocorrelation(guide, axis))
     if best is None:
         return Repetition(None, 0.0)
     strength = best.strength
     if strength >= _STRONG:
-        strength = min(strength, max(_usual_likeness(guide, axis, best.period), 0.0))
+        shift, sign = (best.period / 2, -1) if best.is_opposite else (best.period, 1)
+        strength = min(strength, max(_usual_likeness(guide, axis, shift, sign), 0.0))
     return Repetition(best.period, strength, best.courses) if strength >= _STRONG else Repetition(None, strength)
 
 
@@ -153,12 +160,16 @@ def best_period_crop(guide: Pixels, overlap: int, axes: Wrap = "xy", *, wrap: Wr
 
 @dataclass(frozen=True)
 class _Comb:
-    """A candidate: where its repeats are, how high the autocorrelation stands there and half a course before."""
+    """A candidate: where its repeats are, how high the autocorrelation stands there and half a course before.
+
+    Of one that is opposite the second half of the period is the negative of the first, and that is how alike they are.
+    """
 
     places: Array
     heights: Array
     valleys: Array
     courses: int = 1
+    is_opposite: bool = False
 
     @property
     def period(self) -> float:
@@ -175,6 +186,27 @@ class _Comb:
 
 def _best_comb(correlation: Array) -> _Comb | None:
     """The comb of the best repetition, None without any peak."""
+    seen, opposite = _seen_comb(correlation), _opposite_comb(correlation)
+    if seen is None or (opposite is not None and seen.strength < _NEARLY * opposite.strength):
+        return opposite
+    return seen
+
+
+def _opposite_comb(correlation: Array) -> _Comb | None:
+    """The comb of a period, longer than half of the size, whose halves are each other's opposite."""
+    dips = -correlation[: 3 * len(correlation) // 8 + 1]
+    deep = (dips[1:-1] > dips[:-2]) & (dips[1:-1] >= dips[2:]) & (dips[1:-1] >= max(_OPPOSITE, _NEARLY * dips.max()))
+    if not deep.any():
+        return None
+    first = 1 + int(np.argmax(deep))
+    # A shorter period is seen as such, also where it is the opposite of itself half of it on.
+    if 4 * first <= len(correlation):
+        return None
+    return _Comb(np.array([2 * _peak_position(-correlation, first)]), dips[[first]], np.zeros(1), is_opposite=True)
+
+
+def _seen_comb(correlation: Array) -> _Comb | None:
+    """The comb of the best repetition of which two repeats are seen, None without any peak."""
     half = correlation[: len(correlation) // 2 + 2]
     peaks = 1 + np.flatnonzero((half[1:-1] > half[:-2]) & (half[1:-1] >= half[2:]) & (half[1:-1] > _STRONG / 2))
     combs = [_comb(correlation, int(peak)) for peak in peaks[peaks > 1]]
@@ -260,20 +292,26 @@ def _straightness(guide: Pixels, axis: int) -> float:
     return float(np.square(lines).mean() / max(float(np.square(small).mean()), 1e-12))
 
 
-def _usual_likeness(guide: Pixels, axis: int, period: float) -> float:
-    """Correlation of a picture with itself a period apart in its parts: a low quantile, weighted by their energy.
+def _usual_likeness(guide: Pixels, axis: int, apart: float, sign: int) -> float:
+    """Correlation of a picture with itself some pixels apart in its parts: a low quantile, weighted by their energy.
 
     Weights keep parts that are nearly flat, as the middles of tiles, from deciding.
+
+    Args:
+        guide: ``H x W x C``.
+        axis: along which it is shifted.
+        apart: pixels.
+        sign: 1, or -1 where the opposite is looked for.
     """
     values = np.moveaxis(_without_tone(guide, axis), axis, 0)
-    middle = round(period)
+    middle = round(apart)
     reach = min(_PART_REACH, middle // (6 * _PART_REACH))
     best: Array | None = None
     for shift in range(middle - reach, middle + reach + 1):
         ours, theirs = values[: len(values) - shift], values[shift:]
         own, other, both = (_sums_of_parts(one * two) for one, two in ((ours, ours), (theirs, theirs), (ours, theirs)))
         energy = np.sqrt(own * other)
-        likeness = both / np.maximum(energy, 1e-20)
+        likeness = sign * both / np.maximum(energy, 1e-20)
         best = likeness if best is None else np.maximum(best, likeness)
     assert best is not None  # at least the period itself is looked at
     order = np.argsort(best)

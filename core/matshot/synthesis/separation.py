@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from .copies import coherent_squares
@@ -25,7 +26,13 @@ _USE_COST = 0.1
 
 
 def separated_transfer(
-    transfer: Transfer, target: Target, source: Source, penalty: Pixels, limit: float, rng: np.random.Generator
+    transfer: Transfer,
+    target: Target,
+    source: Source,
+    penalty: Pixels,
+    limit: float,
+    rng: np.random.Generator,
+    active: NDArray[np.bool_] | None = None,
 ) -> Transfer:
     """The same patches, but where a square of them is too large a copy, a half of it from elsewhere.
 
@@ -42,12 +49,13 @@ def separated_transfer(
         penalty: on each patch of the source, as in :func:`~matshot.synthesis.patch_search.improved_matches`.
         limit: side of a square from which it is a large copy, in parts of the source's shorter side.
         rng: for the order, and the direction of cuts.
+        active: patches that may change, ``rows x columns`` of the grid; all if not given.
     """
     shorter = min(source.height, source.width)
     if source.is_of_cells or shorter >= _LARGE or not _LEAST <= limit * shorter < shorter:
         return transfer
     sides = [max(3, int(np.ceil(limit * shorter / stride)) - 1) for stride in transfer.strides]
-    squares = coherent_squares(transfer, (sides[0], sides[1]))
+    squares = coherent_squares(transfer, (sides[0], sides[1]), active)
     base = np.square(source.projected).sum(axis=1) + np.float32(_USE_COST * source.size) * penalty
     down, right = transfer.down.copy(), transfer.right.copy()
     current = replace(transfer, down=down, right=right)
@@ -96,10 +104,11 @@ def _nearest_piece(
         limit: pixels that the piece is away from the present one, down or across.
     """
     rows, columns = (np.arange(one.start, one.stop, -(-(one.stop - one.start) // _COMPARED)) for one in part)
-    active = np.zeros((part[0].stop - part[0].start, transfer.down.shape[1]), dtype=bool)
-    active[np.ix_(rows - part[0].start, columns)] = True
-    queries = queries_of(transfer, target, source, part[0].start, part[0].stop, active)
-    products = (queries @ source.projected.T).reshape(len(rows), len(columns), *transfer.limits)
+    active = np.zeros(tuple(one.stop - one.start for one in part), dtype=bool)
+    active[np.ix_(rows - part[0].start, columns - part[1].start)] = True
+    span = part[1].start, part[1].stop
+    queries = queries_of(transfer, target, source, part[0].start, part[0].stop, active, span)
+    products = (-2 * queries @ source.projected.T).reshape(len(rows), len(columns), *transfer.limits)
     costs, (high, wide) = (
         base.reshape(transfer.limits),
         (
@@ -113,7 +122,9 @@ def _nearest_piece(
     for row, ahead in enumerate((rows - part[0].start) * transfer.strides[0]):
         for column, along in enumerate((columns - part[1].start) * transfer.strides[1]):
             there = slice(ahead, ahead + high), slice(along, along + wide)
-            total += costs[there] - 2 * products[row, column][there]
+            distances = products[row, column][there]
+            distances += costs[there]
+            total += distances
     here = transfer.down[part[0].start, part[1].start], transfer.right[part[0].start, part[1].start]
     total[tuple(slice(max(0, int(np.ceil(at - limit))), int(at + limit) + 1) for at in here)] = np.inf
     best = int(total.argmin())

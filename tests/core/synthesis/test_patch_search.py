@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from matshot.shading.procedural import noise
-from matshot.synthesis.correspondence import empty_transfer
+from matshot.synthesis.correspondence import Agreement, empty_transfer
 from matshot.synthesis.patch_search import (
     FixedPicture,
+    RepairedPicture,
     Source,
+    Tags,
     VotedPicture,
     balanced_matches,
     improved_matches,
+    queries_of,
     use_penalty,
 )
 from matshot.synthesis.patches import IRREGULAR
@@ -195,3 +199,40 @@ def test_being_out_of_step_costs_more_the_more_regular_the_source_is():
         costs.append(np.square(phases[1:] - phases[:1]).sum(axis=(1, 2)))
     assert all(half > quarter for quarter, half in costs)
     assert costs[0][1] < costs[1][1] < costs[2][1]
+
+
+@pytest.mark.parametrize("wrap", ["none", "x", "xy"])
+@pytest.mark.parametrize("size", [(40, 44), (41, 47), (64, 50)])
+@pytest.mark.parametrize("columns", [(0, 5), (3, 9), (11, 20), (14, 19)])
+def test_a_window_is_described_as_in_whole_rows(wrap, size, columns):
+    """Where patches go round the result, where they end, and where the side is odd so that every pixel has one."""
+    source = described(texture(60), "y", (Repetition(10.0, 0.5), Repetition(7.5, 0.5)))
+    transfer = scattered(source, size, wrap)
+    last = transfer.down.shape[1]
+    columns = (min(columns[0], last - 5), min(columns[1], last))
+    tags = Tags(FixedPicture(texture(50, seed=4)), np.ones((128, 3), dtype=np.float32))
+    source = replace(source, tags=tags)
+    fixed, hole = FixedPicture(texture(64, seed=2)), FixedPicture(texture(64, seed=5)[..., :1])
+    active = np.random.default_rng(1).random((4, last)) < 0.5
+    for target in (VotedPicture(source), fixed, RepairedPicture(source, fixed, hole)):
+        whole = target.rows(transfer, 2, 6)
+        first = columns[0] * transfer.strides[1]
+        wide = (columns[1] - columns[0] - 1) * transfer.strides[1] + 8
+        np.testing.assert_array_equal(target.rows(transfer, 2, 6, columns), whole[:, first : first + wide])
+        outside = active.copy()
+        outside[:, : columns[0]] = outside[:, columns[1] :] = False
+        np.testing.assert_allclose(
+            queries_of(transfer, target, source, 2, 6, outside[:, slice(*columns)], columns),
+            queries_of(transfer, target, source, 2, 6, outside),
+            atol=1e-5,
+        )
+
+
+@pytest.mark.parametrize("wrap", ["none", "xy"])
+def test_labels_hold_in_a_window_as_in_whole_rows(wrap):
+    pixels = texture(60)
+    transfer = scattered(described(pixels), (40, 44), wrap)
+    rng = np.random.default_rng(0)
+    labels = Agreement(*(rng.integers(0, 2, side).astype(np.uint8) for side in ((60, 60), (40, 44))))
+    whole = transfer.rows(pixels, 2, 6, 1.0, labels)
+    np.testing.assert_array_equal(transfer.rows(pixels, 2, 6, 1.0, labels, (3, 9)), whole[:, 6 : 6 + 18])

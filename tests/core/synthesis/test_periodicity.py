@@ -63,6 +63,38 @@ def test_a_checkerboard_repeats_after_two_fields():
         assert found.period == pytest.approx(64, abs=0.2)
 
 
+def fields(rows, columns, grain=0.0, start=0):
+    """A checkerboard of 256 px with so many fields down and across."""
+    y, x = np.mgrid[:256, :256] + start
+    board = 0.2 + 0.5 * ((y * rows // 256 + x * columns // 256) % 2)
+    return (board + grain * np.random.default_rng(0).standard_normal(board.shape))[..., None].astype(np.float32)
+
+
+@pytest.mark.parametrize("grain", [0.0, 0.03])
+@pytest.mark.parametrize(("rows", "columns"), [(3, 3), (4, 4), (5, 3)])
+@pytest.mark.parametrize("start", [0, 42])
+def test_few_fields_of_a_checkerboard_repeat_after_two(rows, columns, grain, start):
+    for found, count in zip(regularity(fields(rows, columns, grain, start)), (rows, columns), strict=True):
+        assert found.period == pytest.approx(2 * 256 / count, abs=1)
+        assert found.strength > 0.4
+
+
+def test_fields_of_a_checkerboard_stay_whole():
+    board = fields(3, 3, start=42)
+    rows, columns = best_period_crop(board, 32)
+    assert rows.stop - rows.start == pytest.approx(171 + 32, abs=1)
+    assert columns.stop - columns.start == pytest.approx(171 + 32, abs=1)
+
+
+@pytest.mark.parametrize("width", [10, 20, 40, 60, 110])
+def test_one_stripe_does_not_repeat(width):
+    for start in (30, 85, 120):
+        picture = np.zeros((64, 256, 1), dtype=np.float32)
+        picture[:, start : start + width] = 1
+        found = repetition(picture, 1)
+        assert found.period is None or found.period < 128
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_bond_repeats_after_two_courses(seed):
     wall = courses(250, 260, 20, 40, 0.03, seed)

@@ -9,7 +9,7 @@ from matshot.shading.procedural import noise
 from matshot.synthesis.copies import coherent_squares, largest_square
 from matshot.synthesis.correspondence import empty_transfer
 from matshot.synthesis.patch_search import Source, VotedPicture
-from matshot.synthesis.patches import IRREGULAR
+from matshot.synthesis.patches import IRREGULAR, Repair, synthesized_transfer
 from matshot.synthesis.periodicity import Repetition
 from matshot.synthesis.separation import separated_transfer
 
@@ -83,6 +83,30 @@ def test_forbidden_places_are_not_taken():
     changed = (after.down != before.down) | (after.right != before.right)
     assert changed.any()
     assert (after.right[changed] < columns // 2).all()
+
+
+def test_only_patches_that_may_change_are_cut():
+    source, before = described(grains()), whole()
+    dear, active = np.zeros(len(source.projected), dtype=np.float32), np.zeros(before.down.shape, dtype=bool)
+    active[4:20, 6:23] = True
+    rng = np.random.default_rng(1)
+    after = separated_transfer(before, VotedPicture(source), source, dear, 1 / 8, rng, active)
+    changed = (after.down != before.down) | (after.right != before.right)
+    assert changed.any()
+    assert not changed[~active].any()
+    assert coherent_squares(before, (7, 7), active).any()
+    assert not coherent_squares(after, (7, 7), active).any()
+    assert coherent_squares(after, (7, 7)).any()
+
+
+def test_copies_in_a_hole_that_is_filled_are_cut():
+    source, around = grains().astype(np.float32), np.ones((144, 144, 2), dtype=np.float32)
+    hole = np.zeros((144, 144), dtype=bool)
+    hole[16:130, 20:128] = True
+    transfer = synthesized_transfer(source, (1.0, 1.0), 144, 144, seed=3, repair=Repair(around, hole))
+    # Some have nothing like them; without cuts it is a quarter of the patches.
+    squares = coherent_squares(transfer, (7, 7), hole[::2, ::2][: len(transfer.down), : transfer.down.shape[1]])
+    assert squares.mean() < 0.05
 
 
 def test_squares_of_one_offset_are_found_and_measured():
