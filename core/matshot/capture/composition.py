@@ -151,7 +151,7 @@ def composed_surface(
         camera: of the photograph.
         final: off where a fit starts from it, which finds what is missing better than it corrects what is wrong.
     """
-    known = ~flat.hole & ~flat.other
+    known = flat.known
     ring, sector = rings_of(flat.distance, camera, known)
     each: list[Pixels] = []
     for guess in (predicted, evenly_predicted):
@@ -210,9 +210,8 @@ def without_shading(flat: Flattened, steepness: Pixels, response: Response, came
     shading = np.where(flat.hole, 0, _MOST_SHADING * np.tanh(shading / _MOST_SHADING))
     tone = np.log(np.maximum(flat.color, np.float32(1e-3))) - np.float32(_SHADING_SHARE) * shading[..., np.newaxis]
     # In the middle, where light shows no slopes, there was none to take away.
-    known = ~flat.hole & ~flat.other
     brightness = np.asarray(tone.mean(axis=2, keepdims=True), np.float32)
-    even = with_even_contrast(brightness, flat.distance, camera, known, kept=flat.other)
+    even = with_even_contrast(brightness, flat.distance, camera, flat.known, kept=flat.other)
     return np.asarray(np.exp(tone + (even - brightness)).clip(0, 1), dtype=np.float32)
 
 
@@ -355,13 +354,12 @@ def _roughness(lit: Pixels, even: Pixels, mean: float, mirrored: Pixels, flat: F
         flat: the photograph without its lamp.
     """
     everywhere = np.ones_like(flat.hole)
-    known = ~flat.hole & ~flat.other
 
     def varied(odds: Pixels) -> Pixels:
         return np.asarray(odds - trend_by_distance(odds, flat.distance, everywhere), dtype=np.float32)
 
     first, second = (np.asarray(logit(each[..., 0].clip(0.02, 0.98)), np.float32) for each in (lit, even))
-    sure = np.float32(np.interp(agreement(varied(first), varied(second), known), *_SURE_OF_ROUGHNESS))
+    sure = np.float32(np.interp(agreement(varied(first), varied(second), flat.known), *_SURE_OF_ROUGHNESS))
     both = varied(np.asarray(first + (second - first) * (1 + mirrored) / 2, np.float32))
     rough = np.asarray(expit(sure * _VARIED * np.tanh(both / _VARIED) + logit(mean)), dtype=np.float32)
     return rough.clip(_SMOOTHEST, _ROUGHEST)[..., np.newaxis]

@@ -87,6 +87,11 @@ class Flattened:
     burnt: Mask
     other: Mask
 
+    @property
+    def known(self) -> Mask:
+        """Where the surface itself is seen, ``H x W``."""
+        return ~self.hole & ~self.other
+
 
 def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp, even: Pixels | None = None) -> Flattened:
     """The photograph without its lamp.
