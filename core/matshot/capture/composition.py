@@ -24,7 +24,7 @@ from .fitting import Scale, expected_response
 from .flattening import Flattened, ring_gain, rings_of, with_even_contrast
 from .lamp import Lamp, Shading
 from .metals import metal_color, metal_slopes
-from .seen_relief import seen_relief
+from .seen_relief import seen_relief, shading_there_is
 from .shading import Response, integrable_slopes
 from .tiles import Mask
 
@@ -56,6 +56,9 @@ _ALIKE = ((0.35, 0.5), (1.0, 0.0))
 #: Agreement of two predictions from which on relief is believed a little, and fully; strength of what is not.
 _SURE = ((0.2, 0.4), (0.0, 1.0))
 _CAUTIOUS = 0.85
+#: Share of the shading which the prediction of the photograph as lit explains that there is, from which on it counts a
+#: little, and as much as the other, where the two do not agree.
+_REAL = ((0.0, 0.3), (0.0, 0.5))
 #: The same for how roughness varies; and what is left of what is not believed, since no surface is alike everywhere.
 _SURE_OF_ROUGHNESS = ((0.0, 0.5), (0.35, 1.0))
 #: Mean visibility of relief from which on it is believed a little, and as far as it is then.
@@ -159,11 +162,15 @@ def composed_surface(
         gain = ring_gain(np.hypot(seen[..., 0], seen[..., 1]), ring, sector, known, flat.distance)
         each.append(np.asarray(seen * gain[..., np.newaxis], dtype=np.float32))
     sure = np.float32(np.interp(agreement(each[0], each[1], known), *_SURE))
-    steepness = _half_integrable(np.asarray((each[0] + each[1]) / 2, dtype=np.float32))
-    steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
     # On a surface that is not alike all over, windows have nothing in common.
     alike = np.float32(np.interp(lamp.residual, *_ALIKE))
     response = response_of_lamp(lamp, camera)
+    share = np.float32(0.5)
+    if (1 - sure) * alike > 0:
+        real = shading_there_is(each[0], flat, response, camera)
+        share += (1 - sure) * alike * (np.float32(0.5 if real is None else np.interp(real, *_REAL)) - share)
+    steepness = _half_integrable(np.asarray(share * each[0] + (1 - share) * each[1], dtype=np.float32))
+    steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
     relief = seen_relief(steepness, flat, response, camera) if alike > 0 else None
     visibility: Pixels = np.ones(flat.hole.shape, np.float32)
     if relief is not None:
@@ -176,7 +183,7 @@ def composed_surface(
     wider = fitted if lamp.metallic else fitted + _CAUTION * max(0.0, _USUAL_ROUGHNESS - fitted)
     rough = _roughness(predicted.roughness, evenly_predicted.roughness, wider, _mirrored(lamp, camera), flat)
     if sure < 1:
-        doubtful = _cautious(each[0], each[1])
+        doubtful = _cautious(each[0], each[1], share)
         # What is doubtful is never stronger than what the photograph shows.
         doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
@@ -225,11 +232,17 @@ def agreement(first: Pixels, second: Pixels, known: Mask) -> float:
     return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9))
 
 
-def _cautious(first: Pixels, second: Pixels) -> Pixels:
-    """Slopes of two predictions that agree little: each counts as much, and both are weakened."""
-    power = [max(float(np.square(each).mean()), 1e-9) for each in (first, second)]
+def _cautious(lit: Pixels, even: Pixels, share: np.float32) -> Pixels:
+    """Slopes of two predictions that agree little: as strong as each other, and both weakened.
+
+    Args:
+        lit: ``H x W x 2``.
+        even: likewise.
+        share: of the first.
+    """
+    power = [max(float(np.square(each).mean()), 1e-9) for each in (lit, even)]
     middle = (power[0] * power[1]) ** 0.25
-    mean = (first * (middle / np.sqrt(power[0])) + second * (middle / np.sqrt(power[1]))) / 2
+    mean = lit * (share * middle / np.sqrt(power[0])) + even * ((1 - share) * middle / np.sqrt(power[1]))
     return np.asarray(_CAUTIOUS * _half_integrable(np.asarray(mean, dtype=np.float32)), dtype=np.float32)
 
 

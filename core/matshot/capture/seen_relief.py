@@ -68,14 +68,10 @@ def seen_relief(predicted: Pixels, flat: Flattened, response: Response, camera: 
     Returns:
         Nothing for a photograph that is too small, or without predicted relief.
     """
-    windows = Windows.of(camera)
-    tone = _whole_tone(flat)
-    means = windows.means(
-        np.dstack([response.along_x, response.along_y, response.glare, flat.burnt.astype(np.float32)])
-    )
-    known = windows.inside & (means[:, 3] <= _MOST_UNKNOWN)
-    if known.sum() < _LEAST_WINDOWS:
+    told = _Told.of(flat, response, camera)
+    if told is None:
         return None
+    windows, tone, means, known = told.windows, told.tone, told.means, told.known
     powers = _Powers.of(windows, tone, predicted, means)
     spectra = _Spectra.of(windows, powers.tone[known], means[known])
     strength = windows.mean_square(spectra.heights * windows.squared)
@@ -95,6 +91,64 @@ def seen_relief(predicted: Pixels, flat: Flattened, response: Response, camera: 
     least = _LEAST_OF_PREDICTED * float(np.sqrt(before))
     rest = np.sqrt(max(0.0, 1 - (found / least) ** 2)) * _LEAST_OF_PREDICTED
     return SeenRelief(np.asarray(slopes + np.float32(rest) * predicted, np.float32), visible)
+
+
+def shading_there_is(predicted: Pixels, flat: Flattened, response: Response, camera: Camera) -> float | None:
+    """How much of the shading that predicted slopes explain there is: around 1 if they are right, 0 if it is color.
+
+    Slopes that are read off brightness explain all of it, be it a print: nothing that they say of a place can be held
+    against them. But a print looks alike under any light, and relief does not: how strong the shading is, as the
+    amplitudes of both, is seen in how windows differ, whatever was predicted.
+
+    Args:
+        predicted: ``H x W x 2``, slopes by a network that saw the photograph as it was lit.
+        flat: the photograph without its lamp, its hole filled.
+        response: of a level surface of the mean reflectance to slopes.
+        camera: of the photograph.
+
+    Returns:
+        The share, from 0 on; nothing for a photograph that is too small, or where they explain nothing.
+    """
+    told = _Told.of(flat, response, camera)
+    if told is None:
+        return None
+    windows, known = told.windows, told.known
+    powers = _Powers.of(windows, told.tone, predicted, told.means)
+    spectra = _Spectra.of(windows, powers.tone[known], told.means[known])
+    relief = _shading_of_relief(windows, spectra, told.means[known])
+    there = float(np.sqrt((relief * windows.counts_of_waves).sum()))
+    shading, common = (
+        float((each[known].sum(axis=0) * windows.counts_of_waves).sum()) for each in (powers.shading, powers.common)
+    )
+    if not (shading > 0 and common > 0):
+        return None
+    return there * float(np.sqrt(shading)) / common
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a flash photograph tells by windows, whatever was predicted.
+
+    Attributes:
+        windows: of the photograph.
+        tone: ``H x W``, the logarithm of its brightness without the lamp.
+        means: of response, glare and what is burnt, by windows, ``n x 4``.
+        known: windows that can be learnt from.
+    """
+
+    windows: Windows
+    tone: Pixels
+    means: NDArray[np.float64]
+    known: NDArray[np.bool_]
+
+    @staticmethod
+    def of(flat: Flattened, response: Response, camera: Camera) -> _Told | None:
+        """That of a photograph, or nothing if it is too small."""
+        windows = Windows.of(camera)
+        planes = (response.along_x, response.along_y, response.glare, flat.burnt.astype(np.float32))
+        means = windows.means(np.dstack(planes))
+        known = windows.inside & (means[:, 3] <= _MOST_UNKNOWN)
+        return _Told(windows, _whole_tone(flat), means, known) if known.sum() >= _LEAST_WINDOWS else None
 
 
 def _whole_tone(flat: Flattened) -> Pixels:
@@ -191,17 +245,22 @@ def _shapes(means: NDArray[np.float64], angle: float, squared: float) -> NDArray
     return np.stack([np.square(1 - means[:, 2]), np.square(along) * squared, strength * squared / 2], axis=1)
 
 
+def _shading_of_relief(windows: Windows, spectra: _Spectra, means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Power that heights give the tone, by bands, over all windows of these means."""
+    return np.stack(
+        [
+            _shapes(means, angle, squared)[:, 1].sum() * heights
+            for angle, squared, heights in zip(windows.directions, windows.squared, spectra.heights, strict=True)
+        ]
+    )
+
+
 def _network_share(
     windows: Windows, powers: _Powers, spectra: _Spectra, means: NDArray[np.float64], known: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Correlation of the predicted slopes with those that shading shows, by bands, and the factor on them."""
-    relief = np.stack(
-        [
-            _shapes(means[known], angle, squared)[:, 1].sum() * heights
-            for angle, squared, heights in zip(windows.directions, windows.squared, spectra.heights, strict=True)
-        ]
-    )
-    count = np.bincount(windows.bins[windows.bins >= 0], minlength=BANDS * DIRECTIONS)
+    relief = _shading_of_relief(windows, spectra, means[known])
+    count = windows.counts_of_waves
 
     def of_lengths(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.repeat((values * count).reshape(BANDS, DIRECTIONS).sum(axis=1), DIRECTIONS)

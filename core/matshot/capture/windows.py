@@ -90,6 +90,11 @@ class Windows:
         return np.tile(np.arange(DIRECTIONS) * (np.pi / DIRECTIONS), BANDS)
 
     @property
+    def counts_of_waves(self) -> NDArray[np.intp]:
+        """How many waves each band has."""
+        return np.bincount(self.bins[self.bins >= 0], minlength=BANDS * DIRECTIONS)
+
+    @property
     def inside(self) -> NDArray[np.bool_]:
         """Which windows lie in the photograph altogether."""
         half = self.side // 2
@@ -135,7 +140,7 @@ class Windows:
 
     def by_band(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Means of ``n x side x (side / 2 + 1)`` over the waves of each band, ``n x bands``."""
-        count = np.maximum(np.bincount(self.bins[self.bins >= 0], minlength=BANDS * DIRECTIONS), 1)
+        count = np.maximum(self.counts_of_waves, 1)
         flat = values.reshape(len(values), -1)
         used = self.bins.ravel() >= 0
         order = np.argsort(self.bins.ravel()[used], kind="stable")
@@ -158,8 +163,7 @@ class Windows:
 
     def mean_square(self, powers: NDArray[np.float64]) -> float:
         """Of a picture whose windows have these mean powers, by bands."""
-        count = np.bincount(self.bins[self.bins >= 0], minlength=BANDS * DIRECTIONS)
-        return float(2 * (powers * count).sum() / (np.square(self.taper).sum() * self.side**2))
+        return float(2 * (powers * self.counts_of_waves).sum() / (np.square(self.taper).sum() * self.side**2))
 
     def added(self, picture: Pixels, number: int, spectra: NDArray[np.complex64]) -> None:
         """Add a row of windows, ``n x side x (side / 2 + 1)``, to a padded picture."""

@@ -10,7 +10,7 @@ import pytest
 from matshot.capture.composition import composed_surface, without_shading
 from matshot.capture.flattening import Flattened, flattened
 from matshot.capture.lamp import Lamp
-from matshot.capture.seen_relief import seen_relief
+from matshot.capture.seen_relief import seen_relief, shading_there_is
 from matshot.capture.shading import diffuse_response, slopes_of_height
 from matshot.image.color import Pixels
 from matshot.material.planes import normals_of_slopes, slopes
@@ -97,10 +97,41 @@ def test_a_level_surface_keeps_its_base_color(flat: Flattened) -> None:
     assert np.log(color / flat.color).std() < 0.02
 
 
-def test_waves_that_are_seen_by_chance_do_not_stand_for_relief_that_is_not(flat: Flattened) -> None:
-    # A print alone, whose contrast says nothing of where light comes from.
+@pytest.fixture(scope="module")
+def printed(flat: Flattened) -> Flattened:
+    """A photograph of a print alone, whose contrast says nothing of where light comes from."""
     print_ = np.repeat((0.5 * noise(7, 2.0))[..., np.newaxis], 3, axis=2)
-    printed = Flattened(0.2 * np.exp(print_), flat.hole, flat.distance, print_.mean(axis=2), flat.burnt, flat.other)
+    return Flattened(0.2 * np.exp(print_), flat.hole, flat.distance, print_.mean(axis=2), flat.burnt, flat.other)
+
+
+def read_off(flat: Flattened) -> Pixels:
+    """Slopes that explain all of a photograph's brightness."""
+    response = diffuse_response(CAMERA, LAMP.position)
+    squared = np.square(response.along_x) + np.square(response.along_y) + np.float32(0.02)
+    along = np.stack([response.along_x, response.along_y], axis=2)
+    return np.asarray(along * (flat.tone / squared)[..., np.newaxis], np.float32)
+
+
+def test_shading_is_told_from_a_print_that_is_read_as_relief(
+    truth: Pixels, flat: Flattened, printed: Flattened
+) -> None:
+    response = diffuse_response(CAMERA, LAMP.position)
+    real = shading_there_is(truth, flat, response, CAMERA)
+    color = shading_there_is(read_off(printed), printed, response, CAMERA)
+    assert real is not None and color is not None
+    assert real > 0.6
+    assert color < 0.2
+    assert shading_there_is(np.zeros_like(truth), flat, response, CAMERA) is None
+
+
+def test_a_print_that_is_read_as_relief_gives_way_to_the_other_prediction(truth: Pixels, printed: Flattened) -> None:
+    wrong, other = (Surface.of(printed.color, normals_of_slopes(each)) for each in (read_off(printed), truth))
+    found = slopes(composed_surface(wrong, other, printed, LAMP, CAMERA).surface.normal)
+    assert correlation(found, truth) > 0.9
+    assert abs(correlation(found, read_off(printed))) < 0.1
+
+
+def test_waves_that_are_seen_by_chance_do_not_stand_for_relief_that_is_not(printed: Flattened) -> None:
     predicted = np.asarray(slopes_of_height(0.4 * noise(8, 2.0)), np.float32)
     found = seen_relief(predicted, printed, diffuse_response(CAMERA, LAMP.position), CAMERA)
     assert found is not None
