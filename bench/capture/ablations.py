@@ -81,6 +81,7 @@ _WITHOUT: dict[str, dict[str, Any]] = {
     "nothing is filled": {"oneshot.filled": _the_same},
     "relief is not strengthened": {"composition.slope_strength": lambda *_: 1.0, "composition.seen_relief": _nothing},
     "windows do not tell relief": {"composition.seen_relief": _nothing},
+    "a print may be read as relief": {"composition.shading_there_is": _nothing},
     "doubtful relief at full strength": {"composition.agreement": lambda *_: 1.0},
     "shading stays in the base color": {"composition.without_shading": _left_in},
     "narrow highlights as they are fitted": {"composition._CAUTION": 0.0},
