@@ -301,7 +301,7 @@ def run_facts(run: Path | None, figure: str = "value", title: str = "") -> dict[
         facts["input_pixels"] = record["pixels"]
     if record.get("start"):
         facts["starts_from"] = record["start"]
-    facts |= {name: record[name] for name in ("rate", "patches", "kept_step") if name in record}
+    facts |= {name: record[name] for name in ("rate", "patches", "kept_step") if record.get(name) is not None}
     measured = record.get("measured")
     points = [point for point in measured if figure in point] if isinstance(measured, list) else []
     if len(points) > 1:

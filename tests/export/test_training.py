@@ -63,6 +63,7 @@ def test_from_images_to_a_model(data: Path, tmp_path: Path, kind: str) -> None:
     assert card.training["curve_steps"] == [3, 6]
     assert card.training["curve"] == pytest.approx([float(row["value"]) for row in rows], abs=1e-4)
     assert card.training["curve_of"]
+    assert "kept_step" not in card.training
     assert card.bytes_per_pixel >= 64
     measured = measure_model("tiny", data, models, silent)
     assert any(key.endswith("of_bicubic") for key in measured.quality)

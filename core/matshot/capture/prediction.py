@@ -35,8 +35,8 @@ _AMBIENT_LEVEL = (99.5, 0.9)
 _CHUNK = 256
 #: Mirrored pixels around a photograph, as many as training leaves unjudged at the edge of a crop.
 _SURROUNDINGS = 16
-#: Largest side of a tile. The network sees far: tiles of half a photograph of 1024 pixels, each with what it sees around
-#: it, have nearly three times as many pixels as one that holds all of it.
+#: Largest side of a tile. The network sees far: tiles of half a photograph of 1024 pixels, each with what it sees
+#: around it, have nearly three times as many pixels as one that holds all of it.
 _LARGEST_TILE = 1088
 
 

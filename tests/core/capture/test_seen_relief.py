@@ -118,7 +118,8 @@ def test_shading_is_told_from_a_print_that_is_read_as_relief(
     response = diffuse_response(CAMERA, LAMP.position)
     real = shading_there_is(truth, flat, response, CAMERA)
     color = shading_there_is(read_off(printed), printed, response, CAMERA)
-    assert real is not None and color is not None
+    assert real is not None
+    assert color is not None
     assert real > 0.6
     assert color < 0.2
     assert shading_there_is(np.zeros_like(truth), flat, response, CAMERA) is None
