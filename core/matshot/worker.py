@@ -35,7 +35,6 @@ from matshot_host.tools import TOOLS, Tool
 
 from .errors import Cancelled, MatshotError
 from .files import is_link, remove
-from .linear_algebra import on_one_thread
 from .progress import CancelSwitch
 
 # Error codes of JSON-RPC.
@@ -273,7 +272,6 @@ def main() -> None:
     """Serve standard input; what libraries print goes to standard error, past the protocol."""
     if hasattr(os, "nice"):  # on Windows the client does it
         os.nice(_NICER)
-    on_one_thread()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

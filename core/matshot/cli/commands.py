@@ -20,7 +20,6 @@ from matshot_host.tools import tool as table_of
 
 from .. import __version__
 from ..errors import Cancelled, MatshotError
-from ..linear_algebra import on_one_thread
 from ..tools.registry import ENTRIES
 from .tool_commands import FAILED, AsJson, Quiet, add_tool_commands
 
@@ -44,7 +43,6 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 def main() -> NoReturn:
     """Run the command line; every failure that can be foreseen is one sentence and exit code 1."""
     signal.signal(signal.SIGTERM, _end)
-    on_one_thread()
     code: object = 0
     try:
         code = typer.main.get_command(app).main(prog_name="matshot", standalone_mode=False)

@@ -454,7 +454,7 @@ class _Attempt:
 
 #: Environment variables from which libraries take their number of threads.
 _THREADS = (
-    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENIMAGEIO_THREADS", "OPENCV_FOR_THREADS_NUM",
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENIMAGEIO_THREADS", "OPENCV_FOR_THREADS_NUM",
 )  # fmt: skip
 
 
