@@ -166,7 +166,8 @@ def composed_surface(
     alike = np.float32(np.interp(lamp.residual, *_ALIKE))
     response = response_of_lamp(lamp, camera)
     share = np.float32(0.5)
-    if (1 - sure) * alike > 0:
+    # Of a pair, the quotient tells a print from relief, and better.
+    if final and (1 - sure) * alike > 0:
         real = shading_there_is(each[0], flat, response, camera)
         share += (1 - sure) * alike * (np.float32(0.5 if real is None else np.interp(real, *_REAL)) - share)
     steepness = _half_integrable(np.asarray(share * each[0] + (1 - share) * each[1], dtype=np.float32))
