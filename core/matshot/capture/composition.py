@@ -56,11 +56,11 @@ _ALIKE = ((0.35, 0.5), (1.0, 0.0))
 #: Agreement of two predictions from which on relief is believed a little, and fully; strength of what is not.
 _SURE = ((0.2, 0.4), (0.0, 1.0))
 _CAUTIOUS = 0.85
-#: Share of the shading which the prediction of the photograph as lit explains that there is, from which on it counts a
-#: little, and as much as the other, where the two do not agree.
-_REAL = ((0.0, 0.3), (0.0, 0.5))
 #: The same for how roughness varies; and what is left of what is not believed, since no surface is alike everywhere.
 _SURE_OF_ROUGHNESS = ((0.0, 0.5), (0.35, 1.0))
+#: Shading that there is over what the prediction of the photograph as lit explains, from which on this counts a little,
+#: and as much as the other, where the two do not agree.
+_REAL = ((0.0, 0.3), (0.0, 0.5))
 #: Mean visibility of relief from which on it is believed a little, and as far as it is then.
 _SEEN = ((0.1, 0.2), (0.0, 0.6))
 #: Part of the shading that is taken out of the base color, and most of it, as a logarithm of brightness.
@@ -144,7 +144,8 @@ def composed_surface(
     """The surface whose mean is the lamp's, whose base color the flattened photograph's, and that varies as predicted.
 
     Of a flash photograph the network sees slopes towards the lamp, and their sign; of an even one how a texture lies,
-    alike everywhere. Their errors have little in common, so that their mean is better than both.
+    alike everywhere. Their errors have little in common, so that their mean is better than both, unless the first reads a
+    print as relief.
 
     Args:
         predicted: by the network, of the photograph as lit from the lens.
@@ -166,10 +167,12 @@ def composed_surface(
     alike = np.float32(np.interp(lamp.residual, *_ALIKE))
     response = response_of_lamp(lamp, camera)
     share = np.float32(0.5)
+    doubt = (1 - sure) * alike
     # Of a pair, the quotient tells a print from relief, and better.
-    if final and (1 - sure) * alike > 0:
+    if final and doubt > 0:
         real = shading_there_is(each[0], flat, response, camera)
-        share += (1 - sure) * alike * (np.float32(0.5 if real is None else np.interp(real, *_REAL)) - share)
+        if real is not None:
+            share += doubt * (np.float32(np.interp(real, *_REAL)) - share)
     steepness = _half_integrable(np.asarray(share * each[0] + (1 - share) * each[1], dtype=np.float32))
     steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
     relief = seen_relief(steepness, flat, response, camera) if alike > 0 else None

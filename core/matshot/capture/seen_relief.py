@@ -96,9 +96,9 @@ def seen_relief(predicted: Pixels, flat: Flattened, response: Response, camera: 
 def shading_there_is(predicted: Pixels, flat: Flattened, response: Response, camera: Camera) -> float | None:
     """How much of the shading that predicted slopes explain there is: around 1 if they are right, 0 if it is color.
 
-    Slopes that are read off brightness explain all of it, be it a print: nothing that they say of a place can be held
-    against them. But a print looks alike under any light, and relief does not: how strong the shading is, as the
-    amplitudes of both, is seen in how windows differ, whatever was predicted.
+    Slopes that are read off brightness explain all of it, be it a print, and no single place shows that they are wrong.
+    But a print has the same contrast wherever the light comes from, and relief has not: from how windows differ, the
+    strength of the shading is known whatever was predicted. The result is the ratio of the two amplitudes.
 
     Args:
         predicted: ``H x W x 2``, slopes by a network that saw the photograph as it was lit.
