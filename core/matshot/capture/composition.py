@@ -144,8 +144,8 @@ def composed_surface(
     """The surface whose mean is the lamp's, whose base color the flattened photograph's, and that varies as predicted.
 
     Of a flash photograph the network sees slopes towards the lamp, and their sign; of an even one how a texture lies,
-    alike everywhere. Their errors have little in common, so that their mean is better than both, unless the first reads a
-    print as relief.
+    alike everywhere. Their errors have little in common, so that their mean is better than both, unless the first reads
+    a print as relief.
 
     Args:
         predicted: by the network, of the photograph as lit from the lens.
