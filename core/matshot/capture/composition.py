@@ -24,7 +24,7 @@ from .fitting import Scale, expected_response
 from .flattening import Flattened, ring_gain, rings_of, with_even_contrast
 from .lamp import Lamp, Shading
 from .metals import metal_color, metal_slopes
-from .seen_relief import seen_relief, shading_there_is
+from .seen_relief import ShadingEvidence, seen_relief, shading_there_is
 from .shading import Response, integrable_slopes
 from .tiles import Mask
 
@@ -169,13 +169,14 @@ def composed_surface(
     share = np.float32(0.5)
     doubt = (1 - sure) * alike
     # Of a pair, the quotient tells a print from relief, and better.
-    if final and doubt > 0:
-        real = shading_there_is(each[0], flat, response, camera)
+    evidence = ShadingEvidence.of(flat, response, camera) if alike > 0 else None
+    if final and doubt > 0 and evidence is not None:
+        real = shading_there_is(each[0], evidence)
         if real is not None:
             share += doubt * (np.float32(np.interp(real, *_REAL)) - share)
     steepness = _half_integrable(np.asarray(share * each[0] + (1 - share) * each[1], dtype=np.float32))
     steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
-    relief = seen_relief(steepness, flat, response, camera) if alike > 0 else None
+    relief = seen_relief(steepness, evidence) if evidence is not None else None
     visibility: Pixels = np.ones(flat.hole.shape, np.float32)
     if relief is not None:
         steepness, visibility = steepness + alike * (relief.slopes - steepness), relief.visibility

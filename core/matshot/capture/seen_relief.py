@@ -56,22 +56,55 @@ class SeenRelief:
     visibility: Pixels
 
 
-def seen_relief(predicted: Pixels, flat: Flattened, response: Response, camera: Camera) -> SeenRelief | None:
+@dataclass(frozen=True)
+class ShadingEvidence:
+    """What a flash photograph tells by windows, whatever was predicted.
+
+    Attributes:
+        flat: the photograph without its lamp, its hole filled.
+        camera: of the photograph.
+        windows: of the photograph.
+        tone: ``H x W``, the logarithm of its brightness without the lamp.
+        means: of response, glare and what is burnt, by windows, ``n x 4``.
+        known: windows that can be learnt from.
+    """
+
+    flat: Flattened
+    camera: Camera
+    windows: Windows
+    tone: Pixels
+    means: NDArray[np.float64]
+    known: NDArray[np.bool_]
+
+    @staticmethod
+    def of(flat: Flattened, response: Response, camera: Camera) -> ShadingEvidence | None:
+        """That of a photograph, or nothing if it is too small.
+
+        Args:
+            flat: see the class.
+            response: of a level surface of the mean reflectance to slopes.
+            camera: see the class.
+        """
+        windows = Windows.of(camera)
+        planes = (response.along_x, response.along_y, response.glare, flat.burnt.astype(np.float32))
+        means = windows.means(np.dstack(planes))
+        known = windows.inside & (means[:, 3] <= _MOST_UNKNOWN)
+        if known.sum() < _LEAST_WINDOWS:
+            return None
+        return ShadingEvidence(flat, camera, windows, _whole_tone(flat), means, known)
+
+
+def seen_relief(predicted: Pixels, evidence: ShadingEvidence) -> SeenRelief | None:
     """Slopes as strong as the photograph shows them, and where it shows them.
 
     Args:
         predicted: ``H x W x 2``, slopes by a network.
-        flat: the photograph without its lamp, its hole filled.
-        response: of a level surface of the mean reflectance to slopes.
-        camera: of the photograph.
+        evidence: by the photograph.
 
     Returns:
-        Nothing for a photograph that is too small, or without predicted relief.
+        Nothing without predicted relief.
     """
-    told = _Told.of(flat, response, camera)
-    if told is None:
-        return None
-    windows, tone, means, known = told.windows, told.tone, told.means, told.known
+    flat, windows, tone, means, known = evidence.flat, evidence.windows, evidence.tone, evidence.means, evidence.known
     powers = _Powers.of(windows, tone, predicted, means)
     spectra = _Spectra.of(windows, powers.tone[known], means[known])
     strength = windows.mean_square(spectra.heights * windows.squared)
@@ -82,7 +115,7 @@ def seen_relief(predicted: Pixels, flat: Flattened, response: Response, camera: 
         return SeenRelief(np.asarray(_LEAST_OF_PREDICTED * predicted, np.float32), np.zeros_like(flat.tone))
     believed, gain = _network_share(windows, powers, spectra, means, known)
     slopes, visible = _composed(windows, tone, predicted, means, powers, spectra, believed, gain, known)
-    ring, sector = rings_of(flat.distance, camera, ~flat.burnt)
+    ring, sector = rings_of(flat.distance, evidence.camera, ~flat.burnt)
     slopes *= ring_gain(np.hypot(slopes[..., 0], slopes[..., 1]), ring, sector, ~flat.burnt, flat.distance)[..., None]
     found = _FOUND * float(np.sqrt(strength))
     own = float(np.sqrt(np.square(slopes[~flat.burnt]).sum(axis=1).mean()))
@@ -93,7 +126,7 @@ def seen_relief(predicted: Pixels, flat: Flattened, response: Response, camera: 
     return SeenRelief(np.asarray(slopes + np.float32(rest) * predicted, np.float32), visible)
 
 
-def shading_there_is(predicted: Pixels, flat: Flattened, response: Response, camera: Camera) -> float | None:
+def shading_there_is(predicted: Pixels, evidence: ShadingEvidence) -> float | None:
     """How much of the shading that predicted slopes explain there is: around 1 if they are right, 0 if it is color.
 
     Slopes that are read off brightness explain all of it, be it a print, and no single place shows that they are wrong.
@@ -102,20 +135,15 @@ def shading_there_is(predicted: Pixels, flat: Flattened, response: Response, cam
 
     Args:
         predicted: ``H x W x 2``, slopes by a network that saw the photograph as it was lit.
-        flat: the photograph without its lamp, its hole filled.
-        response: of a level surface of the mean reflectance to slopes.
-        camera: of the photograph.
+        evidence: by the photograph.
 
     Returns:
-        The share, from 0 on; nothing for a photograph that is too small, or where they explain nothing.
+        The share, from 0 on; nothing where they explain nothing.
     """
-    told = _Told.of(flat, response, camera)
-    if told is None:
-        return None
-    windows, known = told.windows, told.known
-    powers = _Powers.of(windows, told.tone, predicted, told.means)
-    spectra = _Spectra.of(windows, powers.tone[known], told.means[known])
-    relief = _shading_of_relief(windows, spectra, told.means[known])
+    windows, known = evidence.windows, evidence.known
+    powers = _Powers.of(windows, evidence.tone, predicted, evidence.means)
+    spectra = _Spectra.of(windows, powers.tone[known], evidence.means[known])
+    relief = _shading_of_relief(windows, spectra, evidence.means[known])
     there = float(np.sqrt((relief * windows.counts_of_waves).sum()))
     shading, common = (
         float((each[known].sum(axis=0) * windows.counts_of_waves).sum()) for each in (powers.shading, powers.common)
@@ -123,32 +151,6 @@ def shading_there_is(predicted: Pixels, flat: Flattened, response: Response, cam
     if not (shading > 0 and common > 0):
         return None
     return there * float(np.sqrt(shading)) / common
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What a flash photograph tells by windows, whatever was predicted.
-
-    Attributes:
-        windows: of the photograph.
-        tone: ``H x W``, the logarithm of its brightness without the lamp.
-        means: of response, glare and what is burnt, by windows, ``n x 4``.
-        known: windows that can be learnt from.
-    """
-
-    windows: Windows
-    tone: Pixels
-    means: NDArray[np.float64]
-    known: NDArray[np.bool_]
-
-    @staticmethod
-    def of(flat: Flattened, response: Response, camera: Camera) -> _Told | None:
-        """That of a photograph, or nothing if it is too small."""
-        windows = Windows.of(camera)
-        planes = (response.along_x, response.along_y, response.glare, flat.burnt.astype(np.float32))
-        means = windows.means(np.dstack(planes))
-        known = windows.inside & (means[:, 3] <= _MOST_UNKNOWN)
-        return _Told(windows, _whole_tone(flat), means, known) if known.sum() >= _LEAST_WINDOWS else None
 
 
 def _whole_tone(flat: Flattened) -> Pixels:

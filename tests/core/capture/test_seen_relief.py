@@ -10,7 +10,7 @@ import pytest
 from matshot.capture.composition import composed_surface, without_shading
 from matshot.capture.flattening import Flattened, flattened
 from matshot.capture.lamp import Lamp
-from matshot.capture.seen_relief import seen_relief, shading_there_is
+from matshot.capture.seen_relief import ShadingEvidence, seen_relief, shading_there_is
 from matshot.capture.shading import diffuse_response, slopes_of_height
 from matshot.image.color import Pixels
 from matshot.material.planes import normals_of_slopes, slopes
@@ -45,6 +45,13 @@ def flat(truth: Pixels) -> Flattened:
     return flattened(seen, np.zeros(seen.shape[:2], bool), CAMERA, LAMP)
 
 
+def evidence(flat: Flattened) -> ShadingEvidence:
+    """What a photograph that a matt surface was taken in tells."""
+    found = ShadingEvidence.of(flat, diffuse_response(CAMERA, LAMP.position), CAMERA)
+    assert found is not None
+    return found
+
+
 def correlation(first: Pixels, second: Pixels) -> float:
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
@@ -54,9 +61,8 @@ def strength(field: Pixels) -> float:
 
 
 def test_relief_is_as_strong_as_its_shading_whatever_was_predicted(truth: Pixels, flat: Flattened) -> None:
-    response = diffuse_response(CAMERA, LAMP.position)
     blind = np.asarray(0.02 * np.stack([noise(3, 1.0), noise(4, 1.0)], axis=2), np.float32)
-    found = seen_relief(blind, flat, response, CAMERA)
+    found = seen_relief(blind, evidence(flat))
     assert found is not None
     assert strength(found.slopes) == pytest.approx(strength(truth), rel=0.5)
     # Where light comes from the side it says which way a slope faces, though a print lies over it.
@@ -67,7 +73,7 @@ def test_relief_is_as_strong_as_its_shading_whatever_was_predicted(truth: Pixels
 
 def test_what_the_network_knows_is_kept(truth: Pixels, flat: Flattened) -> None:
     weak = np.asarray(0.3 * truth, np.float32)
-    found = seen_relief(weak, flat, diffuse_response(CAMERA, LAMP.position), CAMERA)
+    found = seen_relief(weak, evidence(flat))
     assert found is not None
     assert correlation(found.slopes, truth) > 0.8
     assert strength(found.slopes) > 2 * strength(weak)
@@ -115,14 +121,13 @@ def read_off(flat: Flattened) -> Pixels:
 def test_shading_is_told_from_a_print_that_is_read_as_relief(
     truth: Pixels, flat: Flattened, printed: Flattened
 ) -> None:
-    response = diffuse_response(CAMERA, LAMP.position)
-    real = shading_there_is(truth, flat, response, CAMERA)
-    color = shading_there_is(read_off(printed), printed, response, CAMERA)
+    real = shading_there_is(truth, evidence(flat))
+    color = shading_there_is(read_off(printed), evidence(printed))
     assert real is not None
     assert color is not None
     assert real > 0.6
     assert color < 0.2
-    assert shading_there_is(np.zeros_like(truth), flat, response, CAMERA) is None
+    assert shading_there_is(np.zeros_like(truth), evidence(flat)) is None
 
 
 def test_a_print_that_is_read_as_relief_gives_way_to_the_other_prediction(truth: Pixels, printed: Flattened) -> None:
@@ -134,18 +139,22 @@ def test_a_print_that_is_read_as_relief_gives_way_to_the_other_prediction(truth:
 
 def test_waves_that_are_seen_by_chance_do_not_stand_for_relief_that_is_not(printed: Flattened) -> None:
     predicted = np.asarray(slopes_of_height(0.4 * noise(8, 2.0)), np.float32)
-    found = seen_relief(predicted, printed, diffuse_response(CAMERA, LAMP.position), CAMERA)
+    found = seen_relief(predicted, evidence(printed))
     assert found is not None
     assert strength(found.slopes) < 1.1 * strength(predicted)
     assert correlation(found.slopes, predicted) > 0.3
 
 
-def test_a_small_or_flat_photograph_has_no_relief_to_see() -> None:
+def test_without_predicted_relief_none_is_seen(truth: Pixels, flat: Flattened) -> None:
+    assert seen_relief(np.zeros_like(truth), evidence(flat)) is None
+
+
+def test_a_small_photograph_tells_nothing() -> None:
     camera = Camera(64, 64, 60.0)
     level = np.full((64, 64, 3), 0.2, np.float32)
     none = np.zeros((64, 64), bool)
     flat = Flattened(level, none, np.zeros((64, 64), np.float32), np.zeros((64, 64), np.float32), none, none)
-    assert seen_relief(np.zeros((64, 64, 2), np.float32), flat, diffuse_response(camera, LAMP.position), camera) is None
+    assert ShadingEvidence.of(flat, diffuse_response(camera, LAMP.position), camera) is None
 
 
 def test_what_fills_a_hole_has_no_shading_of_the_hole(truth: Pixels, flat: Flattened) -> None:
@@ -162,8 +171,7 @@ def test_what_burnt_out_is_as_dark_as_what_surrounds_it(flat: Flattened) -> None
     burnt = radius < 0.06
     tone = np.asarray(flat.tone - 1.5 * np.exp(-np.square(radius / 0.12)), np.float32)
     weak = np.asarray(0.02 * np.stack([noise(3, 1.0), noise(4, 1.0)], axis=2), np.float32)
-    response = diffuse_response(CAMERA, LAMP.position)
-    found = seen_relief(weak, replace(flat, tone=tone, hole=burnt, burnt=burnt), response, CAMERA)
+    found = seen_relief(weak, evidence(replace(flat, tone=tone, hole=burnt, burnt=burnt)))
     assert found is not None
     outward = found.slopes[..., 0] * x[np.newaxis] + found.slopes[..., 1] * y[:, np.newaxis]
     rim = np.abs(radius - 0.06) < 0.008
