@@ -7,7 +7,7 @@ and the pictures compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from .capture_data import (
     Batch,
     CaptureSource,
     MaterialLibrary,
+    Scenes,
     Surfaces,
     encoded,
     linear,
@@ -195,7 +196,7 @@ class CaptureTask:
     def __init__(self, recipe: CaptureRecipe, data: Path, device: torch.device) -> None:
         self.recipe, self.device, self.half = recipe, device, supports_bfloat16(device)
         self.network: nn.Module = CaptureNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.forward = compiled(self.network, device)
+        self.forward = compiled(self.network, device, everywhere=True)
         self.folder = data / "materials" / "train"
         library = MaterialLibrary(data / "materials" / "val")
         self.watched = validation_photographs(library, min(recipe.photograph, _WATCHED_SIDE))
@@ -290,9 +291,8 @@ def _last(planes: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def validation_photographs(library: MaterialLibrary, side: int) -> dict[str, list[tuple[torch.Tensor, Maps]]]:
-    """Of every material one photograph of each kind, always the same."""
-    made: dict[str, list[tuple[torch.Tensor, Maps]]] = {kind: [] for kind in KINDS}
+def validation_scenes(library: MaterialLibrary, side: int) -> Iterator[Scenes]:
+    """Of every material photographs that are always the same."""
     positions = plane_positions(side, side)
     for number, stored in enumerate(library.planes):
         planes = nn.functional.interpolate(stored[None].float() / 255, size=(side, side), mode="area")
@@ -304,7 +304,13 @@ def validation_photographs(library: MaterialLibrary, side: int) -> dict[str, lis
         )
         surface = Surfaces(maps, planes[:, 8:9], torch.ones(1, 1, 1, 1))
         noise = torch.Generator().manual_seed(number)
-        scene = photographed(surface, positions, np.random.default_rng(number), noise)
+        yield photographed(surface, positions, np.random.default_rng(number), noise)
+
+
+def validation_photographs(library: MaterialLibrary, side: int) -> dict[str, list[tuple[torch.Tensor, Maps]]]:
+    """Of every material one photograph of each kind, always the same."""
+    made: dict[str, list[tuple[torch.Tensor, Maps]]] = {kind: [] for kind in KINDS}
+    for scene in validation_scenes(library, side):
         for kind, cases in made.items():
             cases.append((scene.planes(kind), scene.surfaces.maps))
     return made

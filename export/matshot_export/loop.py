@@ -27,6 +27,9 @@ CHECKPOINT_SECONDS = 240.0
 #: File of a run's best weights.
 BEST = "best.pt"
 
+#: Steps before a network is compiled.
+PLAIN_STEPS = 50
+
 #: Steps after which it is looked whether the loss is still a number.
 FINITE_EVERY = 50
 
@@ -327,14 +330,31 @@ def supports_bfloat16(device: torch.device) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def compiled(network: nn.Module, device: torch.device) -> Callable[..., torch.Tensor]:
-    """The network to compute with while it learns: on a GPU as fused kernels that share its weights."""
-    if device.type != "cuda":
-        return network
-    # Without a compiler on the machine it works as before, a little slower, and torch says so.
-    torch._dynamo.config.suppress_errors = True
-    result: Callable[..., torch.Tensor] = torch.compile(network)
-    return result
+def compiled(network: nn.Module, device: torch.device, *, everywhere: bool = False) -> Callable[..., torch.Tensor]:
+    """The network to compute with while it learns: as fused kernels that share its weights, once that is worth it.
+
+    Args:
+        network: on its device.
+        device: a GPU, for all networks.
+        everywhere: on CPUs too. What repeats an image's border is not compiled right there by torch 2.13.
+    """
+    return _Compiled(network) if device.type == "cuda" or everywhere else network
+
+
+class _Compiled:
+    """A network that is compiled after some steps: compiling takes as long as hundreds, and many runs have few."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._forward: Callable[..., torch.Tensor] = network
+        self._network, self._left = network, PLAIN_STEPS
+
+    def __call__(self, *planes: torch.Tensor) -> torch.Tensor:
+        if self._left == 0:
+            # Without a compiler on the machine it works as before, a little slower, and torch says so.
+            torch._dynamo.config.suppress_errors = True
+            self._forward = torch.compile(self._network)
+        self._left -= 1
+        return self._forward(*planes)
 
 
 def write_picture(path: Path, planes: torch.Tensor) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from matshot_export.loop import BEST, Aim, Average, Schedule, compiled, descend
+from matshot_export.loop import BEST, PLAIN_STEPS, Aim, Average, Schedule, compiled, descend
 
 
 class Slope:
@@ -94,12 +94,14 @@ def test_the_average_follows_the_network():
     torch.testing.assert_close(average.weights["weight"], before + 10 / 11)
 
 
-def test_a_gpu_computes_with_a_compiled_network(monkeypatch):
+def test_a_gpu_computes_with_a_network_that_is_compiled_once_it_is_worth_it(monkeypatch):
     # The compiler itself takes seconds to load.
     dynamo = SimpleNamespace(config=SimpleNamespace())
     monkeypatch.setattr(torch, "_dynamo", dynamo, raising=False)
-    monkeypatch.setattr(torch, "compile", lambda network: ("compiled", network))
-    network = nn.Linear(2, 2)
+    monkeypatch.setattr(torch, "compile", lambda network: lambda x: "compiled")
+    network, x = nn.Linear(2, 2), torch.zeros(1, 2)
     assert compiled(network, torch.device("cpu")) is network
-    assert compiled(network, torch.device("cuda")) == ("compiled", network)
+    for forward in (compiled(network, torch.device("cuda")), compiled(network, torch.device("cpu"), everywhere=True)):
+        assert all(torch.is_tensor(forward(x)) for _ in range(PLAIN_STEPS))
+        assert [forward(x), forward(x)] == ["compiled", "compiled"]
     assert dynamo.config.suppress_errors
