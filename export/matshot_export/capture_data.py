@@ -91,6 +91,7 @@ class Scenes:
         ambient: photograph.
         tangents: of the direction from the lamp.
         known: see :class:`Batch`.
+        response: of level surfaces to slopes, see :class:`~matshot_export.flattening.Flattened`.
         surfaces: that were photographed.
     """
 
@@ -99,6 +100,7 @@ class Scenes:
     ambient: torch.Tensor
     tangents: torch.Tensor
     known: torch.Tensor
+    response: torch.Tensor
     surfaces: Surfaces
 
     def planes(self, kind: str) -> torch.Tensor:
@@ -198,6 +200,7 @@ class CaptureSource:
         seed: of every choice.
         pool: photographs that are held, at least as many as a batch has crops.
         photograph: side of a photograph, a multiple of ``CONTEXT_SIDE``.
+        hollows: share of the surfaces whose hollows the sky lights less; in a bright room they hardly differ.
     """
 
     def __init__(
@@ -209,8 +212,10 @@ class CaptureSource:
         *,
         pool: int = 40,
         photograph: int = 640,
+        hollows: float = 1.0,
     ) -> None:
         self.library, self.batch, self.side, self.photograph = library, batch, side, photograph
+        self.hollows = hollows
         self.rng = np.random.default_rng(seed)
         self.device = library.planes[0].device
         self._noise = torch.Generator(self.device).manual_seed(seed)
@@ -237,11 +242,16 @@ class CaptureSource:
         photographs, whole, positions, known, labeled = rest
         return Batch(photographs, whole, truth, positions, known, labeled)
 
-    def _photograph(self, count: int) -> None:
+    @torch.no_grad()
+    def scenes(self, count: int) -> Scenes:
+        """So many new photographs."""
         drawn = [self._surface() for _ in range(count)]
         maps = Maps(*(torch.cat([getattr(one.maps, f.name) for one in drawn]) for f in fields(Maps)))
         surfaces = Surfaces(maps, *(torch.cat([getattr(o, n) for o in drawn]) for n in ("openness", "labeled")))
-        scenes = photographed(surfaces, self._positions, self.rng, self._noise)
+        return photographed(surfaces, self._positions, self.rng, self._noise)
+
+    def _photograph(self, count: int) -> None:
+        scenes = self.scenes(count)
         self._pool.extend(_single(scenes, index) for index in range(count))
 
     def _crop(self) -> Batch:
@@ -290,7 +300,11 @@ class CaptureSource:
             metallic.clamp(0, 1)[None],
         )
         known = torch.full((1, 1, 1, 1), float(labeled), device=self.device)
-        return Surfaces(maps, planes[8:9][None] ** strength, known)
+        # Nothing is drawn where all are alike, so that photographs of a seed stay the same.
+        openness = planes[8:9][None] ** strength
+        if self.hollows < 1 and rng.random() >= self.hollows:
+            openness = torch.ones_like(openness)
+        return Surfaces(maps, openness, known)
 
     def _laid(self) -> tuple[torch.Tensor, bool]:
         """Planes of one material in [0, 1] as they lie in the photograph, ``(9, side, side)``, and whether
@@ -350,7 +364,7 @@ def photographed(
     ambient = evenly_exposed(taken(sky, *_AMBIENT_EXPOSURE, rng, noise))
     ambient = _shifted(ambient, *rng.normal(0, 0.3, 2))
     coated = Surfaces(flash.coated(maps), surfaces.openness, surfaces.labeled)
-    return Scenes(flat.relit, flat.even, ambient, flat.tangents, flat.known, coated)
+    return Scenes(flat.relit, flat.even, ambient, flat.tangents, flat.known, flat.response, coated)
 
 
 def _single(scenes: Scenes, index: int) -> Scenes:
@@ -367,6 +381,7 @@ def _single(scenes: Scenes, index: int) -> Scenes:
         own(scenes.ambient),
         own(scenes.tangents),
         own(scenes.known),
+        own(scenes.response),
         Surfaces(maps, own(surfaces.openness), own(surfaces.labeled)),
     )
 

@@ -276,6 +276,45 @@ def onnx_capture(
 
 
 @app.command()
+def train_relief(
+    data: Data,
+    runs: Runs = Path("runs"),
+    steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
+    minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+) -> None:
+    """Train the network that reads relief off shading, to RUNS/relief; its photographs are rendered there first."""
+    import torch
+
+    from .relief_training import ReliefRecipe
+    from .relief_training import train_relief as run_training
+
+    if threads:
+        torch.set_num_threads(threads)
+    recipe = ReliefRecipe(steps=steps) if steps else ReliefRecipe()
+    out = runs / "relief"
+    weights = run_training(recipe, data, out, minutes=minutes or None, device=device, resume=resume, report=typer.echo)
+    typer.echo(f"Weights: {weights}")
+
+
+@app.command()
+def onnx_relief(
+    runs: Runs = Path("runs"),
+    models: Annotated[Path, typer.Option(help="Folder that the model goes into.")] = SHIPPED,
+) -> None:
+    """Export the relief network, check it against torch and write its card."""
+    from .relief_export import export_relief
+
+    run = runs / "relief"
+    if not (run / "weights.pt").exists():
+        raise FileNotFoundError(f"the relief network is not trained yet (no {run / 'weights.pt'})")
+    card = export_relief(run / "weights.pt", models, run=run)
+    typer.echo(f"{models / card.file}: receptive field {card.receptive_field}, {card.bytes_per_pixel} bytes a pixel")
+
+
+@app.command()
 def onnx_style(
     runs: Runs = Path("runs"),
     models: Annotated[Path, typer.Option(help="Folder that the model goes into.")] = SHIPPED,

@@ -7,14 +7,14 @@ out (``matshot.capture.flattening``). Here the fit is the truth with an error, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from .photography import Flash, Photograph, at_exposure, linear_from_srgb, srgb
-from .rendering import Maps
+from .rendering import Maps, unit
 
 #: What is added before logarithms are taken, in medians of the photograph.
 _FLOOR = 0.02
@@ -23,6 +23,8 @@ _MOST_UNEXPLAINED = (0.8, 0.3)
 #: Width and number of the rings in which a trend is seen, in longer sides.
 _RING = 0.035
 _RINGS = 26
+#: Slope by which a response is measured.
+_STEP = 0.02
 #: Pixels of a cell, along a side of it, and of the coarser ones by which place is told.
 _CELL = 4
 _COARSE = 32
@@ -48,12 +50,15 @@ class Flattened:
         even: ``(N, 3, H, W)``, display-encoded, without any lamp.
         tangents: ``(N, 2, H, W)`` of the direction from the lamp.
         known: ``(N, 1, H, W)``, 1 where the photograph had not burnt out.
+        response: ``(N, 3, H, W)``, how a level surface of the mean reflectance responds to slopes: change of the
+            logarithm of its radiance by a slope along x and y, and the highlight's share of the radiance.
     """
 
     relit: torch.Tensor
     even: torch.Tensor
     tangents: torch.Tensor
     known: torch.Tensor
+    response: torch.Tensor
 
 
 def flattened(
@@ -99,6 +104,7 @@ def flattened(
         srgb(at_exposure(color, *_EVEN_LEVEL).clamp(0, 1)),
         ((positions[:, :2] - guess.light[:, :2]) / guess.light[:, 2:]).expand(len(color), -1, -1, -1),
         known,
+        response_of_mean(guess, mean, positions),
     )
 
 
@@ -107,12 +113,33 @@ def evenly_exposed(photograph: Photograph) -> torch.Tensor:
     return srgb(at_exposure(linear_from_srgb(photograph.pixels), *_EVEN_LEVEL).clamp(0, 1))
 
 
-def flash_of_mean(flash: Flash, mean: Maps, positions: torch.Tensor) -> torch.Tensor:
-    """What a flash shows of level surfaces of mean reflectance."""
-    up = positions.new_tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1)
+def flash_of_mean(
+    flash: Flash, mean: Maps, positions: torch.Tensor, normal: torch.Tensor | None = None
+) -> torch.Tensor:
+    """What a flash shows of plane surfaces of mean reflectance; level ones, or all with the normal ``(1, 3, 1, 1)``."""
+    up = positions.new_tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1) if normal is None else normal
     size = (len(mean.base_color), -1, *positions.shape[2:])
     level = Maps(mean.base_color.expand(size), up.expand(size), mean.roughness.expand(size), mean.metallic.expand(size))
     return flash.radiance(level, positions)
+
+
+def response_of_mean(flash: Flash, mean: Maps, positions: torch.Tensor) -> torch.Tensor:
+    """How level surfaces of mean reflectance respond to slopes, see :class:`Flattened`."""
+    # It is smooth, so that coarse places have all of it.
+    places = F.avg_pool2d(positions, _CELL)
+
+    def brightness(right: float, up: float, surface: Maps = mean) -> torch.Tensor:
+        tilted = unit(places.new_tensor([right, up, 1.0]).view(1, 3, 1, 1))
+        return flash_of_mean(flash, surface, places, tilted).mean(1, keepdim=True) + 1e-9
+
+    along = [
+        torch.log(brightness(*step) / brightness(-step[0], -step[1])) / (2 * _STEP)
+        for step in ((_STEP, 0.0), (0.0, _STEP))
+    ]
+    # Without a color of its own, what is left of a dielectric is what it mirrors.
+    black = replace(mean, base_color=torch.lerp(torch.zeros_like(mean.base_color), mean.base_color, mean.metallic))
+    glare = brightness(0, 0, black) / brightness(0, 0)
+    return F.interpolate(torch.cat([*along, glare], dim=1), scale_factor=_CELL, mode="bilinear")
 
 
 def _hole(clipped: torch.Tensor) -> torch.Tensor:

@@ -27,13 +27,34 @@ from .checkpoints import save_checkpoint
 from .loop import BEST, Aim, begin_from, best_device
 from .measuring import bicubic, measure_model
 from .onnx_export import export, run_record
+from .relief_export import export_relief
+from .relief_training import ReliefRecipe, ReliefTask, train_relief
 from .shipped import is_shipped, shipped_weights
 from .style_export import export_style
 from .style_training import StyleRecipe, StyleTask, train_style
 from .training import MapTask, train
 
-#: Networks with a task of their own instead of a recipe in a file.
-OWN_TASKS = ("capture", "style")
+
+@dataclass(frozen=True)
+class OwnTask:
+    """A network that has a task of its own instead of a recipe in a file.
+
+    Attributes:
+        recipe: dataclass of how it is trained.
+        train: trains it.
+        export: writes its models.
+    """
+
+    recipe: Callable[[], CaptureRecipe | ReliefRecipe | StyleRecipe]
+    train: Callable[..., Path]
+    export: Callable[..., Card | list[Card]]
+
+
+OWN_TASKS = {
+    "capture": OwnTask(CaptureRecipe, train_capture, export_capture),
+    "relief": OwnTask(ReliefRecipe, train_relief, export_relief),
+    "style": OwnTask(StyleRecipe, train_style, export_style),
+}
 
 
 @dataclass(frozen=True)
@@ -84,15 +105,9 @@ class Turn:
         batch, patch = self.batch or own.batch, self.patch or own.patch
         return replace(own, rate=self.rate or own.rate, batch=batch, patch=patch)
 
-    def capture_recipe(self) -> CaptureRecipe:
-        """The same for the capture network."""
-        own = CaptureRecipe()
-        batch, side = self.batch or own.batch, self.patch or own.side
-        return replace(own, rate=self.rate or own.rate, batch=batch, side=side)
-
-    def style_recipe(self) -> StyleRecipe:
-        """The same for the network of styles."""
-        own = StyleRecipe()
+    def own_recipe(self) -> CaptureRecipe | ReliefRecipe | StyleRecipe:
+        """The same for one of ``OWN_TASKS``."""
+        own = OWN_TASKS[self.name].recipe()
         batch, side = self.batch or own.batch, self.patch or own.side
         return replace(own, rate=self.rate or own.rate, batch=batch, side=side)
 
@@ -107,7 +122,7 @@ class Standing:
         minutes: trained, of all that the turn has.
         figure: measured with the weights that would be exported: the best where a figure decides, else the newest;
             None before the first measurement.
-        bicubic: the figure of bicubic, of flat normals for the capture network, or of colors alone for style; None
+        bicubic: the figure of bicubic, of flat normals for the networks of capture, or of colors alone for style; None
             before the turn begins.
         shipped: the figure of the shipped model; None before the turn begins or where there is none.
     """
@@ -207,11 +222,9 @@ def train_all(
             "aim": turn.aim,
             "report": told,
         }
-        if turn.name == "capture":
+        if turn.name in OWN_TASKS:
             # The budget in hours ends the schedule.
-            train_capture(replace(turn.capture_recipe(), steps=1 << 40), data, runs / turn.name, **shared)
-        elif turn.name == "style":
-            train_style(replace(turn.style_recipe(), steps=1 << 40), data, runs / turn.name, **shared)
+            OWN_TASKS[turn.name].train(replace(turn.own_recipe(), steps=1 << 40), data, runs / turn.name, **shared)
         else:
             train(turn.recipe(), data, runs / turn.name, steps=1 << 40, **shared)
         write_status(turns, runs)
@@ -241,10 +254,9 @@ def export_better(
         return []
     run = runs / turn.name
     weights = run / (BEST if run_record(run).get("kept_step") else "weights.pt")
-    if turn.name == "capture":
-        return export_capture(weights, models, run=run)
-    if turn.name == "style":
-        return [export_style(weights, models, run=run)]
+    if turn.name in OWN_TASKS:
+        cards = OWN_TASKS[turn.name].export(weights, models, run=run)
+        return cards if isinstance(cards, list) else [cards]
     export(recipes.load(turn.name), weights, models, run=run)
     return [measure_model(turn.name, data, models, report)]
 
@@ -309,9 +321,12 @@ def _begin(turn: Turn, data: Path, runs: Path, models: Path, device: str, report
     if (run / "baseline.json").exists() and there:
         return there[0]
     where = best_device(device)
-    task: CaptureTask | StyleTask | MapTask
+    task: CaptureTask | ReliefTask | StyleTask | MapTask
     if turn.name == "capture":
         task = CaptureTask(CaptureRecipe(), data, where)
+        baseline = {"bicubic": 1.0}
+    elif turn.name == "relief":
+        task = ReliefTask(ReliefRecipe(), data, where, run)
         baseline = {"bicubic": 1.0}
     elif turn.name == "style":
         task = StyleTask(StyleRecipe(), data, where)

@@ -11,15 +11,15 @@ from onnx import numpy_helper
 
 from matshot.inference.cards import SHIPPED, read_card
 
-#: Networks that are trained as one and shipped as several graphs: prefix of their weights, and model.
-PARTS = {"capture": {"context": "capture_context", "maps": "capture_maps"}}
+#: Networks whose models have other names: prefix of their weights, if they are shipped as several graphs, and model.
+PARTS = {"capture": {"context": "capture_context", "maps": "capture_maps"}, "relief": {"": "capture_relief"}}
 
 
 def shipped_weights(name: str, folder: Path = SHIPPED) -> dict[str, torch.Tensor]:
     """A model's weights in single precision, by the names that they have in the network.
 
     Args:
-        name: of the model, or ``capture`` for both of its graphs.
+        name: of the model, or of the network, such as ``capture`` for both of its graphs.
         folder: of models.
 
     Raises:

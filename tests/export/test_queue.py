@@ -72,7 +72,7 @@ def test_a_turn_changes_its_recipe():
     changed = Turn("fidelity_x4", 1.0, rate=0.001, batch=256, patch=64).recipe()
     assert (changed.rate, changed.batch, changed.patch) == (0.001, 256, 64)
     assert Turn("fidelity_x4", 1.0).recipe() == own
-    assert Turn("capture", 1.0, batch=48).capture_recipe().batch == 48
+    assert Turn("capture", 1.0, batch=48).own_recipe().batch == 48
 
 
 def test_odd_queues_are_refused(tmp_path, folder):

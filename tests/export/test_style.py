@@ -149,5 +149,5 @@ def test_contents_in_a_looks_colors_are_the_baseline(textures, monkeypatch) -> N
 
 def test_a_turn_changes_its_recipe() -> None:
     changed = Turn("style", 1.0, rate=0.001, batch=16, patch=192, lower_is_better=True)
-    recipe = changed.style_recipe()
+    recipe = changed.own_recipe()
     assert (recipe.rate, recipe.batch, recipe.side, changed.sign) == (0.001, 16, 192, -1)

@@ -20,10 +20,11 @@ from ..image.color import Pixels
 from ..material.planes import normals_of_slopes, slopes
 from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
-from .fitting import Scale, expected_response
 from .flattening import Flattened, ring_gain, rings_of, with_even_contrast
 from .lamp import Lamp, Shading
 from .metals import metal_color, metal_slopes
+from .relief_reading import ReliefReading, with_reading
+from .response import response_of_lamp
 from .seen_relief import ShadingEvidence, seen_relief, shading_there_is
 from .shading import Response, integrable_slopes
 from .tiles import Mask
@@ -49,8 +50,6 @@ _RELIEF_SHARE = ((0.25, 0.6), (0.1, 0.5))
 _UNSEEN_RELIEF = 2.0
 #: Range of the highlight's share from which on it makes spots.
 _LEAST_HIGHLIGHT = 0.2
-#: Longer side at which the response to slopes is computed.
-_RESPONSE_SIDE = 320
 #: What the lamp's fit may leave of the cells' brightness for a surface to be alike all over, and when it is not at all.
 _ALIKE = ((0.35, 0.5), (1.0, 0.0))
 #: Agreement of two predictions from which on relief is believed a little, and fully; strength of what is not.
@@ -139,7 +138,14 @@ class Composed:
 
 
 def composed_surface(
-    predicted: Surface, evenly_predicted: Surface, flat: Flattened, lamp: Lamp, camera: Camera, *, final: bool = True
+    predicted: Surface,
+    evenly_predicted: Surface,
+    flat: Flattened,
+    lamp: Lamp,
+    camera: Camera,
+    *,
+    reading: ReliefReading | None = None,
+    final: bool = True,
 ) -> Composed:
     """The surface whose mean is the lamp's, whose base color the flattened photograph's, and that varies as predicted.
 
@@ -153,6 +159,7 @@ def composed_surface(
         flat: its hole filled.
         lamp: see :func:`~matshot.capture.lamp.fitted_lamp`.
         camera: of the photograph.
+        reading: what a network for relief reads; None for a metal, of which the relief is known otherwise.
         final: off where a fit starts from it, which finds what is missing better than it corrects what is wrong.
     """
     known = flat.known
@@ -169,14 +176,14 @@ def composed_surface(
     share = np.float32(0.5)
     doubt = (1 - sure) * alike
     # Of a pair, the quotient tells a print from relief, and better.
-    evidence = ShadingEvidence.of(flat, response, camera) if alike > 0 else None
+    evidence = reading.evidence if reading is not None else ShadingEvidence.of(flat, response, camera)
     if final and doubt > 0 and evidence is not None:
         real = shading_there_is(each[0], evidence)
         if real is not None:
             share += doubt * (np.float32(np.interp(real, *_REAL)) - share)
     steepness = _half_integrable(np.asarray(share * each[0] + (1 - share) * each[1], dtype=np.float32))
     steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
-    relief = seen_relief(steepness, evidence) if evidence is not None else None
+    relief = seen_relief(steepness, evidence) if evidence is not None and alike > 0 else None
     visibility: Pixels = np.ones(flat.hole.shape, np.float32)
     if relief is not None:
         steepness, visibility = steepness + alike * (relief.slopes - steepness), relief.visibility
@@ -192,6 +199,8 @@ def composed_surface(
         # What is doubtful is never stronger than what the photograph shows.
         doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
+    if reading is not None:
+        steepness = with_reading(steepness, reading.slopes)
     if lamp.metallic:
         steepness = metal_slopes(flat, response)
         light = lamp.shading(camera).light.mean(axis=2) * flat.color.mean(axis=2)
@@ -266,19 +275,6 @@ def _mirrored(lamp: Lamp, camera: Camera) -> Pixels:
     share = shading.highlight.mean(axis=2) / np.maximum(shading.light.mean(axis=2), np.float32(1e-9))
     least, most = float(np.quantile(share[::4, ::4], 0.3)), float(share.max())
     return np.asarray(((share - least) / max(most - least, _LEAST_HIGHLIGHT)).clip(0, 1), dtype=np.float32)
-
-
-def response_of_lamp(lamp: Lamp, camera: Camera) -> Response:
-    """Of a level surface of the mean reflectance; it is smooth, so a smaller picture has all of it."""
-    shrink = min(1.0, _RESPONSE_SIDE / max(camera.width, camera.height))
-    eye = Camera(max(2, round(camera.width * shrink)), max(2, round(camera.height * shrink)), camera.fov)
-    scale = Scale(1.0, lamp.metallic, np.asarray(lamp.base_color, np.float32), lamp.roughness)
-    small = expected_response(scale, eye, lamp.light)
-    size = (camera.width, camera.height)
-    planes = (small.along_x, small.along_y, small.glare)
-    return Response(
-        *(np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_LINEAR), np.float32) for each in planes)
-    )
 
 
 def slope_strength(steepness: Pixels, flat: Flattened, lamp: Lamp, camera: Camera) -> float:

@@ -29,6 +29,7 @@ from .photograph import Photograph, photograph_file, read_photograph
 from .photometric import fitted_exposure
 from .prediction import predicted_surface
 from .refinement import refined
+from .relief_reading import read_relief
 from .tiles import Tile, clearest_tile
 
 
@@ -131,8 +132,19 @@ def oneshot(
     tile, shown = Tile(0, 0, height, width), chosen
     notes = [*taken.notes, *photograph_notes(taken, chosen.light)]
     if lamp is not None and flat is not None:
-        evenly = predicted(None, flat.color, whole.part(0.7, 0.85, "predicting"))
-        composed = composed_surface(surface, evenly, flat, lamp, camera)
+        evenly = predicted(None, flat.color, whole.part(0.7, 0.8, "predicting"))
+        reading = None
+        if not lamp.metallic:
+            reading = read_relief(
+                flat,
+                lamp,
+                camera,
+                memory=chosen.memory,
+                device=chosen.device,
+                threads=chosen.threads,
+                progress=whole.part(0.8, 0.85, "predicting"),
+            )
+        composed = composed_surface(surface, evenly, flat, lamp, camera, reading=reading)
         surface = composed.surface
         parameters["exposure"] = fitted_exposure(surface, camera, taken.pixels, ~taken.saturated)
         parameters["lamp"] = asdict(lamp)

@@ -1,9 +1,12 @@
-"""Maps of a surface from photographs of it, by a feed-forward network in exact tiles.
+"""Maps of a surface from photographs of it, by feed-forward networks in exact tiles.
 
 After Deschaintre, Aittala, Durand, Drettakis and Bousseau 2018, "Single-image SVBRDF capture with a rendering-aware
 deep network". Two graphs: one sees the whole photograph made small and says what kind of surface and light it is, the
 other turns pixels into maps, told so. The second is local, so any size is done in tiles with the result of doing it
 whole.
+
+Relief has a network of its own besides: it sees the photograph without its lamp, and how light responds to slopes at
+every place, and needs nothing else.
 """
 
 from __future__ import annotations
@@ -20,10 +23,13 @@ from ..image.types import Wrap
 from ..inference.cards import installed_models
 from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
 from ..inference.session import Device, Network, network
-from ..inference.tiling import MirroredRows, TiledRows
+from ..inference.tiling import MirroredRows, Operator, Rows, TiledRows
 from ..progress import Progress
 from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
+from .seen_relief import STRENGTHS
+from .shading import Response
+from .tiles import Mask
 
 #: Longer side of what the global track sees, and the multiple its sides must be of.
 CONTEXT_SIDE = 128
@@ -38,6 +44,9 @@ _SURROUNDINGS = 16
 #: Largest side of a tile. The network sees far: tiles of half a photograph of 1024 pixels, each with what it sees
 #: around it, have nearly three times as many pixels as one that holds all of it.
 _LARGEST_TILE = 1088
+
+#: Range of brightness, in medians of the photograph, that the network for relief is told of.
+_TOLD = np.exp([-3, 3]).astype(np.float32)
 
 
 def predicted_surface(
@@ -84,9 +93,58 @@ def predicted_surface(
     )
     models = installed_models()
     local, whole = (network(models.require("capture", method), device, threads) for method in ("maps", "context"))
-    operator = _Told(local, whole(rows.made_small()))
+    operator = _Told(local, "context", whole(rows.made_small()))
+    out = _in_tiles(rows, operator, wrap, memory, tile, progress)
+    slopes = out[..., 3:5]
+    length = np.sqrt(1 + np.square(slopes).sum(axis=2, keepdims=True))
+    normal = np.concatenate([slopes, np.ones_like(length)], axis=2) / length
+    return Surface.of(linear_from_srgb(out[..., :3]), normal, out[..., 5:6], out[..., 6:7])
+
+
+def predicted_slopes(
+    color: Pixels,
+    response: Response,
+    known: Mask,
+    evidence: NDArray[np.float32] | None,
+    ambient: Pixels | None = None,
+    *,
+    memory: str = "",
+    device: Device = "auto",
+    threads: int = 0,
+    tile: int = 0,
+    progress: Progress | None = None,
+) -> Pixels:
+    """Slopes of normals that a network for relief alone reads off shading, n_x / n_z and n_y / n_z, ``H x W x 2``.
+
+    Args:
+        color: ``H x W x 3``, scene-linear, a flash photograph without its lamp; exposure does not matter.
+        response: of a level surface to slopes, of the same size.
+        known: ``H x W``, where the flash photograph shows the surface.
+        evidence: ``STRENGTHS`` numbers, how strong relief is in the whole photograph, see
+            :meth:`~matshot.capture.seen_relief.ShadingEvidence.strengths`; None where nothing tells.
+        ambient: ``H x W x 3``, scene-linear, a registered photograph without flash; or None.
+        memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
+        device: where networks run.
+        threads: of the CPU; 0 for all.
+        tile: side of the tiles in pixels; 0 for the largest that memory allows.
+        progress: told after every tile.
+
+    Raises:
+        MatshotError: for too little memory, or a model that is missing.
+        Cancelled: when the listener says so.
+    """
+    rows = _ToneRows(color, _middle_of(color), response, known, ambient, _middle_of(ambient))
+    local = network(installed_models().require("capture", "relief"), device, threads)
+    given = np.zeros(STRENGTHS, np.float32) if evidence is None else evidence
+    operator = _Told(local, "evidence", given[np.newaxis])
+    return _in_tiles(rows, operator, "none", memory, tile, progress or Progress(None))
+
+
+def _in_tiles(rows: Rows, operator: Operator, wrap: Wrap, memory: str, tile: int, progress: Progress) -> Pixels:
+    """What a local network makes of planes, ``H x W x C``."""
     # The network was not trained on what it sees of a photograph's edge, so it gets mirrored surroundings.
-    down, across = (0 if axis in wrap else min(_SURROUNDINGS, side) for axis, side in zip("yx", rows.size, strict=True))
+    sides = zip("yx", (rows.height, rows.width), strict=True)
+    down, across = (0 if axis in wrap else min(_SURROUNDINGS, side) for axis, side in sides)
     mirrored = MirroredRows(rows, down, across)
     side = tile or largest_tile(
         [Chain([operator], mirrored.height, mirrored.width, rows.channels)],
@@ -99,10 +157,7 @@ def predicted_surface(
     for start in range(0, rows.height, _CHUNK):
         stop = min(start + _CHUNK, rows.height)
         out[start:stop] = tiled.read(start + down, stop + down)[:, across : across + rows.width]
-    slopes = out[..., 3:5]
-    length = np.sqrt(1 + np.square(slopes).sum(axis=2, keepdims=True))
-    normal = np.concatenate([slopes, np.ones_like(length)], axis=2) / length
-    return Surface.of(linear_from_srgb(out[..., :3]), normal, out[..., 5:6], out[..., 6:7])
+    return out
 
 
 def _encoded(planes: Pixels | None, percentile: float, level: float) -> Pixels | None:
@@ -167,13 +222,60 @@ class _PhotographRows:
         return np.stack(small)[np.newaxis].astype(np.float32)
 
 
-class _Told:
-    """The local track with the context that every tile gets."""
+@dataclass(frozen=True)
+class _ToneRows:
+    """The input planes of the network for relief by rows: tone, response, highlight, what is known, and a second tone.
 
-    def __init__(self, local: Network, context: NDArray[np.float32]) -> None:
-        self._local, self._context = local, context
+    Tones are logarithms of linear color, less their medians.
+    """
+
+    color: Pixels
+    middle: NDArray[np.float32]
+    response: Response
+    known: Mask
+    ambient: Pixels | None
+    ambient_middle: NDArray[np.float32]
+
+    channels = 11
+
+    @property
+    def height(self) -> int:
+        return int(self.color.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.color.shape[1])
+
+    def read(self, start: int, stop: int) -> Pixels:
+        rows = slice(start, stop)
+        out = np.zeros((stop - start, self.width, self.channels), dtype=np.float32)
+        out[..., :3] = _tone(self.color[rows], self.middle)
+        for number, plane in enumerate((self.response.along_x, self.response.along_y, self.response.glare, self.known)):
+            out[..., 3 + number] = plane[rows]
+        if self.ambient is not None:
+            out[..., 7:10] = _tone(self.ambient[rows], self.ambient_middle)
+            out[..., 10] = 1
+        return out
+
+
+def _tone(color: Pixels, middle: NDArray[np.float32]) -> Pixels:
+    return np.asarray(np.log(np.clip(color / middle, *_TOLD)), dtype=np.float32)
+
+
+def _middle_of(color: Pixels | None) -> NDArray[np.float32]:
+    """Medians of the channels."""
+    if color is None:
+        return np.ones(3, np.float32)
+    return np.maximum(np.median(color[::4, ::4].reshape(-1, 3), axis=0), 1e-6).astype(np.float32)
+
+
+class _Told:
+    """A local network with what every tile is told of the whole photograph, ``1 x n``, by the name of its input."""
+
+    def __init__(self, local: Network, name: str, values: NDArray[np.float32]) -> None:
+        self._local, self._name, self._values = local, name, values
         self.scale, self.planes, self.outputs = local.scale, local.planes, local.outputs
         self.receptive_field, self.grid, self.bytes_per_pixel = local.receptive_field, local.grid, local.bytes_per_pixel
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._local(batch, context=np.repeat(self._context, len(batch), axis=0))
+        return self._local(batch, **{self._name: np.repeat(self._values, len(batch), axis=0)})

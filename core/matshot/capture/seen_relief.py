@@ -42,6 +42,12 @@ _BY_DARKNESS = 0.7
 _FOUND = 1.2
 _LEAST_OF_PREDICTED = 0.6
 
+#: How many numbers say how strong relief and tone are; what is added to strengths before their logarithm is taken; its
+#: usual value and deviation, of relief and of tone.
+STRENGTHS = 2 * BANDS
+_LEAST_STRENGTH = 3e-3
+_USUAL = np.array([[-4.0, 1.7], [-2.0, 0.85]])
+
 
 @dataclass(frozen=True)
 class SeenRelief:
@@ -67,6 +73,8 @@ class ShadingEvidence:
         tone: ``H x W``, the logarithm of its brightness without the lamp.
         means: of response, glare and what is burnt, by windows, ``n x 4``.
         known: windows that can be learnt from.
+        powers: of the tone by windows and bands, ``n x bands``.
+        spectra: what these powers are sums of.
     """
 
     flat: Flattened
@@ -75,6 +83,8 @@ class ShadingEvidence:
     tone: Pixels
     means: NDArray[np.float64]
     known: NDArray[np.bool_]
+    powers: NDArray[np.float64]
+    spectra: _Spectra
 
     @staticmethod
     def of(flat: Flattened, response: Response, camera: Camera) -> ShadingEvidence | None:
@@ -91,7 +101,21 @@ class ShadingEvidence:
         known = windows.inside & (means[:, 3] <= _MOST_UNKNOWN)
         if known.sum() < _LEAST_WINDOWS:
             return None
-        return ShadingEvidence(flat, camera, windows, _whole_tone(flat), means, known)
+        tone = _whole_tone(flat)
+        powers = np.concatenate([windows.by_band(power(seen)) for _, (seen,) in windows.rows(tone)])
+        spectra = _Spectra.of(windows, powers[known], means[known])
+        return ShadingEvidence(flat, camera, windows, tone, means, known, powers, spectra)
+
+    def strengths(self) -> NDArray[np.float32]:
+        """How strong relief is, by light alone, and how strong the tone, by bands of length: ``STRENGTHS`` numbers.
+
+        Logarithms of root mean squares of slopes, and of brightness as a logarithm; 0 is usual.
+        """
+        windows = self.windows
+        planes = (self.spectra.heights * windows.squared, self.powers[self.known].mean(axis=0))
+        squares = np.stack([(each * windows.counts_of_waves).reshape(BANDS, DIRECTIONS).sum(axis=1) for each in planes])
+        logarithms = np.log(np.sqrt(squares * windows.mean_square_of_one) + _LEAST_STRENGTH)
+        return np.asarray((logarithms - _USUAL[:, :1]) / _USUAL[:, 1:], dtype=np.float32).ravel()
 
 
 def seen_relief(predicted: Pixels, evidence: ShadingEvidence) -> SeenRelief | None:
@@ -105,8 +129,8 @@ def seen_relief(predicted: Pixels, evidence: ShadingEvidence) -> SeenRelief | No
         Nothing without predicted relief.
     """
     flat, windows, tone, means, known = evidence.flat, evidence.windows, evidence.tone, evidence.means, evidence.known
+    spectra = evidence.spectra
     powers = _Powers.of(windows, tone, predicted, means)
-    spectra = _Spectra.of(windows, powers.tone[known], means[known])
     strength = windows.mean_square(spectra.heights * windows.squared)
     before = float(np.square(predicted[~flat.burnt]).sum(axis=1).mean())
     if not before > 0:
@@ -114,7 +138,7 @@ def seen_relief(predicted: Pixels, evidence: ShadingEvidence) -> SeenRelief | No
     if not strength > 0:
         return SeenRelief(np.asarray(_LEAST_OF_PREDICTED * predicted, np.float32), np.zeros_like(flat.tone))
     believed, gain = _network_share(windows, powers, spectra, means, known)
-    slopes, visible = _composed(windows, tone, predicted, means, powers, spectra, believed, gain, known)
+    slopes, visible = _composed(evidence, predicted, believed, gain)
     ring, sector = rings_of(flat.distance, evidence.camera, ~flat.burnt)
     slopes *= ring_gain(np.hypot(slopes[..., 0], slopes[..., 1]), ring, sector, ~flat.burnt, flat.distance)[..., None]
     found = _FOUND * float(np.sqrt(strength))
@@ -142,8 +166,7 @@ def shading_there_is(predicted: Pixels, evidence: ShadingEvidence) -> float | No
     """
     windows, known = evidence.windows, evidence.known
     powers = _Powers.of(windows, evidence.tone, predicted, evidence.means)
-    spectra = _Spectra.of(windows, powers.tone[known], evidence.means[known])
-    relief = _shading_of_relief(windows, spectra, evidence.means[known])
+    relief = _shading_of_relief(windows, evidence.spectra, evidence.means[known])
     there = float(np.sqrt((relief * windows.counts_of_waves).sum()))
     shading, common = (
         float((each[known].sum(axis=0) * windows.counts_of_waves).sum()) for each in (powers.shading, powers.common)
@@ -180,26 +203,22 @@ class _Powers:
     """Of windows, by bands, ``n x bands`` each.
 
     Attributes:
-        tone: power of the photograph's tone.
         slopes: power of the predicted slopes.
         shading: power of the shading that they predict.
-        common: of tone and shading.
+        common: of the photograph's tone and shading.
     """
 
-    tone: NDArray[np.float64]
     slopes: NDArray[np.float64]
     shading: NDArray[np.float64]
     common: NDArray[np.float64]
 
     @staticmethod
     def of(windows: Windows, tone: Pixels, predicted: Pixels, means: NDArray[np.float64]) -> _Powers:
-        parts: list[list[NDArray[np.float64]]] = [[], [], [], []]
+        parts: list[list[NDArray[np.float64]]] = [[], [], []]
         for numbers, (seen, right, up) in windows.rows(tone, predicted[..., 0], predicted[..., 1]):
             along = means[numbers, :2, np.newaxis, np.newaxis].astype(np.float32)
             shading = along[:, 0] * right + along[:, 1] * up
-            values = (
-                power(seen), power(right) + power(up), power(shading), (seen * shading.conj()).real
-            )  # fmt: skip
+            values = power(right) + power(up), power(shading), (seen * shading.conj()).real
             for part, each in zip(parts, values, strict=True):
                 part.append(windows.by_band(each))
         return _Powers(*(np.concatenate(part) for part in parts))
@@ -275,17 +294,11 @@ def _network_share(
 
 
 def _composed(
-    windows: Windows,
-    tone: Pixels,
-    predicted: Pixels,
-    means: NDArray[np.float64],
-    powers: _Powers,
-    spectra: _Spectra,
-    believed: NDArray[np.float64],
-    gain: NDArray[np.float64],
-    known: NDArray[np.bool_],
+    evidence: ShadingEvidence, predicted: Pixels, believed: NDArray[np.float64], gain: NDArray[np.float64]
 ) -> tuple[Pixels, Pixels]:
     """Slopes ``H x W x 2`` and their visibility ``H x W``."""
+    windows, tone, means, known = evidence.windows, evidence.tone, evidence.means, evidence.known
+    spectra = evidence.spectra
     pattern, heights, common, share = (
         windows.waves(each) for each in (spectra.pattern, spectra.heights, spectra.common, 1 - np.square(believed))
     )
@@ -306,7 +319,7 @@ def _composed(
         # Of what was filled, no model says how strong it is.
         unknown = ~known[numbers] & (means[numbers, 3] > _MOST_UNKNOWN)
         for at in np.flatnonzero(unknown):
-            expected[at] = np.maximum(expected[at], windows.waves(powers.tone[numbers][at]))
+            expected[at] = np.maximum(expected[at], windows.waves(evidence.powers[numbers][at]))
         turned = 1j * np.sign(slanted) * np.sqrt(part) + _BY_DARKNESS * np.sqrt(1 - part)
         height = np.sqrt(heights * share / expected) * left * turned
         windows.added(across, row, (right - 1j * windows.along_x * height).astype(np.complex64))

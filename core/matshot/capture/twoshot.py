@@ -28,7 +28,7 @@ from ..shading.render import Camera, PointLight
 from ..shading.surface import DIELECTRIC, Surface
 from .alignment import aligned
 from .assumptions import photograph_notes
-from .composition import as_lit_from, composed_surface, evened, response_of_lamp
+from .composition import as_lit_from, composed_surface, evened
 from .filling import filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, fitted_surface
@@ -39,6 +39,8 @@ from .pair_relief import PairRelief, pair_relief
 from .photograph import photograph_file, read_photograph, resized
 from .photometric import fitted_exposure, with_even_color, with_explained_color
 from .prediction import predicted_surface
+from .relief_reading import read_relief, with_reading
+from .response import response_of_lamp
 from .shading import GuidedSlopes
 from .tile_statistics import with_tile_statistics
 from .tiles import Tile, grid_of_tiles, master_side, master_tile
@@ -180,12 +182,14 @@ def twoshot(
     lamp = fitted_lamp(pair.flash_only, ~pair.mask, camera)
     assumed = [*photograph_notes(lit, "flash"), *photograph_notes(even, "even"), *lamp_notes(lamp)]
     shots = Shots(pair.flash_only, pair.ambient, pair.mask, pair.shown, camera, lamp)
-    guess = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting")) if chosen.network else None
+    guess, read = None, None
+    if chosen.network:
+        guess, read = guessed_surface(shots, chosen, whole.part(0.12, 0.3, "predicting"))
     relief = None
     # A metal mirrors the room, so that the quotient of the two says little of its slopes.
     if chosen.priors and not (lamp.metallic and guess is not None):
         whole(0.3, "finding relief")
-        relief = found_relief(_resized_shots(shots, min(1.0, _RELIEF_SIDE / min(width, height))), guess)
+        relief = found_relief(_resized_shots(shots, min(1.0, _RELIEF_SIDE / min(width, height))), guess, read)
     if guess is not None:
         guess = with_pairs_detail(guess, relief, shots)
     seamless = chosen
@@ -226,8 +230,12 @@ def twoshot(
 _MEASURED = ("network", "matching", "statistics", "priors")
 
 
-def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -> Surface:
-    """What the network sees in the pair, with base color and what is alike all over from the flash photograph."""
+def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -> tuple[Surface, Pixels | None]:
+    """What the network sees in the pair, with base color and what is alike all over from the flash photograph.
+
+    Returns:
+        The surface, and the slopes that the network for relief reads in the pair, of the same size; None for a metal.
+    """
     flat = evened(filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp, shots.ambient)))
     seen = as_lit_from(shots.lamp.position, flat, shots.lamp, shots.camera)
     guesses = [
@@ -241,25 +249,41 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
             threads=options.threads,
             progress=part,
         )
-        for flash, part in ((seen, progress.part(0.0, 0.5)), (None, progress.part(0.5, 1.0)))
+        for flash, part in ((seen, progress.part(0.0, 0.45)), (None, progress.part(0.45, 0.9)))
     ]
-    return composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera, final=False).surface
+    composed = composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera, final=False)
+    if shots.lamp.metallic:
+        return composed.surface, None
+    reading = read_relief(
+        flat,
+        shots.lamp,
+        shots.camera,
+        shots.ambient,
+        memory=options.memory,
+        device=options.device,
+        threads=options.threads,
+        progress=progress.part(0.9, 1.0),
+    )
+    return composed.surface, reading.slopes
 
 
-def found_relief(shots: Shots, guess: Surface | None) -> PairRelief:
+def found_relief(shots: Shots, guess: Surface | None, read: Pixels | None = None) -> PairRelief:
     """Relief that both photographs show, at the size of these.
 
     Args:
         shots: the pair.
         guess: maps of the whole photograph by the network, of any size, or None.
+        read: slopes by the network for relief, of any size, or None.
 
     Raises:
         MatshotError: if too little of the photographs is usable.
     """
     camera, lamp = shots.camera, shots.lamp
-    predicted = None if guess is None else resized(slopes(guess.normal), (camera.width, camera.height))
+    size = (camera.width, camera.height)
+    predicted = None if guess is None else resized(slopes(guess.normal), size)
     response = response_of_lamp(lamp, camera)
-    return pair_relief(shots.flash, shots.ambient, shots.mask, camera, lamp.position, response, predicted)
+    found = pair_relief(shots.flash, shots.ambient, shots.mask, camera, lamp.position, response, predicted)
+    return found if read is None else replace(found, slopes=with_reading(found.slopes, resized(read, size)))
 
 
 def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -> Surface:

@@ -161,9 +161,14 @@ class Windows:
         spread = cv2.remap(table, turn.astype(np.float32), band, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(np.where(self.bins >= 0, spread, 0), dtype=np.float32)
 
+    @property
+    def mean_square_of_one(self) -> float:
+        """Of a picture whose windows have one wave of power 1."""
+        return float(2 / (np.square(self.taper).sum() * self.side**2))
+
     def mean_square(self, powers: NDArray[np.float64]) -> float:
         """Of a picture whose windows have these mean powers, by bands."""
-        return float(2 * (powers * self.counts_of_waves).sum() / (np.square(self.taper).sum() * self.side**2))
+        return float((powers * self.counts_of_waves).sum()) * self.mean_square_of_one
 
     def added(self, picture: Pixels, number: int, spectra: NDArray[np.complex64]) -> None:
         """Add a row of windows, ``n x side x (side / 2 + 1)``, to a padded picture."""

@@ -156,7 +156,7 @@ def test_what_a_metal_mirrors_of_the_room_is_no_relief(
 ) -> None:
     asked = []
 
-    def found_relief(shots: Shots, guess: Surface | None) -> None:
+    def found_relief(shots: Shots, guess: Surface | None, read: np.ndarray | None) -> None:
         asked.append(shots.lamp.metallic)
 
     monkeypatch.setattr("matshot.capture.twoshot.found_relief", found_relief)

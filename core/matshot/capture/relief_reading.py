@@ -1,0 +1,88 @@
+"""Relief that a network for relief alone reads off how a photograph is shaded: one more opinion on slopes.
+
+The network of all maps and the windows of the photograph err in other ways than it does, so the mean is better than
+each. What it reads is too weak, as are all answers that are best on average; how strong relief is, windows tell better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..image.color import Pixels
+from ..inference.session import Device
+from ..progress import Progress
+from ..shading.render import Camera
+from .flattening import Flattened
+from .lamp import Lamp
+from .prediction import predicted_slopes
+from .response import response_of_lamp
+from .seen_relief import ShadingEvidence
+
+#: How much what is read counts beside what is found, and by how much it is strengthened at most to be as strong.
+_SHARE = np.float32(0.3)
+_MOST_STRENGTHENED = 4.0
+
+
+@dataclass(frozen=True)
+class ReliefReading:
+    """What the light of a flash photograph tells of its relief.
+
+    Attributes:
+        slopes: ``H x W x 2``, n_x / n_z and n_y / n_z.
+        evidence: of the photograph's windows; None for a small photograph.
+    """
+
+    slopes: Pixels
+    evidence: ShadingEvidence | None
+
+
+def read_relief(
+    flat: Flattened,
+    lamp: Lamp,
+    camera: Camera,
+    ambient: Pixels | None = None,
+    *,
+    memory: str = "",
+    device: Device = "auto",
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> ReliefReading:
+    """Slopes by the network for relief.
+
+    Args:
+        flat: the flash photograph without its lamp, its hole filled.
+        lamp: of it.
+        camera: likewise.
+        ambient: ``H x W x 3``, scene-linear, a registered photograph without flash; or None.
+        memory: see :func:`~matshot.capture.prediction.predicted_slopes`; likewise the rest.
+        device: where networks run.
+        threads: of the CPU; 0 for all.
+        progress: told after every tile.
+
+    Raises:
+        MatshotError: for too little memory, or a model that is missing.
+        Cancelled: when the listener says so.
+    """
+    response = response_of_lamp(lamp, camera)
+    evidence = ShadingEvidence.of(flat, response, camera)
+    slopes = predicted_slopes(
+        flat.color,
+        response,
+        ~flat.burnt,
+        None if evidence is None else evidence.strengths(),
+        ambient,
+        memory=memory,
+        device=device,
+        threads=threads,
+        progress=progress,
+    )
+    return ReliefReading(slopes, evidence)
+
+
+def with_reading(found: Pixels, read: Pixels) -> Pixels:
+    """Slopes that were found otherwise, ``H x W x 2``, with those that were read, made as strong."""
+    strength, own = (float(np.sqrt(np.square(each).mean())) for each in (found, read))
+    gain = np.float32(min(strength / max(own, 1e-9), _MOST_STRENGTHENED))
+    return np.asarray(found + _SHARE * (gain * read - found), dtype=np.float32)

@@ -1,0 +1,175 @@
+"""Training photographs for the relief network: rendered once, kept in files, cropped without end.
+
+Rendering a photograph takes as long as several steps of training, so each is used for many crops, turned and mirrored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from matshot.capture.flattening import Flattened
+from matshot.capture.seen_relief import STRENGTHS, ShadingEvidence
+from matshot.capture.shading import Response
+from matshot.files import atomic_file
+from matshot.shading.render import Camera
+
+from .capture_data import CaptureSource, MaterialLibrary, Scenes
+from .photography import linear_from_srgb
+
+#: Planes of a stored photograph: tone (3), response to slopes (2), highlight (1), known (1), tone without flash (3),
+#: true slopes (2).
+STORED_PLANES = 12
+#: Least brightness, and logarithm of brightness in medians of the photograph, as the network is told them.
+_DARKEST = 1e-3
+_TOLD = 3.0
+#: Share of surfaces whose hollows are darker in a room.
+_HOLLOWS = 0.6
+#: Share of crops that come with a photograph without flash, and of those without evidence; error of the flash's color,
+#: as a logarithm.
+_PAIRS = 0.45
+_BLIND = 0.05
+_TINT = 0.03
+#: Suffix of the files that hold a photograph's evidence.
+_EVIDENCE = ".evidence.npy"
+
+
+def stored_planes(scenes: Scenes) -> torch.Tensor:
+    """Photographs as they are kept, ``(N, STORED_PLANES, H, W)``."""
+    normal = scenes.surfaces.maps.normal
+    slopes = normal[:, :2] / normal[:, 2:].clamp(min=0.15)
+    return torch.cat([tone(scenes.even), scenes.response, scenes.known, tone(scenes.ambient), slopes], dim=1)
+
+
+def tone(photographs: torch.Tensor) -> torch.Tensor:
+    """Logarithms of linear color, less their medians; display-encoded ``(N, 3, H, W)`` to the same shape."""
+    logarithm = torch.log(linear_from_srgb(photographs).clamp(min=_DARKEST))
+    middle = logarithm[:, :, ::4, ::4].flatten(2).median(dim=2).values
+    return (logarithm - middle[:, :, None, None]).clamp(-_TOLD, _TOLD)
+
+
+def evidence_of(planes: torch.Tensor) -> torch.Tensor:
+    """How strong relief is in a photograph, as the tools see it; 0 for one that is too small.
+
+    Args:
+        planes: stored ones, ``(STORED_PLANES, H, W)``.
+
+    Returns:
+        ``(STRENGTHS,)``, see :meth:`~matshot.capture.seen_relief.ShadingEvidence.strengths`.
+    """
+    arrays = planes.float().cpu().numpy()
+    tones, burnt = arrays[:3], arrays[6] < 0.5
+    nothing = np.zeros_like(tones[0])
+    # Of the distance to the highlight and of what is another surface it asks nothing.
+    flat = Flattened(np.exp(tones.transpose(1, 2, 0)), burnt, nothing, tones.mean(axis=0), burnt, nothing > 0)
+    seen = ShadingEvidence.of(flat, Response(*arrays[3:6]), Camera(nothing.shape[1], nothing.shape[0]))
+    return torch.zeros(STRENGTHS) if seen is None else torch.from_numpy(seen.strengths())
+
+
+def given_and_wanted(planes: torch.Tensor, pair: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """The network's input and the slopes that it should find, of stored planes ``(STORED_PLANES, H, W)``.
+
+    Args:
+        planes: of one photograph.
+        pair: whether it is given with the one without flash.
+    """
+    there = torch.full_like(planes[:1], float(pair))
+    return torch.cat([planes[:7], planes[7:10] * there, there]), planes[10:]
+
+
+def turned(planes: torch.Tensor, turns: int, mirrored: bool) -> torch.Tensor:
+    """Stored planes after quarter turns to the left, and mirrored then; vectors turn along."""
+    planes = torch.rot90(planes, turns, (1, 2)).clone()
+    for x in (3, 10):
+        for _ in range(turns % 4):
+            planes[x], planes[x + 1] = -planes[x + 1].clone(), planes[x].clone()
+    if mirrored:
+        planes = planes.flip(2)
+        planes[[3, 10]] *= -1
+    return planes
+
+
+def draw_photographs(
+    materials: Path,
+    folder: Path,
+    count: int,
+    seed: int,
+    *,
+    side: int = 640,
+    device: torch.device | None = None,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Render the photographs that a folder lacks; each depends on its number and the seed alone.
+
+    Args:
+        materials: folder with one folder a material.
+        folder: that receives ``00000.npy`` and so on, half precision, and the evidence of each.
+        count: of photographs.
+        seed: of all of them.
+        side: of a photograph in pixels, a multiple of 128.
+        device: that renders.
+        report: receives a line now and then.
+
+    Raises:
+        FileNotFoundError: when there is no material.
+    """
+    missing = [number for number in range(count) if not (folder / f"{number:05d}.npy").exists()]
+    if not missing:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    library = MaterialLibrary(materials, device)
+    for done, number in enumerate(missing):
+        source = CaptureSource(library, 1, side, seed * count + number, photograph=side, hollows=_HOLLOWS)
+        planes = stored_planes(source.scenes(1))[0].half()
+        # A photograph that is there has its evidence.
+        for suffix, array in ((_EVIDENCE, evidence_of(planes)), (".npy", planes.cpu())):
+            with atomic_file(folder / f"{number:05d}{suffix}") as partial, partial.open("wb") as stream:
+                np.save(stream, array.numpy())
+        if done % 100 == 99:
+            report(f"photographs: {done + 1} of {len(missing)}")
+
+
+class ReliefSource:
+    """Endless crops of stored photographs: the network's input, the evidence of the whole, and the slopes.
+
+    Args:
+        folder: of photographs.
+        batch: crops at a time.
+        side: of a crop in pixels.
+        seed: of every choice.
+        device: that crops go to.
+
+    Raises:
+        FileNotFoundError: when there is no photograph.
+    """
+
+    def __init__(self, folder: Path, batch: int, side: int, seed: int, device: torch.device) -> None:
+        places = [path for path in sorted(folder.glob("*.npy")) if not path.name.endswith(_EVIDENCE)]
+        if not places:
+            raise FileNotFoundError(f"no photographs in {folder}")
+        self.photographs = [np.load(path, mmap_mode="r") for path in places]
+        self.evidence = [torch.from_numpy(np.load(path.with_suffix(_EVIDENCE))) for path in places]
+        self.batch, self.side, self.device = batch, side, device
+        self.rng = np.random.default_rng(seed)
+
+    def __iter__(self) -> ReliefSource:
+        return self
+
+    def __next__(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        crops = [self._crop() for _ in range(self.batch)]
+        given, evidence, wanted = (torch.stack(planes).to(self.device) for planes in zip(*crops, strict=True))
+        return given, evidence, wanted
+
+    def _crop(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        rng = self.rng
+        number = int(rng.integers(len(self.photographs)))
+        photograph, evidence = self.photographs[number], self.evidence[number]
+        row, column = (int(rng.integers(size - self.side + 1)) for size in photograph.shape[1:])
+        cut = np.array(photograph[:, row : row + self.side, column : column + self.side], dtype=np.float32)
+        planes = turned(torch.from_numpy(cut), int(rng.integers(4)), rng.random() < 0.5)
+        planes[:3] += torch.from_numpy(rng.normal(0, _TINT, (3, 1, 1)).astype(np.float32))
+        given, wanted = given_and_wanted(planes, rng.random() < _PAIRS)
+        return given, evidence * float(rng.random() >= _BLIND), wanted

@@ -1,0 +1,230 @@
+"""Training of the relief network: slopes from flattened flash photographs, judged by the angle of normals alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .capture_data import MaterialLibrary, unit_normals
+from .capture_training import validation_scenes
+from .data import material_counts
+from .loop import (
+    Aim,
+    Schedule,
+    begin_from,
+    best_device,
+    compiled,
+    descend,
+    start_name,
+    supports_bfloat16,
+    write_picture,
+)
+from .networks.relief import ReliefNetwork
+from .procedural import FAMILIES
+from .relief_data import ReliefSource, draw_photographs, evidence_of, given_and_wanted, stored_planes
+
+#: What is added to the angle of flat normals before it divides an error, in radians: of a surface that is all but flat
+#: a ratio says nothing.
+_LEAST_ANGLE = 0.08
+#: Folder of a run that photographs are kept in.
+_PHOTOGRAPHS = "photographs"
+#: Largest side of the photographs that figures are measured on.
+_WATCHED_SIDE = 512
+
+
+@dataclass(frozen=True)
+class ReliefRecipe:
+    """What decides a run.
+
+    Attributes:
+        steps: of the schedule; the rate falls linearly to nothing.
+        batch: crops a step, of ``side`` pixels.
+        photographs: that are rendered, of ``photograph`` pixels, a multiple of 128.
+        rate: Muon's.
+        border: pixels at a crop's edge that are not judged, since their surroundings are not seen.
+    """
+
+    steps: int = 17000
+    batch: int = 16
+    side: int = 128
+    photographs: int = 600
+    photograph: int = 640
+    rate: float = 0.005
+    warmup: int = 100
+    average: float = 0.999
+    border: int = 12
+    seed: int = 1
+    log_every: int = 1000
+
+
+def relief_loss(
+    found: torch.Tensor, wanted: torch.Tensor, known: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Loss of slopes ``(N, 2, H, W)``.
+
+    What counts is the angle, and the angle in parts of flat normals', crop by crop: by the first alone steep surfaces
+    would decide, by the second flat ones. Squares hold back what is far off.
+
+    Args:
+        found: by the network.
+        wanted: the truth.
+        known: ``(N, 1, H, W)``, 0 where nothing of the surface is seen.
+
+    Returns:
+        The loss, and its terms for the log.
+    """
+    given, truth = unit_normals(found), unit_normals(wanted)
+    over = (1, 2, 3)
+
+    def mean(values: torch.Tensor) -> torch.Tensor:
+        return (values * known).sum(over) / known.sum(over).clamp(min=1)
+
+    squared = (given - truth).square().sum(1, keepdim=True)
+    error = mean((squared + 1e-5).sqrt())
+    of_flat = mean((2 - 2 * truth[:, 2:] + 1e-5).sqrt())
+    share = error / (of_flat + _LEAST_ANGLE)
+    return (share + 2 * error + mean(squared)).mean(), {"share": share.detach().mean(), "angle": error.detach().mean()}
+
+
+class ReliefTask:
+    """The relief network, its photographs and its loss; see :class:`~matshot_export.loop.Task`.
+
+    Args:
+        recipe: how it is trained.
+        data: folder with ``materials/train`` and ``materials/val``.
+        device: that it is trained on.
+        photographs: folder of rendered photographs.
+
+    Raises:
+        FileNotFoundError: when data are missing.
+    """
+
+    def __init__(self, recipe: ReliefRecipe, data: Path, device: torch.device, photographs: Path) -> None:
+        self.recipe, self.device, self.half = recipe, device, supports_bfloat16(device)
+        self.network: nn.Module = ReliefNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward = compiled(self.network, device, everywhere=True)
+        self.photographs = photographs
+        library = MaterialLibrary(data / "materials" / "val")
+        side = min(recipe.photograph, _WATCHED_SIDE)
+        self.watched = [stored_planes(scene)[0] for scene in validation_scenes(library, side)]
+
+    @cached_property
+    def source(self) -> ReliefSource:
+        """The crops."""
+        recipe = self.recipe
+        return ReliefSource(self.photographs, recipe.batch, recipe.side, recipe.seed, self.device)
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Of the crops."""
+        return self.source.rng
+
+    def loss(self, done: float) -> tuple[torch.Tensor, dict[str, torch.Tensor], int]:
+        """Of the next batch of crops."""
+        given, evidence, wanted = next(self.source)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
+            # Converted once here, the input is not converted again by each layer that sees it.
+            given_half = given.bfloat16() if self.half else given
+            found = self.forward(given_half.contiguous(memory_format=torch.channels_last), evidence)
+        inside = slice(self.recipe.border, -self.recipe.border)
+        judged = (planes[..., inside, inside] for planes in (found.float(), wanted, given[:, 6:7]))
+        value, terms = relief_loss(*judged)
+        return value, terms, given.shape[0] * given.shape[2] * given.shape[3]
+
+    @torch.no_grad()
+    def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
+        """Mean error of normals in parts of flat ones' on held-out materials, of one photograph and of pairs; the
+        picture has rows of tone, normals found in one, in a pair, and the truth.
+        """
+        current = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(weights)
+        errors = np.zeros(3)
+        rows: list[torch.Tensor] = []
+        for number, planes in enumerate(self.watched):
+            truth, evidence = unit_normals(planes[None, 10:]), evidence_of(planes)[None].to(self.device)
+            shown = [planes[:3] / 4 + 0.5]
+            for pair in (False, True):
+                given, _ = given_and_wanted(planes, pair)
+                normal = unit_normals(self.network(given[None].to(self.device), evidence).float().cpu())
+                errors[int(pair)] += float(torch.acos((normal * truth).sum(1).clamp(-1, 1)).mean())
+                shown.append(normal[0] * 0.5 + 0.5)
+            errors[2] += float(torch.acos(truth[:, 2].clamp(-1, 1)).mean())
+            if number % 3 == 0:
+                rows.append(torch.cat([one[:, :192, :192] for one in (*shown, truth[0] * 0.5 + 0.5)], dim=2))
+        self.network.load_state_dict(current)
+        write_picture(picture, torch.cat(rows, dim=1))
+        one, pair_error, of_flat = errors.tolist()
+        return {"flash_normal": one / of_flat, "pair_normal": pair_error / of_flat}
+
+    def state(self) -> dict[str, Any]:
+        """Nothing besides the network."""
+        return {}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue."""
+
+
+def train_relief(
+    recipe: ReliefRecipe,
+    data: Path,
+    out: Path,
+    *,
+    minutes: float | None = None,
+    call_minutes: float | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    start: Path | None = None,
+    aim: Aim | None = None,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Train the relief network.
+
+    Args:
+        recipe: how.
+        data: folder with ``materials/train`` and ``materials/val``.
+        out: run folder, as :func:`~matshot_export.loop.descend` fills it; photographs go into it first.
+        minutes: of training, over all calls, that end the schedule even if steps are left.
+        call_minutes: after which this call ends, to be resumed.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        resume: continue from the checkpoint if there is one.
+        start: weights to begin from; layers of other shapes are left as initialized.
+        aim: figure whose best weights are kept besides the newest.
+        report: receives one line at a time.
+
+    Returns:
+        The path of the averaged weights.
+
+    Raises:
+        FileExistsError: when ``out`` holds a run and ``resume`` is off.
+        FileNotFoundError: when data or start weights are missing.
+        FloatingPointError: when the loss stops being a number.
+    """
+    torch.manual_seed(recipe.seed)
+    where, folder = best_device(device), out / _PHOTOGRAPHS
+    materials = data / "materials" / "train"
+    draw_photographs(
+        materials, folder, recipe.photographs, recipe.seed, side=recipe.photograph, device=where, report=report
+    )
+    task = ReliefTask(recipe, data, where, folder)
+    if start is not None:
+        report(f"{begin_from(task.network, start)} layers start from {start}")
+    schedule = Schedule(
+        recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes, aim
+    )
+    names = [place.name for place in sorted(materials.glob("*")) if place.is_dir()]
+    facts = {
+        "recipe": "relief",
+        "images": {**material_counts(names), "families": len(FAMILIES)},
+        "start": start_name(start),
+        "rate": recipe.rate,
+        "patches": f"{recipe.batch} of {recipe.side} px a step",
+    }
+    descend(task, schedule, out, facts=facts, resume=resume, report=report)
+    return out / "weights.pt"

@@ -1,0 +1,110 @@
+"""Slopes that a network for relief alone reads off shading: any size, any tiles, and how they join others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from matshot.capture.composition import evened
+from matshot.capture.filling import filled
+from matshot.capture.flattening import Flattened, flattened
+from matshot.capture.lamp import Lamp, fitted_lamp
+from matshot.capture.oneshot import OneShotOptions, oneshot
+from matshot.capture.prediction import predicted_slopes
+from matshot.capture.relief_reading import read_relief, with_reading
+from matshot.capture.response import response_of_lamp
+from matshot.image.color import Pixels, linear_from_srgb
+from matshot.image.writer import write_texture
+from matshot.material.planes import slopes
+from matshot.shading.procedural import brick_material, wall_photographs
+from matshot.shading.render import Camera
+
+SIDE = 384
+CAMERA = Camera(SIDE, SIDE)
+
+
+@pytest.fixture(scope="module")
+def shots() -> tuple[Pixels, Pixels]:
+    flash, ambient = wall_photographs(SIDE, seed=3)
+    return linear_from_srgb(flash.pixels), linear_from_srgb(ambient.pixels)
+
+
+@pytest.fixture(scope="module")
+def lamp(shots: tuple[Pixels, Pixels]) -> Lamp:
+    return fitted_lamp(shots[0], np.zeros((SIDE, SIDE), bool), CAMERA)
+
+
+@pytest.fixture(scope="module")
+def flat(shots: tuple[Pixels, Pixels], lamp: Lamp) -> Flattened:
+    return evened(filled(flattened(shots[0], np.zeros((SIDE, SIDE), bool), CAMERA, lamp)))
+
+
+def correlation(first: Pixels, second: Pixels) -> float:
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+
+
+def test_relief_of_a_wall_is_read_from_one_photograph_and_from_two(
+    shots: tuple[Pixels, Pixels], lamp: Lamp, flat: Flattened
+) -> None:
+    normal = brick_material(SIDE // 2, 3).maps["normal"].pixels
+    truth = slopes(np.tile(normal, (2, 2, 1)))
+    one = read_relief(flat, lamp, CAMERA, device="cpu")
+    two = read_relief(flat, lamp, CAMERA, shots[1], device="cpu")
+    assert one.evidence is not None
+    assert one.slopes.shape == (SIDE, SIDE, 2)
+    assert min(correlation(one.slopes, truth), correlation(two.slopes, truth)) > 0.5
+    assert correlation(one.slopes, two.slopes) < 0.99
+
+
+def test_exposure_does_not_matter_nor_do_tiles_show(shots: tuple[Pixels, Pixels], lamp: Lamp, flat: Flattened) -> None:
+    response, known = response_of_lamp(lamp, CAMERA), ~flat.burnt
+    whole = predicted_slopes(flat.color, response, known, None, shots[1], device="cpu", tile=1024)
+    dark = predicted_slopes(flat.color / 4, response, known, None, shots[1] / 4, device="cpu", tile=1024)
+    tiled = predicted_slopes(flat.color, response, known, None, shots[1], device="cpu", tile=64)
+    np.testing.assert_allclose(dark, whole, atol=2e-3)
+    np.testing.assert_allclose(tiled, whole, atol=2e-4)
+
+
+def test_sides_need_not_be_multiples_of_anything_and_small_photographs_have_no_evidence(
+    lamp: Lamp, flat: Flattened
+) -> None:
+    rows, columns = slice(0, 61), slice(0, 45)
+    cut = Flattened(*(np.ascontiguousarray(plane[rows, columns]) for plane in vars(flat).values()))
+    found = read_relief(cut, lamp, Camera(45, 61), device="cpu")
+    assert found.slopes.shape == (61, 45, 2)
+    assert found.evidence is None
+
+
+def test_what_is_read_gets_the_strength_of_what_is_found() -> None:
+    rng = np.random.default_rng(0)
+    found, read = (rng.normal(0, deviation, (64, 64, 2)).astype(np.float32) for deviation in (0.3, 0.1))
+    both = with_reading(found, read)
+    np.testing.assert_allclose(with_reading(found, 0.8 * read), both, atol=1e-6)
+    assert correlation(both, found) > correlation(both, read) > 0.2
+    # A level answer is not noise to be strengthened without bound.
+    np.testing.assert_allclose(with_reading(found, 1e-4 * read), 0.7 * found, atol=1e-3)
+    assert not with_reading(np.zeros_like(found), read).any()
+
+
+def test_a_metal_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "wall.png"
+    write_texture(wall_photographs(160, seed=1)[0], path)
+    asked: list[float] = []
+
+    def read(flat: Flattened, lamp: Lamp, *rest: Any, **options: Any) -> Any:
+        asked.append(lamp.metallic)
+        return read_relief(flat, lamp, *rest, **options)
+
+    monkeypatch.setattr("matshot.capture.oneshot.read_relief", read)
+    for metallic in (0.0, 1.0):
+
+        def lamp(*fitted: Any, metallic: float = metallic) -> Lamp:
+            return replace(fitted_lamp(*fitted), metallic=metallic)
+
+        monkeypatch.setattr("matshot.capture.oneshot.fitted_lamp", lamp)
+        oneshot(path, OneShotOptions(device="cpu"))
+    assert asked == [0.0]
