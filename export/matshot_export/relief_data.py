@@ -18,16 +18,22 @@ from matshot.files import atomic_file
 from matshot.shading.render import Camera
 
 from .capture_data import CaptureSource, MaterialLibrary, Scenes
+from .heights import openness
 from .photography import linear_from_srgb
 
 #: Planes of a stored photograph: tone (3), response to slopes (2), highlight (1), known (1), tone without flash (3),
-#: true slopes (2).
-STORED_PLANES = 12
+#: true slopes (2), logarithm of what hollows see of the sky (1).
+STORED_PLANES = 13
 #: Least brightness, and logarithm of brightness in medians of the photograph, as the network is told them.
 _DARKEST = 1e-3
 _TOLD = 3.0
 #: Share of surfaces whose hollows are darker in a room.
 _HOLLOWS = 0.6
+#: Share of crops in whose flash photograph hollows are darker, since less light comes back from them, and the power of
+#: what they see of the sky that it is darker by.
+_DARK_HOLLOWS = 0.6
+_DARKER = (0.2, 1.2)
+_LEAST_OPEN = 0.05
 #: Share of crops that come with a photograph without flash, and of those without evidence; error of the flash's color,
 #: as a logarithm.
 _PAIRS = 0.45
@@ -41,7 +47,8 @@ def stored_planes(scenes: Scenes) -> torch.Tensor:
     """Photographs as they are kept, ``(N, STORED_PLANES, H, W)``."""
     normal = scenes.surfaces.maps.normal
     slopes = normal[:, :2] / normal[:, 2:].clamp(min=0.15)
-    return torch.cat([tone(scenes.even), scenes.response, scenes.known, tone(scenes.ambient), slopes], dim=1)
+    hollows = torch.log(openness(slopes).clamp(min=_LEAST_OPEN))
+    return torch.cat([tone(scenes.even), scenes.response, scenes.known, tone(scenes.ambient), slopes, hollows], dim=1)
 
 
 def tone(photographs: torch.Tensor) -> torch.Tensor:
@@ -77,7 +84,7 @@ def given_and_wanted(planes: torch.Tensor, pair: bool) -> tuple[torch.Tensor, to
         pair: whether it is given with the one without flash.
     """
     there = torch.full_like(planes[:1], float(pair))
-    return torch.cat([planes[:7], planes[7:10] * there, there]), planes[10:]
+    return torch.cat([planes[:7], planes[7:10] * there, there]), planes[10:12]
 
 
 def turned(planes: torch.Tensor, turns: int, mirrored: bool) -> torch.Tensor:
@@ -170,6 +177,8 @@ class ReliefSource:
         row, column = (int(rng.integers(size - self.side + 1)) for size in photograph.shape[1:])
         cut = np.array(photograph[:, row : row + self.side, column : column + self.side], dtype=np.float32)
         planes = turned(torch.from_numpy(cut), int(rng.integers(4)), rng.random() < 0.5)
+        if rng.random() < _DARK_HOLLOWS:
+            planes[:3] = (planes[:3] + rng.uniform(*_DARKER) * planes[12]).clamp(-_TOLD, _TOLD)
         planes[:3] += torch.from_numpy(rng.normal(0, _TINT, (3, 1, 1)).astype(np.float32))
         given, wanted = given_and_wanted(planes, rng.random() < _PAIRS)
         return given, evidence * float(rng.random() >= _BLIND), wanted

@@ -148,7 +148,7 @@ class ReliefTask:
         errors = np.zeros(3)
         rows: list[torch.Tensor] = []
         for number, planes in enumerate(self.watched):
-            truth, evidence = unit_normals(planes[None, 10:]), evidence_of(planes)[None].to(self.device)
+            truth, evidence = unit_normals(planes[None, 10:12]), evidence_of(planes)[None].to(self.device)
             shown = [planes[:3] / 4 + 0.5]
             for pair in (False, True):
                 given, _ = given_and_wanted(planes, pair)

@@ -102,7 +102,7 @@ def test_a_missing_photograph_is_zero_and_said_to_be() -> None:
         assert given.shape == (INPUT_PLANES, 8, 8)
         assert torch.equal(given[7:10], planes[7:10] * pair)
         assert bool((given[10] == float(pair)).all())
-        assert torch.equal(wanted, planes[10:])
+        assert torch.equal(wanted, planes[10:12])
 
 
 def test_a_bright_room_darkens_no_hollows(data: Path) -> None:
@@ -133,10 +133,13 @@ def test_photographs_are_drawn_once_and_depend_on_their_number_alone(data: Path,
 
 def test_stored_slopes_are_the_surfaces(data: Path) -> None:
     scenes = CaptureSource(MaterialLibrary(data / "materials" / "train"), 1, 64, seed=3, photograph=128).scenes(1)
-    slopes = stored_planes(scenes)[:, 10:]
+    planes = stored_planes(scenes)
+    slopes = planes[:, 10:12]
     steep = scenes.surfaces.maps.normal[:, 2:] > 0.2
     off = (unit_normals(slopes) - scenes.surfaces.maps.normal).abs() * steep
     assert off.max() < 1e-4
+    assert planes[:, 12].max() <= 0
+    assert planes[:, 12].min() < 0
 
 
 def test_the_evidence_is_that_of_the_tools_and_grows_with_relief() -> None:
