@@ -49,15 +49,15 @@ def _at_the_lens(*args: Any) -> Lamp:
     return replace(found, position=at, falloff=0.0, tilt=(0.0, 0.0), anisotropy=(0.0, 0.0))
 
 
-def _as_predicted(predicted: Surface, _evenly: Surface, flat: Flattened, _lamp: Lamp, _camera: Camera) -> Composed:
+def _as_predicted(predicted: Surface, _evenly: Surface, flat: Flattened, *_: object, **__: object) -> Composed:
     return Composed(predicted, np.ones(flat.hole.shape, np.float32))
 
 
-def _of_one_prediction(predicted: Surface, evenly: Surface, *rest: Any) -> Composed:
-    return composition.composed_surface(predicted, predicted, *rest)
+def _of_one_prediction(predicted: Surface, evenly: Surface, *rest: Any, **options: Any) -> Composed:
+    return composition.composed_surface(predicted, predicted, *rest, **options)
 
 
-def _nothing(*_: object) -> None:
+def _nothing(*_: object, **__: object) -> None:
     """Where something would be found."""
 
 
@@ -81,6 +81,7 @@ _WITHOUT: dict[str, dict[str, Any]] = {
     "nothing is filled": {"oneshot.filled": _the_same},
     "relief is not strengthened": {"composition.slope_strength": lambda *_: 1.0, "composition.seen_relief": _nothing},
     "windows do not tell relief": {"composition.seen_relief": _nothing},
+    "no network for relief alone": {"oneshot.read_relief": _nothing},
     "a print may be read as relief": {"composition.shading_there_is": _nothing},
     "doubtful relief at full strength": {"composition.agreement": lambda *_: 1.0},
     "shading stays in the base color": {"composition.without_shading": _left_in},

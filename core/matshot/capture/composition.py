@@ -23,7 +23,7 @@ from ..shading.surface import Surface
 from .flattening import Flattened, ring_gain, rings_of, with_even_contrast
 from .lamp import Lamp, Shading
 from .metals import metal_color, metal_slopes
-from .relief_reading import ReliefReading, with_reading
+from .relief_reading import ReliefReading, agreement, with_reading
 from .response import response_of_lamp
 from .seen_relief import ShadingEvidence, seen_relief, shading_there_is
 from .shading import Response, integrable_slopes
@@ -200,7 +200,7 @@ def composed_surface(
         doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
     if reading is not None:
-        steepness = with_reading(steepness, reading.slopes)
+        steepness = with_reading(steepness, reading.slopes, known)
     if lamp.metallic:
         steepness = metal_slopes(flat, response)
         light = lamp.shading(camera).light.mean(axis=2) * flat.color.mean(axis=2)
@@ -234,16 +234,6 @@ def without_shading(flat: Flattened, steepness: Pixels, response: Response, came
     brightness = np.asarray(tone.mean(axis=2, keepdims=True), np.float32)
     even = with_even_contrast(brightness, flat.distance, camera, flat.known, kept=flat.other)
     return np.asarray(np.exp(tone + (even - brightness)).clip(0, 1), dtype=np.float32)
-
-
-def agreement(first: Pixels, second: Pixels, known: Mask) -> float:
-    """Correlation of two predictions ``H x W x C`` or ``H x W`` of what varies around zero, where pixels are known.
-
-    Their errors have causes of their own, so what they have in common is the surface's. Where a pattern of color is
-    taken for relief they have hardly anything.
-    """
-    a, b = first[known].astype(np.float64), second[known].astype(np.float64)
-    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9))
 
 
 def _cautious(lit: Pixels, even: Pixels, share: np.float32) -> Pixels:

@@ -1,7 +1,8 @@
 """Relief that a network for relief alone reads off how a photograph is shaded: one more opinion on slopes.
 
 The network of all maps and the windows of the photograph err in other ways than it does, so the mean is better than
-each. What it reads is too weak, as are all answers that are best on average; how strong relief is, windows tell better.
+each, where they agree. Where they do not, as on cloth that shades as no matt surface does, it reads patches of relief.
+What it reads is too weak, as are all answers that are best on average; how strong relief is, windows tell better.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from .lamp import Lamp
 from .prediction import predicted_slopes
 from .response import response_of_lamp
 from .seen_relief import ShadingEvidence
+from .tiles import Mask
 
-#: How much what is read counts beside what is found, and by how much it is strengthened at most to be as strong.
-_SHARE = np.float32(0.3)
+#: Agreement with what is found from which on what is read counts a little, and half; by how much it is strengthened at
+#: most to be as strong.
+_AGREES = ((0.3, 0.6), (0.0, 0.5))
 _MOST_STRENGTHENED = 4.0
 
 
@@ -81,8 +84,25 @@ def read_relief(
     return ReliefReading(slopes, evidence)
 
 
-def with_reading(found: Pixels, read: Pixels) -> Pixels:
-    """Slopes that were found otherwise, ``H x W x 2``, with those that were read, made as strong."""
+def with_reading(found: Pixels, read: Pixels, known: Mask) -> Pixels:
+    """Slopes that were found otherwise with those that were read, made as strong, as far as both agree.
+
+    Args:
+        found: ``H x W x 2``.
+        read: likewise.
+        known: ``H x W``, pixels by which they are compared.
+    """
+    share = np.float32(np.interp(agreement(found, read, known), *_AGREES))
     strength, own = (float(np.sqrt(np.square(each).mean())) for each in (found, read))
     gain = np.float32(min(strength / max(own, 1e-9), _MOST_STRENGTHENED))
-    return np.asarray(found + _SHARE * (gain * read - found), dtype=np.float32)
+    return np.asarray(found + share * (gain * read - found), dtype=np.float32)
+
+
+def agreement(first: Pixels, second: Pixels, known: Mask) -> float:
+    """Correlation of two predictions ``H x W x C`` or ``H x W`` of what varies around zero, where pixels are known.
+
+    Their errors have causes of their own, so what they have in common is the surface's. Where a pattern of color is
+    taken for relief they have hardly anything.
+    """
+    a, b = first[known].astype(np.float64), second[known].astype(np.float64)
+    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9))

@@ -283,7 +283,9 @@ def found_relief(shots: Shots, guess: Surface | None, read: Pixels | None = None
     predicted = None if guess is None else resized(slopes(guess.normal), size)
     response = response_of_lamp(lamp, camera)
     found = pair_relief(shots.flash, shots.ambient, shots.mask, camera, lamp.position, response, predicted)
-    return found if read is None else replace(found, slopes=with_reading(found.slopes, resized(read, size)))
+    if read is None:
+        return found
+    return replace(found, slopes=with_reading(found.slopes, resized(read, size), shots.mask))
 
 
 def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -> Surface:

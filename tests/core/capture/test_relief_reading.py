@@ -82,12 +82,17 @@ def test_sides_need_not_be_multiples_of_anything_and_small_photographs_have_no_e
 def test_what_is_read_gets_the_strength_of_what_is_found() -> None:
     rng = np.random.default_rng(0)
     found, read = (rng.normal(0, deviation, (64, 64, 2)).astype(np.float32) for deviation in (0.3, 0.1))
-    both = with_reading(found, read)
-    np.testing.assert_allclose(with_reading(found, 0.8 * read), both, atol=1e-6)
-    assert correlation(both, found) > correlation(both, read) > 0.2
+    known = np.ones((64, 64), bool)
+    # Without anything in common, what is read has no say.
+    np.testing.assert_array_equal(with_reading(found, read, known), found)
+    read = np.asarray(0.3 * found + read, np.float32)
+    both = with_reading(found, read, known)
+    np.testing.assert_allclose(with_reading(found, 0.8 * read, known), both, atol=1e-6)
+    assert correlation(both, read) > correlation(found, read) + 0.1
+    assert both.std() == pytest.approx(found.std(), rel=0.15)
     # A level answer is not noise to be strengthened without bound.
-    np.testing.assert_allclose(with_reading(found, 1e-4 * read), 0.7 * found, atol=1e-3)
-    assert not with_reading(np.zeros_like(found), read).any()
+    np.testing.assert_allclose(with_reading(found, 1e-4 * read, known), 0.5 * found, atol=1e-3)
+    assert not with_reading(np.zeros_like(found), read, known).any()
 
 
 def test_a_metal_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
