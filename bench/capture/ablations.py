@@ -31,7 +31,6 @@ from matshot.capture.flattening import Flattened
 from matshot.capture.lamp import Lamp
 from matshot.capture.oneshot import OneShotOptions, oneshot
 from matshot.image.color import Pixels
-from matshot.shading.render import Camera
 from matshot.shading.surface import Surface
 
 NAME = "capture.ablations"
