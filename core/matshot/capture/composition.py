@@ -23,7 +23,7 @@ from ..shading.surface import Surface
 from .flattening import Flattened, ring_gain, rings_of, with_even_contrast
 from .lamp import Lamp, Shading
 from .metals import metal_color, metal_slopes
-from .relief_reading import ReliefReading, agreement, with_reading
+from .relief_reading import agreement, with_reading
 from .response import response_of_lamp
 from .seen_relief import ShadingEvidence, seen_relief, shading_there_is
 from .shading import Response, integrable_slopes
@@ -144,7 +144,7 @@ def composed_surface(
     lamp: Lamp,
     camera: Camera,
     *,
-    reading: ReliefReading | None = None,
+    read: Pixels | None = None,
     final: bool = True,
 ) -> Composed:
     """The surface whose mean is the lamp's, whose base color the flattened photograph's, and that varies as predicted.
@@ -159,7 +159,7 @@ def composed_surface(
         flat: its hole filled.
         lamp: see :func:`~matshot.capture.lamp.fitted_lamp`.
         camera: of the photograph.
-        reading: what a network for relief reads; None for a metal, of which the relief is known otherwise.
+        read: slopes that the network for relief reads, of any size; None for a metal, whose relief is known otherwise.
         final: off where a fit starts from it, which finds what is missing better than it corrects what is wrong.
     """
     known = flat.known
@@ -176,14 +176,14 @@ def composed_surface(
     share = np.float32(0.5)
     doubt = (1 - sure) * alike
     # Of a pair, the quotient tells a print from relief, and better.
-    evidence = reading.evidence if reading is not None else ShadingEvidence.of(flat, response, camera)
+    evidence = ShadingEvidence.of(flat, response, camera) if alike > 0 else None
     if final and doubt > 0 and evidence is not None:
         real = shading_there_is(each[0], evidence)
         if real is not None:
             share += doubt * (np.float32(np.interp(real, *_REAL)) - share)
     steepness = _half_integrable(np.asarray(share * each[0] + (1 - share) * each[1], dtype=np.float32))
     steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
-    relief = seen_relief(steepness, evidence) if evidence is not None and alike > 0 else None
+    relief = seen_relief(steepness, evidence) if evidence is not None else None
     visibility: Pixels = np.ones(flat.hole.shape, np.float32)
     if relief is not None:
         steepness, visibility = steepness + alike * (relief.slopes - steepness), relief.visibility
@@ -199,8 +199,8 @@ def composed_surface(
         # What is doubtful is never stronger than what the photograph shows.
         doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
-    if reading is not None:
-        steepness = with_reading(steepness, reading.slopes, known)
+    if read is not None:
+        steepness = with_reading(steepness, read, known)
     if lamp.metallic:
         steepness = metal_slopes(flat, response)
         light = lamp.shading(camera).light.mean(axis=2) * flat.color.mean(axis=2)

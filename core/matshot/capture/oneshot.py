@@ -133,9 +133,9 @@ def oneshot(
     notes = [*taken.notes, *photograph_notes(taken, chosen.light)]
     if lamp is not None and flat is not None:
         evenly = predicted(None, flat.color, whole.part(0.7, 0.8, "predicting"))
-        reading = None
+        read = None
         if not lamp.metallic:
-            reading = read_relief(
+            read = read_relief(
                 flat,
                 lamp,
                 camera,
@@ -144,7 +144,7 @@ def oneshot(
                 threads=chosen.threads,
                 progress=whole.part(0.8, 0.85, "predicting"),
             )
-        composed = composed_surface(surface, evenly, flat, lamp, camera, reading=reading)
+        composed = composed_surface(surface, evenly, flat, lamp, camera, read=read)
         surface = composed.surface
         parameters["exposure"] = fitted_exposure(surface, camera, taken.pixels, ~taken.saturated)
         parameters["lamp"] = asdict(lamp)

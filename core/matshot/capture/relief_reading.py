@@ -7,8 +7,6 @@ What it reads is too weak, as are all answers that are best on average; how stro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..image.color import Pixels
@@ -17,28 +15,18 @@ from ..progress import Progress
 from ..shading.render import Camera
 from .flattening import Flattened
 from .lamp import Lamp
+from .photograph import resized
 from .prediction import predicted_slopes
 from .response import response_of_lamp
 from .seen_relief import ShadingEvidence
 from .tiles import Mask
 
+#: Shorter side of the photograph in which it reads, as in training; finer relief is that which is found otherwise.
+_READ_SIDE = 640
 #: Agreement with what is found from which on what is read counts a little, and half; by how much it is strengthened at
 #: most to be as strong.
 _AGREES = ((0.3, 0.6), (0.0, 0.5))
 _MOST_STRENGTHENED = 4.0
-
-
-@dataclass(frozen=True)
-class ReliefReading:
-    """What the light of a flash photograph tells of its relief.
-
-    Attributes:
-        slopes: ``H x W x 2``, n_x / n_z and n_y / n_z.
-        evidence: of the photograph's windows; None for a small photograph.
-    """
-
-    slopes: Pixels
-    evidence: ShadingEvidence | None
 
 
 def read_relief(
@@ -51,8 +39,8 @@ def read_relief(
     device: Device = "auto",
     threads: int = 0,
     progress: Progress | None = None,
-) -> ReliefReading:
-    """Slopes by the network for relief.
+) -> Pixels:
+    """Slopes by the network for relief, n_x / n_z and n_y / n_z, ``h x w x 2``, of a large photograph made smaller.
 
     Args:
         flat: the flash photograph without its lamp, its hole filled.
@@ -68,9 +56,22 @@ def read_relief(
         MatshotError: for too little memory, or a model that is missing.
         Cancelled: when the listener says so.
     """
+    shrink = min(1.0, _READ_SIDE / min(camera.width, camera.height))
+    if shrink < 1:
+        camera = Camera(round(camera.width * shrink), round(camera.height * shrink), camera.fov)
+        size = (camera.width, camera.height)
+        flat = Flattened(
+            resized(flat.color, size),
+            _mostly(flat.hole, size),
+            resized(flat.distance, size),
+            resized(flat.tone, size),
+            _mostly(flat.burnt, size),
+            _mostly(flat.other, size),
+        )
+        ambient = None if ambient is None else resized(ambient, size)
     response = response_of_lamp(lamp, camera)
     evidence = ShadingEvidence.of(flat, response, camera)
-    slopes = predicted_slopes(
+    return predicted_slopes(
         flat.color,
         response,
         ~flat.burnt,
@@ -81,7 +82,11 @@ def read_relief(
         threads=threads,
         progress=progress,
     )
-    return ReliefReading(slopes, evidence)
+
+
+def _mostly(mask: Mask, size: tuple[int, int]) -> Mask:
+    """A mask of ``(width, height)``: where it holds for half of a pixel or more."""
+    return np.asarray(resized(mask.astype(np.float32), size) >= 0.5)
 
 
 def with_reading(found: Pixels, read: Pixels, known: Mask) -> Pixels:
@@ -89,9 +94,14 @@ def with_reading(found: Pixels, read: Pixels, known: Mask) -> Pixels:
 
     Args:
         found: ``H x W x 2``.
-        read: likewise.
+        read: ``h x w x 2``, as large or smaller.
         known: ``H x W``, pixels by which they are compared.
     """
+    if read.shape != found.shape:
+        small, large = ((each.shape[1], each.shape[0]) for each in (read, found))
+        coarse = resized(found, small)
+        both = with_reading(coarse, read, _mostly(known, small))
+        return np.asarray(found + resized(both - coarse, large), dtype=np.float32)
     share = np.float32(np.interp(agreement(found, read, known), *_AGREES))
     strength, own = (float(np.sqrt(np.square(each).mean())) for each in (found, read))
     gain = np.float32(min(strength / max(own, 1e-9), _MOST_STRENGTHENED))

@@ -234,7 +234,7 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
     """What the network sees in the pair, with base color and what is alike all over from the flash photograph.
 
     Returns:
-        The surface, and the slopes that the network for relief reads in the pair, of the same size; None for a metal.
+        The surface, and the slopes that the network for relief reads in the pair, of any size; None for a metal.
     """
     flat = evened(filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp, shots.ambient)))
     seen = as_lit_from(shots.lamp.position, flat, shots.lamp, shots.camera)
@@ -254,7 +254,7 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
     composed = composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera, final=False)
     if shots.lamp.metallic:
         return composed.surface, None
-    reading = read_relief(
+    read = read_relief(
         flat,
         shots.lamp,
         shots.camera,
@@ -264,7 +264,7 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
         threads=options.threads,
         progress=progress.part(0.9, 1.0),
     )
-    return composed.surface, reading.slopes
+    return composed.surface, read
 
 
 def found_relief(shots: Shots, guess: Surface | None, read: Pixels | None = None) -> PairRelief:
@@ -285,7 +285,7 @@ def found_relief(shots: Shots, guess: Surface | None, read: Pixels | None = None
     found = pair_relief(shots.flash, shots.ambient, shots.mask, camera, lamp.position, response, predicted)
     if read is None:
         return found
-    return replace(found, slopes=with_reading(found.slopes, resized(read, size), shots.mask))
+    return replace(found, slopes=with_reading(found.slopes, read, shots.mask))
 
 
 def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -> Surface:

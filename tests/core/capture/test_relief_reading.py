@@ -14,6 +14,7 @@ from matshot.capture.filling import filled
 from matshot.capture.flattening import Flattened, flattened
 from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.capture.oneshot import OneShotOptions, oneshot
+from matshot.capture.photograph import resized
 from matshot.capture.prediction import predicted_slopes
 from matshot.capture.relief_reading import read_relief, with_reading
 from matshot.capture.response import response_of_lamp
@@ -54,10 +55,9 @@ def test_relief_of_a_wall_is_read_from_one_photograph_and_from_two(
     truth = slopes(np.tile(normal, (2, 2, 1)))
     one = read_relief(flat, lamp, CAMERA, device="cpu")
     two = read_relief(flat, lamp, CAMERA, shots[1], device="cpu")
-    assert one.evidence is not None
-    assert one.slopes.shape == (SIDE, SIDE, 2)
-    assert min(correlation(one.slopes, truth), correlation(two.slopes, truth)) > 0.5
-    assert correlation(one.slopes, two.slopes) < 0.99
+    assert one.shape == (SIDE, SIDE, 2)
+    assert min(correlation(one, truth), correlation(two, truth)) > 0.5
+    assert correlation(one, two) < 0.99
 
 
 def test_exposure_does_not_matter_nor_do_tiles_show(shots: tuple[Pixels, Pixels], lamp: Lamp, flat: Flattened) -> None:
@@ -69,14 +69,26 @@ def test_exposure_does_not_matter_nor_do_tiles_show(shots: tuple[Pixels, Pixels]
     np.testing.assert_allclose(tiled, whole, atol=2e-4)
 
 
-def test_sides_need_not_be_multiples_of_anything_and_small_photographs_have_no_evidence(
-    lamp: Lamp, flat: Flattened
-) -> None:
+def test_sides_need_not_be_multiples_of_anything(lamp: Lamp, flat: Flattened) -> None:
     rows, columns = slice(0, 61), slice(0, 45)
     cut = Flattened(*(np.ascontiguousarray(plane[rows, columns]) for plane in vars(flat).values()))
-    found = read_relief(cut, lamp, Camera(45, 61), device="cpu")
-    assert found.slopes.shape == (61, 45, 2)
-    assert found.evidence is None
+    assert read_relief(cut, lamp, Camera(45, 61), device="cpu").shape == (61, 45, 2)
+
+
+def test_a_large_photograph_is_read_small_and_keeps_what_is_finer(
+    lamp: Lamp, flat: Flattened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_relief(flat, lamp, CAMERA, device="cpu")
+    monkeypatch.setattr("matshot.capture.relief_reading._READ_SIDE", SIDE // 2)
+    small = read_relief(flat, lamp, CAMERA, device="cpu")
+    assert small.shape == (SIDE // 2, SIDE // 2, 2)
+    assert correlation(resized(whole, (SIDE // 2, SIDE // 2)), small) > 0.4
+    fine = np.zeros_like(whole)
+    fine[::2] = 0.2
+    fine[1::2] = -0.2
+    known = np.ones((SIDE, SIDE), bool)
+    added = with_reading(whole + fine, small, known) - with_reading(whole, small, known)
+    np.testing.assert_allclose(added, fine, atol=0.02)
 
 
 def test_what_is_read_gets_the_strength_of_what_is_found() -> None:
