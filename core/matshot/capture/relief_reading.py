@@ -13,7 +13,7 @@ from ..image.color import Pixels
 from ..inference.session import Device
 from ..progress import Progress
 from ..shading.render import Camera
-from .flattening import Flattened
+from .flattening import Flattened, ring_gain, rings_of
 from .lamp import Lamp
 from .photograph import resized
 from .prediction import predicted_slopes
@@ -71,7 +71,7 @@ def read_relief(
         ambient = None if ambient is None else resized(ambient, size)
     response = response_of_lamp(lamp, camera)
     evidence = ShadingEvidence.of(flat, response, camera)
-    return predicted_slopes(
+    slopes = predicted_slopes(
         flat.color,
         response,
         ~flat.burnt,
@@ -82,6 +82,11 @@ def read_relief(
         threads=threads,
         progress=progress,
     )
+    # What a surface that is alike all over looks like must not depend on where the lamp is.
+    ring, sector = rings_of(flat.distance, camera, flat.known)
+    strength = np.hypot(slopes[..., 0], slopes[..., 1])
+    gain = ring_gain(strength, ring, sector, flat.known, flat.distance)
+    return np.asarray(slopes * gain[..., np.newaxis], dtype=np.float32)
 
 
 def _mostly(mask: Mask, size: tuple[int, int]) -> Mask:
