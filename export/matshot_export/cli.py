@@ -385,7 +385,7 @@ def measure(
 
 @app.command()
 def speed(
-    name: Annotated[str, typer.Argument(help="A recipe's name, or capture.")],
+    name: Annotated[str, typer.Argument(help="A recipe's name, capture or relief.")],
     data: Data,
     steps: Annotated[int, typer.Option(help="Steps that are measured.")] = 10,
     batch: Annotated[int, typer.Option(help="Patches a step. Default: 0, the recipe's.")] = 0,

@@ -338,23 +338,32 @@ def compiled(network: nn.Module, device: torch.device, *, everywhere: bool = Fal
         device: a GPU, for all networks.
         everywhere: on CPUs too. What repeats an image's border is not compiled right there by torch 2.13.
     """
-    return _Compiled(network) if device.type == "cuda" or everywhere else network
+    return LateCompiled(network) if device.type == "cuda" or everywhere else network
 
 
-class _Compiled:
-    """A network that is compiled after some steps: compiling takes as long as hundreds, and many runs have few."""
+class LateCompiled:
+    """A network that is compiled after some steps: compiling takes as long as hundreds, and many runs have few.
+
+    Args:
+        network: that is called with what this is called with.
+    """
 
     def __init__(self, network: nn.Module) -> None:
         self._forward: Callable[..., torch.Tensor] = network
         self._network, self._left = network, PLAIN_STEPS
 
     def __call__(self, *planes: torch.Tensor) -> torch.Tensor:
+        """What the network gives."""
         if self._left == 0:
-            # Without a compiler on the machine it works as before, a little slower, and torch says so.
-            torch._dynamo.config.suppress_errors = True
-            self._forward = torch.compile(self._network)
+            self.compile()
         self._left -= 1
         return self._forward(*planes)
+
+    def compile(self) -> None:
+        """From now on."""
+        # Without a compiler on the machine it works as before, a little slower, and torch says so.
+        torch._dynamo.config.suppress_errors = True
+        self._forward, self._left = torch.compile(self._network), -1
 
 
 def write_picture(path: Path, planes: torch.Tensor) -> None:

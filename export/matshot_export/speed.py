@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import torch
 
 from . import recipes
 from .capture_training import CaptureRecipe, CaptureTask
-from .loop import Average, training_clock
+from .loop import Average, LateCompiled, training_clock
 from .optimizer import Muon
+from .relief_data import draw_photographs
+from .relief_training import ReliefRecipe, ReliefTask
 from .training import MapTask
 
 #: Of so many training images every one is read; the path of a patch does not depend on their number.
@@ -46,7 +49,7 @@ class StepTime:
 def step_time(
     name: str, data: Path, device: torch.device, *, steps: int = 10, batch: int = 0, patch: int = 0
 ) -> StepTime:
-    """Measure the steps of a recipe, or of ``capture``.
+    """Measure the steps of a recipe, of ``capture`` or of ``relief``, compiled where long runs are.
 
     Args:
         name: of the recipe.
@@ -56,7 +59,13 @@ def step_time(
         batch: patches or crops a step, instead of the recipe's; 0 keeps those.
         patch: their side, likewise.
     """
-    task, rate = _task(name, data, device, batch, patch)
+    with tempfile.TemporaryDirectory() as folder:
+        return _measured(*_task(name, data, device, batch, patch, Path(folder)), device, steps)
+
+
+def _measured(task: CaptureTask | MapTask | ReliefTask, rate: float, device: torch.device, steps: int) -> StepTime:
+    if isinstance(task.forward, LateCompiled):
+        task.forward.compile()
     optimizer, average = Muon(task.network.parameters(), lr=rate), Average(task.network, 0.999)
     clock = training_clock(device)
     spent = dict.fromkeys(("data", "forward", "backward", "update"), 0.0)
@@ -90,11 +99,18 @@ def step_time(
     return StepTime(**{part: seconds / steps for part, seconds in spent.items()}, pixels=pixels // steps)
 
 
-def _task(name: str, data: Path, device: torch.device, batch: int, patch: int) -> tuple[CaptureTask | MapTask, float]:
+def _task(
+    name: str, data: Path, device: torch.device, batch: int, patch: int, folder: Path
+) -> tuple[CaptureTask | MapTask | ReliefTask, float]:
     if name == "capture":
         capture = CaptureRecipe()
         capture = replace(capture, batch=batch or capture.batch, side=patch or capture.side)
         return CaptureTask(capture, data, device), capture.rate
+    if name == "relief":
+        relief = ReliefRecipe()
+        relief = replace(relief, batch=batch or relief.batch, side=patch or relief.side)
+        draw_photographs(data / "materials" / "train", folder, 1, relief.seed, side=relief.photograph, device=device)
+        return ReliefTask(relief, data, device, folder), relief.rate
     recipe = recipes.load(name)
     recipe = replace(recipe, batch=batch or recipe.batch, patch=patch or recipe.patch, leaves=0, patterns=0)
     task = MapTask(recipe, data, device)
