@@ -277,9 +277,7 @@ def train_capture(
     task = CaptureTask(recipe, data, best_device(device))
     if start is not None:
         report(f"{begin_from(task.network, start)} layers start from {start}")
-    schedule = Schedule(
-        recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes, aim
-    )
+    schedule = Schedule.of(recipe, minutes, call_minutes, aim)
     images = {**material_counts(task.library.names), "families": len(FAMILIES)}
     facts = {"recipe": "capture", "images": images, "start": start_name(start)}
     descend(task, schedule, out, facts=facts, resume=resume, report=report)

@@ -41,6 +41,16 @@ Data = Annotated[
 ]
 
 
+Steps = Annotated[int, typer.Option("--steps", help="Instead of the recipe's; 0 keeps those.")]
+Minutes = Annotated[
+    float, typer.Option("--minutes", help="End the schedule after so many minutes. Default: 0, no limit.")
+]
+Processor = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Threads = Annotated[int, typer.Option("--threads", help="CPU threads; 0 for torch's choice.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")]
+Models = Annotated[Path, typer.Option("--models", help="Folder that models go into.")]
+
+
 def main() -> NoReturn:
     """Run the command line; what can be foreseen is one sentence and exit code 1."""
     try:
@@ -56,13 +66,13 @@ def train(
     name: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")],
     data: Data,
     runs: Runs = Path("runs"),
-    steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
-    minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
+    steps: Steps = 0,
+    minutes: Minutes = 0.0,
     batch: Annotated[int, typer.Option(help="Patches a step, such as 256 on a GPU. Default: 0, the recipe's.")] = 0,
     patch: Annotated[int, typer.Option(help="Side of a patch, such as 64 on a GPU. Default: 0, the recipe's.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    device: Processor = "auto",
+    threads: Threads = 0,
+    resume: Resume = False,
 ) -> None:
     """Train a network; writes a log, pictures, checkpoints and the averaged weights to RUNS/NAME."""
     import torch
@@ -121,7 +131,7 @@ def train_all(
     out: Annotated[
         Path | None, typer.Option(help="Folder that better models go into. Default: that of --models.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Processor = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice. 1 is best on a busy machine.")] = 0,
 ) -> None:
     """Train everything that is shipped, in turn and at low priority; rerun to resume."""
@@ -153,7 +163,7 @@ def chain(
     minutes: Annotated[float, typer.Option(help="Length of a call.")] = 9.0,
     calls: Annotated[int, typer.Option(help="End after so many calls; 0 exports alone. Default: -1, no limit.")] = -1,
     models: Annotated[Path, typer.Option(help="Folder of models that weights start from.")] = SHIPPED,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Processor = "auto",
 ) -> None:
     """Train on a rented machine, in calls of a few minutes that resume; exit code 3 while budgets are left."""
     from .chain import train_in_calls
@@ -192,7 +202,7 @@ def export_better(
     runs: Runs = Path("runs"),
     queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: what is shipped.")] = QUEUE,
     only: Annotated[str, typer.Option(help="Names of networks, separated by commas. Default: all.")] = "",
-    models: Annotated[Path, typer.Option(help="Folder that models go into.")] = SHIPPED,
+    models: Models = SHIPPED,
 ) -> None:
     """Export every network that has beaten the shipped one on the validation maps, and measure it."""
     from .queue import export_better as exported
@@ -221,7 +231,7 @@ def blend(
 def onnx(
     name: Annotated[str, typer.Argument(help="A recipe's name, or a .toml file.")],
     runs: Runs = Path("runs"),
-    models: Annotated[Path, typer.Option(help="Folder that the model goes into.")] = SHIPPED,
+    models: Models = SHIPPED,
 ) -> None:
     """Export a trained network, check it against torch and write its card."""
     from .onnx_export import export
@@ -238,103 +248,54 @@ def onnx(
 def train_capture(
     data: Data,
     runs: Runs = Path("runs"),
-    steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
-    minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    steps: Steps = 0,
+    minutes: Minutes = 0.0,
+    device: Processor = "auto",
+    threads: Threads = 0,
+    resume: Resume = False,
 ) -> None:
     """Train the network that turns photographs into maps, to RUNS/capture."""
-    import torch
-
-    from .capture_training import CaptureRecipe
-    from .capture_training import train_capture as run_training
-
-    if threads:
-        torch.set_num_threads(threads)
-    recipe = CaptureRecipe(steps=steps) if steps else CaptureRecipe()
-    out = runs / "capture"
-    weights = run_training(recipe, data, out, minutes=minutes or None, device=device, resume=resume, report=typer.echo)
-    typer.echo(f"Weights: {weights}")
+    _train_own("capture", data, runs, steps, minutes, device, threads, resume)
 
 
 @app.command()
-def onnx_capture(
-    runs: Runs = Path("runs"),
-    models: Annotated[Path, typer.Option(help="Folder that the models go into.")] = SHIPPED,
-) -> None:
+def onnx_capture(runs: Runs = Path("runs"), models: Models = SHIPPED) -> None:
     """Export the capture network as its two graphs, check them against torch and write their cards."""
-    from .capture_export import export_capture
-
-    run = runs / "capture"
-    if not (run / "weights.pt").exists():
-        raise FileNotFoundError(f"the capture network is not trained yet (no {run / 'weights.pt'})")
-    for card in export_capture(run / "weights.pt", models, run=run):
-        typer.echo(
-            f"{models / card.file}: receptive field {card.receptive_field}, {card.bytes_per_pixel} bytes a pixel"
-        )
+    _export_own("capture", "capture network", runs, models)
 
 
 @app.command()
 def train_relief(
     data: Data,
     runs: Runs = Path("runs"),
-    steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
-    minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    steps: Steps = 0,
+    minutes: Minutes = 0.0,
+    device: Processor = "auto",
+    threads: Threads = 0,
+    resume: Resume = False,
 ) -> None:
     """Train the network that reads relief off shading, to RUNS/relief; its photographs are rendered there first."""
-    import torch
-
-    from .relief_training import ReliefRecipe
-    from .relief_training import train_relief as run_training
-
-    if threads:
-        torch.set_num_threads(threads)
-    recipe = ReliefRecipe(steps=steps) if steps else ReliefRecipe()
-    out = runs / "relief"
-    weights = run_training(recipe, data, out, minutes=minutes or None, device=device, resume=resume, report=typer.echo)
-    typer.echo(f"Weights: {weights}")
+    _train_own("relief", data, runs, steps, minutes, device, threads, resume)
 
 
 @app.command()
-def onnx_relief(
-    runs: Runs = Path("runs"),
-    models: Annotated[Path, typer.Option(help="Folder that the model goes into.")] = SHIPPED,
-) -> None:
+def onnx_relief(runs: Runs = Path("runs"), models: Models = SHIPPED) -> None:
     """Export the relief network, check it against torch and write its card."""
-    from .relief_export import export_relief
-
-    run = runs / "relief"
-    if not (run / "weights.pt").exists():
-        raise FileNotFoundError(f"the relief network is not trained yet (no {run / 'weights.pt'})")
-    card = export_relief(run / "weights.pt", models, run=run)
-    typer.echo(f"{models / card.file}: receptive field {card.receptive_field}, {card.bytes_per_pixel} bytes a pixel")
+    _export_own("relief", "relief network", runs, models)
 
 
 @app.command()
-def onnx_style(
-    runs: Runs = Path("runs"),
-    models: Annotated[Path, typer.Option(help="Folder that the model goes into.")] = SHIPPED,
-) -> None:
+def onnx_style(runs: Runs = Path("runs"), models: Models = SHIPPED) -> None:
     """Export the network of styles that train-all trained, check it against torch and write its card."""
-    from .style_export import export_style
-
-    run = runs / "style"
-    if not (run / "weights.pt").exists():
-        raise FileNotFoundError(f"the network of styles is not trained yet (no {run / 'weights.pt'})")
-    card = export_style(run / "weights.pt", models, run=run)
-    typer.echo(f"{models / card.file}: receptive field {card.receptive_field}, {card.bytes_per_pixel} bytes a pixel")
+    _export_own("style", "network of styles", runs, models)
 
 
 @app.command()
 def train_descriptor(
     data: Data,
     runs: Runs = Path("runs"),
-    steps: Annotated[int, typer.Option(help="Instead of the recipe's; 0 keeps those.")] = 0,
-    minutes: Annotated[float, typer.Option(help="End the schedule after so many minutes. Default: 0, no limit.")] = 0.0,
+    steps: Steps = 0,
+    minutes: Minutes = 0.0,
 ) -> None:
     """Distil the texture descriptor from a VGG16, to RUNS/texture_descriptor."""
     from .descriptor_training import Distillation
@@ -348,7 +309,7 @@ def train_descriptor(
 @app.command()
 def onnx_refinement(
     runs: Runs = Path("runs"),
-    models: Annotated[Path, typer.Option(help="Folder that the models go into.")] = SHIPPED,
+    models: Models = SHIPPED,
 ) -> None:
     """Export the texture statistics and the objective of refinement."""
     from .objectives import export_refinement
@@ -361,7 +322,7 @@ def onnx_refinement(
 @app.command()
 def onnx_texture(
     runs: Runs = Path("runs"),
-    models: Annotated[Path, typer.Option(help="Folder that the models go into.")] = SHIPPED,
+    models: Models = SHIPPED,
 ) -> None:
     """Export the features of textures and the objectives of synthesis and style."""
     from .texture_objective import export_texture
@@ -390,8 +351,8 @@ def speed(
     steps: Annotated[int, typer.Option(help="Steps that are measured.")] = 10,
     batch: Annotated[int, typer.Option(help="Patches a step. Default: 0, the recipe's.")] = 0,
     patch: Annotated[int, typer.Option(help="Side of a patch. Default: 0, the recipe's.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice.")] = 0,
+    device: Processor = "auto",
+    threads: Threads = 0,
 ) -> None:
     """Measure how long a training step takes: data, forward, backward, update."""
     import torch
@@ -410,6 +371,41 @@ def list_recipes() -> None:
     """List the recipes."""
     for name in recipes.names():
         typer.echo(f"{name:24} {recipes.load(name).summary}")
+
+
+def _train_own(
+    name: str, data: Path, runs: Path, steps: int, minutes: float, device: str, threads: int, resume: bool
+) -> None:
+    """Train a network that has a task of its own, to the folder of its name."""
+    import torch
+
+    from .queue import OWN_TASKS
+
+    if threads:
+        torch.set_num_threads(threads)
+    task = OWN_TASKS[name]
+    recipe = replace(task.recipe(), steps=steps) if steps else task.recipe()
+    weights = task.train(
+        recipe, data, runs / name, minutes=minutes or None, device=device, resume=resume, report=typer.echo
+    )
+    typer.echo(f"Weights: {weights}")
+
+
+def _export_own(name: str, title: str, runs: Path, models: Path) -> None:
+    """Export such a network.
+
+    Raises:
+        FileNotFoundError: when it was not trained.
+    """
+    from .queue import OWN_TASKS
+
+    run = runs / name
+    if not (run / "weights.pt").exists():
+        raise FileNotFoundError(f"the {title} is not trained yet (no {run / 'weights.pt'})")
+    for card in OWN_TASKS[name].export(run / "weights.pt", models, run=run):
+        typer.echo(
+            f"{models / card.file}: receptive field {card.receptive_field}, {card.bytes_per_pixel} bytes a pixel"
+        )
 
 
 def _turns(queue: Path, only: str) -> list[Turn]:

@@ -76,6 +76,13 @@ class Schedule:
     call_minutes: float | None = None
     aim: Aim | None = None
 
+    @staticmethod
+    def of(recipe: Any, minutes: float | None, call_minutes: float | None, aim: Aim | None) -> Schedule:
+        """That of a recipe, which names the first five, and of a call."""
+        return Schedule(
+            recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes, aim
+        )
+
 
 @dataclass
 class Progress:

@@ -28,7 +28,7 @@ from .loop import BEST, Aim, begin_from, best_device
 from .measuring import bicubic, measure_model
 from .onnx_export import export, run_record
 from .relief_export import export_relief
-from .relief_training import ReliefRecipe, ReliefTask, train_relief
+from .relief_training import PHOTOGRAPHS, ReliefRecipe, ReliefTask, train_relief
 from .shipped import is_shipped, shipped_weights
 from .style_export import export_style
 from .style_training import StyleRecipe, StyleTask, train_style
@@ -47,13 +47,13 @@ class OwnTask:
 
     recipe: Callable[[], CaptureRecipe | ReliefRecipe | StyleRecipe]
     train: Callable[..., Path]
-    export: Callable[..., Card | list[Card]]
+    export: Callable[..., list[Card]]
 
 
 OWN_TASKS = {
     "capture": OwnTask(CaptureRecipe, train_capture, export_capture),
-    "relief": OwnTask(ReliefRecipe, train_relief, export_relief),
-    "style": OwnTask(StyleRecipe, train_style, export_style),
+    "relief": OwnTask(ReliefRecipe, train_relief, lambda *given, **run: [export_relief(*given, **run)]),
+    "style": OwnTask(StyleRecipe, train_style, lambda *given, **run: [export_style(*given, **run)]),
 }
 
 
@@ -255,8 +255,7 @@ def export_better(
     run = runs / turn.name
     weights = run / (BEST if run_record(run).get("kept_step") else "weights.pt")
     if turn.name in OWN_TASKS:
-        cards = OWN_TASKS[turn.name].export(weights, models, run=run)
-        return cards if isinstance(cards, list) else [cards]
+        return OWN_TASKS[turn.name].export(weights, models, run=run)
     export(recipes.load(turn.name), weights, models, run=run)
     return [measure_model(turn.name, data, models, report)]
 
@@ -326,7 +325,7 @@ def _begin(turn: Turn, data: Path, runs: Path, models: Path, device: str, report
         task = CaptureTask(CaptureRecipe(), data, where)
         baseline = {"bicubic": 1.0}
     elif turn.name == "relief":
-        task = ReliefTask(ReliefRecipe(), data, where, run)
+        task = ReliefTask(ReliefRecipe(), data, where, run / PHOTOGRAPHS)
         baseline = {"bicubic": 1.0}
     elif turn.name == "style":
         task = StyleTask(StyleRecipe(), data, where)

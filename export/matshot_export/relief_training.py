@@ -34,7 +34,7 @@ from .relief_data import ReliefSource, draw_photographs, evidence_of, given_and_
 #: a ratio says nothing.
 _LEAST_ANGLE = 0.08
 #: Folder of a run that photographs are kept in.
-_PHOTOGRAPHS = "photographs"
+PHOTOGRAPHS = "photographs"
 #: Largest side of the photographs that figures are measured on.
 _WATCHED_SIDE = 512
 
@@ -207,7 +207,7 @@ def train_relief(
         FloatingPointError: when the loss stops being a number.
     """
     torch.manual_seed(recipe.seed)
-    where, folder = best_device(device), out / _PHOTOGRAPHS
+    where, folder = best_device(device), out / PHOTOGRAPHS
     materials = data / "materials" / "train"
     draw_photographs(
         materials, folder, recipe.photographs, recipe.seed, side=recipe.photograph, device=where, report=report
@@ -215,9 +215,7 @@ def train_relief(
     task = ReliefTask(recipe, data, where, folder)
     if start is not None:
         report(f"{begin_from(task.network, start)} layers start from {start}")
-    schedule = Schedule(
-        recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes, aim
-    )
+    schedule = Schedule.of(recipe, minutes, call_minutes, aim)
     names = [place.name for place in sorted(materials.glob("*")) if place.is_dir()]
     facts = {
         "recipe": "relief",

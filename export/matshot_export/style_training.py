@@ -354,9 +354,7 @@ def train_style(
     if start is not None:
         report(f"{begin_from(task.network, start)} layers start from {start}")
     task.adjust()
-    schedule = Schedule(
-        recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes, aim
-    )
+    schedule = Schedule.of(recipe, minutes, call_minutes, aim)
     facts = {
         "recipe": "style",
         "images": image_counts(task.paths),
