@@ -2,11 +2,16 @@
 
 The network of all maps and the windows of the photograph err in other ways than it does, so the mean is better than
 each, where they agree. Where they do not, as on cloth that shades as no matt surface does, it reads patches of relief.
-What it reads is too weak, as are all answers that are best on average; how strong relief is, windows tell better.
+What it reads is too weak, as are all answers that are best on average; how strong relief is, windows tell better. Fine
+relief that several see alike is still weaker in each answer than it is, since noise and the lens hide it first; what
+only one of them sees is rather less.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import cv2
 import numpy as np
 
 from ..image.color import Pixels
@@ -19,6 +24,7 @@ from .photograph import resized
 from .prediction import predicted_slopes
 from .response import response_of_lamp
 from .seen_relief import ShadingEvidence
+from .shading import Response
 from .tiles import Mask
 
 #: Shorter side of the photograph in which it reads, as in training; finer relief is that which is found otherwise.
@@ -27,6 +33,13 @@ _READ_SIDE = 640
 #: most to be as strong.
 _AGREES = ((0.3, 0.6), (0.0, 0.5))
 _MOST_STRENGTHENED = 4.0
+#: Bands of relief from fine to coarse: agreement from which on it is strengthened, and at which most, and by how much.
+_DARED = ((0.7, 0.85, 1.7), (0.8, 0.9, 1.3), (0.8, 0.92, 1.15), (0.8, 0.92, 1.0), (0.8, 0.92, 1.0))
+#: Deviation of the first blur, in pixels; each of the next is twice as wide. Agreement in a band that says nothing.
+_FINEST = 0.8
+_UNRELATED = 0.3
+#: Of a pair, which takes its time anyway, the mean over so many quarter turns is read.
+_PAIRS_TURNS = 4
 
 
 def read_relief(
@@ -71,17 +84,24 @@ def read_relief(
         ambient = None if ambient is None else resized(ambient, size)
     response = response_of_lamp(lamp, camera)
     evidence = ShadingEvidence.of(flat, response, camera)
-    slopes = predicted_slopes(
-        flat.color,
-        response,
-        ~flat.burnt,
-        None if evidence is None else evidence.strengths(),
-        ambient,
-        memory=memory,
-        device=device,
-        threads=threads,
-        progress=progress,
-    )
+    strengths = None if evidence is None else evidence.strengths()
+    turns = 1 if ambient is None else _PAIRS_TURNS
+    whole = progress or Progress(None)
+    slopes = np.zeros((camera.height, camera.width, 2), np.float32)
+    for turn in range(turns):
+        light = _turned_vectors(response.along_x, response.along_y, turn)
+        read = predicted_slopes(
+            np.rot90(flat.color, turn),
+            Response(*light, np.rot90(response.glare, turn)),
+            np.rot90(~flat.burnt, turn),
+            strengths,
+            None if ambient is None else np.rot90(ambient, turn),
+            memory=memory,
+            device=device,
+            threads=threads,
+            progress=whole.part(turn / turns, (turn + 1) / turns),
+        )
+        slopes += np.dstack(_turned_vectors(read[..., 0], read[..., 1], -turn)) / turns
     # What a surface that is alike all over looks like must not depend on where the lamp is.
     ring, sector = rings_of(flat.distance, camera, flat.known)
     strength = np.hypot(slopes[..., 0], slopes[..., 1])
@@ -89,28 +109,61 @@ def read_relief(
     return np.asarray(slopes * gain[..., np.newaxis], dtype=np.float32)
 
 
+def _turned_vectors(along_x: Pixels, along_y: Pixels, turns: int) -> tuple[Pixels, Pixels]:
+    """Planes of vectors, x to the right and y upwards, after quarter turns to the left; vectors turn along."""
+    x, y = np.rot90(along_x, turns), np.rot90(along_y, turns)
+    for _ in range(turns % 4):
+        x, y = -y, x
+    return x, y
+
+
 def _mostly(mask: Mask, size: tuple[int, int]) -> Mask:
     """A mask of ``(width, height)``: where it holds for half of a pixel or more."""
     return np.asarray(resized(mask.astype(np.float32), size) >= 0.5)
 
 
-def with_reading(found: Pixels, read: Pixels, known: Mask) -> Pixels:
+def with_reading(found: Pixels, read: Pixels, known: Mask, doubtful: float = 1.0) -> Pixels:
     """Slopes that were found otherwise with those that were read, made as strong, as far as both agree.
 
     Args:
         found: ``H x W x 2``.
         read: ``h x w x 2``, as large or smaller.
         known: ``H x W``, pixels by which they are compared.
+        doubtful: strength of bands in which they do not agree.
     """
-    if read.shape != found.shape:
-        small, large = ((each.shape[1], each.shape[0]) for each in (read, found))
+    size = (found.shape[1], found.shape[0])
+    if read.shape == found.shape:
+        both = _mean_by_agreement(found, read, known)
+    else:
+        # What is finer than what is read stays as it was found.
+        small = (read.shape[1], read.shape[0])
         coarse = resized(found, small)
-        both = with_reading(coarse, read, _mostly(known, small))
-        return np.asarray(found + resized(both - coarse, large), dtype=np.float32)
+        both = found + resized(_mean_by_agreement(coarse, read, _mostly(known, small)) - coarse, size)
+        read = resized(read, size)
+    strong = np.zeros_like(found)
+    for band, first, second, dared in zip(_bands(both), _bands(found), _bands(read), _DARED, strict=True):
+        from_on, at, gain = dared
+        alike = agreement(first, second, known)
+        strong += band * np.float32(np.interp(alike, (_UNRELATED, from_on, at), (doubtful, 1.0, gain)))
+    return strong
+
+
+def _mean_by_agreement(found: Pixels, read: Pixels, known: Mask) -> Pixels:
+    """Of slopes of one size; the less they agree, the more of what was found."""
     share = np.float32(np.interp(agreement(found, read, known), *_AGREES))
     strength, own = (float(np.sqrt(np.square(each).mean())) for each in (found, read))
     gain = np.float32(min(strength / max(own, 1e-9), _MOST_STRENGTHENED))
     return np.asarray(found + share * (gain * read - found), dtype=np.float32)
+
+
+def _bands(steepness: Pixels) -> Sequence[Pixels]:
+    """Parts from fine to coarse, as many as there are strengths, whose sum is the whole."""
+    parts, rest = [], steepness
+    for number in range(len(_DARED) - 1):
+        soft = np.asarray(cv2.GaussianBlur(rest, (0, 0), _FINEST * 2**number), np.float32)
+        parts.append(rest - soft)
+        rest = soft
+    return [*parts, rest]
 
 
 def agreement(first: Pixels, second: Pixels, known: Mask) -> float:

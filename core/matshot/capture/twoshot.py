@@ -70,6 +70,8 @@ _MOST_CHANGE = np.float32(4.0)
 _MOST_SHADING = np.float32(0.8)
 #: Shorter side of the photographs in which relief is found; finer relief is the guess's.
 _RELIEF_SIDE = 640
+#: Strength of bands of relief in which what both photographs show and what is read do not agree.
+_SEEN_BY_ONE = 0.6
 #: Side of the tile at which it is fitted; detail beyond it is the guess's.
 _FITTED_SIDE = 256
 #: Part of a pixel that must be usable when photographs are made smaller.
@@ -285,7 +287,7 @@ def found_relief(shots: Shots, guess: Surface | None, read: Pixels | None = None
     found = pair_relief(shots.flash, shots.ambient, shots.mask, camera, lamp.position, response, predicted)
     if read is None:
         return found
-    return replace(found, slopes=with_reading(found.slopes, read, shots.mask))
+    return replace(found, slopes=with_reading(found.slopes, read, shots.mask, _SEEN_BY_ONE))
 
 
 def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -> Surface:

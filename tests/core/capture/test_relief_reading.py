@@ -96,7 +96,7 @@ def test_what_is_read_gets_the_strength_of_what_is_found() -> None:
     found, read = (rng.normal(0, deviation, (64, 64, 2)).astype(np.float32) for deviation in (0.3, 0.1))
     known = np.ones((64, 64), bool)
     # Without anything in common, what is read has no say.
-    np.testing.assert_array_equal(with_reading(found, read, known), found)
+    np.testing.assert_allclose(with_reading(found, read, known), found, atol=1e-6)
     read = np.asarray(0.3 * found + read, np.float32)
     both = with_reading(found, read, known)
     np.testing.assert_allclose(with_reading(found, 0.8 * read, known), both, atol=1e-6)
@@ -105,6 +105,32 @@ def test_what_is_read_gets_the_strength_of_what_is_found() -> None:
     # A level answer is not noise to be strengthened without bound.
     np.testing.assert_allclose(with_reading(found, 1e-4 * read, known), 0.5 * found, atol=1e-3)
     assert not with_reading(np.zeros_like(found), read, known).any()
+
+
+def test_fine_relief_that_both_see_is_strengthened_and_what_one_sees_may_be_weakened() -> None:
+    rng = np.random.default_rng(1)
+    there = rng.normal(0, 0.2, (96, 96, 2)).astype(np.float32)
+    errors = [rng.normal(0, deviation, (96, 96, 2)).astype(np.float32) for deviation in (0.04, 0.04, 1.0, 1.0)]
+    known = np.ones((96, 96), bool)
+    alike = with_reading(there + errors[0], there + errors[1], known)
+    assert 1.3 < alike.std() / there.std() < 1.7
+    apart = [with_reading(there + errors[2], there + errors[3], known, least) for least in (1.0, 0.6)]
+    np.testing.assert_allclose(apart[1], 0.6 * apart[0], atol=0.02)
+    # What is coarse is found as strong as it is.
+    coarse = np.tile(np.sin(np.arange(96) * np.pi / 24, dtype=np.float32)[:, np.newaxis, np.newaxis], (1, 96, 2))
+    inside = slice(24, -24)
+    np.testing.assert_allclose(with_reading(coarse, coarse, known)[inside], coarse[inside], atol=0.04)
+
+
+def test_of_a_pair_a_turned_one_is_read_the_same(shots: tuple[Pixels, Pixels], lamp: Lamp, flat: Flattened) -> None:
+    straight = read_relief(flat, lamp, CAMERA, shots[1], device="cpu")
+    around = replace(lamp, position=(-lamp.position[1], lamp.position[0], lamp.position[2]), tilt=(0.0, 0.0))
+    if any(lamp.tilt):
+        straight = read_relief(flat, replace(lamp, tilt=(0.0, 0.0)), CAMERA, shots[1], device="cpu")
+    turned = Flattened(*(np.rot90(plane) for plane in vars(flat).values()))
+    read = read_relief(turned, around, CAMERA, np.rot90(shots[1]), device="cpu")
+    back = np.rot90(np.stack([read[..., 1], -read[..., 0]], axis=2), -1)
+    assert correlation(back, straight) > 0.98
 
 
 def test_a_metal_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
