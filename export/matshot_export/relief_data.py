@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from matshot.capture.flattening import Flattened
-from matshot.capture.seen_relief import STRENGTHS, ShadingEvidence
+from matshot.capture.seen_relief import LEAST_STRENGTH, STRENGTHS, USUAL_STRENGTHS, ShadingEvidence
 from matshot.capture.shading import Response
 from matshot.files import atomic_file
 from matshot.shading.render import Camera
@@ -34,9 +34,12 @@ _HOLLOWS = 0.6
 _DARK_HOLLOWS = 0.6
 _DARKER = (0.2, 1.2)
 _LEAST_OPEN = 0.05
+#: Share of crops that are painted with another surface's pattern besides their own, and by how much of it.
+_PAINTED = 0.4
+_PAINT = (0.2, 1.0)
 #: Share of crops that come with a photograph without flash, and of those without evidence; error of the flash's color,
 #: as a logarithm.
-_PAIRS = 0.45
+_PAIRS = 0.6
 _BLIND = 0.05
 _TINT = 0.03
 #: Suffix of the files that hold a photograph's evidence.
@@ -74,6 +77,35 @@ def evidence_of(planes: torch.Tensor) -> torch.Tensor:
     flat = Flattened(np.exp(tones.transpose(1, 2, 0)), burnt, nothing, tones.mean(axis=0), burnt, nothing > 0)
     seen = ShadingEvidence.of(flat, Response(*arrays[3:6]), Camera(nothing.shape[1], nothing.shape[0]))
     return torch.zeros(STRENGTHS) if seen is None else torch.from_numpy(seen.strengths())
+
+
+def painted(planes: torch.Tensor, pattern: torch.Tensor, amount: float) -> torch.Tensor:
+    """Stored planes of a surface that has another one's pattern of color besides its own.
+
+    As a logarithm color adds to shading, and in both photographs alike.
+
+    Args:
+        planes: ``(STORED_PLANES, H, W)``.
+        pattern: likewise, of the other surface, whose photograph without flash is taken.
+        amount: of the pattern's contrast.
+    """
+    both = planes.clone()
+    for first in (0, 7):
+        both[first : first + 3] = (planes[first : first + 3] + amount * pattern[7:10]).clamp(-_TOLD, _TOLD)
+    return both
+
+
+def painted_evidence(evidence: torch.Tensor, pattern: torch.Tensor, amount: float) -> torch.Tensor:
+    """The same of numbers ``(STRENGTHS,)``: what light tells stays, and squares of patterns add; 0 stays unknown."""
+    if not (evidence.any() and pattern.any()):
+        return torch.zeros_like(evidence)
+    usual, deviation = USUAL_STRENGTHS[1].tolist()
+    strengths = [
+        (torch.exp(each[STRENGTHS // 2 :] * deviation + usual) - LEAST_STRENGTH) * factor
+        for each, factor in ((evidence, 1.0), (pattern, amount))
+    ]
+    tone_there = (torch.log(torch.hypot(*strengths) + LEAST_STRENGTH) - usual) / deviation
+    return torch.cat([evidence[: STRENGTHS // 2], tone_there])
 
 
 def given_and_wanted(planes: torch.Tensor, pair: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -172,13 +204,21 @@ class ReliefSource:
 
     def _crop(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         rng = self.rng
-        number = int(rng.integers(len(self.photographs)))
-        photograph, evidence = self.photographs[number], self.evidence[number]
-        row, column = (int(rng.integers(size - self.side + 1)) for size in photograph.shape[1:])
-        cut = np.array(photograph[:, row : row + self.side, column : column + self.side], dtype=np.float32)
-        planes = turned(torch.from_numpy(cut), int(rng.integers(4)), rng.random() < 0.5)
+        planes, evidence = self._cut()
+        if rng.random() < _PAINTED:
+            other, amount = self._cut(), rng.uniform(*_PAINT)
+            planes, evidence = painted(planes, other[0], amount), painted_evidence(evidence, other[1], amount)
+        planes = turned(planes, int(rng.integers(4)), rng.random() < 0.5)
         if rng.random() < _DARK_HOLLOWS:
             planes[:3] = (planes[:3] + rng.uniform(*_DARKER) * planes[12]).clamp(-_TOLD, _TOLD)
         planes[:3] += torch.from_numpy(rng.normal(0, _TINT, (3, 1, 1)).astype(np.float32))
         given, wanted = given_and_wanted(planes, rng.random() < _PAIRS)
         return given, evidence * float(rng.random() >= _BLIND), wanted
+
+    def _cut(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Planes of some place of some photograph, and its evidence."""
+        number = int(self.rng.integers(len(self.photographs)))
+        photograph = self.photographs[number]
+        row, column = (int(self.rng.integers(size - self.side + 1)) for size in photograph.shape[1:])
+        cut = np.array(photograph[:, row : row + self.side, column : column + self.side], dtype=np.float32)
+        return torch.from_numpy(cut), self.evidence[number]

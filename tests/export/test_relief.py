@@ -25,6 +25,8 @@ from matshot_export.relief_data import (
     draw_photographs,
     evidence_of,
     given_and_wanted,
+    painted,
+    painted_evidence,
     stored_planes,
     tone,
     turned,
@@ -157,6 +159,28 @@ def test_the_evidence_is_that_of_the_tools_and_grows_with_relief() -> None:
     assert EVIDENCE == STRENGTHS
     assert found[1][: EVIDENCE // 2].max() > found[0][: EVIDENCE // 2].max() + 0.5
     assert not evidence_of(planes[:, :64, :64]).any()
+
+
+def test_paint_is_in_both_photographs_and_its_evidence_is_what_the_tools_see() -> None:
+    generator = torch.Generator().manual_seed(0)
+    side = 256
+    surfaces = []
+    for deviation in (0.05, 0.2):
+        planes = torch.zeros(STORED_PLANES, side, side)
+        planes[6] = 1
+        noise = deviation * torch.randn(1, side, side, generator=generator)
+        planes[:3], planes[7:10], planes[10:12] = noise, noise, deviation
+        surfaces.append(planes)
+    both = painted(*surfaces, 0.5)
+    untouched = [3, 4, 5, 6, 10, 11, 12]
+    assert torch.equal(both[untouched], surfaces[0][untouched])
+    torch.testing.assert_close(both[:3] - both[7:10], surfaces[0][:3] - surfaces[0][7:10])
+    assert float(both[0].std()) == pytest.approx(np.hypot(0.05, 0.1), rel=0.03)
+    seen, other = (evidence_of(planes) for planes in surfaces)
+    told = painted_evidence(seen, other, 0.5)
+    assert torch.equal(told[: EVIDENCE // 2], seen[: EVIDENCE // 2])
+    torch.testing.assert_close(told[EVIDENCE // 2 :], evidence_of(both)[EVIDENCE // 2 :], atol=0.05, rtol=0)
+    assert not painted_evidence(torch.zeros(EVIDENCE), other, 0.5).any()
 
 
 def test_the_loss_is_least_for_the_truth_and_blind_where_nothing_is_known() -> None:

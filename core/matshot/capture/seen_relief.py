@@ -45,8 +45,8 @@ _LEAST_OF_PREDICTED = 0.6
 #: How many numbers say how strong relief and tone are; what is added to strengths before their logarithm is taken; its
 #: usual value and deviation, of relief and of tone.
 STRENGTHS = 2 * BANDS
-_LEAST_STRENGTH = 3e-3
-_USUAL = np.array([[-4.0, 1.7], [-2.0, 0.85]])
+LEAST_STRENGTH = 3e-3
+USUAL_STRENGTHS = np.array([[-4.0, 1.7], [-2.0, 0.85]])
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class ShadingEvidence:
         windows = self.windows
         planes = (self.spectra.heights * windows.squared, self.powers[self.known].mean(axis=0))
         squares = np.stack([(each * windows.counts_of_waves).reshape(BANDS, DIRECTIONS).sum(axis=1) for each in planes])
-        logarithms = np.log(np.sqrt(squares * windows.mean_square_of_one) + _LEAST_STRENGTH)
-        return np.asarray((logarithms - _USUAL[:, :1]) / _USUAL[:, 1:], dtype=np.float32).ravel()
+        logarithms = np.log(np.sqrt(squares * windows.mean_square_of_one) + LEAST_STRENGTH)
+        return np.asarray((logarithms - USUAL_STRENGTHS[:, :1]) / USUAL_STRENGTHS[:, 1:], dtype=np.float32).ravel()
 
 
 def seen_relief(predicted: Pixels, evidence: ShadingEvidence) -> SeenRelief | None:
