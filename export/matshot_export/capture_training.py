@@ -7,11 +7,11 @@ and the pictures compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -30,17 +30,7 @@ from .capture_data import (
     unit_normals,
 )
 from .data import material_counts
-from .loop import (
-    Aim,
-    Schedule,
-    begin_from,
-    best_device,
-    compiled,
-    descend,
-    start_name,
-    supports_bfloat16,
-    write_picture,
-)
+from .loop import Call, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
 from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
 from .procedural import FAMILIES
 from .rendering import Maps, plane_positions, under_point_light
@@ -242,14 +232,7 @@ def train_capture(
     recipe: CaptureRecipe,
     data: Path,
     out: Path,
-    *,
-    minutes: float | None = None,
-    call_minutes: float | None = None,
-    device: str = "auto",
-    resume: bool = False,
-    start: Path | None = None,
-    aim: Aim | None = None,
-    report: Callable[[str], None] = print,
+    **call: Unpack[Call],
 ) -> Path:
     """Train the capture network.
 
@@ -257,31 +240,21 @@ def train_capture(
         recipe: how.
         data: folder with ``materials/train`` and ``materials/val``.
         out: run folder, as :func:`~matshot_export.loop.descend` fills it.
-        minutes: of training, over all calls, that end the schedule even if steps are left.
-        call_minutes: after which this call ends, to be resumed.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        resume: continue from the checkpoint if there is one.
-        start: weights to begin from; layers of other shapes are left as initialized.
-        aim: figure whose best weights are kept besides the newest.
-        report: receives one line at a time.
+        **call: see :class:`~matshot_export.loop.Call`.
 
     Returns:
         The path of the averaged weights.
 
     Raises:
-        FileExistsError: when ``out`` holds a run and ``resume`` is off.
+        FileExistsError: when ``out`` holds a run that is not to be resumed.
         FileNotFoundError: when data or start weights are missing.
         FloatingPointError: when the loss stops being a number.
     """
     torch.manual_seed(recipe.seed)
-    task = CaptureTask(recipe, data, best_device(device))
-    if start is not None:
-        report(f"{begin_from(task.network, start)} layers start from {start}")
-    schedule = Schedule.of(recipe, minutes, call_minutes, aim)
+    task = CaptureTask(recipe, data, best_device(call.get("device", "auto")))
+    begin(task, call)
     images = {**material_counts(task.library.names), "families": len(FAMILIES)}
-    facts = {"recipe": "capture", "images": images, "start": start_name(start)}
-    descend(task, schedule, out, facts=facts, resume=resume, report=report)
-    return out / "weights.pt"
+    return carry_out(task, recipe, out, {"recipe": "capture", "images": images}, call)
 
 
 def _last(planes: torch.Tensor) -> torch.Tensor:

@@ -82,7 +82,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     recipe = recipes.load(name)
-    recipe = replace(recipe, batch=batch or recipe.batch, patch=patch or recipe.patch)
+    recipe = replace(recipe, steps=steps or recipe.steps, batch=batch or recipe.batch, patch=patch or recipe.patch)
     start = runs / recipe.begin / "weights.pt" if recipe.begin else None
     if start is not None and not start.exists():
         raise FileNotFoundError(f"{recipe.name} starts from {recipe.begin}; train that first (no {start})")
@@ -95,7 +95,6 @@ def train(
             recipe,
             data,
             runs / recipe.name,
-            steps=steps or None,
             minutes=minutes or None,
             device=device,
             resume=resume,

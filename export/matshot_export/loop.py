@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 import torch
@@ -77,11 +77,32 @@ class Schedule:
     aim: Aim | None = None
 
     @staticmethod
-    def of(recipe: Any, minutes: float | None, call_minutes: float | None, aim: Aim | None) -> Schedule:
+    def of(recipe: Any, call: Call) -> Schedule:
         """That of a recipe, which names the first five, and of a call."""
-        return Schedule(
-            recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every, minutes, call_minutes, aim
-        )
+        of_recipe = (recipe.steps, recipe.rate, recipe.warmup, recipe.average, recipe.log_every)
+        return Schedule(*of_recipe, call.get("minutes"), call.get("call_minutes"), call.get("aim"))
+
+
+class Call(TypedDict, total=False):
+    """What every training may be told besides its recipe; nothing of it changes what is trained.
+
+    Attributes:
+        minutes: of training, over all calls, that end the schedule even if steps are left.
+        call_minutes: after which this call ends, to be resumed.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        resume: whether to continue from the checkpoint if there is one.
+        start: weights to begin from; layers of other shapes are left as initialized.
+        aim: figure whose best weights are kept besides the newest.
+        report: receives one line at a time; they are printed without.
+    """
+
+    minutes: float | None
+    call_minutes: float | None
+    device: str
+    resume: bool
+    start: Path | None
+    aim: Aim | None
+    report: Callable[[str], None]
 
 
 @dataclass
@@ -152,6 +173,40 @@ class Average:
         state = network.state_dict()
         moving = [key for key, value in state.items() if value.is_floating_point()]
         torch._foreach_lerp_([self.weights[key] for key in moving], [state[key] for key in moving], 1 - decay)
+
+
+def begin(task: Task, call: Call) -> None:
+    """Give a network the weights that a call starts from, if it does.
+
+    Raises:
+        FileNotFoundError: when there are none.
+    """
+    start = call.get("start")
+    if start is not None:
+        call.get("report", print)(f"{begin_from(task.network, start)} layers start from {start}")
+
+
+def carry_out(task: Task, recipe: Any, out: Path, facts: dict[str, Any], call: Call) -> Path:
+    """Train a network that has begun as its recipe says, for as long as the call says.
+
+    Args:
+        task: the network, its data and its loss.
+        recipe: see :meth:`Schedule.of`.
+        out: run folder, as :func:`descend` fills it.
+        facts: that its record holds besides the start and the rate.
+        call: see :class:`Call`.
+
+    Returns:
+        The path of the averaged weights.
+
+    Raises:
+        FileExistsError: when ``out`` holds a run and the call does not resume it.
+        FloatingPointError: when the loss stops being a number.
+    """
+    facts = {**facts, "start": start_name(call.get("start")), "rate": recipe.rate}
+    resume, report = call.get("resume", False), call.get("report", print)
+    descend(task, Schedule.of(recipe, call), out, facts=facts, resume=resume, report=report)
+    return out / "weights.pt"
 
 
 def descend(

@@ -13,7 +13,6 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +23,7 @@ from . import recipes
 from .capture_export import export_capture
 from .capture_training import CaptureRecipe, CaptureTask, train_capture
 from .checkpoints import save_checkpoint
-from .loop import BEST, Aim, begin_from, best_device
+from .loop import BEST, Aim, Call, begin_from, best_device
 from .measuring import bicubic, measure_model
 from .onnx_export import export, run_record
 from .relief_export import export_relief
@@ -55,6 +54,8 @@ OWN_TASKS = {
     "relief": OwnTask(ReliefRecipe, train_relief, lambda *given, **run: [export_relief(*given, **run)]),
     "style": OwnTask(StyleRecipe, train_style, lambda *given, **run: [export_style(*given, **run)]),
 }
+#: Steps that no budget in hours reaches.
+_ENDLESS = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ def train_all(
             report(f"{turn.name}: {line}")
             write_status(turns, runs)
 
-        shared: dict[str, Any] = {
+        call: Call = {
             "minutes": 60 * turn.hours,
             "call_minutes": left,
             "device": device,
@@ -222,11 +223,11 @@ def train_all(
             "aim": turn.aim,
             "report": told,
         }
+        # The budget in hours ends the schedule.
         if turn.name in OWN_TASKS:
-            # The budget in hours ends the schedule.
-            OWN_TASKS[turn.name].train(replace(turn.own_recipe(), steps=1 << 40), data, runs / turn.name, **shared)
+            OWN_TASKS[turn.name].train(replace(turn.own_recipe(), steps=_ENDLESS), data, runs / turn.name, **call)
         else:
-            train(turn.recipe(), data, runs / turn.name, steps=1 << 40, **shared)
+            train(replace(turn.recipe(), steps=_ENDLESS), data, runs / turn.name, **call)
         write_status(turns, runs)
         if run_record(runs / turn.name).get("done", 0) >= 1 and turn.figure_decides:
             cards += export_better(turn, data, runs, models=out or models, report=report)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -15,17 +14,7 @@ from torch import nn
 from .capture_data import MaterialLibrary, unit_normals
 from .capture_training import validation_scenes
 from .data import material_counts
-from .loop import (
-    Aim,
-    Schedule,
-    begin_from,
-    best_device,
-    compiled,
-    descend,
-    start_name,
-    supports_bfloat16,
-    write_picture,
-)
+from .loop import Call, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
 from .networks.relief import ReliefNetwork
 from .procedural import FAMILIES
 from .relief_data import ReliefSource, draw_photographs, evidence_of, given_and_wanted, stored_planes
@@ -51,10 +40,10 @@ class ReliefRecipe:
         border: pixels at a crop's edge that are not judged, since their surroundings are not seen.
     """
 
-    steps: int = 17000
+    steps: int = 50000
     batch: int = 16
     side: int = 128
-    photographs: int = 600
+    photographs: int = 1600
     photograph: int = 640
     rate: float = 0.005
     warmup: int = 100
@@ -175,14 +164,7 @@ def train_relief(
     recipe: ReliefRecipe,
     data: Path,
     out: Path,
-    *,
-    minutes: float | None = None,
-    call_minutes: float | None = None,
-    device: str = "auto",
-    resume: bool = False,
-    start: Path | None = None,
-    aim: Aim | None = None,
-    report: Callable[[str], None] = print,
+    **call: Unpack[Call],
 ) -> Path:
     """Train the relief network.
 
@@ -190,39 +172,29 @@ def train_relief(
         recipe: how.
         data: folder with ``materials/train`` and ``materials/val``.
         out: run folder, as :func:`~matshot_export.loop.descend` fills it; photographs go into it first.
-        minutes: of training, over all calls, that end the schedule even if steps are left.
-        call_minutes: after which this call ends, to be resumed.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        resume: continue from the checkpoint if there is one.
-        start: weights to begin from; layers of other shapes are left as initialized.
-        aim: figure whose best weights are kept besides the newest.
-        report: receives one line at a time.
+        **call: see :class:`~matshot_export.loop.Call`.
 
     Returns:
         The path of the averaged weights.
 
     Raises:
-        FileExistsError: when ``out`` holds a run and ``resume`` is off.
+        FileExistsError: when ``out`` holds a run that is not to be resumed.
         FileNotFoundError: when data or start weights are missing.
         FloatingPointError: when the loss stops being a number.
     """
     torch.manual_seed(recipe.seed)
-    where, folder = best_device(device), out / PHOTOGRAPHS
+    where, folder = best_device(call.get("device", "auto")), out / PHOTOGRAPHS
     materials = data / "materials" / "train"
+    report = call.get("report", print)
     draw_photographs(
         materials, folder, recipe.photographs, recipe.seed, side=recipe.photograph, device=where, report=report
     )
     task = ReliefTask(recipe, data, where, folder)
-    if start is not None:
-        report(f"{begin_from(task.network, start)} layers start from {start}")
-    schedule = Schedule.of(recipe, minutes, call_minutes, aim)
+    begin(task, call)
     names = [place.name for place in sorted(materials.glob("*")) if place.is_dir()]
     facts = {
         "recipe": "relief",
         "images": {**material_counts(names), "families": len(FAMILIES)},
-        "start": start_name(start),
-        "rate": recipe.rate,
         "patches": f"{recipe.batch} of {recipe.side} px a step",
     }
-    descend(task, schedule, out, facts=facts, resume=resume, report=report)
-    return out / "weights.pt"
+    return carry_out(task, recipe, out, facts, call)

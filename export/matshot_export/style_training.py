@@ -7,12 +7,11 @@ standard colors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from matshot.inference.cards import SHIPPED
 from matshot.synthesis.standard_colors import DEVIATION, MEAN, Palette, palette_of
 
 from .data import find_maps, image_counts, load_map
-from .loop import Aim, Schedule, begin_from, best_device, compiled, descend, start_name, write_picture
+from .loop import Call, begin, best_device, carry_out, compiled, write_picture
 from .networks.descriptor import TextureDescriptor, gram
 from .networks.style import StyleTransfer
 from .patches import PatchSource, Shrink
@@ -318,14 +317,7 @@ def train_style(
     recipe: StyleRecipe,
     data: Path,
     out: Path,
-    *,
-    minutes: float | None = None,
-    call_minutes: float | None = None,
-    device: str = "auto",
-    resume: bool = False,
-    start: Path | None = None,
-    aim: Aim | None = None,
-    report: Callable[[str], None] = print,
+    **call: Unpack[Call],
 ) -> Path:
     """Train style in one pass.
 
@@ -333,37 +325,26 @@ def train_style(
         recipe: how.
         data: folder as :mod:`matshot_export.data` describes.
         out: run folder, as :func:`~matshot_export.loop.descend` fills it.
-        minutes: of training, over all calls, that end the schedule even if steps are left.
-        call_minutes: after which this call ends, to be resumed.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        resume: continue from the checkpoint if there is one.
-        start: weights to begin from; layers of other shapes are left as initialized.
-        aim: figure whose best weights are kept besides the newest.
-        report: receives one line at a time.
+        **call: see :class:`~matshot_export.loop.Call`.
 
     Returns:
         The path of the averaged weights.
 
     Raises:
-        FileExistsError: when ``out`` holds a run and ``resume`` is off.
+        FileExistsError: when ``out`` holds a run that is not to be resumed.
         FileNotFoundError: when data or start weights are missing.
         FloatingPointError: when the loss stops being a number.
     """
     torch.manual_seed(recipe.seed)
-    task = StyleTask(recipe, data, best_device(device))
-    if start is not None:
-        report(f"{begin_from(task.network, start)} layers start from {start}")
+    task = StyleTask(recipe, data, best_device(call.get("device", "auto")))
+    begin(task, call)
     task.adjust()
-    schedule = Schedule.of(recipe, minutes, call_minutes, aim)
     facts = {
         "recipe": "style",
         "images": image_counts(task.paths),
-        "start": start_name(start),
-        "rate": recipe.rate,
         "patches": f"{recipe.batch} pairs of {recipe.side} px a step",
     }
-    descend(task, schedule, out, facts=facts, resume=resume, report=report)
-    return out / "weights.pt"
+    return carry_out(task, recipe, out, facts, call)
 
 
 def _last(planes: torch.Tensor) -> torch.Tensor:

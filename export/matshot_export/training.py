@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -14,17 +14,7 @@ from torch import nn
 from .checkpoints import open_run
 from .data import find_maps, validation_pairs
 from .degradations import Degradation
-from .loop import (
-    Aim,
-    Schedule,
-    begin_from,
-    best_device,
-    compiled,
-    descend,
-    start_name,
-    supports_bfloat16,
-    write_picture,
-)
+from .loop import Call, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
 from .losses import LUMA, Loss, WeightedLoss
 from .patches import PatchSource, Shrink
 from .recipes import Recipe
@@ -116,15 +106,7 @@ def train(
     recipe: Recipe,
     data: Path,
     out: Path,
-    *,
-    steps: int | None = None,
-    minutes: float | None = None,
-    call_minutes: float | None = None,
-    device: str = "auto",
-    resume: bool = False,
-    start: Path | None = None,
-    aim: Aim | None = None,
-    report: Callable[[str], None] = print,
+    **call: Unpack[Call],
 ) -> Path:
     """Train one network.
 
@@ -132,48 +114,27 @@ def train(
         recipe: what to train and how.
         data: folder as :mod:`matshot_export.data` describes.
         out: run folder, as :func:`~matshot_export.loop.descend` fills it.
-        steps: instead of the recipe's.
-        minutes: of training, over all calls, that end the schedule even if steps are left.
-        call_minutes: after which this call ends, to be resumed.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        resume: continue from ``out/checkpoint.pt`` if there is one.
-        start: weights to begin from; layers of other shapes are left as initialized.
-        aim: figure whose best weights are kept besides the newest.
-        report: receives one line at a time.
+        **call: see :class:`~matshot_export.loop.Call`.
 
     Returns:
         The path of the averaged weights.
 
     Raises:
-        FileExistsError: when ``out`` holds a run and ``resume`` is off.
+        FileExistsError: when ``out`` holds a run that is not to be resumed.
         FileNotFoundError: when data or start weights are missing.
         FloatingPointError: when the loss stops being a number.
     """
     torch.manual_seed(recipe.seed)
-    task = MapTask(recipe, data, best_device(device))
-    if start is not None:
-        report(f"{begin_from(task.network, start)} layers start from {start}")
+    task = MapTask(recipe, data, best_device(call.get("device", "auto")))
+    begin(task, call)
     if recipe.focus or recipe.octave != 1:
         task.source.chances = promising(task.network, task.source, recipe.focus, recipe.octave)
-    schedule = Schedule(
-        steps or recipe.steps,
-        recipe.rate,
-        recipe.warmup,
-        recipe.average,
-        recipe.log_every,
-        minutes,
-        call_minutes,
-        aim,
-    )
     facts = {
         "recipe": recipe.name,
         "images": task.source.counts,
-        "start": start_name(start),
-        "rate": recipe.rate,
         "patches": f"{recipe.batch} of {recipe.patch} px a step",
     }
-    descend(task, schedule, out, facts=facts, resume=resume, report=report)
-    return out / "weights.pt"
+    return carry_out(task, recipe, out, facts, call)
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,8 +105,8 @@ def test_training_brings_the_loss_down(data: Path, tmp_path: Path) -> None:
 
 def test_adversarial_training_runs_and_resumes(data: Path, tmp_path: Path) -> None:
     hostile = recipe(loss={"l1": 1.0, "adversarial": 0.01}, patch=32)
-    train(hostile, data, tmp_path, steps=3, report=silent, device="cpu")
-    train(hostile, data, tmp_path, steps=6, report=silent, device="cpu", resume=True)
+    train(replace(hostile, steps=3), data, tmp_path, report=silent, device="cpu")
+    train(replace(hostile, steps=6), data, tmp_path, report=silent, device="cpu", resume=True)
     assert json.loads((tmp_path / "run.json").read_text())["step"] == 6
 
 
