@@ -217,8 +217,9 @@ def without_shading(flat: Flattened, steepness: Pixels, response: Response, came
     """Base color less most of what relief makes of the lamp's light, ``H x W x 3``, scene-linear.
 
     What light responds to slopes with, in the first order (Pentland 1990), is shading and not color: left in, it would
-    be seen twice under the lamp, and under any other on the wrong side. Not all of it goes, since slopes that are in
-    doubt would leave their negative behind.
+    be seen twice under the lamp, and under any other on the wrong side. In the second, what scatters light is darker by
+    the cosine of its slope, from wherever light comes. Not all of it goes, since slopes that are in doubt would leave
+    their negative behind.
 
     Args:
         flat: the photograph without its lamp, its hole filled.
@@ -227,6 +228,7 @@ def without_shading(flat: Flattened, steepness: Pixels, response: Response, came
         camera: of the photograph.
     """
     shading = response.along_x * steepness[..., 0] + response.along_y * steepness[..., 1]
+    shading -= (1 - response.glare) * np.log1p(np.square(steepness).sum(axis=2)) / 2
     # What fills a hole was lit elsewhere.
     shading = np.where(flat.hole, 0, _MOST_SHADING * np.tanh(shading / _MOST_SHADING))
     tone = np.log(np.maximum(flat.color, np.float32(1e-3))) - np.float32(_SHADING_SHARE) * shading[..., np.newaxis]

@@ -103,6 +103,17 @@ def test_a_level_surface_keeps_its_base_color(flat: Flattened) -> None:
     assert np.log(color / flat.color).std() < 0.02
 
 
+def test_what_is_steep_is_not_darker_in_the_base_color(truth: Pixels, flat: Flattened) -> None:
+    response = diffuse_response(CAMERA, LAMP.position)
+    steep = 1.5 * truth
+    lit = 1 + response.along_x * steep[..., 0] + response.along_y * steep[..., 1]
+    cosine = np.maximum(lit, 0.05) / np.sqrt(1 + np.square(steep).sum(axis=2))
+    one_color = replace(flat, color=np.repeat(0.2 * cosine[..., np.newaxis], 3, axis=2).astype(np.float32))
+    tone = np.log(without_shading(one_color, steep, response, CAMERA)).mean(axis=2)
+    tilt = np.hypot(steep[..., 0], steep[..., 1])
+    assert abs(correlation(tone, tilt)) < 0.6
+
+
 @pytest.fixture(scope="module")
 def printed(flat: Flattened) -> Flattened:
     """A photograph of a print alone, whose contrast says nothing of where light comes from."""
