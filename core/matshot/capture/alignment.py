@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import MatshotError
 from ..image.color import Pixels
 from ..progress import Progress
-from .photograph import Photograph, resized
+from .photograph import AT_END, Photograph, resized
 from .registration import AGREEING, Fit, Mask, Matrix, covered, registered, resizing, warped_to
 
 #: Part of the flash photograph that the other one must show too.
@@ -71,7 +71,8 @@ class Pair:
     Attributes:
         flash: linear light with the flash, ``H x W x 3``, in its own exposure.
         ambient: linear light without, ``H x W x 3``, in its own exposure; outside ``valid`` its border continues.
-        flash_only: the flash's light alone, ``max(flash - ratio * ambient, 0)``, in the exposure of ``flash``.
+        flash_only: the flash's light alone, ``max(flash - ratio * ambient, 0)``, in the exposure of ``flash``; a
+            channel at its end stays there, so that it is still known to be.
         valid: ``H x W``; where the ambient photograph shows the surface.
         shown: ``H x W``; valid and not over-exposed in the ambient photograph.
         mask: ``H x W``; shown, and not over-exposed in the flash photograph.
@@ -125,11 +126,13 @@ def aligned(flash: Photograph, ambient: Photograph, progress: Progress) -> Pair:
     light = _light_ratio(flash, warped, mask)
     _refuse_swapped_or_alike(light, flash, ambient)
     ratio, said = _ambient_ratio(flash, ambient, light)
+    flash_only = np.maximum(flash.pixels - np.float32(ratio) * warped, 0)
+    at_end = flash.saturated[..., np.newaxis] & (flash.pixels >= AT_END)
     progress(1.0)
     return Pair(
         flash=flash.pixels,
         ambient=warped,
-        flash_only=np.maximum(flash.pixels - np.float32(ratio) * warped, 0),
+        flash_only=np.where(at_end, flash.pixels, flash_only),
         valid=valid,
         shown=shown,
         mask=mask,

@@ -15,16 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image.color import Pixels, linear_from_srgb
+from ..image.color import Pixels
 from ..shading.render import Camera
 from .lamp import Lamp, Shading, other_things
+from .photograph import AT_END
 from .tiles import Mask
 
 #: Cells along the longer side, and points at which a correction is known, for each cell.
 _ALONG = 28
 _FINE = 4
-#: Linear value from which on a channel of an over-exposed pixel has reached its end.
-_END = float(linear_from_srgb(np.array([0.97], np.float32))[0])
 #: What is added before logarithms are taken, in medians of the photograph.
 _FLOOR = 0.02
 #: Deviations of what the lamp's model may leave, in brightness: by distance to the highlight, and by place.
@@ -106,7 +105,7 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp, e
     """
     shading = lamp.shading(camera)
     model = shading.light
-    clipped = (photograph >= _END) & saturated[..., np.newaxis]
+    clipped = (photograph >= AT_END) & saturated[..., np.newaxis]
     floor = _floor(photograph)
     left = np.log((np.maximum(photograph, 0) + floor) / (model + floor))
     left = _with_clipped_channels(left, clipped)

@@ -19,10 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image.color import Pixels, linear_from_srgb
+from ..image.color import Pixels
 from ..shading.brdf import ggx
 from ..shading.render import Camera, PointLight
 from ..shading.surface import DIELECTRIC
+from .photograph import AT_END
 from .tiles import Mask
 
 Array: TypeAlias = NDArray[np.float64]
@@ -30,8 +31,6 @@ Array: TypeAlias = NDArray[np.float64]
 #: Longer side at which a photograph is looked at, and cells along it.
 _WORKING_SIDE = 504
 _ALONG = 24
-#: Linear value from which on a channel of an over-exposed pixel has reached its end.
-_END = float(linear_from_srgb(np.array([0.97], np.float32))[0])
 #: Part of a cell in which a channel may have reached its end for the mean to be known; else it is a lower bound.
 _CLIPPED_SHARE = 0.1
 #: Least part of a cell that lies in the photograph.
@@ -333,7 +332,7 @@ class _Cells:
     def of(photograph: Pixels, saturated: Mask, camera: Camera) -> _Cells:
         """Those of a photograph, which is made small first."""
         height, width = saturated.shape
-        clipped = ((photograph >= _END) & saturated[..., np.newaxis]).astype(np.float32)
+        clipped = ((photograph >= AT_END) & saturated[..., np.newaxis]).astype(np.float32)
         # Whole pixels of a small picture are areas of the large one.
         side = max(height, width) / _ALONG
         down, across = max(2, round(height / side)), max(2, round(width / side))

@@ -40,6 +40,9 @@ _LEAST_PROPORTION, _SAME_PROPORTION = 1.2, 0.02
 #: Display-encoded value from which on a channel of an integer file has reached its end.
 _SATURATED = 0.98
 
+#: Linear value from which on a channel of an over-exposed pixel has reached its end.
+AT_END = float(linear_from_srgb(np.array([0.97], np.float32))[0])
+
 #: Part of over-exposed pixels that is too much.
 _MOST_SATURATED = 0.4
 

@@ -177,7 +177,9 @@ def twoshot(
     whole = Progress(progress)
     whole(0.0, "reading")
     largest = chosen.size or LARGEST
-    lit, even = (read_photograph(p, chosen.fov or None, largest) for p in (flash_photograph, ambient_photograph))
+    lit = read_photograph(flash_photograph, chosen.fov or None, largest)
+    # Its own field of view is not needed, so nothing need be said of it.
+    even = read_photograph(ambient_photograph, lit.fov, largest)
     pair = aligned(lit, even, whole.part(0.02, 0.12, "aligning"))
     width, height = lit.size
     camera = Camera(width, height, lit.fov)
@@ -222,7 +224,7 @@ def twoshot(
             "exposure": exposure,
             "lamp": asdict(lamp),
             "rectangle": [tile.column, tile.row, tile.width, tile.height],
-            "notes": list(dict.fromkeys([*lit.notes, *assumed, *pair.notes])),
+            "notes": list(dict.fromkeys([*lit.notes, *even.notes, *assumed, *pair.notes])),
         },
         progress=whole.part(0.93, 1.0, "finishing"),
     )
@@ -238,7 +240,13 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
     Returns:
         The surface, and the slopes that the network for relief reads in the pair, of any size; None for a metal.
     """
-    flat = evened(filled(flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp, shots.ambient)))
+    flat = evened(
+        filled(
+            flattened(shots.flash, ~shots.mask, shots.camera, shots.lamp, shots.ambient),
+            threads=options.threads or usable_threads(),
+            progress=progress.part(0.0, 0.1),
+        )
+    )
     seen = as_lit_from(shots.lamp.position, flat, shots.lamp, shots.camera)
     guesses = [
         predicted_surface(
@@ -251,7 +259,7 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
             threads=options.threads,
             progress=part,
         )
-        for flash, part in ((seen, progress.part(0.0, 0.45)), (None, progress.part(0.45, 0.9)))
+        for flash, part in ((seen, progress.part(0.1, 0.45)), (None, progress.part(0.45, 0.8)))
     ]
     composed = composed_surface(guesses[0], guesses[1], flat, shots.lamp, shots.camera, final=False)
     if shots.lamp.metallic:
@@ -264,7 +272,7 @@ def guessed_surface(shots: Shots, options: CaptureOptions, progress: Progress) -
         memory=options.memory,
         device=options.device,
         threads=options.threads,
-        progress=progress.part(0.9, 1.0),
+        progress=progress.part(0.8, 1.0),
     )
     return composed.surface, read
 

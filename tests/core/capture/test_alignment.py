@@ -142,6 +142,19 @@ def test_exposures_take_the_rooms_light_away():
     assert np.abs(pair.flash_only - 0.7 * flash)[4:-4, 4:-4][inside].mean() < 0.01
 
 
+def test_what_burnt_out_stays_so_without_the_rooms_light():
+    flash, room = lights()
+    both = taken(0.7 * flash + 0.2 * room, "flash.jpg", exposure=0.2)
+    pixels, saturated = both.pixels.copy(), np.zeros(both.saturated.shape, bool)
+    pixels[60:80, 60:80, :2] = 1.0
+    saturated[59:81, 59:81] = True
+    burnt = replace(both, pixels=pixels, saturated=saturated)
+    pair = aligned(burnt, taken(room, "ambient.jpg", 2, exposure=1.0), QUIET)
+    assert (pair.flash_only[60:80, 60:80, :2] == 1).all()
+    # A channel that has not reached its end tells how bright it is.
+    assert (pair.flash_only[60:80, 60:80, 2] < pixels[60:80, 60:80, 2]).all()
+
+
 def test_a_room_that_was_darker_under_the_flash_is_noticed():
     flash, room = lights()
     pair = aligned(taken(flash, "flash.jpg", exposure=5.0), taken(room, "ambient.jpg", 2, exposure=1.0), QUIET)
