@@ -51,9 +51,9 @@ def export_capture(weights: Path, folder: Path = SHIPPED, *, run: Path | None = 
         "losses": "base color L1, normals' error and logarithm of it in parts of flat ones', roughness and metallic L1 "
         "and squares, pictures under a light L1",
         "seed": CaptureRecipe.seed,
-        **run_facts(run, "flash_normal", "error of normals, of flat's"),
+        **run_facts(run, "flash_normal", "error of normals, of flat's", weights=weights),
     }
-    quality = measured_quality(run)
+    quality = measured_quality(run, weights)
     x = noise(INPUT_PLANES, CONTEXT_SIDE, CONTEXT_SIDE // 2)
     with torch.no_grad():
         vector = network.context(x)

@@ -44,7 +44,7 @@ def train_in_calls(
 
     Raises:
         FileNotFoundError: when there is no such queue.
-        subprocess.CalledProcessError: when a call fails.
+        ChildProcessError: when a call fails.
     """
     turns, run = read_queue(queue), run or _process
     runs = out / "runs"
@@ -65,4 +65,6 @@ def train_in_calls(
 
 
 def _process(arguments: Sequence[str]) -> None:
-    subprocess.run([sys.executable, "-m", __package__, *arguments], check=True)
+    ended = subprocess.run([sys.executable, "-m", __package__, *arguments], check=False)
+    if ended.returncode:
+        raise ChildProcessError(f"matshot-export {arguments[0]} ended with exit code {ended.returncode}")

@@ -55,7 +55,7 @@ def main() -> NoReturn:
     """Run the command line; what can be foreseen is one sentence and exit code 1."""
     try:
         app()
-    except (MatshotError, FileNotFoundError, ValueError, ArithmeticError, OSError) as error:
+    except (MatshotError, ValueError, ArithmeticError, OSError) as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(1)
     sys.exit(0)
@@ -88,6 +88,9 @@ def train(
         raise FileNotFoundError(f"{recipe.name} starts from {recipe.begin}; train that first (no {start})")
     if recipe.architecture == "sparse_coding":
         from .dictionaries import train_dictionaries
+
+        if minutes or resume or device != "auto":
+            raise ValueError(f"{name} is learnt in one go on the CPU; leave out --minutes, --resume and --device")
 
         weights = train_dictionaries(recipe, data, runs / recipe.name, report=typer.echo)
     else:

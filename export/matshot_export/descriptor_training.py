@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from matshot.files import atomic_write
+
 from .checkpoints import open_run, save_checkpoint
 from .data import find_maps, image_counts, load_map
 from .loop import best_device, supports_bfloat16
@@ -132,7 +134,7 @@ def train_descriptor(
             save_checkpoint(network.state_dict(), out / "weights.pt")
             measured = {"spearman_with_vgg16": rank}
             record = {"plan": vars(plan), **rows[-1], "measured": measured, "images": image_counts(paths)}
-            (out / "run.json").write_text(json.dumps(record))
+            atomic_write(out / "run.json", json.dumps(record))
     return out / "weights.pt"
 
 

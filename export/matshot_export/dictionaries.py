@@ -20,6 +20,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from matshot.files import atomic_write
+
 from .checkpoints import open_run, save_checkpoint
 from .data import find_maps, validation_pairs
 from .loop import Progress
@@ -64,7 +66,7 @@ def train_dictionaries(
     save_checkpoint(state, out / "weights.pt")
     progress = Progress(recipe.steps, seconds, done=1.0, measured=[{"step": recipe.steps, "value": measured}])
     run = {**vars(progress), "recipe": recipe.name, "threads": torch.get_num_threads()}
-    (out / "run.json").write_text(json.dumps(run))
+    atomic_write(out / "run.json", json.dumps(run))
     return out / "weights.pt"
 
 

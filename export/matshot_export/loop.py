@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from matshot.files import atomic_write
+
 from .checkpoints import open_run, save_checkpoint
 from .optimizer import Muon
 
@@ -273,7 +275,7 @@ def descend(
         save_checkpoint(average.weights, out / "weights.pt")
         place = {"threads": torch.get_num_threads(), "device": device_name(device)}
         record = {**vars(progress), **(facts or {}), **place}
-        (out / "run.json").write_text(json.dumps(record))
+        atomic_write(out / "run.json", json.dumps(record))
 
     def done() -> float:
         fraction = progress.step / schedule.steps

@@ -21,6 +21,7 @@ from torch import nn
 from matshot.files import atomic_write
 from matshot.inference.cards import SHIPPED, Card, read_card, write_card
 
+from .loop import BEST
 from .parity import check_parity
 from .peak_memory import measured_bytes_per_pixel
 from .recipes import Recipe
@@ -108,7 +109,7 @@ def export(recipe: Recipe, weights: Path, folder: Path = SHIPPED, *, run: Path |
         receptive_field=network.receptive_field,
         grid=network.grid,
         bytes_per_pixel=0,
-        training=_training(recipe, run),
+        training=_training(recipe, weights, run),
         quality=quality_so_far(folder / f"{recipe.name}.toml"),
     )
     return carded(card)
@@ -248,7 +249,7 @@ def noise(planes: int, height: int, width: int, *, unit: bool = False, seed: int
     return x
 
 
-def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
+def _training(recipe: Recipe, weights: Path, run: Path | None) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "data": data_lines(recipe.kind, run_record(run).get("images", {})),
         "command": train_command(f"train {recipe.name}", recipe.name, run),
@@ -261,7 +262,7 @@ def _training(recipe: Recipe, run: Path | None) -> dict[str, Any]:
     }
     if recipe.note:
         facts["note"] = recipe.note
-    return {**facts, **run_facts(run, title=_FIGURES[recipe.kind])}
+    return {**facts, **run_facts(run, title=_FIGURES[recipe.kind], weights=weights)}
 
 
 def train_command(command: str, name: str, run: Path | None) -> str:
@@ -285,11 +286,14 @@ def run_record(run: Path | None) -> dict[str, Any]:
     return facts
 
 
-def run_facts(run: Path | None, figure: str = "value", title: str = "") -> dict[str, Any]:
+def run_facts(
+    run: Path | None, figure: str = "value", title: str = "", *, weights: Path | None = None
+) -> dict[str, Any]:
     """Steps, hours, pixels and learning curve of a training run, if it left a record.
 
     Args:
         run: its folder.
+        weights: that are exported; of the best ones, the step is told at which they were kept.
         figure: that the curve shows, by its name in the record.
         title: what the figure is.
     """
@@ -301,7 +305,8 @@ def run_facts(run: Path | None, figure: str = "value", title: str = "") -> dict[
         facts["input_pixels"] = record["pixels"]
     if record.get("start"):
         facts["starts_from"] = record["start"]
-    facts |= {name: record[name] for name in ("rate", "patches", "kept_step") if record.get(name) is not None}
+    told = ("rate", "patches", "kept_step") if _are_best(weights) else ("rate", "patches")
+    facts |= {name: record[name] for name in told if record.get(name) is not None}
     measured = record.get("measured")
     points = [point for point in measured if figure in point] if isinstance(measured, list) else []
     if len(points) > 1:
@@ -317,11 +322,22 @@ def run_facts(run: Path | None, figure: str = "value", title: str = "") -> dict[
     return facts
 
 
-def measured_quality(run: Path | None) -> dict[str, Any]:
-    """What a training run measured last on the textures that it watched, if it left that in its record."""
-    measured = run_record(run).get("measured") or {}
-    last = measured[-1] if isinstance(measured, list) else measured
-    return {name: round(value, 4) for name, value in last.items() if name != "step"}
+def measured_quality(run: Path | None, weights: Path | None = None) -> dict[str, Any]:
+    """What a training run measured of its best or newest weights on what it watched, if its record has that."""
+    record = run_record(run)
+    measured = record.get("measured") or {}
+    if not isinstance(measured, list):
+        point = measured
+    elif _are_best(weights):
+        point = next((each for each in measured if each["step"] == record.get("kept_step")), {})
+    else:
+        point = measured[-1]
+    return {name: round(value, 4) for name, value in point.items() if name != "step"}
+
+
+def _are_best(weights: Path | None) -> bool:
+    """Whether they are those that a run kept besides its newest."""
+    return weights is not None and weights.name == BEST
 
 
 def quality_so_far(card: Path) -> dict[str, Any]:

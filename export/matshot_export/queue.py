@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from matshot.files import atomic_write
 from matshot.inference.cards import SHIPPED, Card
 
 from . import recipes
@@ -54,6 +55,8 @@ OWN_TASKS = {
     "relief": OwnTask(ReliefRecipe, train_relief, lambda *given, **run: [export_relief(*given, **run)]),
     "style": OwnTask(StyleRecipe, train_style, lambda *given, **run: [export_style(*given, **run)]),
 }
+#: File of a run whose network was exported, or was not better.
+_JUDGED = "judged"
 #: Steps that no budget in hours reaches.
 _ENDLESS = 1 << 40
 
@@ -206,7 +209,9 @@ def train_all(
         left = (ends - time.monotonic()) / 60 if ends else None
         if left is not None and left <= 0:
             break
-        if run_record(runs / turn.name).get("done", 0) >= 1:
+        if _spent(turn, runs):
+            # A call may have been ended between the last step and the export.
+            cards += _judged(turn, data, runs, out or models, report)
             continue
         start = _begin(turn, data, runs, models, device, report)
 
@@ -229,8 +234,23 @@ def train_all(
         else:
             train(replace(turn.recipe(), steps=_ENDLESS), data, runs / turn.name, **call)
         write_status(turns, runs)
-        if run_record(runs / turn.name).get("done", 0) >= 1 and turn.figure_decides:
-            cards += export_better(turn, data, runs, models=out or models, report=report)
+        if _spent(turn, runs):
+            cards += _judged(turn, data, runs, out or models, report)
+    return cards
+
+
+def _spent(turn: Turn, runs: Path) -> bool:
+    """Whether all of a network's budget is."""
+    return bool(run_record(runs / turn.name).get("done", 0) >= 1)
+
+
+def _judged(turn: Turn, data: Path, runs: Path, models: Path, report: Callable[[str], None]) -> list[Card]:
+    """Export what has become better, once; a mark in the run's folder says that this was done."""
+    mark = runs / turn.name / _JUDGED
+    if mark.exists() or not turn.figure_decides:
+        return []
+    cards = export_better(turn, data, runs, models=models, report=report)
+    mark.touch()
     return cards
 
 
@@ -298,7 +318,7 @@ def write_status(turns: list[Turn], runs: Path) -> Path:
             curves += ["", f"{turn.name}, by step: {curve}"]
     path = runs / "status.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([*lines, *curves]) + "\n")
+    atomic_write(path, "\n".join([*lines, *curves]) + "\n")
     return path
 
 
@@ -345,11 +365,13 @@ def _begin(turn: Turn, data: Path, runs: Path, models: Path, device: str, report
         weights, origin = task.network.state_dict(), "nothing"
     if own:
         save_checkpoint(shipped_weights(turn.name, models), run / "shipped.pt")
-        begin_from(task.network, run / "shipped.pt")
-        baseline["shipped"] = task.figures(task.network.state_dict(), run / "shipped.png")[turn.figure]
+        if begin_from(task.network, run / "shipped.pt") == len(task.network.state_dict()):
+            baseline["shipped"] = task.figures(task.network.state_dict(), run / "shipped.png")[turn.figure]
+        else:
+            report(f"{turn.name}: what is shipped has other layers, so nothing says whether it is better")
     start = run / f"start-{origin}.pt"
     save_checkpoint(weights, start)
-    (run / "baseline.json").write_text(json.dumps(baseline))
+    atomic_write(run / "baseline.json", json.dumps(baseline))
     report(f"{turn.name}: {', '.join(f'{name} {value:.3f}' for name, value in baseline.items())}")
     return start
 

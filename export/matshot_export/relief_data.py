@@ -5,6 +5,7 @@ Rendering a photograph takes as long as several steps of training, so each is us
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,9 +140,10 @@ def draw_photographs(
     *,
     side: int = 640,
     device: torch.device | None = None,
+    minutes: float | None = None,
     report: Callable[[str], None] = print,
-) -> None:
-    """Render the photographs that a folder lacks; each depends on its number and the seed alone.
+) -> bool:
+    """Render the photographs that a folder lacks; each depends on its number, the count and the seed alone.
 
     Args:
         materials: folder with one folder a material.
@@ -150,17 +152,26 @@ def draw_photographs(
         seed: of all of them.
         side: of a photograph in pixels, a multiple of 128.
         device: that renders.
+        minutes: after which it ends, to be called again.
         report: receives a line now and then.
+
+    Returns:
+        Whether all are there.
 
     Raises:
         FileNotFoundError: when there is no material.
+        ValueError: when the folder has photographs of another size or of other planes.
     """
+    _refuse_others(folder, (STORED_PLANES, side, side))
     missing = [number for number in range(count) if not (folder / f"{number:05d}.npy").exists()]
     if not missing:
-        return
+        return True
+    ends = time.monotonic() + 60 * minutes if minutes is not None else None
     folder.mkdir(parents=True, exist_ok=True)
     library = MaterialLibrary(materials, device)
     for done, number in enumerate(missing):
+        if ends is not None and time.monotonic() >= ends:
+            return False
         source = CaptureSource(library, 1, side, seed * count + number, photograph=side, hollows=_HOLLOWS)
         planes = stored_planes(source.scenes(1))[0].half()
         # A photograph that is there has its evidence.
@@ -169,6 +180,18 @@ def draw_photographs(
                 np.save(stream, array.numpy())
         if done % 100 == 99:
             report(f"photographs: {done + 1} of {len(missing)}")
+    return True
+
+
+def _refuse_others(folder: Path, shape: tuple[int, int, int]) -> None:
+    for path in _photographs(folder)[:1]:
+        if (found := np.load(path, mmap_mode="r").shape) != shape:
+            raise ValueError(f"{folder} has photographs of shape {found}, and {shape} is wanted; move them away")
+
+
+def _photographs(folder: Path) -> list[Path]:
+    """Files of photographs, without those of their evidence."""
+    return [path for path in sorted(folder.glob("*.npy")) if not path.name.endswith(_EVIDENCE)]
 
 
 class ReliefSource:
@@ -186,11 +209,10 @@ class ReliefSource:
     """
 
     def __init__(self, folder: Path, batch: int, side: int, seed: int, device: torch.device) -> None:
-        places = [path for path in sorted(folder.glob("*.npy")) if not path.name.endswith(_EVIDENCE)]
-        if not places:
+        self.places = _photographs(folder)
+        if not self.places:
             raise FileNotFoundError(f"no photographs in {folder}")
-        self.photographs = [np.load(path, mmap_mode="r") for path in places]
-        self.evidence = [torch.from_numpy(np.load(path.with_suffix(_EVIDENCE))) for path in places]
+        self.evidence = [torch.from_numpy(np.load(path.with_suffix(_EVIDENCE))) for path in self.places]
         self.batch, self.side, self.device = batch, side, device
         self.rng = np.random.default_rng(seed)
 
@@ -217,8 +239,9 @@ class ReliefSource:
 
     def _cut(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Planes of some place of some photograph, and its evidence."""
-        number = int(self.rng.integers(len(self.photographs)))
-        photograph = self.photographs[number]
+        number = int(self.rng.integers(len(self.places)))
+        # Opened anew for each crop: a process may not have as many files open as there are photographs.
+        photograph = np.load(self.places[number], mmap_mode="r")
         row, column = (int(self.rng.integers(size - self.side + 1)) for size in photograph.shape[1:])
         cut = np.array(photograph[:, row : row + self.side, column : column + self.side], dtype=np.float32)
         return torch.from_numpy(cut), self.evidence[number]

@@ -75,8 +75,8 @@ def export_relief(weights: Path, folder: Path = SHIPPED, *, run: Path | None = N
             "trained_by": "the Matshot project",
             "losses": "angle of normals, in radians and in parts of flat ones', and squares of it",
             "seed": ReliefRecipe.seed,
-            **run_facts(run, "flash_normal", "error of normals, of flat's"),
+            **run_facts(run, "flash_normal", "error of normals, of flat's", weights=weights),
         },
-        quality=measured_quality(run) or quality_so_far(folder / "capture_relief.toml"),
+        quality=measured_quality(run, weights) or quality_so_far(folder / "capture_relief.toml"),
     )
     return carded(card)

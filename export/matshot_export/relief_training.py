@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +25,6 @@ from .relief_data import ReliefSource, draw_photographs, evidence_of, given_and_
 _LEAST_ANGLE = 0.08
 #: Folder of a run that photographs are kept in.
 PHOTOGRAPHS = "photographs"
-#: Largest side of the photographs that figures are measured on.
-_WATCHED_SIDE = 512
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,8 @@ class ReliefTask:
         self.forward = compiled(self.network, device, everywhere=True)
         self.photographs = photographs
         library = MaterialLibrary(data / "materials" / "val")
-        side = min(recipe.photograph, _WATCHED_SIDE)
-        self.watched = [stored_planes(scene)[0] for scene in validation_scenes(library, side)]
+        # Of the size that it learns from: windows of another size tell evidence of other lengths.
+        self.watched = [stored_planes(scene)[0] for scene in validation_scenes(library, recipe.photograph)]
 
     @cached_property
     def source(self) -> ReliefSource:
@@ -175,7 +174,7 @@ def train_relief(
         **call: see :class:`~matshot_export.loop.Call`.
 
     Returns:
-        The path of the averaged weights.
+        The path of the averaged weights, which are not there yet when the call ended before all photographs were.
 
     Raises:
         FileExistsError: when ``out`` holds a run that is not to be resumed.
@@ -185,10 +184,21 @@ def train_relief(
     torch.manual_seed(recipe.seed)
     where, folder = best_device(call.get("device", "auto")), out / PHOTOGRAPHS
     materials = data / "materials" / "train"
-    report = call.get("report", print)
-    draw_photographs(
-        materials, folder, recipe.photographs, recipe.seed, side=recipe.photograph, device=where, report=report
+    left, began = call.get("call_minutes"), time.monotonic()
+    complete = draw_photographs(
+        materials,
+        folder,
+        recipe.photographs,
+        recipe.seed,
+        side=recipe.photograph,
+        device=where,
+        minutes=left,
+        report=call.get("report", print),
     )
+    if not complete:
+        return out / "weights.pt"
+    if left is not None:
+        call = {**call, "call_minutes": left - (time.monotonic() - began) / 60}
     task = ReliefTask(recipe, data, where, folder)
     begin(task, call)
     names = [place.name for place in sorted(materials.glob("*")) if place.is_dir()]

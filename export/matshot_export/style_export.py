@@ -85,8 +85,8 @@ def export_style(weights: Path, folder: Path = SHIPPED, *, run: Path | None = No
             "losses": "Gram matrices, distributions along random directions and content of the project's texture "
             "descriptor; distributions of patches of 7 x 7 pixels",
             "seed": StyleRecipe.seed,
-            **run_facts(run, "objective", "objective of style"),
+            **run_facts(run, "objective", "objective of style", weights=weights),
         },
-        quality=measured_quality(run) or quality_so_far(folder / "style.toml"),
+        quality=measured_quality(run, weights) or quality_so_far(folder / "style.toml"),
     )
     return carded(card)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any, Unpack
 import numpy as np
 import torch
 from torch import nn
+
+from matshot.files import atomic_write
 
 from .checkpoints import open_run
 from .data import find_maps, validation_pairs
@@ -85,7 +88,7 @@ class MapTask:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
             result = self.forward(low.contiguous(memory_format=torch.channels_last))
         if self.adversary is not None:
-            self.adversary.learn(result.detach().float(), high, self.recipe.rate * (1 - done))
+            self.adversary.learn(result.detach().float(), high)
         return *self.weighted(result.float(), high), low.shape[0] * low.shape[2] * low.shape[3]
 
     def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
@@ -169,7 +172,7 @@ def blend(first: Path, second: Path, share: float, out: Path) -> Path:
         first: weights.
         second: weights of the same network.
         share: of the second, 0 to 1.
-        out: run folder of the result; its ``run.json`` is the second's.
+        out: run folder of the result; its ``run.json`` is the second's without what that measured.
 
     Returns:
         The path of the blended weights.
@@ -188,7 +191,9 @@ def blend(first: Path, second: Path, share: float, out: Path) -> Path:
     torch.save({key: value.lerp(b[key], share) for key, value in a.items()}, out / "weights.pt")
     record = second.parent / "run.json"
     if record.exists():
-        (out / "run.json").write_text(record.read_text())
+        # What the second measured is not the blend's.
+        facts = {k: v for k, v in json.loads(record.read_text()).items() if k not in ("measured", "kept_step")}
+        atomic_write(out / "run.json", json.dumps(facts))
     return out / "weights.pt"
 
 
@@ -253,7 +258,7 @@ class _Adversary:
             judged: torch.Tensor = self.network(images.contiguous(memory_format=torch.channels_last))
         return judged.float()
 
-    def learn(self, fake: torch.Tensor, real: torch.Tensor, rate: float) -> None:
+    def learn(self, fake: torch.Tensor, real: torch.Tensor) -> None:
         """One step of the relativistic average loss (Jolicoeur-Martineau 2018, equation 16)."""
         judged = self.judge(torch.cat([real, fake]))
         on_real, on_fake = judged.chunk(2)

@@ -48,7 +48,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_a_missing_metallic_map_is_no_metal_and_other_maps_are_needed(data: Path, tmp_path: Path) -> None:
+def test_a_missing_metallic_map_is_no_metal_and_a_material_is_needed(data: Path, tmp_path: Path) -> None:
     library = MaterialLibrary(data / "materials" / "train")
     assert len(library) == 2
     assert library.planes[0].shape == (9, 96, 96)

@@ -14,7 +14,7 @@ from matshot.shading.procedural import brick_wall
 from matshot_export import queue as queues
 from matshot_export import recipes
 from matshot_export.chain import train_in_calls
-from matshot_export.cli import app
+from matshot_export.cli import app, main
 from matshot_export.onnx_export import run_record
 from matshot_export.packs import write_packs
 
@@ -83,6 +83,15 @@ def test_no_calls_export_what_is_there(folder):
 def test_a_call_is_a_process():
     done = subprocess.run([sys.executable, "-m", "matshot_export", "list"], capture_output=True, text=True, check=True)
     assert "detail_x2" in done.stdout
+
+
+def test_a_call_that_fails_is_one_sentence(folder, monkeypatch, capsys):
+    given = ["chain", "--data", str(folder / "nothing"), "--out", str(folder / "out"), "--calls", "1"]
+    monkeypatch.setattr(sys, "argv", ["matshot-export", *given, "--queue", str(folder / "queue.txt")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.strip() == "Error: matshot-export train-all ended with exit code 1"
 
 
 def test_command_says_that_budgets_are_left(folder, monkeypatch):

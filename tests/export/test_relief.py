@@ -129,6 +129,11 @@ def test_photographs_are_drawn_once_and_depend_on_their_number_alone(data: Path,
     crops = [next(ReliefSource(tmp_path, 3, 64, 5, torch.device("cpu"))) for _ in range(2)]
     assert [tuple(planes.shape[1:]) for planes in crops[0]] == [(INPUT_PLANES, 64, 64), (EVIDENCE,), (2, 64, 64)]
     assert torch.equal(crops[0][0], crops[1][0])
+    with pytest.raises(ValueError, match=r"13, 128, 128.*13, 256, 256"):
+        draw_photographs(materials, tmp_path, 2, 1, side=256)
+    (tmp_path / "00001.npy").unlink()
+    assert not draw_photographs(materials, tmp_path, 2, 1, side=128, minutes=0)
+    assert draw_photographs(materials, tmp_path, 2, 1, side=128)
     with pytest.raises(FileNotFoundError, match="no photographs"):
         ReliefSource(tmp_path / "none", 3, 64, 5, torch.device("cpu"))
 

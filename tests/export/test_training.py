@@ -139,7 +139,9 @@ def test_blending_two_runs(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         torch.save(recipe().build().state_dict(), tmp_path / name / "weights.pt")
     a, b = (tmp_path / name / "weights.pt" for name in "ab")
+    (tmp_path / "b" / "run.json").write_text('{"step": 7, "kept_step": 5, "measured": [{"step": 5, "value": 1.0}]}')
     mixed = torch.load(blend(a, b, 0.25, tmp_path / "c"), weights_only=True)
+    assert json.loads((tmp_path / "c" / "run.json").read_text()) == {"step": 7}
     first, second = (torch.load(path, weights_only=True)["head.weight"] for path in (a, b))
     torch.testing.assert_close(mixed["head.weight"], 0.75 * first + 0.25 * second)
     with pytest.raises(ValueError, match="between 0 and 1"):

@@ -125,21 +125,22 @@ def _mostly(mask: Mask, size: tuple[int, int]) -> Mask:
 def with_reading(found: Pixels, read: Pixels, known: Mask, doubtful: float = 1.0) -> Pixels:
     """Slopes that were found otherwise with those that were read, made as strong, as far as both agree.
 
+    How strong bands are made is learnt where both have the photograph's own pixels; in one that is read smaller, its
+    finest relief is not weakened by lens and noise as much, and bands stay as they are.
+
     Args:
         found: ``H x W x 2``.
         read: ``h x w x 2``, as large or smaller.
         known: ``H x W``, pixels by which they are compared.
-        doubtful: strength of bands in which they do not agree.
+        doubtful: strength of bands in which they do not agree, of slopes of one size.
     """
-    size = (found.shape[1], found.shape[0])
-    if read.shape == found.shape:
-        both = _mean_by_agreement(found, read, known)
-    else:
+    if read.shape != found.shape:
         # What is finer than what is read stays as it was found.
-        small = (read.shape[1], read.shape[0])
+        small, large = ((each.shape[1], each.shape[0]) for each in (read, found))
         coarse = resized(found, small)
-        both = found + resized(_mean_by_agreement(coarse, read, _mostly(known, small)) - coarse, size)
-        read = resized(read, size)
+        both = _mean_by_agreement(coarse, read, _mostly(known, small))
+        return np.asarray(found + resized(both - coarse, large), dtype=np.float32)
+    both = _mean_by_agreement(found, read, known)
     strong = np.zeros_like(found)
     for band, first, second, dared in zip(_bands(both), _bands(found), _bands(read), _DARED, strict=True):
         from_on, at, gain = dared
