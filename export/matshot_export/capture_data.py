@@ -26,8 +26,8 @@ from .photography import Flash, ambient_radiance, taken
 from .procedural import FAMILIES, ProceduralMaterial, procedural_material
 from .rendering import Maps, plane_positions, unit
 
-#: What the network is given, and how often: a flash photograph without its lamp, as lit from the lens or as evenly lit;
-#: an ambient photograph; the first and an ambient one.
+#: What the network is given, and how often: a flash photograph without its lamp, as lit from the lamp's place or as
+#: evenly lit; an ambient photograph; the first and an ambient one.
 KINDS = {"flash": 0.38, "even": 0.25, "ambient": 0.15, "pair": 0.22}
 #: Exposure of flash photographs and evenly lit ones by cameras.
 _FLASH_EXPOSURE = (0.99, 0.98)
@@ -86,7 +86,7 @@ class Scenes:
     """Photographs of surfaces as the network gets them, ``(N, C, H, W)`` each, and the truth.
 
     Attributes:
-        flash: without its lamp, as lit from the lens.
+        flash: without its lamp, as lit from the lamp's place.
         even: without any.
         ambient: photograph.
         tangents: of the direction from the lamp.

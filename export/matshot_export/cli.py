@@ -90,7 +90,7 @@ def train(
         from .dictionaries import train_dictionaries
 
         if minutes or resume or device != "auto":
-            raise ValueError(f"{name} is learnt in one go on the CPU; leave out --minutes, --resume and --device")
+            raise ValueError(f"{name} is learnt on the CPU in one call; leave out --minutes, --resume and --device")
 
         weights = train_dictionaries(recipe, data, runs / recipe.name, report=typer.echo)
     else:

@@ -86,7 +86,7 @@ class Schedule:
 
 
 class Call(TypedDict, total=False):
-    """What every training may be told besides its recipe; nothing of it changes what is trained.
+    """What every training may be told besides its recipe.
 
     Attributes:
         minutes: of training, over all calls, that end the schedule even if steps are left.

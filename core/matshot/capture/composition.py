@@ -26,7 +26,7 @@ from .metals import metal_color, metal_slopes
 from .relief_reading import agreement, with_reading
 from .response import response_of_lamp
 from .seen_relief import ShadingEvidence, seen_relief, shading_there_is
-from .shading import Response, integrable_slopes
+from .shading import Response, between, integrable_slopes
 from .tiles import Mask
 
 #: Longer side at which the network's slopes are compared with the photograph.
@@ -66,8 +66,7 @@ _SEEN = ((0.1, 0.2), (0.0, 0.6))
 _SHADING_SHARE = 0.75
 _MOST_SHADING = np.float32(0.8)
 #: Deviations in pixels between which slopes are compared with the photograph's detail.
-_FINE = 1.0
-_COARSE = 12.0
+_DETAIL = (1.0, 12.0)
 #: Range in which slopes are strengthened.
 _WEAKEST = 0.8
 _STRONGEST = 2.0
@@ -154,7 +153,7 @@ def composed_surface(
     a print as relief.
 
     Args:
-        predicted: by the network, of the photograph as lit from the lens.
+        predicted: by the network, of the photograph as lit from the lamp's place.
         evenly_predicted: by the network, of the flattened photograph as if it were evenly lit.
         flat: its hole filled.
         lamp: see :func:`~matshot.capture.lamp.fitted_lamp`.
@@ -230,12 +229,17 @@ def without_shading(flat: Flattened, steepness: Pixels, response: Response, came
     shading = response.along_x * steepness[..., 0] + response.along_y * steepness[..., 1]
     shading -= (1 - response.glare) * np.log1p(np.square(steepness).sum(axis=2)) / 2
     # What fills a hole was lit elsewhere.
-    shading = np.where(flat.hole, 0, _MOST_SHADING * np.tanh(shading / _MOST_SHADING))
+    shading = np.where(flat.hole, 0, bounded_shading(shading))
     tone = np.log(np.maximum(flat.color, np.float32(1e-3))) - np.float32(_SHADING_SHARE) * shading[..., np.newaxis]
     # In the middle, where light shows no slopes, there was none to take away.
     brightness = np.asarray(tone.mean(axis=2, keepdims=True), np.float32)
     even = with_even_contrast(brightness, flat.distance, camera, flat.known, kept=flat.other)
     return np.asarray(np.exp(tone + (even - brightness)).clip(0, 1), dtype=np.float32)
+
+
+def bounded_shading(shading: Pixels) -> Pixels:
+    """Shading as a logarithm of brightness, of which relief that is too steep by mistake makes not too much."""
+    return np.asarray(_MOST_SHADING * np.tanh(shading / _MOST_SHADING), dtype=np.float32)
 
 
 def _cautious(lit: Pixels, even: Pixels, share: np.float32) -> Pixels:
@@ -283,16 +287,16 @@ def slope_strength(steepness: Pixels, flat: Flattened, lamp: Lamp, camera: Camer
         for planes in (steepness, flat.distance)
     )
     known = cv2.resize(flat.hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) == 0
-    seen = _detail(np.asarray(cv2.resize(flat.tone, size, interpolation=cv2.INTER_AREA), np.float32))
+    seen = between(np.asarray(cv2.resize(flat.tone, size, interpolation=cv2.INTER_AREA), np.float32), *_DETAIL)
     response = response_of_lamp(lamp, eye)
-    expected = _detail(response.along_x * small[..., 0] + response.along_y * small[..., 1])
+    expected = between(response.along_x * small[..., 0] + response.along_y * small[..., 1], *_DETAIL)
     slanted = known & (distance > np.quantile(distance, 0.4))
     a, b = expected[slanted].astype(np.float64), seen[slanted].astype(np.float64)
     strength = 1.0
     if a.size >= _LEAST_PIXELS and min(a.std(), b.std()) > 1e-6 and np.corrcoef(a, b)[0, 1] > _LEAST_CORRELATION:
         # Half of it, as a logarithm: what is seen is only partly what is expected.
         strength = float(np.clip(np.sqrt((a @ b) / (a @ a)), _WEAKEST, _STRONGEST))
-    small = np.stack([_detail(np.ascontiguousarray(small[..., axis])) for axis in (0, 1)], axis=2)
+    small = np.stack([between(np.ascontiguousarray(small[..., axis]), *_DETAIL) for axis in (0, 1)], axis=2)
     own = float(np.sqrt(np.square(small[known]).mean())) if known.any() else 0.0
     return min(strength, _steepest(seen, response, distance, known) / max(own, 1e-6))
 
@@ -311,11 +315,6 @@ def _steepest(seen: Pixels, response: Response, distance: Pixels, known: Mask) -
             contrast = float(np.square(seen[ring]).mean())
             bounds.append(np.sqrt(contrast / max(float(squared[ring].mean()), 1e-9)))
     return _OVER_BOUND * float(min(bounds)) if bounds else np.inf
-
-
-def _detail(plane: Pixels) -> Pixels:
-    fine = cv2.GaussianBlur(plane, (0, 0), _FINE)
-    return np.asarray(fine - cv2.GaussianBlur(plane, (0, 0), _COARSE), np.float32)
 
 
 def trend_by_distance(plane: Pixels, distance: Pixels, known: Mask) -> Pixels:

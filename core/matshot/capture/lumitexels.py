@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from ..errors import MatshotError
 from ..image.color import Pixels
 from ..progress import Progress
 from ..shading.render import Camera
+from .shading import softened
 from .tiles import Mask, Tile
 
 Indices = NDArray[np.int32]
@@ -118,13 +118,13 @@ def neighborhood_descriptors(guide: Pixels, mask: Mask, seed: int = 0) -> Pixels
     height, width = mask.shape
     log = np.log(np.maximum(guide, 0) + np.float32(_FLOOR))
     planes = np.stack([log.mean(axis=2), log[..., 0] - log[..., 1], log[..., 2] - log[..., 1]], axis=2)
-    planes -= _blurred(planes, _UNEVEN * max(height, width))
+    planes -= softened(planes, _UNEVEN * max(height, width))
     rng = np.random.default_rng(seed)
     known = np.flatnonzero(mask)
     chosen = np.unravel_index(rng.choice(known, min(_LEARNT_FROM, known.size), replace=False), mask.shape)
     layers = []
     for sigma in _SCALES:
-        seen = _blurred(planes, sigma)
+        seen = softened(planes, sigma)
         contrast = np.maximum(seen[chosen].std(axis=0), 1e-6)
         if max(contrast) <= 1e-6:
             raise MatshotError("The ambient photograph is the same everywhere, so nothing in it can be recognized.")
@@ -143,10 +143,6 @@ def neighborhood_descriptors(guide: Pixels, mask: Mask, seed: int = 0) -> Pixels
         result += (values - mean[part]) @ axes[part]
         start = part.stop
     return result
-
-
-def _blurred(planes: Pixels, sigma: float) -> Pixels:
-    return np.asarray(cv2.GaussianBlur(planes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), dtype=np.float32)
 
 
 def _samples(layers: list[tuple[Pixels, int]]) -> Iterator[Pixels]:

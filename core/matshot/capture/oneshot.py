@@ -79,8 +79,8 @@ def oneshot(
     Returns:
         Maps on the photograph's grid, unless they were made seamless, or of a tile. ``parameters`` holds the options,
         the field of view, ``rectangle`` (column, row, width and height in the photograph of what the maps are of),
-        ``exposure`` (intensity of a flash at the lens with which the lit maps come closest to the photograph), and what
-        the user should be told, ``notes``.
+        ``exposure`` (of a flash photograph: intensity of a flash at the lens with which the lit maps come closest to
+        it), and what the user should be told, ``notes``.
 
     Raises:
         MatshotError: for a photograph that nothing can be made of.

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..image.color import Pixels
 from ..shading.render import Camera, Vector
 from .flattening import detail
-from .shading import Response, guided_slopes
+from .shading import Response, between, guided_slopes
 from .tiles import Mask, Tile
 from .windows import BANDS, DIRECTIONS, Windows, fitted_powers, power
 
@@ -42,8 +42,7 @@ _MOST_UNKNOWN = 0.02
 _USABLE = 0.1
 #: Deviations in pixels between which found slopes are compared with the quotient, and change of the logarithm of
 #: radiance by a slope above which the response is not linear.
-_FINE = 1.0
-_COARSE = 10.0
+_DETAIL = (1.0, 10.0)
 _LINEAR = 0.25
 #: Deviation in pixels of the border of what both photographs show.
 _BORDER = 6.0
@@ -193,15 +192,11 @@ class _Quotient:
 
     def gain_of(self, slopes: Pixels) -> float:
         """The factor on slopes ``H x W x 2`` with which they explain the quotient best."""
-        expected = _band(self.along_x * slopes[..., 0] + self.along_y * slopes[..., 1])
+        expected = between(self.along_x * slopes[..., 0] + self.along_y * slopes[..., 1], *_DETAIL)
         steep = (np.square(self.along_x) + np.square(self.along_y)) * np.float32(np.square(slopes).mean())
         trust = self.known / (1 + steep / np.float32(_LINEAR**2))
-        return float((trust * expected * _band(self.detail)).sum() / max(float((trust * expected**2).sum()), 1e-12))
-
-
-def _band(plane: Pixels) -> Pixels:
-    fine = cv2.GaussianBlur(plane, (0, 0), _FINE)
-    return np.asarray(fine - cv2.GaussianBlur(plane, (0, 0), _COARSE), np.float32)
+        shown = between(self.detail, *_DETAIL)
+        return float((trust * expected * shown).sum() / max(float((trust * expected**2).sum()), 1e-12))
 
 
 def _unexplained(

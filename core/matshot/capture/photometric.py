@@ -6,7 +6,7 @@ strong the flash was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +24,6 @@ _CHANCE_TREND = 0.1
 _TREND_PIXELS = 4000
 _DARKEST = 0.001
 _BRIGHTEST = 1.5
-
-
-@dataclass(frozen=True)
-class Explained:
-    """Maps that explain a photograph.
-
-    Attributes:
-        surface: the maps.
-        exposure: intensity of the flash with which they look like the photograph.
-    """
-
-    surface: Surface
-    exposure: float
 
 
 def with_even_color(surface: Surface, camera: Camera, usable: Mask) -> Surface:
@@ -77,7 +64,7 @@ def fitted_exposure(
 
 def with_explained_color(
     surface: Surface, camera: Camera, photograph: Pixels, usable: Mask, lamp: PointLight | None = None
-) -> Explained:
+) -> Surface:
     """Maps whose base color makes them, lit by the flash, equal to the photograph.
 
     The light that GGX reflects is linear in base color, of a metal as of a dielectric: two renderings tell it. Which
@@ -97,8 +84,7 @@ def with_explained_color(
     guess = np.maximum(surface.base_color, np.float32(_DARKEST))
     scale = float(guess[usable].sum() / max(float(color[usable].sum()), 1e-12))
     color = np.where(usable[..., np.newaxis], color * np.float32(scale), guess)
-    result = replace(surface, base_color=np.minimum(color, np.float32(1)))
-    return Explained(result, fitted_exposure(result, camera, photograph, usable, lamp))
+    return replace(surface, base_color=np.minimum(color, np.float32(1)))
 
 
 def _linear_in_color(surface: Surface, camera: Camera, lamp: PointLight | None = None) -> tuple[Pixels, Pixels]:

@@ -10,7 +10,7 @@ wrong is mostly one and the same everywhere: how rough, how bright, how bumpy. A
 only where the surface is compared with itself under other angles, and leaves the texels' own normals and colors
 confused with each other. So first the few :class:`_Changes` that the whole surface has in common are found, from the
 statistics of all crops and from the pixels of the whole photograph. What is left is given back to the base color, pixel
-by pixel; or, for a tile that wraps, to all texels under a prior in the Fourier domain.
+by pixel.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scipy.optimize import minimize
 from ..errors import MatshotError
 from ..image.color import Pixels
 from ..image.normals import unit_normals
-from ..inference.cards import Registry, installed_models
+from ..inference.cards import installed_models
 from ..inference.session import Device, Network, network
 from ..progress import Progress
 from ..shading.render import Camera, flash, render
@@ -64,6 +64,8 @@ _CHANGES_WEIGHT = 0.02
 #: pixel says where it should have been.
 _STARTS = (-1.5, 0.0, 1.5)
 _START_ITERATIONS = 15
+#: Iterations of L-BFGS from the best of them, at most.
+_ITERATIONS = 30
 #: Evaluations of the objective that an iteration of L-BFGS takes, about.
 _EVALUATIONS = 1.2
 #: Range in which a pixel's base color is changed to meet the photograph.
@@ -77,11 +79,8 @@ def refined(
     usable: Mask,
     camera: Camera,
     *,
-    strength: float = 1.0,
-    iterations: int = 30,
     device: Device = "auto",
     threads: int = 0,
-    models: Registry | None = None,
     progress: Progress | None = None,
 ) -> Surface:
     """A surface that, lit by the flash at the lens, looks more like the photograph.
@@ -91,11 +90,8 @@ def refined(
         photograph: ``H x W x 3``, scene-linear, 1 where the camera saturates; of any exposure.
         usable: ``H x W``, where it is not over-exposed and can be trusted.
         camera: of the photograph.
-        strength: 0 leaves the surface as it is, 1 goes all the way.
-        iterations: of L-BFGS, at most.
         device: where networks run.
         threads: of the CPU; 0 for all.
-        models: to choose from; those installed by default.
         progress: told after every evaluation.
 
     Returns:
@@ -106,16 +102,14 @@ def refined(
         Cancelled: when the listener says so.
     """
     progress = progress or Progress(None)
-    problem = _Problem(surface, photograph, usable, camera, _Models(models, device, threads))
-    changes = problem.common_changes(iterations, progress.part(0.0, 0.95))
-    changed = _surface(problem.changes.applied(_parameters(surface), strength * changes), surface)
+    problem = _Problem(surface, photograph, usable, camera, _Models(device, threads))
+    changes = problem.common_changes(_ITERATIONS, progress.part(0.0, 0.95))
+    changed = _surface(problem.changes.applied(_parameters(surface), changes), surface)
     progress(0.95)
-    return with_photographs_detail(changed, photograph, usable, camera, strength)
+    return with_photographs_detail(changed, photograph, usable, camera)
 
 
-def with_photographs_detail(
-    surface: Surface, photograph: Pixels, usable: Mask, camera: Camera, strength: float = 1.0
-) -> Surface:
+def with_photographs_detail(surface: Surface, photograph: Pixels, usable: Mask, camera: Camera) -> Surface:
     """The surface with its base color multiplied by what its picture under the flash lacks, pixel by pixel.
 
     Args:
@@ -123,12 +117,11 @@ def with_photographs_detail(
         photograph: ``H x W x 3``, scene-linear.
         usable: ``H x W``; elsewhere the base color stays.
         camera: of the photograph.
-        strength: exponent of the factor.
     """
     lit = render(surface, camera, [flash(camera)])
     floor = np.float32(0.02 * max(float(photograph[usable].mean()), 1e-6))
     lit *= np.float32(_median_ratio(photograph, lit, usable))
-    gain = np.clip((photograph + floor) / (lit + floor), _LEAST_GAIN, _MOST_GAIN) ** np.float32(strength)
+    gain = np.clip((photograph + floor) / (lit + floor), _LEAST_GAIN, _MOST_GAIN)
     base_color = np.clip(surface.base_color * np.where(usable[..., np.newaxis], gain, 1), 0, 1)
     return replace(surface, base_color=np.ascontiguousarray(base_color, dtype=np.float32))
 
@@ -137,7 +130,6 @@ class _Models:
     """The two graphs.
 
     Args:
-        models: to choose from; those installed by default.
         device: see :func:`refined`.
         threads: likewise.
 
@@ -145,8 +137,8 @@ class _Models:
         MatshotError: when one is missing.
     """
 
-    def __init__(self, models: Registry | None, device: Device, threads: int) -> None:
-        known = models or installed_models()
+    def __init__(self, device: Device, threads: int) -> None:
+        known = installed_models()
         self._statistics = network(known.require("refinement", "statistics"), device, threads)
         self._objective = Network(known.require("refinement", "objective"), device, threads)
 

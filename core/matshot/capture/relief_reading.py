@@ -27,8 +27,9 @@ from .seen_relief import ShadingEvidence
 from .shading import Response
 from .tiles import Mask
 
-#: Shorter side of the photograph in which it reads, as in training; finer relief is that which is found otherwise.
-_READ_SIDE = 640
+#: Shorter side of the photograph in which it reads, as in training, and in which a pair's relief is found; finer relief
+#: is that which is found otherwise.
+READ_SIDE = 640
 #: Agreement with what is found from which on what is read counts a little, and half; by how much it is strengthened at
 #: most to be as strong.
 _AGREES = ((0.3, 0.6), (0.0, 0.5))
@@ -69,7 +70,7 @@ def read_relief(
         MatshotError: for too little memory, or a model that is missing.
         Cancelled: when the listener says so.
     """
-    shrink = min(1.0, _READ_SIDE / min(camera.width, camera.height))
+    shrink = min(1.0, READ_SIDE / min(camera.width, camera.height))
     if shrink < 1:
         camera = Camera(round(camera.width * shrink), round(camera.height * shrink), camera.fov)
         size = (camera.width, camera.height)

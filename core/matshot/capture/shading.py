@@ -211,12 +211,12 @@ def height_of_shade(flash: Pixels, ambient: Pixels, mask: Mask) -> Pixels:
     light = [np.maximum(shot, 0).mean(axis=2) for shot in (ambient, flash)]
     # In parts of each photograph's brightness, so that exposure has no say.
     light = [np.log(each + np.float32(_FLOOR * max(float(each[mask].mean()), 1e-6))) for each in light]
-    shade = _blurred(light[0] - light[1], _LEAST_SHADE)
+    shade = softened(light[0] - light[1], _LEAST_SHADE)
     shade = np.where(mask, shade, np.float32(np.median(shade[mask])))
     height = np.zeros_like(shade)
     sigma, rest = _LEAST_SHADE, shade
     for _ in range(_SHADE_BANDS):
-        softer = _blurred(shade, 2 * sigma)
+        softer = softened(shade, 2 * sigma)
         band = rest - softer
         height += np.float32(sigma) * _SHADE_LIMIT * np.tanh(band / _SHADE_LIMIT)
         sigma, rest = 2 * sigma, softer
@@ -225,7 +225,7 @@ def height_of_shade(flash: Pixels, ambient: Pixels, mask: Mask) -> Pixels:
 
 def _integrability(slopes: Pixels, integrable: Pixels) -> float:
     """How little of the slopes, without their finest detail, is rotation: 1 for a height field's, 0 for noise's."""
-    rotation, relief = _blurred(slopes - integrable, _DETAIL), _blurred(integrable, _DETAIL)
+    rotation, relief = softened(slopes - integrable, _DETAIL), softened(integrable, _DETAIL)
     return max(0.0, 1 - float(np.square(rotation).sum()) / max(float(np.square(relief).sum()), 1e-12))
 
 
@@ -235,8 +235,8 @@ class _Patterns:
     def __init__(self, guide: Pixels) -> None:
         log = np.log(np.maximum(guide, 0) + np.float32(_FLOOR))
         planes = np.stack([log.mean(axis=2), log[..., 0] - log[..., 1], log[..., 2] - log[..., 1]], axis=2)
-        planes -= _blurred(planes, _UNEVEN * max(guide.shape[:2]))
-        self._layers = [(_blurred(planes, sigma), step) for sigma, step in _SCALES]
+        planes -= softened(planes, _UNEVEN * max(guide.shape[:2]))
+        self._layers = [(softened(planes, sigma), step) for sigma, step in _SCALES]
 
     def around(self, rows: NDArray[np.int_], columns: NDArray[np.int_]) -> Pixels:
         """Values for pixels, ``N x F``."""
@@ -251,8 +251,14 @@ class _Patterns:
         return np.stack(values, axis=1)
 
 
-def _blurred(planes: Pixels, sigma: float) -> Pixels:
+def softened(planes: Pixels, sigma: float) -> Pixels:
+    """Gaussian blur of a deviation in pixels, ``H x W`` or ``H x W x C``."""
     return np.asarray(cv2.GaussianBlur(planes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), dtype=np.float32)
+
+
+def between(plane: Pixels, fine: float, coarse: float) -> Pixels:
+    """What of a plane ``H x W`` lies between two deviations in pixels."""
+    return np.asarray(softened(plane, fine) - softened(plane, coarse), np.float32)
 
 
 def _reflected(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:

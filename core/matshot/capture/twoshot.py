@@ -28,7 +28,7 @@ from ..shading.render import Camera, PointLight
 from ..shading.surface import DIELECTRIC, Surface
 from .alignment import aligned
 from .assumptions import photograph_notes
-from .composition import as_lit_from, composed_surface, evened
+from .composition import as_lit_from, bounded_shading, composed_surface, evened
 from .filling import filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .fitting import NO_PRIORS, estimated_scale, fitted_surface
@@ -39,7 +39,7 @@ from .pair_relief import PairRelief, pair_relief
 from .photograph import photograph_file, read_photograph, resized
 from .photometric import fitted_exposure, with_even_color, with_explained_color
 from .prediction import predicted_surface
-from .relief_reading import read_relief, with_reading
+from .relief_reading import READ_SIDE, read_relief, with_reading
 from .response import response_of_lamp
 from .shading import GuidedSlopes
 from .tile_statistics import with_tile_statistics
@@ -66,10 +66,6 @@ _ROOMS_FLOOR = 0.01
 #: color is more and more the room's, and at which altogether; and how much that may change.
 _APART = (0.3, 1.0)
 _MOST_CHANGE = np.float32(4.0)
-#: Most of what relief makes of the room's light, as a logarithm.
-_MOST_SHADING = np.float32(0.8)
-#: Shorter side of the photographs in which relief is found; finer relief is the guess's.
-_RELIEF_SIDE = 640
 #: Strength of bands of relief in which what both photographs show and what is read do not agree.
 _SEEN_BY_ONE = 0.6
 #: Side of the tile at which it is fitted; detail beyond it is the guess's.
@@ -193,7 +189,7 @@ def twoshot(
     # A metal mirrors the room, so that the quotient of the two says little of its slopes.
     if chosen.priors and not (lamp.metallic and guess is not None):
         whole(0.3, "finding relief")
-        relief = found_relief(_resized_shots(shots, min(1.0, _RELIEF_SIDE / min(width, height))), guess, read)
+        relief = found_relief(_resized_shots(shots, min(1.0, READ_SIDE / min(width, height))), guess, read)
     if guess is not None:
         guess = with_pairs_detail(guess, relief, shots)
     seamless = chosen
@@ -317,7 +313,7 @@ def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -
         # What is finer is as much stronger than predicted as the rest.
         gain = np.sqrt(np.square(steepness).mean() / max(float(np.square(soft).mean()), 1e-9)).clip(*_FINE_GAINS)
         steepness = resized(steepness, size) + np.float32(gain) * (own - resized(soft, size))
-    shading = _MOST_SHADING * np.tanh(steepness @ np.asarray(relief.room, np.float32) / _MOST_SHADING)
+    shading = bounded_shading(steepness @ np.asarray(relief.room, np.float32))
     even = shots.ambient * np.exp(-shading)[..., np.newaxis]
     color = color_of_both(guess.base_color, even, shots.mask, shots.shown, reach)
     return replace(guess, base_color=color, normal=normals_of_slopes(steepness))
@@ -424,7 +420,7 @@ def fitted_tile(
     if initial is None:
         # The exact color has all of the detail, and the shading of relief that was not found; the fit has neither.
         exact = with_explained_color(surface, eye, light, usable, lamp)
-        surface = replace(surface, base_color=np.sqrt(exact.surface.base_color * surface.base_color))
+        surface = replace(surface, base_color=np.sqrt(exact.base_color * surface.base_color))
     else:
         # A fit takes slopes that it does not find for roughness, and says little of where either varies.
         surface = replace(surface, normal=initial.normal, roughness=initial.roughness)
@@ -555,7 +551,7 @@ def spread(shots: Shots, found: FittedTile, progress: Progress) -> tuple[Surface
     rows, columns = matches.rows[..., 0] - tile.row, matches.columns[..., 0] - tile.column
     maps = {field.name: getattr(found.surface, field.name)[rows, columns] for field in fields(Surface)}
     surface = Surface(**maps)
-    surface = with_explained_color(surface, shots.camera, shots.flash, shots.mask, shots.light).surface
+    surface = with_explained_color(surface, shots.camera, shots.flash, shots.mask, shots.light)
     surface = with_even_color(surface, shots.camera, shots.mask)
     surface = with_rooms_color(surface, shots.ambient, shots.mask, shots.lamp)
     return surface, fitted_exposure(surface, shots.camera, shots.flash, shots.mask, shots.light)

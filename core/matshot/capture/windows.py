@@ -65,7 +65,7 @@ class Windows:
         down, right = 2 * np.pi * np.fft.fftfreq(side), 2 * np.pi * np.fft.rfftfreq(side)
         along_x, along_y = np.broadcast_arrays(right[np.newaxis], -down[:, np.newaxis])
         number = np.hypot(along_x, along_y)
-        edges = np.geomspace(_COARSEST * 2 * np.pi / side, _FINEST * np.pi, BANDS + 1)
+        edges = _edges(side)
         band = np.clip(np.digitize(number, edges) - 1, 0, BANDS - 1)
         turn = np.mod(np.arctan2(along_y, along_x) / np.pi + 0.5 / DIRECTIONS, 1) * DIRECTIONS
         bins = np.where(number > 0, band * DIRECTIONS + np.minimum(turn.astype(np.intp), DIRECTIONS - 1), -1)
@@ -152,7 +152,7 @@ class Windows:
     def waves(self, values: NDArray[np.float64]) -> Pixels:
         """Values of bands, spread smoothly over the waves, ``side x (side / 2 + 1)``."""
         number = np.maximum(np.hypot(self.along_x, self.along_y), 1e-6)
-        edges = np.geomspace(_COARSEST * 2 * np.pi / self.side, _FINEST * np.pi, BANDS + 1)
+        edges = _edges(self.side)
         middles = np.log(np.sqrt(edges[1:] * edges[:-1]))
         band = np.interp(np.log(number), middles, np.arange(BANDS)).astype(np.float32)
         turn = np.mod(np.arctan2(self.along_y, self.along_x) / np.pi, 1) * DIRECTIONS
@@ -214,3 +214,8 @@ def fitted_powers(
 def power(spectra: NDArray[np.complex64]) -> Pixels:
     """Squared magnitude of each wave."""
     return np.asarray(np.square(spectra.real) + np.square(spectra.imag))
+
+
+def _edges(side: int) -> NDArray[np.float64]:
+    """Wave numbers between which bands of length lie, ``BANDS + 1``, in radians a pixel."""
+    return np.geomspace(_COARSEST * 2 * np.pi / side, _FINEST * np.pi, BANDS + 1)

@@ -15,9 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from matshot.capture.seen_relief import STRENGTHS
+
 #: Numbers that say how strong relief is in the whole photograph, by light alone, and how strong its tone, by bands of
 #: length; see ``matshot.capture.seen_relief.ShadingEvidence.strengths``. All 0 where nobody knows.
-EVIDENCE = 12
+EVIDENCE = STRENGTHS
 #: Planes of the input: tone of the flash photograph without its lamp (3), response to slopes along x and y (2), the
 #: highlight's share of the light (1), 1 where the photograph is known (1), tone of the photograph without flash (3,
 #: 0 without one), 1 where there is one (1). A tone is the logarithm of linear color, less its median.

@@ -79,7 +79,7 @@ def test_a_large_photograph_is_read_small_and_keeps_what_is_finer(
     lamp: Lamp, flat: Flattened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = read_relief(flat, lamp, CAMERA, device="cpu")
-    monkeypatch.setattr("matshot.capture.relief_reading._READ_SIDE", SIDE // 2)
+    monkeypatch.setattr("matshot.capture.relief_reading.READ_SIDE", SIDE // 2)
     small = read_relief(flat, lamp, CAMERA, device="cpu")
     assert small.shape == (SIDE // 2, SIDE // 2, 2)
     assert correlation(resized(whole, (SIDE // 2, SIDE // 2)), small) > 0.4
