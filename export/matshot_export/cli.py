@@ -89,8 +89,8 @@ def train(
     if recipe.architecture == "sparse_coding":
         from .dictionaries import train_dictionaries
 
-        if minutes or resume or device != "auto":
-            raise ValueError(f"{name} is learnt on the CPU in one call; leave out --minutes, --resume and --device")
+        if minutes or resume or device == "cuda":
+            raise ValueError(f"{name} is learnt on the CPU in one call; leave out --minutes, --resume and cuda")
 
         weights = train_dictionaries(recipe, data, runs / recipe.name, report=typer.echo)
     else:
