@@ -123,17 +123,16 @@ def _mostly(mask: Mask, size: tuple[int, int]) -> Mask:
     return np.asarray(resized(mask.astype(np.float32), size) >= 0.5)
 
 
-def with_reading(found: Pixels, read: Pixels, known: Mask, doubtful: float = 1.0) -> Pixels:
+def with_reading(found: Pixels, read: Pixels, known: Mask, doubtful: float | None = None) -> Pixels:
     """Slopes that were found otherwise with those that were read, made as strong, as far as both agree.
-
-    How strong bands are made is learnt where both have the photograph's own pixels; in one that is read smaller, its
-    finest relief is not weakened by lens and noise as much, and bands stay as they are.
 
     Args:
         found: ``H x W x 2``.
         read: ``h x w x 2``, as large or smaller.
         known: ``H x W``, pixels by which they are compared.
-        doubtful: strength of bands in which they do not agree, of slopes of one size.
+        doubtful: strength of bands in which they do not agree; with it, fine bands in which they do are strengthened.
+            Without it, bands are as strong as they were found: of one photograph alone fine relief is too uncertain for
+            that, as other light shows. Only for slopes of one size.
     """
     if read.shape != found.shape:
         # What is finer than what is read stays as it was found.
@@ -142,6 +141,8 @@ def with_reading(found: Pixels, read: Pixels, known: Mask, doubtful: float = 1.0
         both = _mean_by_agreement(coarse, read, _mostly(known, small))
         return np.asarray(found + resized(both - coarse, large), dtype=np.float32)
     both = _mean_by_agreement(found, read, known)
+    if doubtful is None:
+        return both
     strong = np.zeros_like(found)
     for band, first, second, dared in zip(_bands(both), _bands(found), _bands(read), _DARED, strict=True):
         from_on, at, gain = dared
