@@ -2,9 +2,9 @@
 
 The network of all maps and the windows of the photograph err in other ways than it does, so the mean is better than
 each, where they agree. Where they do not, as on cloth that shades as no matt surface does, it reads patches of relief.
-What it reads is too weak, as are all answers that are best on average; how strong relief is, windows tell better. Fine
-relief that several see alike is still weaker in each answer than it is, since noise and the lens hide it first; what
-only one of them sees is rather less.
+What it reads is too weak, as are all answers that are best on average; how strong relief is, windows tell better. Of
+two photographs, fine relief that both opinions see is still weaker in each than it is, since noise and the lens hide it
+first; what only one of them sees is rather less.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ READ_SIDE = 640
 _AGREES = ((0.3, 0.6), (0.0, 0.5))
 _MOST_STRENGTHENED = 4.0
 #: Bands of relief from fine to coarse: agreement from which on it is strengthened, and at which most, and by how much.
-_DARED = ((0.7, 0.85, 1.7), (0.8, 0.9, 1.3), (0.8, 0.92, 1.15), (0.8, 0.92, 1.0), (0.8, 0.92, 1.0))
+_DARED = ((0.7, 0.85, 1.4), (0.8, 0.9, 1.2), (0.8, 0.92, 1.1), (0.8, 0.92, 1.0), (0.8, 0.92, 1.0))
 #: Deviation of the first blur, in pixels; each of the next is twice as wide. Agreement in a band that says nothing.
 _FINEST = 0.8
 _UNRELATED = 0.3
