@@ -87,10 +87,9 @@ def train(
     if start is not None and not start.exists():
         raise FileNotFoundError(f"{recipe.name} starts from {recipe.begin}; train that first (no {start})")
     if recipe.architecture == "sparse_coding":
-        from .dictionaries import train_dictionaries
-
         if minutes or resume or device == "cuda":
-            raise ValueError(f"{name} is learnt on the CPU in one call; leave out --minutes, --resume and cuda")
+            raise ValueError(f"{name} is learnt on the CPU in one call, without --minutes, --resume or --device cuda")
+        from .dictionaries import train_dictionaries
 
         weights = train_dictionaries(recipe, data, runs / recipe.name, report=typer.echo)
     else:

@@ -368,7 +368,7 @@ def _begin(turn: Turn, data: Path, runs: Path, models: Path, device: str, report
         if begin_from(task.network, run / "shipped.pt") == len(task.network.state_dict()):
             baseline["shipped"] = task.figures(task.network.state_dict(), run / "shipped.png")[turn.figure]
         else:
-            report(f"{turn.name}: what is shipped has other layers, so nothing says whether it is better")
+            report(f"{turn.name}: what is shipped has other layers, so the two cannot be compared")
     start = run / f"start-{origin}.pt"
     save_checkpoint(weights, start)
     atomic_write(run / "baseline.json", json.dumps(baseline))

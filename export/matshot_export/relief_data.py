@@ -184,6 +184,7 @@ def draw_photographs(
 
 
 def _refuse_others(folder: Path, shape: tuple[int, int, int]) -> None:
+    """Raise for photographs of another shape; all of a folder have that of the first."""
     for path in _photographs(folder)[:1]:
         if (found := np.load(path, mmap_mode="r").shape) != shape:
             raise ValueError(f"{folder} has photographs of shape {found}, and {shape} is wanted; move them away")

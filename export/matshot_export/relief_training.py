@@ -180,6 +180,7 @@ def train_relief(
         FileExistsError: when ``out`` holds a run that is not to be resumed.
         FileNotFoundError: when data or start weights are missing.
         FloatingPointError: when the loss stops being a number.
+        ValueError: when ``out`` has photographs of another size.
     """
     torch.manual_seed(recipe.seed)
     where, folder = best_device(call.get("device", "auto")), out / PHOTOGRAPHS

@@ -40,7 +40,8 @@ _LEAST_PROPORTION, _SAME_PROPORTION = 1.2, 0.02
 #: Display-encoded value from which on a channel of an integer file has reached its end.
 _SATURATED = 0.98
 
-#: Linear value from which on a channel of an over-exposed pixel has reached its end.
+#: Linear value from which on a channel of an over-exposed pixel has reached its end; a little less than in the file,
+#: since a photograph that was made smaller is softer.
 AT_END = float(linear_from_srgb(np.array([0.97], np.float32))[0])
 
 #: Part of over-exposed pixels that is too much.

@@ -9,8 +9,6 @@ first; what only one of them sees is rather less.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
@@ -123,16 +121,13 @@ def _mostly(mask: Mask, size: tuple[int, int]) -> Mask:
     return np.asarray(resized(mask.astype(np.float32), size) >= 0.5)
 
 
-def with_reading(found: Pixels, read: Pixels, known: Mask, doubtful: float | None = None) -> Pixels:
+def with_reading(found: Pixels, read: Pixels, known: Mask) -> Pixels:
     """Slopes that were found otherwise with those that were read, made as strong, as far as both agree.
 
     Args:
         found: ``H x W x 2``.
         read: ``h x w x 2``, as large or smaller.
         known: ``H x W``, pixels by which they are compared.
-        doubtful: strength of bands in which they do not agree; with it, fine bands in which they do are strengthened.
-            Without it, bands are as strong as they were found: of one photograph alone fine relief is too uncertain for
-            that, as other light shows. Only for slopes of one size.
     """
     if read.shape != found.shape:
         # What is finer than what is read stays as it was found.
@@ -140,9 +135,21 @@ def with_reading(found: Pixels, read: Pixels, known: Mask, doubtful: float | Non
         coarse = resized(found, small)
         both = _mean_by_agreement(coarse, read, _mostly(known, small))
         return np.asarray(found + resized(both - coarse, large), dtype=np.float32)
-    both = _mean_by_agreement(found, read, known)
-    if doubtful is None:
-        return both
+    return _mean_by_agreement(found, read, known)
+
+
+def with_bands_by_agreement(both: Pixels, found: Pixels, read: Pixels, known: Mask, doubtful: float) -> Pixels:
+    """Slopes of a pair whose fine bands are stronger where both opinions agree, and weaker where they do not.
+
+    Of one photograph alone fine relief is too uncertain to be strengthened: under other light it looks worse.
+
+    Args:
+        both: ``H x W x 2``, see :func:`with_reading`.
+        found: likewise, without what was read.
+        read: likewise.
+        known: ``H x W``, pixels by which they are compared.
+        doubtful: strength of bands in which they do not agree.
+    """
     strong = np.zeros_like(found)
     for band, first, second, dared in zip(_bands(both), _bands(found), _bands(read), _DARED, strict=True):
         from_on, at, gain = dared
@@ -159,7 +166,7 @@ def _mean_by_agreement(found: Pixels, read: Pixels, known: Mask) -> Pixels:
     return np.asarray(found + share * (gain * read - found), dtype=np.float32)
 
 
-def _bands(steepness: Pixels) -> Sequence[Pixels]:
+def _bands(steepness: Pixels) -> list[Pixels]:
     """Parts from fine to coarse, as many as there are strengths, whose sum is the whole."""
     parts, rest = [], steepness
     for number in range(len(_DARED) - 1):

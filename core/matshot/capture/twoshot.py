@@ -39,7 +39,7 @@ from .pair_relief import PairRelief, pair_relief
 from .photograph import photograph_file, read_photograph, resized
 from .photometric import fitted_exposure, with_even_color, with_explained_color
 from .prediction import predicted_surface
-from .relief_reading import READ_SIDE, read_relief, with_reading
+from .relief_reading import READ_SIDE, read_relief, with_bands_by_agreement, with_reading
 from .response import response_of_lamp
 from .shading import GuidedSlopes
 from .tile_statistics import with_tile_statistics
@@ -279,7 +279,7 @@ def found_relief(shots: Shots, guess: Surface | None, read: Pixels | None = None
     Args:
         shots: the pair.
         guess: maps of the whole photograph by the network, of any size, or None.
-        read: slopes by the network for relief, of any size, or None.
+        read: slopes by the network for relief, of the size of these, or None.
 
     Raises:
         MatshotError: if too little of the photographs is usable.
@@ -291,7 +291,8 @@ def found_relief(shots: Shots, guess: Surface | None, read: Pixels | None = None
     found = pair_relief(shots.flash, shots.ambient, shots.mask, camera, lamp.position, response, predicted)
     if read is None:
         return found
-    return replace(found, slopes=with_reading(found.slopes, read, shots.mask, _SEEN_BY_ONE))
+    both = with_reading(found.slopes, read, shots.mask)
+    return replace(found, slopes=with_bands_by_agreement(both, found.slopes, read, shots.mask, _SEEN_BY_ONE))
 
 
 def with_pairs_detail(guess: Surface, relief: PairRelief | None, shots: Shots) -> Surface:

@@ -16,7 +16,7 @@ from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.capture.oneshot import OneShotOptions, oneshot
 from matshot.capture.photograph import resized
 from matshot.capture.prediction import predicted_slopes
-from matshot.capture.relief_reading import read_relief, with_reading
+from matshot.capture.relief_reading import read_relief, with_bands_by_agreement, with_reading
 from matshot.capture.response import response_of_lamp
 from matshot.image.color import Pixels, linear_from_srgb
 from matshot.image.writer import write_texture
@@ -107,19 +107,23 @@ def test_what_is_read_gets_the_strength_of_what_is_found() -> None:
     assert not with_reading(np.zeros_like(found), read, known).any()
 
 
+def banded(found: Pixels, read: Pixels, known: np.ndarray, doubtful: float) -> Pixels:
+    return with_bands_by_agreement(with_reading(found, read, known), found, read, known, doubtful)
+
+
 def test_fine_relief_that_both_see_is_strengthened_and_what_one_sees_may_be_weakened() -> None:
     rng = np.random.default_rng(1)
     there = rng.normal(0, 0.2, (96, 96, 2)).astype(np.float32)
     errors = [rng.normal(0, deviation, (96, 96, 2)).astype(np.float32) for deviation in (0.04, 0.04, 1.0, 1.0)]
     known = np.ones((96, 96), bool)
-    alike = with_reading(there + errors[0], there + errors[1], known, 1.0)
+    alike = banded(there + errors[0], there + errors[1], known, 1.0)
     assert 1.3 < alike.std() / there.std() < 1.7
-    apart = [with_reading(there + errors[2], there + errors[3], known, least) for least in (1.0, 0.6)]
+    apart = [banded(there + errors[2], there + errors[3], known, least) for least in (1.0, 0.6)]
     np.testing.assert_allclose(apart[1], 0.6 * apart[0], atol=0.02)
     # What is coarse is found as strong as it is.
     coarse = np.tile(np.sin(np.arange(96) * np.pi / 24, dtype=np.float32)[:, np.newaxis, np.newaxis], (1, 96, 2))
     inside = slice(24, -24)
-    np.testing.assert_allclose(with_reading(coarse, coarse, known, 1.0)[inside], coarse[inside], atol=0.04)
+    np.testing.assert_allclose(banded(coarse, coarse, known, 1.0)[inside], coarse[inside], atol=0.04)
 
 
 def test_of_a_pair_a_turned_one_is_read_the_same(shots: tuple[Pixels, Pixels], lamp: Lamp, flat: Flattened) -> None:

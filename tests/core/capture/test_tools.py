@@ -151,6 +151,13 @@ def test_the_whole_photograph_is_explained(pair: tuple[Path, Path]) -> None:
     assert material.parameters["rectangle"] == [0, 0, 320, 320]
 
 
+def test_what_there_is_to_say_of_both_photographs_is_told(pair: tuple[Path, Path]) -> None:
+    notes = twoshot(*pair, TwoShotOptions(full=True, device="cpu", size=256)).parameters["notes"]
+    assert [note.split()[0] for note in notes if "was shrunk" in note] == ["flash.png", "ambient.png"]
+    # Where the no-flash photograph was taken from is found by aligning it.
+    assert [note.split()[0] for note in notes if "field of view" in note] == ["flash.png"]
+
+
 def test_what_a_metal_mirrors_of_the_room_is_no_relief(
     pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
