@@ -167,6 +167,19 @@ def test_a_crash_of_the_process_is_that_runs_error_alone(
     assert busy in before
 
 
+def test_a_crash_while_nothing_runs_ends_no_later_run(wall: Path, tmp_path: Path) -> None:
+    with Engine(workers=1) as engine:
+        for name in ("before", "after"):
+            heard = Heard()
+            # The engine may hear of the crash only when it has given the process its next run.
+            with mock.patch.object(WorkerClient, "ended", False):
+                engine.submit(name, ToolRequest("upscale", [str(wall)], QUICK, tmp_path / name), heard)
+                assert heard.end().kind == "done", heard.all
+            if name == "before":
+                newest_worker().send_signal(signal.SIGSEGV)
+    assert heard.kinds().count("again") == 1
+
+
 def test_a_run_whose_process_is_killed_is_tried_again(large: Path, tmp_path: Path) -> None:
     with Engine(workers=1) as engine:
         heard = started(engine, "again", ToolRequest("multiply", [str(large)], {"size": "256x256"}, tmp_path / "job"))

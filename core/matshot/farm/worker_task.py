@@ -315,8 +315,11 @@ class _Attempt:
 
     def _followed(self) -> dict[str, Any] | None:
         order = self._order
+        rested = True
         if self._process is None:
-            self._request(self._station.process(order, self._carrier))
+            process = self._station.process(order, self._carrier)
+            rested = process.ready
+            self._request(process)
         process, number = self._process, self._number
         assert process is not None
         self._sent = began = time.monotonic()
@@ -324,7 +327,9 @@ class _Attempt:
             self._look_ahead(process)
             with contextlib.suppress(queue.Empty):
                 event = process.events.get(timeout=_CHECK)
-                if event.kind == "lost" and event.data["code"] == _KILLED:
+                rested = rested and event.request != number
+                # One that has not said a word of this run may have died before, while it had nothing to do.
+                if event.kind == "lost" and (rested or event.data["code"] == _KILLED):
                     self._station.forget(process)
                     return None
                 if self._station.ahead is not None and self._station.ahead.has_given_back(event):
