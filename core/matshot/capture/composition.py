@@ -21,6 +21,7 @@ from ..material.planes import normals_of_slopes, slopes
 from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
 from .flattening import Flattened, ring_gain, rings_of, with_even_contrast
+from .glints import without_glints
 from .lamp import Lamp, Shading
 from .metals import metal_color, metal_slopes
 from .relief_reading import agreement, with_reading
@@ -205,7 +206,7 @@ def composed_surface(
         light = lamp.shading(camera).light.mean(axis=2) * flat.color.mean(axis=2)
         color = metal_color(flat.color, light)
     else:
-        color = without_shading(flat, steepness, response, camera)
+        color = without_glints(without_shading(flat, steepness, response, camera), flat, camera)
         # Far from its middle a wider highlight is stronger: the lamp was weaker by that, and the surface is brighter.
         brighter = min((wider / fitted) ** _TAIL, max(1.0, _BRIGHT / float(np.quantile(color[::4, ::4], 0.99))))
         color = color * np.float32(brighter)

@@ -358,20 +358,8 @@ def ring_gain(
         known: ``H x W``, pixels that count.
         distance: ``H x W``, over which the factor changes smoothly.
     """
-    step = 1 + magnitude.size // 400_000
-    some = known.ravel()[::step]
-    values, rings, sectors = (plane.ravel()[::step][some] for plane in (magnitude, ring, sector))
-    far = distance.ravel()[::step][some]
-    count = np.bincount(rings, minlength=_RINGS)
-    middles = np.bincount(rings, weights=far, minlength=_RINGS) / np.maximum(count, 1)
-    cells = (rings * _SECTORS + sectors).astype(np.int16)
-    ends = np.cumsum(np.bincount(cells, minlength=_RINGS * _SECTORS))
-    sorted_values = np.asarray(values[np.argsort(cells, kind="stable")], dtype=np.float32)
-    logarithms = np.full(_RINGS * _SECTORS, np.nan)
-    for number, (start, stop) in enumerate(pairwise([0, *ends])):
-        if stop - start > _LEAST_CELL:
-            logarithms[number] = np.log(max(float(np.quantile(sorted_values[start:stop], _QUANTILE)), 1e-6))
-    table = logarithms.reshape(_RINGS, _SECTORS)
+    middles, quantiles = cell_quantiles(magnitude, ring, sector, known, distance, np.array([_QUANTILE]))
+    table = np.log(np.maximum(quantiles[..., 0], 1e-6))
     seen = np.isfinite(table).sum(axis=1) >= 2
     if seen.sum() < 4:
         return np.ones_like(magnitude)
@@ -381,6 +369,39 @@ def ring_gain(
     share = max(0.0, 1 - chance / max(float(np.var(levels)), 1e-9))
     gain = np.exp(share * (usual - levels)).clip(_LEAST_GAIN, _MOST_GAIN)
     return np.asarray(np.interp(distance, middles[seen], gain), dtype=np.float32)
+
+
+def cell_quantiles(
+    plane: Pixels,
+    ring: NDArray[np.intp],
+    sector: NDArray[np.intp],
+    known: Mask,
+    distance: Pixels,
+    levels: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The mean distance of each ring, and quantiles of its sectors, ``rings x sectors x levels``; NaN where unknown.
+
+    Args:
+        plane: ``H x W``, any values.
+        ring: number of the ring, from the middle out.
+        sector: number of the sector.
+        known: ``H x W``, pixels that count.
+        distance: ``H x W``.
+        levels: of the quantiles, [0, 1].
+    """
+    step = 1 + plane.size // 400_000
+    some = known.ravel()[::step]
+    values, rings, sectors, far = (each.ravel()[::step][some] for each in (plane, ring, sector, distance))
+    count = np.bincount(rings, minlength=_RINGS)
+    middles = np.bincount(rings, weights=far, minlength=_RINGS) / np.maximum(count, 1)
+    cells = (rings * _SECTORS + sectors).astype(np.int16)
+    ends = np.cumsum(np.bincount(cells, minlength=_RINGS * _SECTORS))
+    sorted_values = np.asarray(values[np.argsort(cells, kind="stable")], dtype=np.float32)
+    table = np.full((_RINGS * _SECTORS, len(levels)), np.nan)
+    for number, (start, stop) in enumerate(pairwise([0, *ends])):
+        if stop - start > _LEAST_CELL:
+            table[number] = np.quantile(sorted_values[start:stop], levels)
+    return middles, table.reshape(_RINGS, _SECTORS, len(levels))
 
 
 def detail(planes: Pixels, known: NDArray[np.bool_], sigma: float) -> Pixels:
