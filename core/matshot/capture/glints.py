@@ -89,4 +89,4 @@ def _excess(values: Pixels, own: NDArray[np.float64], wanted: NDArray[np.float64
     """What takes values from one set of quantiles to a lower one; beyond the last, in the same proportion."""
     beyond = 1 - min(1.0, float(wanted[-1]) / max(float(own[-1]), 1e-6))
     lower = np.interp(values, own, (own - wanted) - (own[0] - wanted[0])) + beyond * np.maximum(values - own[-1], 0)
-    return np.maximum(lower, 0)
+    return np.asarray(np.maximum(lower, 0), dtype=np.float64)

@@ -1,7 +1,8 @@
 """Relief that a network for relief alone reads off how a photograph is shaded: one more opinion on slopes.
 
 The network of all maps and the windows of the photograph err in other ways than it does, so the mean is better than
-each, where they agree. Where they do not, as on cloth that shades as no matt surface does, it reads patches of relief.
+each, where they agree. Where they do not, as on cloth that shades as no matt surface does, it reads patches of relief
+with nothing between, which are seen even where they agree.
 What it reads is too weak, as are all answers that are best on average; how strong relief is, windows tell better. Of
 two photographs, fine relief that both opinions see is still weaker in each than it is, since noise and the lens hide it
 first; what only one of them sees is rather less.
@@ -31,6 +32,12 @@ READ_SIDE = 640
 #: Agreement with what is found from which on what is read counts a little, and half; by how much it is strengthened at
 #: most to be as strong.
 _AGREES = ((0.3, 0.6), (0.0, 0.5))
+#: Patchiness from which on what is read counts less, and not at all; cells along the longer side in which it is seen,
+#: the known part of a cell that counts, and the part of the mean power that no cell is below.
+_PATCHY = ((0.25, 0.5), (1.0, 0.0))
+_CELLS = 12
+_CELL_SHARE = 0.5
+_LEAST_POWER = 0.03
 _MOST_STRENGTHENED = 4.0
 #: Bands of relief from fine to coarse: agreement from which on it is strengthened, and at which most, and by how much.
 _DARED = ((0.7, 0.85, 1.4), (0.8, 0.9, 1.2), (0.8, 0.92, 1.1), (0.8, 0.92, 1.0), (0.8, 0.92, 1.0))
@@ -160,10 +167,37 @@ def with_bands_by_agreement(both: Pixels, found: Pixels, read: Pixels, known: Ma
 
 def _mean_by_agreement(found: Pixels, read: Pixels, known: Mask) -> Pixels:
     """Of slopes of one size; the less they agree, the more of what was found."""
-    share = np.float32(np.interp(agreement(found, read, known), *_AGREES))
+    share = np.float32(
+        np.interp(agreement(found, read, known), *_AGREES) * np.interp(patchiness(found, read, known), *_PATCHY)
+    )
     strength, own = (float(np.sqrt(np.square(each).mean())) for each in (found, read))
     gain = np.float32(min(strength / max(own, 1e-9), _MOST_STRENGTHENED))
     return np.asarray(found + share * (gain * read - found), dtype=np.float32)
+
+
+def patchiness(found: Pixels, read: Pixels, known: Mask) -> float:
+    """Deviation over cells of how much stronger than what was found that is which was read, as a logarithm.
+
+    Of photographs like those that it learned from, the network reads relief everywhere, if weaker or stronger; of
+    others, in patches.
+
+    Args:
+        found: ``H x W x 2``.
+        read: likewise.
+        known: ``H x W``, pixels that count.
+    """
+    shrink = _CELLS / max(known.shape)
+    size = (max(1, round(known.shape[1] * shrink)), max(1, round(known.shape[0] * shrink)))
+    weight = known.astype(np.float32)
+    share = resized(weight, size)
+    seen = share > _CELL_SHARE
+    if seen.sum() < 2:
+        return 0.0
+    logarithms = []
+    for each in (found, read):
+        power = resized(np.square(each).sum(axis=2) * weight, size)[seen] / share[seen]
+        logarithms.append(np.log(power / max(float(power.mean()), 1e-12) + _LEAST_POWER) / 2)
+    return float(np.std(logarithms[1] - logarithms[0]))
 
 
 def _bands(steepness: Pixels) -> list[Pixels]:

@@ -317,9 +317,9 @@ class _Attempt:
         order = self._order
         rested = True
         if self._process is None:
-            process = self._station.process(order, self._carrier)
-            rested = process.ready
-            self._request(process)
+            client = self._station.process(order, self._carrier)
+            rested = client.ready
+            self._request(client)
         process, number = self._process, self._number
         assert process is not None
         self._sent = began = time.monotonic()

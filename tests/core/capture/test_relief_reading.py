@@ -16,7 +16,7 @@ from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.capture.oneshot import OneShotOptions, oneshot
 from matshot.capture.photograph import resized
 from matshot.capture.prediction import predicted_slopes
-from matshot.capture.relief_reading import read_relief, with_bands_by_agreement, with_reading
+from matshot.capture.relief_reading import patchiness, read_relief, with_bands_by_agreement, with_reading
 from matshot.capture.response import response_of_lamp
 from matshot.image.color import Pixels, linear_from_srgb
 from matshot.image.writer import write_texture
@@ -105,6 +105,23 @@ def test_what_is_read_gets_the_strength_of_what_is_found() -> None:
     # A level answer is not noise to be strengthened without bound.
     np.testing.assert_allclose(with_reading(found, 1e-4 * read, known), 0.5 * found, atol=1e-3)
     assert not with_reading(np.zeros_like(found), read, known).any()
+
+
+def test_what_is_read_in_patches_has_no_say() -> None:
+    rng = np.random.default_rng(0)
+    found = rng.normal(0, 0.3, (96, 96, 2)).astype(np.float32)
+    known = np.ones((96, 96), bool)
+    even = np.asarray(0.5 * found + rng.normal(0, 0.1, found.shape), np.float32)
+    patches = even.copy()
+    patches[:, 48:] *= 0.1
+    assert patchiness(found, even, known) < 0.2 < 0.6 < patchiness(found, patches, known)
+    assert not np.array_equal(with_reading(found, even, known), found)
+    np.testing.assert_array_equal(with_reading(found, patches, known), found)
+    # Where the surface itself has relief in one half only, so may what is read.
+    found[:, 48:] *= 0.1
+    assert patchiness(found, patches, known) < 0.2
+    # Of hardly any pixels that are known nothing is said.
+    assert patchiness(found, patches, ~known) == 0
 
 
 def banded(found: Pixels, read: Pixels, known: np.ndarray, doubtful: float) -> Pixels:
