@@ -20,7 +20,7 @@ from ..image.color import Pixels
 from ..material.planes import normals_of_slopes, slopes
 from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
-from .flattening import Flattened, ring_gain, rings_of, with_even_contrast
+from .flattening import Flattened, blurred, ring_gain, rings_of, with_even_contrast
 from .glints import without_glints
 from .lamp import Lamp, Shading
 from .metals import metal_color, metal_slopes
@@ -71,6 +71,9 @@ _DETAIL = (1.0, 12.0)
 #: Range in which slopes are strengthened.
 _WEAKEST = 0.8
 _STRONGEST = 2.0
+#: Quantile of slopes by which what was filled is compared with the rest, and how soft its border is, in longer sides.
+_STEEP = 0.75
+_SOFT_BORDER = 1 / 160
 #: Most of brightness and chroma that depends on the distance to the highlight after all else, and how near to it.
 _MOST_LEFT = np.float32(0.25)
 _MOST_CHROMA_LEFT = np.float32(0.1)
@@ -201,6 +204,7 @@ def composed_surface(
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
     if read is not None:
         steepness = with_reading(steepness, read, known)
+    steepness = as_steep_in_holes(steepness, flat, alike)
     if lamp.metallic:
         steepness = metal_slopes(flat, response)
         light = lamp.shading(camera).light.mean(axis=2) * flat.color.mean(axis=2)
@@ -255,6 +259,25 @@ def _cautious(lit: Pixels, even: Pixels, share: np.float32) -> Pixels:
     middle = (power[0] * power[1]) ** 0.25
     mean = lit * (share * middle / np.sqrt(power[0])) + even * ((1 - share) * middle / np.sqrt(power[1]))
     return np.asarray(_CAUTIOUS * _half_integrable(np.asarray(mean, dtype=np.float32)), dtype=np.float32)
+
+
+def as_steep_in_holes(steepness: Pixels, flat: Flattened, alike: np.float32) -> Pixels:
+    """Slopes that are as steep in what was filled as around it, as far as a surface is alike all over.
+
+    Filled in was color, lit from straight above as it would have been there, which shows a network little relief.
+
+    Args:
+        steepness: ``H x W x 2``.
+        flat: the photograph without its lamp, its hole filled.
+        alike: how far the surface is alike all over, [0, 1].
+    """
+    there, elsewhere = (np.hypot(*np.moveaxis(steepness[mask], 1, 0)) for mask in (flat.hole, flat.known))
+    if min(there.size, elsewhere.size) < _LEAST_PIXELS:
+        return steepness
+    own, usual = (max(float(np.quantile(each, _STEEP)), 1e-6) for each in (there, elsewhere))
+    more = alike * np.float32(min(max(usual / own, 1.0), _STRONGEST) - 1)
+    soft = blurred(flat.hole.astype(np.float32)[..., np.newaxis], _SOFT_BORDER * max(flat.hole.shape))
+    return np.asarray(steepness * (1 + more * soft), dtype=np.float32)
 
 
 def _strength(steepness: Pixels) -> np.float32:

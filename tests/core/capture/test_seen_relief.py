@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matshot.capture.composition import composed_surface, without_shading
+from matshot.capture.composition import as_steep_in_holes, composed_surface, without_shading
 from matshot.capture.flattening import Flattened, flattened
 from matshot.capture.lamp import Lamp
 from matshot.capture.seen_relief import ShadingEvidence, seen_relief, shading_there_is
@@ -187,3 +187,17 @@ def test_what_burnt_out_is_as_dark_as_what_surrounds_it(flat: Flattened) -> None
     outward = found.slopes[..., 0] * x[np.newaxis] + found.slopes[..., 1] * y[:, np.newaxis]
     rim = np.abs(radius - 0.06) < 0.008
     assert abs(float((outward / radius)[rim].mean())) < 0.2 * strength(found.slopes)
+
+
+def test_what_was_filled_is_as_steep_as_what_is_around_it(flat: Flattened, truth: Pixels) -> None:
+    hole = np.zeros(truth.shape[:2], bool)
+    hole[90:150, 120:200] = True
+    holed = replace(flat, hole=hole)
+    weak = np.where(hole[..., np.newaxis], 0.6 * truth, truth).astype(np.float32)
+    even = as_steep_in_holes(weak, holed, np.float32(1))
+    inside = np.s_[100:140, 130:190]
+    assert strength(even[inside]) == pytest.approx(strength(truth[inside]), rel=0.1)
+    np.testing.assert_array_equal(even[:60], weak[:60])
+    # Of a surface that looks different everywhere, what is around a hole says nothing of it.
+    np.testing.assert_array_equal(as_steep_in_holes(weak, holed, np.float32(0)), weak)
+    np.testing.assert_array_equal(as_steep_in_holes(weak, flat, np.float32(1)), weak)
