@@ -203,7 +203,7 @@ def composed_surface(
         doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
     if read is not None:
-        steepness = with_reading(steepness, read, known)
+        steepness = with_reading(steepness, read, known, patches=False)
     steepness = as_steep_in_holes(steepness, flat, alike)
     if lamp.metallic:
         steepness = metal_slopes(flat, response)

@@ -2,7 +2,7 @@
 
 The network of all maps and the windows of the photograph err in other ways than it does, so the mean is better than
 each, where they agree. Where they do not, as on cloth that shades as no matt surface does, it reads patches of relief
-with nothing between, which are seen even where they agree.
+with nothing between, which of one photograph are seen even where they agree.
 What it reads is too weak, as are all answers that are best on average; how strong relief is, windows tell better. Of
 two photographs, fine relief that both opinions see is still weaker in each than it is, since noise and the lens hide it
 first; what only one of them sees is rather less.
@@ -128,21 +128,22 @@ def _mostly(mask: Mask, size: tuple[int, int]) -> Mask:
     return np.asarray(resized(mask.astype(np.float32), size) >= 0.5)
 
 
-def with_reading(found: Pixels, read: Pixels, known: Mask) -> Pixels:
+def with_reading(found: Pixels, read: Pixels, known: Mask, *, patches: bool = True) -> Pixels:
     """Slopes that were found otherwise with those that were read, made as strong, as far as both agree.
 
     Args:
         found: ``H x W x 2``.
         read: ``h x w x 2``, as large or smaller.
         known: ``H x W``, pixels by which they are compared.
+        patches: whether what is read in patches counts: of a pair it is relief still, of one photograph it is not.
     """
     if read.shape != found.shape:
         # What is finer than what is read stays as it was found.
         small, large = ((each.shape[1], each.shape[0]) for each in (read, found))
         coarse = resized(found, small)
-        both = _mean_by_agreement(coarse, read, _mostly(known, small))
+        both = _mean_by_agreement(coarse, read, _mostly(known, small), patches)
         return np.asarray(found + resized(both - coarse, large), dtype=np.float32)
-    return _mean_by_agreement(found, read, known)
+    return _mean_by_agreement(found, read, known, patches)
 
 
 def with_bands_by_agreement(both: Pixels, found: Pixels, read: Pixels, known: Mask, doubtful: float) -> Pixels:
@@ -165,11 +166,11 @@ def with_bands_by_agreement(both: Pixels, found: Pixels, read: Pixels, known: Ma
     return strong
 
 
-def _mean_by_agreement(found: Pixels, read: Pixels, known: Mask) -> Pixels:
+def _mean_by_agreement(found: Pixels, read: Pixels, known: Mask, patches: bool) -> Pixels:
     """Of slopes of one size; the less they agree, the more of what was found."""
-    share = np.float32(
-        np.interp(agreement(found, read, known), *_AGREES) * np.interp(patchiness(found, read, known), *_PATCHY)
-    )
+    share = np.float32(np.interp(agreement(found, read, known), *_AGREES))
+    if not patches:
+        share *= np.float32(np.interp(patchiness(found, read, known), *_PATCHY))
     strength, own = (float(np.sqrt(np.square(each).mean())) for each in (found, read))
     gain = np.float32(min(strength / max(own, 1e-9), _MOST_STRENGTHENED))
     return np.asarray(found + share * (gain * read - found), dtype=np.float32)
