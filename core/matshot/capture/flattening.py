@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from ..shading.render import Camera
-from .lamp import Lamp, Shading, other_things
+from .lamp import Lamp, Shading, is_alike, other_things
 from .photograph import AT_END
 from .tiles import Mask
 
@@ -111,7 +111,8 @@ def flattened(photograph: Pixels, saturated: Mask, camera: Camera, lamp: Lamp, e
     left = _with_clipped_channels(left, clipped)
     distance = highlight_distance(camera, lamp)
     burnt = _hole(clipped)
-    hole = burnt | _diluted(shading, lamp.roughness)
+    # Where every place looks different, a faint pattern is better than one from elsewhere.
+    hole = burnt | _diluted(shading, lamp.roughness) if is_alike(lamp) else burnt
     other = _something_else(left, ~hole)
     known = ~hole & ~other
     unexplained = _unexplained(left, known, camera, distance)

@@ -113,6 +113,15 @@ def test_what_is_burnt_is_a_hole_and_is_filled_with_texture() -> None:
     assert there.std() > 0.4 * around.std()
 
 
+def test_what_the_highlight_dilutes_is_filled_only_on_a_surface_that_is_alike_all_over() -> None:
+    light, saturated = photographed(stained(0.3, (0.06, 0.04, 0.02)), 0.9)
+    lamp = fitted_lamp(light, saturated, CAMERA)
+    alike = flattened(light, saturated, CAMERA, replace(lamp, residual=0.1))
+    assert (alike.hole & ~alike.burnt).any()
+    carved = flattened(light, saturated, CAMERA, replace(lamp, residual=0.6))
+    np.testing.assert_array_equal(carved.hole, carved.burnt)
+
+
 def test_a_spot_that_is_left_at_the_highlight_is_taken_off() -> None:
     light, saturated = photographed(stained(0.5), 0.9)
     flat = flattened(light, saturated, CAMERA, fitted_lamp(light, saturated, CAMERA))
