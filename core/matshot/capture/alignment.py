@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import MatshotError
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..progress import Progress
 from .photograph import AT_END, Photograph, resized
-from .registration import AGREEING, Fit, Mask, Matrix, covered, registered, resizing, warped_to
+from .registration import AGREEING, Fit, Matrix, covered, registered, resizing, warped_to
 
 #: Part of the flash photograph that the other one must show too.
 _LEAST_OVERLAP = 0.6

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from scipy.special import expit, logit
 
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..material.planes import normals_of_slopes, slopes
 from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
@@ -28,7 +28,6 @@ from .relief_reading import agreement, with_reading
 from .response import response_of_lamp
 from .seen_relief import ShadingEvidence, seen_relief, shading_there_is
 from .shading import Response, between, integrable_slopes
-from .tiles import Mask
 
 #: Longer side at which the network's slopes are compared with the photograph.
 _COMPARED_SIDE = 640

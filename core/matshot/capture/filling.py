@@ -12,11 +12,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
+from ..image.color import Mask, Pixels, linear_from_srgb, srgb_from_linear
 from ..progress import Progress
 from ..synthesis.patches import enlarged_transfer, inpainting_transfer
 from .flattening import Flattened
-from .tiles import Mask
 
 #: Longer side at which holes are filled, and the least of a photograph that must be left for it.
 _SIDE = 640

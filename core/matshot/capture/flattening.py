@@ -15,11 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..shading.render import Camera
 from .lamp import Lamp, Shading, is_alike, other_things
 from .photograph import AT_END
-from .tiles import Mask
 
 #: Cells along the longer side, and points at which a correction is known, for each cell.
 _ALONG = 28

@@ -19,12 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..shading.brdf import ggx
 from ..shading.render import Camera, PointLight
 from ..shading.surface import DIELECTRIC
 from .photograph import AT_END
-from .tiles import Mask
 
 Array: TypeAlias = NDArray[np.float64]
 

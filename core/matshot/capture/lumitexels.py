@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MatshotError
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..progress import Progress
 from ..shading.render import Camera
 from .shading import softened
-from .tiles import Mask, Tile
+from .tiles import Tile
 
 Indices = NDArray[np.int32]
 

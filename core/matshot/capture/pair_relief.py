@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..shading.render import Camera, Vector
 from .flattening import detail
 from .shading import Response, between, guided_slopes
-from .tiles import Mask, Tile
+from .tiles import Tile
 from .windows import BANDS, DIRECTIONS, Windows, fitted_powers, power
 
 #: Part of a level surface's response to slopes that steep ones show: highlights saturate.

@@ -9,13 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..shading.render import Camera, PointLight, flash, render
 from ..shading.surface import Surface
-
-Mask = NDArray[np.bool_]
 
 #: Least light for each unit of base color that it is solved from, and the range of what is found.
 _LEAST_DIFFUSE = 1e-4

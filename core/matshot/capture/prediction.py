@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MatshotError
-from ..image.color import Pixels, linear_from_srgb, srgb_from_linear
+from ..image.color import Mask, Pixels, linear_from_srgb, srgb_from_linear
 from ..image.types import Wrap
 from ..inference.cards import installed_models
 from ..inference.memory import Chain, largest_tile, memory_budget, resident_bytes
@@ -29,7 +29,6 @@ from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
 from .seen_relief import STRENGTHS
 from .shading import Response
-from .tiles import Mask
 
 #: Longer side of what the global track sees, and the multiple its sides must be of.
 CONTEXT_SIDE = 128

@@ -25,14 +25,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from ..errors import MatshotError
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..image.normals import unit_normals
 from ..inference.cards import installed_models
 from ..inference.session import Device, Network, network
 from ..progress import Progress
 from ..shading.render import Camera, flash, render
 from ..shading.surface import Surface
-from .tiles import Mask
 
 Planes = NDArray[np.float64]
 

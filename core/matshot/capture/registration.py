@@ -20,12 +20,11 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..progress import Progress
 from .photograph import resized
 
 Matrix = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 #: Longest sides, in pixels, at which the rough alignment is sought and the fine one is measured.
 _COARSE = 640

@@ -13,7 +13,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..inference.session import Device
 from ..progress import Progress
 from ..shading.render import Camera
@@ -24,7 +24,6 @@ from .prediction import predicted_slopes
 from .response import response_of_lamp
 from .seen_relief import ShadingEvidence
 from .shading import Response
-from .tiles import Mask
 
 #: Shorter side of the photograph in which it reads, as in training, and in which a pair's relief is found; finer relief
 #: is that which is found otherwise.

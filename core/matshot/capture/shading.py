@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MatshotError
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..image.normals import height_from_normal, unit_normals
 from ..shading.render import Camera, Vector
-from .tiles import Mask, Tile
+from .tiles import Tile
 
 #: Deviations of the Gaussians through which the guide is seen, and the distance between samples, in pixels.
 _SCALES = ((0.7, 1), (1.4, 2), (2.8, 4), (5.6, 8))

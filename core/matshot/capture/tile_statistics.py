@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..progress import Progress
 from .lumitexels import Lumitexels
-from .tiles import Mask
 
 #: Bands of the pyramid, each half as fine as the one before.
 _BANDS = 4

@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MatshotError
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..shading.render import Camera, Vector
-
-Mask = NDArray[np.bool_]
 
 #: Tiles along the longer side, unless they would be too small to hold a texture's features.
 _ALONG = 7

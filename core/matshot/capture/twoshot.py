@@ -12,12 +12,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matshot_host.tools import TWOSHOT
 
 from ..errors import MatshotError
-from ..image.color import Pixels
+from ..image.color import Mask, Pixels
 from ..image.types import Texture, Wrap
 from ..inference.session import usable_threads
 from ..material.planes import normals_of_slopes, slopes
@@ -44,8 +43,6 @@ from .response import response_of_lamp
 from .shading import GuidedSlopes
 from .tile_statistics import with_tile_statistics
 from .tiles import Tile, grid_of_tiles, master_side, master_tile
-
-Mask = NDArray[np.bool_]
 
 #: Roughness of the mean highlight from which on, and at which altogether, a surface is as bright as the room shows it;
 #: and how bright a room that is exposed for may show one.

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 #: Pixels of an image, ``H x W x C`` unless a function says otherwise.
 Pixels = NDArray[np.float32]
+#: Where something holds, ``H x W`` unless a function says otherwise.
+Mask = NDArray[np.bool_]
 
 #: Rec. 601 luma weights of display-encoded R, G and B; the Y of PSNR-Y.
 LUMA_601 = np.array([0.299, 0.587, 0.114], dtype=np.float32)
