@@ -17,7 +17,7 @@ from .adjustments import AdjustOptions, Metal, adjusted_maps
 from .relief import Relief, relief_of_normals
 
 #: Relief larger than this, in longer sides, is taken for the sum of small errors; see ``relief_of_normals``.
-_DRIFT = 1 / 8
+_DRIFT = 1 / 16
 #: Largest photograph that is worked on unless asked: phones' pixels beyond it hold little but noise.
 LARGEST = 2048
 

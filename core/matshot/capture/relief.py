@@ -59,7 +59,7 @@ def relief_of_normals(normal: Pixels, wrap: Wrap, *, drift: float = 0.0) -> Reli
         normal: ``H x W x 3`` unit vectors, +X right, +Y up.
         wrap: axes on which they repeat.
         drift: deviation of the Gaussian whose mean is subtracted from the height, in longer sides of the map, with the
-            mean slope of axes that do not repeat; 1/8 suits photographs. 0 keeps all.
+            mean slope of axes that do not repeat; 1/16 suits photographs. 0 keeps all.
 
     Raises:
         MatshotError: for less than 3 components, or a drift that is out of range.
