@@ -16,12 +16,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from matshot.capture.prediction import AMBIENT_LEVEL, CONTEXT_SIDE, FLASH_LEVEL
 from matshot.errors import MatshotError
 from matshot.image.reader import read_texture
 
 from .flattening import evenly_exposed, flattened
 from .heights import openness
-from .networks.capture import CONTEXT_SIDE
 from .photography import Flash, ambient_radiance, taken
 from .procedural import FAMILIES, ProceduralMaterial, procedural_material
 from .rendering import Maps, plane_positions, unit
@@ -29,9 +29,6 @@ from .rendering import Maps, plane_positions, unit
 #: What the network is given, and how often: a flash photograph without its lamp, as lit from the lamp's place or as
 #: evenly lit; an ambient photograph; the first and an ambient one.
 KINDS = {"flash": 0.38, "even": 0.25, "ambient": 0.15, "pair": 0.22}
-#: Exposure of flash photographs and evenly lit ones by cameras.
-_FLASH_EXPOSURE = (0.99, 0.98)
-_AMBIENT_EXPOSURE = (0.995, 0.9)
 #: Share of surfaces that are glossy dielectrics, and their roughness.
 _GLOSSY = 0.25
 _GLOSS = (0.08, 0.35)
@@ -358,10 +355,10 @@ def photographed(
     """
     maps, count = surfaces.maps, len(surfaces.labeled)
     flash = Flash.drawn(count, rng, positions.device)
-    lit = taken(flash.radiance(maps, positions), *_FLASH_EXPOSURE, rng, noise)
+    lit = taken(flash.radiance(maps, positions), *FLASH_LEVEL, rng, noise)
     flat = flattened(lit, flash, maps, positions, rng)
     sky = ambient_radiance(maps, surfaces.openness, positions, flash.camera, rng)
-    ambient = evenly_exposed(taken(sky, *_AMBIENT_EXPOSURE, rng, noise))
+    ambient = evenly_exposed(taken(sky, *AMBIENT_LEVEL, rng, noise))
     ambient = _shifted(ambient, *rng.normal(0, 0.3, 2))
     coated = Surfaces(flash.coated(maps), surfaces.openness, surfaces.labeled)
     return Scenes(flat.relit, flat.even, ambient, flat.tangents, flat.known, flat.response, coated)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
+from matshot.capture.prediction import CONTEXT_SIDE
 from matshot.inference.cards import SHIPPED, Card
 
 from .capture_training import CaptureNetwork, CaptureRecipe
-from .networks.capture import CONTEXT_SIDE, INPUT_PLANES, OUTPUT_PLANES
+from .networks.capture import INPUT_PLANES, OUTPUT_PLANES
 from .onnx_export import (
     carded,
     data_lines,

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from matshot.capture.prediction import CONTEXT_SIDE
+
 from .capture_data import (
     KINDS,
     Batch,
@@ -31,7 +33,7 @@ from .capture_data import (
 )
 from .data import material_counts
 from .loop import Call, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
-from .networks.capture import CONTEXT_SIDE, CaptureContext, CaptureMaps
+from .networks.capture import CaptureContext, CaptureMaps
 from .procedural import FAMILIES
 from .rendering import Maps, plane_positions, under_point_light
 

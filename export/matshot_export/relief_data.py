@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from matshot.capture.flattening import Flattened
+from matshot.capture.prediction import MOST_TONE
 from matshot.capture.seen_relief import LEAST_STRENGTH, STRENGTHS, USUAL_STRENGTHS, ShadingEvidence
 from matshot.capture.shading import Response
 from matshot.files import atomic_file
@@ -25,9 +26,8 @@ from .photography import linear_from_srgb
 #: Planes of a stored photograph: tone (3), response to slopes (2), highlight (1), known (1), tone without flash (3),
 #: true slopes (2), logarithm of what hollows see of the sky (1).
 STORED_PLANES = 13
-#: Least brightness, and logarithm of brightness in medians of the photograph, as the network is told them.
+#: Least brightness of which a logarithm is taken.
 _DARKEST = 1e-3
-_TOLD = 3.0
 #: Share of surfaces whose hollows are darker in a room.
 _HOLLOWS = 0.6
 #: Share of crops in whose flash photograph hollows are darker, since less light comes back from them, and the power of
@@ -59,7 +59,7 @@ def tone(photographs: torch.Tensor) -> torch.Tensor:
     """Logarithms of linear color, less their medians; display-encoded ``(N, 3, H, W)`` to the same shape."""
     logarithm = torch.log(linear_from_srgb(photographs).clamp(min=_DARKEST))
     middle = logarithm[:, :, ::4, ::4].flatten(2).median(dim=2).values
-    return (logarithm - middle[:, :, None, None]).clamp(-_TOLD, _TOLD)
+    return (logarithm - middle[:, :, None, None]).clamp(-MOST_TONE, MOST_TONE)
 
 
 def evidence_of(planes: torch.Tensor) -> torch.Tensor:
@@ -92,7 +92,7 @@ def painted(planes: torch.Tensor, pattern: torch.Tensor, amount: float) -> torch
     """
     both = planes.clone()
     for first in (0, 7):
-        both[first : first + 3] = (planes[first : first + 3] + amount * pattern[7:10]).clamp(-_TOLD, _TOLD)
+        both[first : first + 3] = (planes[first : first + 3] + amount * pattern[7:10]).clamp(-MOST_TONE, MOST_TONE)
     return both
 
 
@@ -233,7 +233,7 @@ class ReliefSource:
             planes, evidence = painted(planes, other[0], amount), painted_evidence(evidence, other[1], amount)
         planes = turned(planes, int(rng.integers(4)), rng.random() < 0.5)
         if rng.random() < _DARK_HOLLOWS:
-            planes[:3] = (planes[:3] + rng.uniform(*_DARKER) * planes[12]).clamp(-_TOLD, _TOLD)
+            planes[:3] = (planes[:3] + rng.uniform(*_DARKER) * planes[12]).clamp(-MOST_TONE, MOST_TONE)
         planes[:3] += torch.from_numpy(rng.normal(0, _TINT, (3, 1, 1)).astype(np.float32))
         given, wanted = given_and_wanted(planes, rng.random() < _PAIRS)
         return given, evidence * float(rng.random() >= _BLIND), wanted

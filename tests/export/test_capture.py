@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from matshot.capture.prediction import CONTEXT_SIDE
 from matshot.image.color import Pixels
 from matshot.image.types import Texture
 from matshot.image.writer import write_texture
@@ -33,7 +34,7 @@ from matshot_export.capture_training import (
     random_lights,
     train_capture,
 )
-from matshot_export.networks.capture import CONTEXT_SIDE, INPUT_PLANES, OUTPUT_PLANES, CaptureContext, CaptureMaps
+from matshot_export.networks.capture import INPUT_PLANES, OUTPUT_PLANES, CaptureContext, CaptureMaps
 from matshot_export.rendering import Maps, plane_positions
 
 

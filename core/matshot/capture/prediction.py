@@ -11,6 +11,7 @@ every place, and needs nothing else.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -33,9 +34,9 @@ from .shading import Response
 #: Longer side of what the global track sees, and the multiple its sides must be of.
 CONTEXT_SIDE = 128
 CONTEXT_GRID = 16
-#: Brightness that a camera gives its brightest percent, for flash and for ambient photographs.
-_FLASH_LEVEL = (99.0, 0.98)
-_AMBIENT_LEVEL = (99.5, 0.9)
+#: Quantile of brightness and the level that a camera exposes it to, of flash and of ambient photographs.
+FLASH_LEVEL = (0.99, 0.98)
+AMBIENT_LEVEL = (0.995, 0.9)
 #: Rows that are made at a time from a band.
 _CHUNK = 256
 #: Mirrored pixels around a photograph, as many as training leaves unjudged at the edge of a crop.
@@ -43,9 +44,8 @@ _SURROUNDINGS = 16
 #: Largest side of a tile. The network sees far: tiles of half a photograph of 1024 pixels, each with what it sees
 #: around it, have nearly three times as many pixels as one that holds all of it.
 _LARGEST_TILE = 1088
-
-#: Range of brightness, in medians of the photograph, that the network for relief is told of.
-_TOLD = np.exp([-3, 3]).astype(np.float32)
+#: Most that the network for relief is told of brightness, as a logarithm, in medians of the photograph.
+MOST_TONE = 3.0
 
 
 def predicted_surface(
@@ -88,7 +88,7 @@ def predicted_surface(
         raise MatshotError("The photographs and the camera differ in size.")
     progress = progress or Progress(None)
     rows = _PhotographRows(
-        _encoded(flash, *_FLASH_LEVEL), _encoded(ambient, *_AMBIENT_LEVEL), camera, light or camera.position
+        _encoded(flash, *FLASH_LEVEL), _encoded(ambient, *AMBIENT_LEVEL), camera, light or camera.position
     )
     models = installed_models()
     local, whole = (network(models.require("capture", method), device, threads) for method in ("maps", "context"))
@@ -159,12 +159,12 @@ def _in_tiles(rows: Rows, operator: Operator, wrap: Wrap, memory: str, tile: int
     return out
 
 
-def _encoded(planes: Pixels | None, percentile: float, level: float) -> Pixels | None:
+def _encoded(planes: Pixels | None, quantile: float, level: float) -> Pixels | None:
     """Display-encoded at the exposure that cameras choose."""
     if planes is None:
         return None
     brightest = planes.max(axis=2)[::4, ::4]
-    reached = max(float(np.percentile(brightest, percentile)), 1e-6)
+    reached = max(float(np.quantile(brightest, quantile)), 1e-6)
     return srgb_from_linear(np.clip(planes * (level / reached), 0, 1))
 
 
@@ -258,7 +258,7 @@ class _ToneRows:
 
 
 def _tone(color: Pixels, middle: NDArray[np.float32]) -> Pixels:
-    return np.asarray(np.log(np.clip(color / middle, *_TOLD)), dtype=np.float32)
+    return np.asarray(np.log(np.clip(color / middle, math.exp(-MOST_TONE), math.exp(MOST_TONE))), dtype=np.float32)
 
 
 def _middle_of(color: Pixels | None) -> NDArray[np.float32]:

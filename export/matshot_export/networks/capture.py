@@ -22,8 +22,6 @@ from torch import nn
 INPUT_PLANES = 10
 #: Planes of the output: base color (3, display-encoded), slopes n_x / n_z and n_y / n_z, roughness, metallic.
 OUTPUT_PLANES = 7
-#: Longer side of the photograph that the global track sees.
-CONTEXT_SIDE = 128
 #: The transfer function of photographs is taken for a power where exactness does not matter.
 _GAMMA = 2.2
 _PREPARED = INPUT_PLANES + 5
@@ -75,7 +73,7 @@ class _Block(nn.Module):
 
 
 class CaptureContext(nn.Module):
-    """The global track: a photograph of about ``CONTEXT_SIDE`` to a vector.
+    """The global track: a photograph of about 128 px a side to a vector.
 
     Input ``(N, INPUT_PLANES, h, w)``, sides multiples of 16; output ``(N, features)``.
 

@@ -25,7 +25,7 @@ EVIDENCE = STRENGTHS
 #: 0 without one), 1 where there is one (1). A tone is the logarithm of linear color, less its median.
 INPUT_PLANES = 11
 _PREPARED = INPUT_PLANES + 5
-_TOLD = 32
+_TOLD_CHANNELS = 32
 #: Response that is weakened to 0.7 of itself, and stronger ones more: beside a narrow highlight it is not linear.
 _STRONG = 1.5
 
@@ -52,7 +52,7 @@ class _Block(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.scale = nn.Conv2d(4, channels, 1)
-        self.modulation = nn.Linear(_TOLD, 4 * channels)
+        self.modulation = nn.Linear(_TOLD_CHANNELS, 4 * channels)
         with torch.no_grad():
             # Without normalization a deep stack stays stable only if each block adds little at first.
             self.second.weight *= 0.2
@@ -96,7 +96,7 @@ class ReliefNetwork(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairs)
         self.after = nn.ModuleList(_blocks(*each) for each in zip(widths, after, strict=False))
         self.head = nn.Conv2d(widths[0], 8, 3, padding=1)
-        self.told = nn.Sequential(nn.Linear(EVIDENCE, _TOLD), nn.SiLU())
+        self.told = nn.Sequential(nn.Linear(EVIDENCE, _TOLD_CHANNELS), nn.SiLU())
         with torch.no_grad():
             self.head.weight *= 0.1
 
