@@ -20,7 +20,7 @@ from ..image.color import Mask, Pixels
 from ..material.planes import normals_of_slopes, slopes
 from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
-from .flattening import Flattened, blurred, ring_gain, rings_of, with_even_contrast
+from .flattening import Flattened, blurred, ring_gain, rings_of, trend_by_distance, with_even_contrast
 from .glints import without_glints
 from .lamp import Lamp, Shading
 from .metals import metal_color, metal_slopes
@@ -77,9 +77,6 @@ _SOFT_BORDER = 1 / 160
 _MOST_LEFT = np.float32(0.25)
 _MOST_CHROMA_LEFT = np.float32(0.1)
 _NEAR = np.float32(0.12)
-#: Width and number of the rings in which a trend is seen, in longer sides.
-_TREND_STEP = 0.015
-_TREND_STEPS = 64
 #: Rings by whose contrast slopes are bounded, pixels that something is learnt from, and a bound's own error.
 _BOUNDING_RINGS = 12
 _LEAST_PIXELS = 100
@@ -338,27 +335,6 @@ def _steepest(seen: Pixels, response: Response, distance: Pixels, known: Mask) -
             contrast = float(np.square(seen[ring]).mean())
             bounds.append(np.sqrt(contrast / max(float(squared[ring].mean()), 1e-9)))
     return _OVER_BOUND * float(min(bounds)) if bounds else np.inf
-
-
-def trend_by_distance(plane: Pixels, distance: Pixels, known: Mask) -> Pixels:
-    """What of a plane ``H x W`` depends on the distance to the highlight alone.
-
-    Args:
-        plane: any values.
-        distance: ``H x W``, in longer sides.
-        known: ``H x W``, pixels that count; nearer ones than any of them get the nearest's.
-    """
-    number = np.minimum((distance / _TREND_STEP).astype(np.intp), _TREND_STEPS - 1)
-    count = np.bincount(number[known], minlength=_TREND_STEPS).astype(np.float64)
-    total = np.bincount(number[known], weights=plane[known], minlength=_TREND_STEPS)
-    # Rings of few pixels lean on their neighbors.
-    kernel = np.array([0.25, 0.5, 0.25])
-    total, count = np.convolve(total, kernel, "same"), np.convolve(count, kernel, "same")
-    seen = count > 0
-    if not seen.any():
-        return np.zeros_like(plane)
-    middles = (np.arange(_TREND_STEPS) + 0.5) * _TREND_STEP
-    return np.asarray(np.interp(distance, middles[seen], total[seen] / count[seen]), dtype=np.float32)
 
 
 def _mean_roughness(steepness: Pixels, lamp: Lamp) -> float:

@@ -48,6 +48,9 @@ _MOST_GAIN = 4.0
 #: Quantile of magnitudes by which contrast is measured, and pixels of a sector of a ring that are too few for it.
 _QUANTILE = 0.75
 _LEAST_CELL = 30
+#: Width and number of the rings in which a trend is seen, in longer sides.
+_TREND_STEP = 0.015
+_TREND_STEPS = 64
 #: Channels that must have reached their end for a pixel to be burnt, and part of its surroundings that must be.
 _BURNT_CHANNELS = 2
 _DENSE = 0.5
@@ -402,6 +405,27 @@ def cell_quantiles(
         if stop - start > _LEAST_CELL:
             table[number] = np.quantile(sorted_values[start:stop], levels)
     return middles, table.reshape(_RINGS, _SECTORS, len(levels))
+
+
+def trend_by_distance(plane: Pixels, distance: Pixels, known: Mask) -> Pixels:
+    """What of a plane ``H x W`` depends on the distance to the highlight alone.
+
+    Args:
+        plane: any values.
+        distance: ``H x W``, in longer sides.
+        known: ``H x W``, pixels that count; nearer ones than any of them get the nearest's.
+    """
+    number = np.minimum((distance / _TREND_STEP).astype(np.intp), _TREND_STEPS - 1)
+    count = np.bincount(number[known], minlength=_TREND_STEPS).astype(np.float64)
+    total = np.bincount(number[known], weights=plane[known], minlength=_TREND_STEPS)
+    # Rings of few pixels lean on their neighbors.
+    kernel = np.array([0.25, 0.5, 0.25])
+    total, count = np.convolve(total, kernel, "same"), np.convolve(count, kernel, "same")
+    seen = count > 0
+    if not seen.any():
+        return np.zeros_like(plane)
+    middles = (np.arange(_TREND_STEPS) + 0.5) * _TREND_STEP
+    return np.asarray(np.interp(distance, middles[seen], total[seen] / count[seen]), dtype=np.float32)
 
 
 def detail(planes: Pixels, known: NDArray[np.bool_], sigma: float) -> Pixels:

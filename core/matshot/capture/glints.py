@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from ..shading.render import Camera
-from .flattening import Flattened, blurred, cell_quantiles, rings_of
+from .flattening import Flattened, blurred, cell_quantiles, rings_of, trend_by_distance
 
 #: Deviation of what counts as a speck's surroundings, in longer sides, and in pixels at least.
 _AROUND = 1 / 85
@@ -58,7 +58,11 @@ def without_glints(color: Pixels, flat: Flattened, camera: Camera) -> Pixels:
     more = np.abs(chroma).max(axis=2) - np.abs(usual).max(axis=2)
     glint *= (1 - more / _COLORFUL).clip(0, 1) * ~flat.other
     share = (1 - np.exp(-glint / _WHITENED))[..., np.newaxis]
-    return np.asarray(np.exp(tone - glint[..., np.newaxis] + share * (usual - chroma)).clip(0, 1), dtype=np.float32)
+    clean = np.exp(tone - glint[..., np.newaxis] + share * (usual - chroma))
+    # Rings were as bright as each other with their glints.
+    before, after = (trend_by_distance(each.mean(axis=2), flat.distance, flat.known) for each in (color, clean))
+    gain = before / np.maximum(after, np.float32(1e-6))
+    return np.asarray((clean * (gain / np.median(gain))[..., np.newaxis]).clip(0, 1), dtype=np.float32)
 
 
 def _over_least_ring(over: Pixels, flat: Flattened, camera: Camera) -> Pixels:

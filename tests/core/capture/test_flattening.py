@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from matshot.capture.composition import as_lit_from, composed_surface, evened, trend_by_distance
+from matshot.capture.composition import as_lit_from, composed_surface, evened
 from matshot.capture.filling import filled
-from matshot.capture.flattening import Flattened, flattened, highlight_distance
+from matshot.capture.flattening import Flattened, flattened, highlight_distance, trend_by_distance
 from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.capture.relief_reading import agreement
 from matshot.image.color import linear_from_srgb, srgb_from_linear
