@@ -20,12 +20,13 @@ from ..image.color import Mask, Pixels
 from ..material.planes import normals_of_slopes, slopes
 from ..shading.render import Camera, Vector
 from ..shading.surface import Surface
-from .flattening import Flattened, blurred, ring_gain, rings_of, trend_by_distance, with_even_contrast
+from .flattening import Flattened, blurred, with_even_contrast
 from .glints import without_glints
 from .lamp import Lamp, Shading
 from .metals import metal_color, metal_slopes
 from .relief_reading import agreement, with_reading
 from .response import response_of_lamp
+from .rings import ring_gain, rings_of, trend_by_distance
 from .seen_relief import ShadingEvidence, seen_relief, shading_there_is
 from .shading import Response, between, integrable_slopes
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from ..shading.render import Camera
-from .flattening import Flattened, blurred, cell_quantiles, rings_of, trend_by_distance
+from .flattening import Flattened, blurred
+from .rings import cell_quantiles, rings_of, trend_by_distance
 
 #: Deviation of what counts as a speck's surroundings, in longer sides, and in pixels at least.
 _AROUND = 1 / 85

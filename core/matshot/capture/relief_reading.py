@@ -17,11 +17,12 @@ from ..image.color import Mask, Pixels
 from ..inference.session import Device
 from ..progress import Progress
 from ..shading.render import Camera
-from .flattening import Flattened, ring_gain, rings_of
+from .flattening import Flattened
 from .lamp import Lamp
 from .photograph import resized
 from .prediction import predicted_slopes
 from .response import response_of_lamp
+from .rings import ring_gain, rings_of
 from .seen_relief import ShadingEvidence
 from .shading import Response
 

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from ..image.color import Pixels
 from ..shading.render import Camera
-from .flattening import Flattened, ring_gain, rings_of
+from .flattening import Flattened
+from .rings import ring_gain, rings_of
 from .shading import Response
 from .windows import BANDS, DIRECTIONS, Windows, fitted_powers, power
 

@@ -10,8 +10,8 @@ import pytest
 
 from matshot.capture.composition import as_lit_from, composed_surface, evened
 from matshot.capture.filling import filled
-from matshot.capture.flattening import Flattened, flattened, highlight_distance, trend_by_distance
-from matshot.capture.lamp import Lamp, fitted_lamp
+from matshot.capture.flattening import Flattened, flattened, highlight_distance
+from matshot.capture.lamp import fitted_lamp
 from matshot.capture.relief_reading import agreement
 from matshot.image.color import linear_from_srgb, srgb_from_linear
 from matshot.shading.procedural import noise
@@ -197,13 +197,6 @@ def test_a_surface_whose_highlight_is_widened_is_brighter_and_keeps_its_pattern(
     bright = found(0.15, 0.9).base_color
     assert (bright >= 1).mean() < 0.01
     assert bright.std() / bright.mean() == pytest.approx(flat.color.std() / flat.color.mean(), rel=0.1)
-
-
-def test_a_trend_is_what_depends_on_distance_alone() -> None:
-    lamp = Lamp((0.0, 0.0, 1.0), (1.0, 1.0, 1.0), 0.0, (0.0, 0.0), (0.2, 0.2, 0.2), 0.5, (0.0, 0.0), 0.0, 0.0, 0.1)
-    distance = highlight_distance(CAMERA, lamp)
-    trend = trend_by_distance(3 * distance, distance, np.ones_like(distance, dtype=bool))
-    np.testing.assert_allclose(trend, 3 * distance, atol=0.05)
 
 
 def test_slopes_that_two_predictions_do_not_share_are_weakened() -> None:

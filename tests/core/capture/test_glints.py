@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matshot.capture.flattening import Flattened, highlight_distance, trend_by_distance
+from matshot.capture.flattening import Flattened, highlight_distance
 from matshot.capture.glints import without_glints
 from matshot.capture.lamp import Lamp
+from matshot.capture.rings import trend_by_distance
 from matshot.image.color import Pixels
 from matshot.shading.render import Camera
 
