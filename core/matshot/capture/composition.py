@@ -201,12 +201,12 @@ def composed_surface(
         steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
     if read is not None:
         steepness = with_reading(steepness, read, known, patches=False)
-    steepness = as_steep_in_holes(steepness, flat, alike)
     if lamp.metallic:
         steepness = metal_slopes(flat, response)
         light = lamp.shading(camera).light.mean(axis=2) * flat.color.mean(axis=2)
         color = metal_color(flat.color, light)
     else:
+        steepness = as_steep_in_holes(steepness, flat, alike)
         color = without_glints(without_shading(flat, steepness, response, camera), flat, camera)
         # Far from its middle a wider highlight is stronger: the lamp was weaker by that, and the surface is brighter.
         brighter = min((wider / fitted) ** _TAIL, max(1.0, _BRIGHT / float(np.quantile(color[::4, ::4], 0.99))))

@@ -73,7 +73,7 @@ class _Block(nn.Module):
 
 
 class CaptureContext(nn.Module):
-    """The global track: a photograph of about 128 px a side to a vector.
+    """The global track: a photograph of about ``matshot.capture.prediction.CONTEXT_SIDE`` to a vector.
 
     Input ``(N, INPUT_PLANES, h, w)``, sides multiples of 16; output ``(N, features)``.
 
