@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from matshot_export.loop import BEST, PLAIN_STEPS, Aim, Average, Schedule, compiled, descend
+from matshot_export.loop import BEST, PLAIN_STEPS, Aim, Average, Schedule, compiled, descend, supports_bfloat16
 
 
 class Slope:
@@ -105,3 +105,14 @@ def test_a_gpu_computes_with_a_network_that_is_compiled_once_it_is_worth_it(monk
         assert all(torch.is_tensor(forward(x)) for _ in range(PLAIN_STEPS))
         assert [forward(x), forward(x)] == ["compiled", "compiled"]
     assert dynamo.config.suppress_errors
+
+
+@pytest.mark.parametrize(
+    ("instructions", "half"), [({}, False), ({"avx512_bf16"}, True), ({"amx_tile"}, True)], ids=str
+)
+def test_bfloat16_is_for_processors_that_compute_in_it(monkeypatch, instructions, half):
+    # oneDNN emulates it wherever there is AVX-512, three times slower than single precision.
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    for name in ("avx512_bf16", "amx_tile"):
+        monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda name=name: name in instructions)
+    assert supports_bfloat16(torch.device("cpu")) is half
