@@ -56,7 +56,7 @@ def train_in_calls(
     made = 0
     while not finished() and (calls is None or made < calls):
         places = ["--models", str(models), "--out", str(out / "models")]
-        run(["train-all", *shared, *places, "--minutes", f"{minutes:g}", "--device", device])
+        run(["train-all", *shared, *places, "--call-minutes", f"{minutes:g}", "--device", device])
         made += 1
         report(f"Call {made} of {minutes:g} minutes is over.")
     if calls is None or calls == 0 or finished():

@@ -45,6 +45,13 @@ Steps = Annotated[int, typer.Option("--steps", help="Instead of the recipe's; 0 
 Minutes = Annotated[
     float, typer.Option("--minutes", help="End the schedule after so many minutes. Default: 0, no limit.")
 ]
+CallMinutes = Annotated[
+    float, typer.Option("--call-minutes", help="End this call after so many minutes; rerun to resume. 0: no limit.")
+]
+Batch = Annotated[int, typer.Option("--batch", help="Patches a step, such as 256 on a GPU. Default: 0, the recipe's.")]
+Patch = Annotated[
+    int, typer.Option("--patch", help="Side of a patch, such as 64 on a GPU. Default: 0, the recipe's.")
+]
 Processor = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Threads = Annotated[int, typer.Option("--threads", help="CPU threads; 0 for torch's choice.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")]
@@ -68,8 +75,8 @@ def train(
     runs: Runs = Path("runs"),
     steps: Steps = 0,
     minutes: Minutes = 0.0,
-    batch: Annotated[int, typer.Option(help="Patches a step, such as 256 on a GPU. Default: 0, the recipe's.")] = 0,
-    patch: Annotated[int, typer.Option(help="Side of a patch, such as 64 on a GPU. Default: 0, the recipe's.")] = 0,
+    batch: Batch = 0,
+    patch: Patch = 0,
     device: Processor = "auto",
     threads: Threads = 0,
     resume: Resume = False,
@@ -125,9 +132,7 @@ def train_all(
     runs: Runs = Path("runs"),
     queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: what is shipped.")] = QUEUE,
     only: Annotated[str, typer.Option(help="Names of networks, separated by commas. Default: all.")] = "",
-    minutes: Annotated[
-        float, typer.Option(help="End this call after so many minutes; rerun to resume. Default: 0, no limit.")
-    ] = 0.0,
+    call_minutes: CallMinutes = 0.0,
     models: Annotated[Path, typer.Option(help="Folder of models that weights start from.")] = SHIPPED,
     out: Annotated[
         Path | None, typer.Option(help="Folder that better models go into. Default: that of --models.")
@@ -148,7 +153,7 @@ def train_all(
         runs,
         models=models,
         out=out,
-        minutes=minutes or None,
+        minutes=call_minutes or None,
         device=device,
         report=typer.echo,
     )
@@ -161,7 +166,7 @@ def chain(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder that runs/ and models/ go into.")],
     queue: Annotated[Path, typer.Option(help="File of turns and hours. Default: for a GPU, half an hour first.")] = GPU,
-    minutes: Annotated[float, typer.Option(help="Length of a call.")] = 9.0,
+    call_minutes: CallMinutes = 9.0,
     calls: Annotated[int, typer.Option(help="End after so many calls; 0 exports alone. Default: -1, no limit.")] = -1,
     models: Annotated[Path, typer.Option(help="Folder of models that weights start from.")] = SHIPPED,
     device: Processor = "auto",
@@ -173,7 +178,7 @@ def chain(
         queue,
         data,
         out,
-        minutes=minutes,
+        minutes=call_minutes,
         calls=None if calls < 0 else calls,
         models=models,
         device=device,
@@ -251,12 +256,13 @@ def train_capture(
     runs: Runs = Path("runs"),
     steps: Steps = 0,
     minutes: Minutes = 0.0,
+    batch: Batch = 0,
     device: Processor = "auto",
     threads: Threads = 0,
     resume: Resume = False,
 ) -> None:
     """Train the network that turns photographs into maps, to RUNS/capture."""
-    _train_own("capture", data, runs, steps, minutes, device, threads, resume)
+    _train_own("capture", data, runs, steps, minutes, batch, device, threads, resume)
 
 
 @app.command()
@@ -271,12 +277,13 @@ def train_relief(
     runs: Runs = Path("runs"),
     steps: Steps = 0,
     minutes: Minutes = 0.0,
+    batch: Batch = 0,
     device: Processor = "auto",
     threads: Threads = 0,
     resume: Resume = False,
 ) -> None:
     """Train the network that reads relief off shading, to RUNS/relief; its photographs are rendered there first."""
-    _train_own("relief", data, runs, steps, minutes, device, threads, resume)
+    _train_own("relief", data, runs, steps, minutes, batch, device, threads, resume)
 
 
 @app.command()
@@ -350,8 +357,8 @@ def speed(
     name: Annotated[str, typer.Argument(help="A recipe's name, capture or relief.")],
     data: Data,
     steps: Annotated[int, typer.Option(help="Steps that are measured.")] = 10,
-    batch: Annotated[int, typer.Option(help="Patches a step. Default: 0, the recipe's.")] = 0,
-    patch: Annotated[int, typer.Option(help="Side of a patch. Default: 0, the recipe's.")] = 0,
+    batch: Batch = 0,
+    patch: Patch = 0,
     device: Processor = "auto",
     threads: Threads = 0,
 ) -> None:
@@ -375,7 +382,7 @@ def list_recipes() -> None:
 
 
 def _train_own(
-    name: str, data: Path, runs: Path, steps: int, minutes: float, device: str, threads: int, resume: bool
+    name: str, data: Path, runs: Path, steps: int, minutes: float, batch: int, device: str, threads: int, resume: bool
 ) -> None:
     """Train a network that has a task of its own, to the folder of its name."""
     import torch
@@ -385,7 +392,8 @@ def _train_own(
     if threads:
         torch.set_num_threads(threads)
     task = OWN_TASKS[name]
-    recipe = replace(task.recipe(), steps=steps) if steps else task.recipe()
+    recipe = task.recipe()
+    recipe = replace(recipe, steps=steps or recipe.steps, batch=batch or recipe.batch)
     weights = task.train(
         recipe, data, runs / name, minutes=minutes or None, device=device, resume=resume, report=typer.echo
     )
