@@ -162,45 +162,17 @@ def composed_surface(
         read: slopes that the network for relief reads, of any size; None for a metal, whose relief is known otherwise.
         final: off where a fit starts from it, which finds what is missing better than it corrects what is wrong.
     """
-    known = flat.known
-    ring, sector = rings_of(flat.distance, camera, known)
-    each: list[Pixels] = []
-    for guess in (predicted, evenly_predicted):
-        seen = slopes(guess.normal)
-        gain = ring_gain(np.hypot(seen[..., 0], seen[..., 1]), ring, sector, known, flat.distance)
-        each.append(np.asarray(seen * gain[..., np.newaxis], dtype=np.float32))
-    sure = np.float32(np.interp(agreement(each[0], each[1], known), *_SURE))
     # On a surface that is not alike all over, windows have nothing in common.
     alike = np.float32(np.interp(lamp.residual, *_ALIKE))
     response = response_of_lamp(lamp, camera)
-    share = np.float32(0.5)
-    doubt = (1 - sure) * alike
-    # Of a pair, the quotient tells a print from relief, and better.
-    evidence = ShadingEvidence.of(flat, response, camera) if alike > 0 else None
-    if final and doubt > 0 and evidence is not None:
-        real = shading_there_is(each[0], evidence)
-        if real is not None:
-            share += doubt * (np.float32(np.interp(real, *_REAL)) - share)
-    steepness = _half_integrable(np.asarray(share * each[0] + (1 - share) * each[1], dtype=np.float32))
-    steepness = np.asarray(steepness * np.float32(slope_strength(steepness, flat, lamp, camera)), dtype=np.float32)
-    relief = seen_relief(steepness, evidence) if evidence is not None else None
-    visibility: Pixels = np.ones(flat.hole.shape, np.float32)
-    if relief is not None:
-        steepness, visibility = steepness + alike * (relief.slopes - steepness), relief.visibility
-        if final:
-            # What light itself shows needs no second opinion.
-            sure = max(sure, alike * np.float32(np.interp(relief.visibility.mean(), *_SEEN)))
+    relief = _relief((predicted, evenly_predicted), flat, lamp, camera, response, alike, final)
     # How rough it is was fitted with all of the relief that the photograph may show.
-    fitted = _mean_roughness(steepness, lamp)
+    fitted = _mean_roughness(relief.shown, lamp)
     wider = fitted if lamp.metallic else fitted + _CAUTION * max(0.0, _USUAL_ROUGHNESS - fitted)
     rough = _roughness(predicted.roughness, evenly_predicted.roughness, wider, _mirrored(lamp, camera), flat)
-    if sure < 1:
-        doubtful = _cautious(each[0], each[1], share)
-        # What is doubtful is never stronger than what the photograph shows.
-        doubtful *= min(np.float32(1), _strength(steepness) / max(_strength(doubtful), np.float32(1e-9)))
-        steepness = np.asarray(steepness + (1 - sure) * (doubtful - steepness), dtype=np.float32)
+    steepness = relief.believed
     if read is not None:
-        steepness = with_reading(steepness, read, known, patches=False)
+        steepness = with_reading(steepness, read, flat.known, patches=False)
     if lamp.metallic:
         steepness = metal_slopes(flat, response)
         light = lamp.shading(camera).light.mean(axis=2) * flat.color.mean(axis=2)
@@ -211,7 +183,75 @@ def composed_surface(
         # Far from its middle a wider highlight is stronger: the lamp was weaker by that, and the surface is brighter.
         brighter = min((wider / fitted) ** _TAIL, max(1.0, _BRIGHT / float(np.quantile(color[::4, ::4], 0.99))))
         color = color * np.float32(brighter)
-    return Composed(Surface.of(color, normals_of_slopes(steepness), rough, lamp.metallic), visibility)
+    return Composed(Surface.of(color, normals_of_slopes(steepness), rough, lamp.metallic), relief.visibility)
+
+
+@dataclass(frozen=True)
+class _Relief:
+    """Slopes ``H x W x 2`` that two predictions and the photograph's light tell.
+
+    Attributes:
+        shown: all that the photograph may show.
+        believed: as far as there is no doubt of it.
+        visibility: see :class:`Composed`.
+    """
+
+    shown: Pixels
+    believed: Pixels
+    visibility: Pixels
+
+
+def _relief(
+    predictions: tuple[Surface, Surface],
+    flat: Flattened,
+    lamp: Lamp,
+    camera: Camera,
+    response: Response,
+    alike: np.float32,
+    final: bool,
+) -> _Relief:
+    """The relief that a surface has by two predictions of it, see :func:`composed_surface`.
+
+    Args:
+        predictions: of the photograph as lit from the lamp's place, and as if it were evenly lit.
+        flat: the photograph without its lamp, its hole filled.
+        lamp: of the photograph.
+        camera: likewise.
+        response: of a level surface to slopes.
+        alike: how far the surface is alike all over, [0, 1].
+        final: off where a fit starts from it.
+    """
+    ring, sector = rings_of(flat.distance, camera, flat.known)
+    each: list[Pixels] = []
+    for guess in predictions:
+        seen = slopes(guess.normal)
+        gain = ring_gain(np.hypot(seen[..., 0], seen[..., 1]), ring, sector, flat.known, flat.distance)
+        each.append(np.asarray(seen * gain[..., np.newaxis], dtype=np.float32))
+    sure = np.float32(np.interp(agreement(each[0], each[1], flat.known), *_SURE))
+    share = np.float32(0.5)
+    doubt = (1 - sure) * alike
+    # Of a pair, the quotient tells a print from relief, and better.
+    evidence = ShadingEvidence.of(flat, response, camera) if alike > 0 else None
+    if final and doubt > 0 and evidence is not None:
+        real = shading_there_is(each[0], evidence)
+        if real is not None:
+            share += doubt * (np.float32(np.interp(real, *_REAL)) - share)
+    shown = _half_integrable(np.asarray(share * each[0] + (1 - share) * each[1], dtype=np.float32))
+    shown = np.asarray(shown * np.float32(slope_strength(shown, flat, lamp, camera)), dtype=np.float32)
+    visibility: Pixels = np.ones(flat.hole.shape, np.float32)
+    seen_there = seen_relief(shown, evidence) if evidence is not None else None
+    if seen_there is not None:
+        shown, visibility = shown + alike * (seen_there.slopes - shown), seen_there.visibility
+        if final:
+            # What light itself shows needs no second opinion.
+            sure = max(sure, alike * np.float32(np.interp(visibility.mean(), *_SEEN)))
+    believed = shown
+    if sure < 1:
+        doubtful = _cautious(each[0], each[1], share)
+        # What is doubtful is never stronger than what the photograph shows.
+        doubtful *= min(np.float32(1), _strength(shown) / max(_strength(doubtful), np.float32(1e-9)))
+        believed = np.asarray(shown + (1 - sure) * (doubtful - shown), dtype=np.float32)
+    return _Relief(shown, believed, visibility)
 
 
 def without_shading(flat: Flattened, steepness: Pixels, response: Response, camera: Camera) -> Pixels:
