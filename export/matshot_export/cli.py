@@ -49,9 +49,7 @@ CallMinutes = Annotated[
     float, typer.Option("--call-minutes", help="End this call after so many minutes; rerun to resume. 0: no limit.")
 ]
 Batch = Annotated[int, typer.Option("--batch", help="Patches a step, such as 256 on a GPU. Default: 0, the recipe's.")]
-Patch = Annotated[
-    int, typer.Option("--patch", help="Side of a patch, such as 64 on a GPU. Default: 0, the recipe's.")
-]
+Patch = Annotated[int, typer.Option("--patch", help="Side of a patch, such as 64 on a GPU. Default: 0, the recipe's.")]
 Processor = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Threads = Annotated[int, typer.Option("--threads", help="CPU threads; 0 for torch's choice.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")]

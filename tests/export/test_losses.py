@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from matshot_export.losses import LUMA, POINTWISE, WeightedLoss, angular, hfen, l1, mse, psnr
+from matshot_export.losses import LUMA, POINTWISE, WeightedLoss, angular, hfen, l1, mse, psnr, spectrum
 
 
 @pytest.fixture
@@ -61,6 +61,22 @@ def test_hfen_sees_fine_detail_before_coarse():
     truth = torch.zeros(1, 1, 64, 64)
     fine, coarse = (torch.sin(2 * math.pi * x / period).expand(1, 1, 64, 64) for period in (6, 32))
     assert float(hfen(fine, truth)) > 5 * float(hfen(coarse, truth))
+
+
+def test_spectrum_asks_how_strong_detail_is_and_not_where():
+    truth, other = (torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
+    blurred = torch.nn.functional.avg_pool2d(truth, 3, stride=1, padding=1)
+    assert float(spectrum(truth.roll(20, dims=3), truth)) < float(spectrum(other, truth)) < 0.5
+    assert float(spectrum(blurred, truth)) > 3 * float(spectrum(other, truth))
+
+
+def test_spectrum_sees_grain_of_one_direction():
+    truth = torch.rand(4, 1, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.1
+    x = torch.arange(64.0)
+    grain = 0.02 * torch.sin(math.pi / 2 * (x[:, None] + x))
+    across = grain.flip(-1)
+    assert float(spectrum(truth + grain, truth)) > 0.02
+    assert float(spectrum(truth + grain, truth + across)) > 1.5 * float(spectrum(truth + grain, truth))
 
 
 def test_angular_is_the_angle_of_small_turns():
