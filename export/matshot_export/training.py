@@ -22,7 +22,8 @@ from .losses import LUMA, Loss, WeightedLoss
 from .patches import PatchSource, Shrink
 from .recipes import Recipe
 
-#: Share of a schedule from which on patches have the recipe's ``late_patch``.
+#: Share of a schedule from which on patches have the recipe's ``late_patch``, and all is computed in single precision:
+#: bfloat16 alone costs fidelity x2 0.09 dB, and smooth textures half a decibel.
 LATE = 0.9
 
 
@@ -85,7 +86,7 @@ class MapTask:
         if done >= LATE and self.recipe.late_patch > self.recipe.patch:
             self.source.resize(self.recipe.late_patch)
         low, high = next(self.source)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half and done < LATE):
             result = self.forward(low.contiguous(memory_format=torch.channels_last))
         if self.adversary is not None:
             self.adversary.learn(result.detach().float(), high)

@@ -19,7 +19,7 @@ from matshot_export.loop import begin_from
 from matshot_export.measuring import measure_model
 from matshot_export.onnx_export import export
 from matshot_export.recipes import Recipe
-from matshot_export.training import blend, promising, train
+from matshot_export.training import LATE, MapTask, blend, promising, train
 
 torch.set_num_threads(1)
 
@@ -43,6 +43,18 @@ def recipe(kind: str = "color", **changes: object) -> Recipe:
     facts = {"name": "tiny", "summary": "a test", "kind": kind, "architecture": "upscaler", "network": network}
     facts |= {"loss": loss, "steps": 6, "patch": 16, "batch": 2, "warmup": 2, "log_every": 3, "look": "fidelity"}
     return Recipe(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("done", "half"), [(0.0, True), (LATE, False)])
+def test_the_last_part_of_a_schedule_is_not_computed_in_half_precision(
+    data: Path, monkeypatch: pytest.MonkeyPatch, done: float, half: bool
+) -> None:
+    monkeypatch.setattr("matshot_export.training.supports_bfloat16", lambda device: True)
+    task = MapTask(recipe(), data, torch.device("cpu"))
+    seen: list[bool] = []
+    task.network.register_forward_pre_hook(lambda *given: seen.append(torch.is_autocast_enabled("cpu")))
+    task.loss(done)
+    assert seen == [half]
 
 
 def silent(_: str) -> None:
