@@ -21,6 +21,8 @@ _OUTSIDE = (0.25, 0.45)
 #: White of D65, by which XYZ is divided for CIELAB.
 _WHITE = (0.9505, 1.0, 1.089)
 _XYZ = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
+#: Weights of linear sRGB's luminance.
+LUMINANCE = _XYZ[1]
 
 
 @dataclass(frozen=True)
