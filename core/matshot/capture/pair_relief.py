@@ -23,7 +23,6 @@ from ..image.color import Mask, Pixels
 from ..shading.render import Camera, Vector
 from .flattening import detail
 from .shading import Response, between, guided_slopes
-from .tiles import Tile
 from .windows import BANDS, DIRECTIONS, Windows, fitted_powers, power
 
 #: Part of a level surface's response to slopes that steep ones show: highlights saturate.
@@ -91,8 +90,7 @@ def pair_relief(
         MatshotError: if too little of the photographs is usable.
     """
     shown = Response(_SHOWN * response.along_x, _SHOWN * response.along_y, response.glare)
-    everywhere = Tile(0, 0, camera.height, camera.width)
-    guided = guided_slopes(flash, ambient, mask, camera, lamp, everywhere, shown)
+    guided = guided_slopes(flash, ambient, mask, camera, lamp, shown)
     quotient = None if predicted is None else _Quotient.of(flash, ambient, mask, camera, shown, predicted)
     if predicted is None or quotient is None:
         slopes = guided.slopes if predicted is None else (guided.slopes + predicted) / 2

@@ -25,7 +25,6 @@ from ..errors import MatshotError
 from ..image.color import Mask, Pixels
 from ..image.normals import height_from_normal, unit_normals
 from ..shading.render import Camera, Vector
-from .tiles import Tile
 
 #: Deviations of the Gaussians through which the guide is seen, and the distance between samples, in pixels.
 _SCALES = ((0.7, 1), (1.4, 2), (2.8, 4), (5.6, 8))
@@ -63,7 +62,7 @@ _SHADE_LIMIT = np.float32(0.5)
 
 @dataclass(frozen=True)
 class GuidedSlopes:
-    """Slopes of a tile's normals, estimated from the guide.
+    """Slopes of normals, estimated from the guide.
 
     Attributes:
         slopes: ``H x W x 2``, n_x / n_z and n_y / n_z.
@@ -105,11 +104,10 @@ def guided_slopes(
     mask: Mask,
     camera: Camera,
     lamp: Vector,
-    master: Tile,
-    response: Response | None = None,
+    response: Response,
     seed: int = 0,
 ) -> GuidedSlopes:
-    """Slopes of the master tile's normals, from what slopes look like all over the photograph.
+    """Slopes of a photographed surface's normals, from what slopes look like all over it.
 
     Least squares, with weights against outliers, of
 
@@ -124,8 +122,7 @@ def guided_slopes(
         mask: ``H x W``, where both are usable.
         camera: of the photographs.
         lamp: the flash's place.
-        master: the tile whose slopes are wanted.
-        response: of the flash photograph; without one, that of a matt surface.
+        response: of a level surface to slopes, in the light of the flash.
         seed: of the choice of pixels.
 
     Raises:
@@ -134,7 +131,6 @@ def guided_slopes(
     known = np.flatnonzero(mask)
     if known.size < 20 * _DIMENSIONS:
         raise MatshotError("Too little of the photographs is usable: most is black, saturated or outside.")
-    response = response or diffuse_response(camera, lamp)
     rng = np.random.default_rng(seed)
     learnt = np.sort(rng.choice(known, min(_LEARNT_FROM, known.size), replace=False))
     patterns = _Patterns(ambient)
@@ -170,15 +166,15 @@ def guided_slopes(
     validity = _validity(table, quotient, along, fold, [coefficients(part, slope) for part in (fold, ~fold)], width)
     by_slope = coefficients(everyone, slope)[-2 * width :].reshape(2, width).T
     to_slopes = (axes @ by_slope * validity).astype(np.float32)
-    slopes = np.empty((master.height, master.width, 2), np.float32)
-    for start in range(0, master.height, _CHUNK):
-        part = slice(start, min(start + _CHUNK, master.height))
-        down, right = np.mgrid[master.row + part.start : master.row + part.stop, master.columns]
+    slopes = np.empty((*mask.shape, 2), np.float32)
+    for start in range(0, len(mask), _CHUNK):
+        part = slice(start, min(start + _CHUNK, len(mask)))
+        down, right = np.mgrid[part, : mask.shape[1]]
         slopes[part] = ((patterns.around(down.ravel(), right.ravel()) - mean) @ to_slopes).reshape(*down.shape, 2)
     integrable = integrable_slopes(slopes)
     integrability = _integrability(slopes, integrable)
     share = np.float32(integrability**2)
-    shaded = slopes_of_height(height_of_shade(flash, ambient, mask))[master.rows, master.columns]
+    shaded = slopes_of_height(height_of_shade(flash, ambient, mask))
     slopes = (slopes + integrable) * (share / 2) + shaded * (1 - share)
     return GuidedSlopes(slopes, max(_LEAST_DEVIATION, _UNEXPLAINED * float(np.std(slopes))), integrability)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -13,7 +15,6 @@ from matshot.capture.shading import (
     integrable_slopes,
     slopes_of_height,
 )
-from matshot.capture.tiles import Tile
 from matshot.errors import MatshotError
 from matshot.image.normals import normal_from_height
 from matshot.shading.procedural import noise
@@ -22,7 +23,8 @@ from matshot.shading.surface import Surface
 
 SIZE = 144
 CAMERA = Camera(SIZE, SIZE)
-MASTER = Tile(32, 32, 80, 80)
+#: Away from the border, where the surface ends.
+INSIDE = (slice(32, 112), slice(32, 112))
 EVERYWHERE = np.ones((SIZE, SIZE), bool)
 
 
@@ -51,7 +53,14 @@ def relief(seed=0):
     height = bumps(seed)
     normal = normal_from_height(height, "xy")
     color = np.exp(-1 + 0.1 * height / height.std())[..., None] * np.float32([1.0, 0.8, 0.6])
-    return matt(color, normal), slopes_of(normal)[MASTER.rows, MASTER.columns]
+    return matt(color, normal), slopes_of(normal)[INSIDE]
+
+
+def guided(lit, even, mask=EVERYWHERE, lamp=CAMERA.position):
+    """What is found inside of a matt surface's slopes."""
+    found = guided_slopes(lit, even, mask, CAMERA, lamp, diffuse_response(CAMERA, lamp))
+    assert found.slopes.shape == (SIZE, SIZE, 2)
+    return replace(found, slopes=found.slopes[INSIDE])
 
 
 def correlation(one, other):
@@ -82,8 +91,7 @@ def test_a_matt_surface_responds_as_the_renderer_says():
 def test_slopes_of_a_bumpy_surface_are_found(offset):
     surface, true = relief()
     lamp = flash(CAMERA, offset)
-    found = guided_slopes(*shots(surface, lamp), EVERYWHERE, CAMERA, lamp.position, MASTER)
-    assert found.slopes.shape == (80, 80, 2)
+    found = guided(*shots(surface, lamp), lamp=lamp.position)
     assert correlation(found.slopes[..., 0], true[..., 0]) > 0.8
     assert correlation(found.slopes[..., 1], true[..., 1]) > 0.8
     # One axis is not taken for the other.
@@ -99,7 +107,7 @@ def test_hollows_and_bumps_are_not_confused():
     # The same shading under the ambient light, from the other side: only the flash tells.
     surface, true = relief()
     turned = Surface.of(surface.base_color, surface.normal * np.float32([-1, -1, 1]), roughness=1.0, specular=0.0)
-    found = guided_slopes(*shots(turned), EVERYWHERE, CAMERA, CAMERA.position, MASTER)
+    found = guided(*shots(turned))
     assert correlation(found.slopes, -true) > 0.7
 
 
@@ -110,16 +118,14 @@ def test_printed_color_is_not_taken_for_relief():
     lit, even = (
         shot * np.exp(0.02 * rng.standard_normal(shot.shape)).astype(np.float32) for shot in shots(matt(printed))
     )
-    found = guided_slopes(lit, even, EVERYWHERE, CAMERA, CAMERA.position, MASTER)
+    found = guided(lit, even)
     assert np.abs(found.slopes).mean() < 0.01
     assert found.deviation == pytest.approx(0.03, abs=0.01)
 
 
 def test_slopes_are_deterministic_and_exposure_does_not_matter():
     lit, even = shots(relief()[0])
-    plain, again, brighter = (
-        guided_slopes(exposed, even, EVERYWHERE, CAMERA, CAMERA.position, MASTER) for exposed in (lit, lit, 3 * lit)
-    )
+    plain, again, brighter = (guided(exposed, even) for exposed in (lit, lit, 3 * lit))
     np.testing.assert_array_equal(plain.slopes, again.slopes)
     assert np.abs(plain.slopes - brighter.slopes).mean() < 0.05 * plain.slopes.std()
 
@@ -130,7 +136,7 @@ def test_masked_pixels_do_not_count():
     mask = EVERYWHERE.copy()
     mask[:, :30] = False
     lit[:, :30] = np.random.default_rng(0).uniform(0, 5, (SIZE, 30, 3))
-    found = guided_slopes(lit, even, mask, CAMERA, CAMERA.position, MASTER)
+    found = guided(lit, even, mask)
     assert correlation(found.slopes, true) > 0.7
 
 
@@ -139,7 +145,7 @@ def test_too_little_is_refused():
     mask = np.zeros((SIZE, SIZE), bool)
     mask[:30, :30] = True
     with pytest.raises(MatshotError, match="Too little of the photographs is usable"):
-        guided_slopes(lit, even, mask, CAMERA, CAMERA.position, MASTER)
+        guided(lit, even, mask)
 
 
 # Integrability.
