@@ -91,6 +91,16 @@ def _power(image: torch.Tensor) -> torch.Tensor:
     return F.avg_pool2d(wrapped, 5, stride=1)
 
 
+def lattice(result: torch.Tensor, truth: torch.Tensor, period: int = 4) -> torch.Tensor:
+    """Mean absolute error of each patch's means over every ``period``-th pixel, one for each place in the lattice.
+
+    A network that makes ``period`` x ``period`` pixels of one makes each of them by weights of its own, and what these
+    have in common all over a patch is a canvas of that period. It is too weak for other losses, but the eye sees it.
+    Sides are multiples of ``period``.
+    """
+    return F.pixel_unshuffle(result - truth, period).mean(dim=(2, 3)).abs().mean()
+
+
 POINTWISE: dict[str, Loss] = {
     "mse": mse,
     "l1": l1,
@@ -99,6 +109,7 @@ POINTWISE: dict[str, Loss] = {
     "angular": angular,
     "fourier": fourier,
     "spectrum": spectrum,
+    "lattice": lattice,
 }
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from matshot_export.losses import LUMA, POINTWISE, WeightedLoss, angular, hfen, l1, mse, psnr, spectrum
+from matshot_export.losses import LUMA, POINTWISE, WeightedLoss, angular, hfen, l1, lattice, mse, psnr, spectrum
 
 
 @pytest.fixture
@@ -77,6 +77,15 @@ def test_spectrum_sees_grain_of_one_direction():
     across = grain.flip(-1)
     assert float(spectrum(truth + grain, truth)) > 0.02
     assert float(spectrum(truth + grain, truth + across)) > 1.5 * float(spectrum(truth + grain, truth))
+
+
+def test_lattice_sees_a_canvas_and_hardly_any_other_error():
+    truth, noise = (torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
+    canvas = torch.tensor([0.02, -0.02, 0.0, 0.0]).repeat(16)
+    assert float(lattice(truth + canvas, truth)) == pytest.approx(0.01, rel=1e-4)
+    assert float(lattice(truth + 0.035 * (noise - 0.5), truth)) < 0.001
+    drifting = 0.02 * torch.sin(2 * math.pi * torch.arange(64.0) / 3.8)
+    assert float(lattice(truth + drifting, truth)) < 0.003
 
 
 def test_angular_is_the_angle_of_small_turns():
