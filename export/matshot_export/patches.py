@@ -150,6 +150,8 @@ def turned_vectors(vectors: torch.Tensor, turns: np.ndarray) -> torch.Tensor:
 class PatchSource:
     """Endless random patches: ``(low, high)`` pairs in the encoding the network eats.
 
+    Half of the scalar maps' patches are inverted.
+
     Args:
         paths: image files.
         kind: ``color``, ``normal`` or ``data``.
@@ -225,7 +227,12 @@ class PatchSource:
         room = np.stack([self.images.heights[which], self.images.widths[which]], axis=1) - size + 1
         places = rng.integers(room)
         turns = rng.integers([4, 2], size=(self.batch, 2))
-        return self._pair(self.images.crops(which, places, size, turns), turns)
+        crops = self.images.crops(which, places, size, turns)
+        if self.kind == "data":
+            # Gloss is as good a map as roughness, and depth as height.
+            inverted = torch.from_numpy(rng.integers(2, size=(self.batch, 1, 1, 1), dtype=np.uint8) * 255)
+            crops = crops ^ inverted.to(self.device)
+        return self._pair(crops, turns)
 
     def probes(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Pairs of every image, from its middle and in the images' order, a few dozen together; never degraded."""

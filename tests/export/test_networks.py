@@ -15,6 +15,7 @@ SMALL = {
     "upscaler x4": ("upscaler", {"scale": 4, "width": 6, "blocks": 1}),
     "upscaler x4 without back-projection": ("upscaler", {"scale": 4, "width": 6, "blocks": 2, "consistent": False}),
     "upscaler of one plane": ("upscaler", {"scale": 2, "planes": 1, "width": 6, "blocks": 1}),
+    "upscaler of any level": ("upscaler", {"scale": 2, "planes": 1, "width": 6, "blocks": 1, "level_free": True}),
     "upscaler of normals": ("upscaler", {"scale": 2, "width": 6, "blocks": 1, "unit": True}),
     "srcae x2": ("srcae", {"scale": 2, "features": 8}),
     "srcae x4": ("srcae", {"scale": 4, "features": 8}),
@@ -133,6 +134,17 @@ def test_brightness_scales_through_the_upscaler(name):
     x = noise(network, 12)
     for k in (0.25, 2.0, 100.0):
         torch.testing.assert_close(network(k * x), k * network(x))
+
+
+def test_level_passes_through_a_level_free_upscaler():
+    torch.manual_seed(0)
+    network = awakened(Upscaler(4, 3, width=8, blocks=2, level_free=True))
+    x = torch.rand(1, 3, 12, 12, dtype=torch.double)
+    level = torch.tensor([0.5, -3.0, 40.0], dtype=torch.double).view(1, 3, 1, 1)
+    # The bicubic kernels sum to 1 in single precision.
+    torch.testing.assert_close(network(2 * x + level), 2 * network(x) + level, atol=1e-5, rtol=1e-6)
+    flat = level.expand(1, 3, 9, 9)
+    torch.testing.assert_close(network(flat), level.expand(1, 3, 36, 36), atol=1e-5, rtol=1e-6)
 
 
 def test_normals_come_out_of_unit_length():

@@ -101,6 +101,16 @@ def test_pairs_are_those_of_numpy(textures, kind):
         np.testing.assert_allclose(low[i], small, atol=1e-5)
 
 
+def test_half_of_scalar_patches_are_inverted(tmp_path, write_image):
+    write_image(tmp_path / "a.png", (np.arange(24 * 24).reshape(24, 24) % 50).astype(np.uint8))
+    low, high = next(PatchSource([tmp_path / "a.png"], "data", 4, 400, Shrink(2), seed=3))
+    bright = high.mean(dim=(1, 2, 3)) > 0.5
+    assert 150 < int(bright.sum()) < 250
+    assert ((high[bright] >= 205 / 255) & (high[bright] <= 1)).all()
+    assert (high[~bright] < 50 / 255).all()
+    assert torch.equal(low.mean(dim=(1, 2, 3)) > 0.5, bright)
+
+
 def test_every_place_and_turn_is_drawn_alike(waves, tmp_path, write_image):
     """One image whose pixels say where they are: 4 x 4 places, 8 turns."""
     y, x = np.mgrid[:19, :19]

@@ -48,6 +48,7 @@ class Upscaler(MapNetwork):
         blocks: residual blocks of the body.
         consistent: end with one step of back-projection.
         unit: normalize the result over its channels (normal maps).
+        level_free: what is added to all of the input is added to all of the output, plane by plane.
     """
 
     enlarge: torch.Tensor
@@ -62,9 +63,11 @@ class Upscaler(MapNetwork):
         blocks: int = 5,
         consistent: bool = True,
         unit: bool = False,
+        level_free: bool = False,
     ) -> None:
         super().__init__()
         self.scale, self.planes, self.consistent, self.unit = scale, planes, consistent, unit
+        self.level_free = level_free
         self.blocks = blocks
         self.head = nn.Conv2d(planes, width, 3, padding=1, bias=False)
         self.body = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
@@ -89,10 +92,18 @@ class Upscaler(MapNetwork):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(N, planes, H, W)`` to ``(N, planes, scale H, scale W)``."""
-        detail = self.tail(self.body(F.leaky_relu(self.head(x), SLOPE))).to(x.dtype)
+        detail = self.tail(self.body(F.leaky_relu(self._first(x), SLOPE))).to(x.dtype)
         base = x
         if self.consistent:
             # The detail has no mean worth keeping at the border, so zeros may stand outside it; color is repeated.
             base = filtered(x, self.sharpen) - F.conv2d(detail, self.shrink, padding=REACH)
         y = F.pixel_shuffle(detail + filtered(base, self.enlarge), self.scale)
         return F.normalize(y, dim=1) if self.unit else y
+
+    def _first(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.level_free:
+            first: torch.Tensor = self.head(x)
+            return first
+        kernel = self.head.weight
+        # Zeros outside the border would be an edge to a level-free kernel.
+        return filtered(x, kernel - kernel.mean(dim=(2, 3), keepdim=True))
