@@ -153,13 +153,16 @@ def promising(network: nn.Module, source: PatchSource, focus: float, octave: flo
         focus: exponent of the gain in dB; 0 would draw all alike.
         octave: factor for every time that an image was halved, so that most of what is seen is as sharp as files are.
     """
+    softness = octave ** np.asarray(source.octaves)
+    if not focus:
+        return np.asarray(softness / softness.sum())
     gains: list[float] = []
     for low, high in source.probes():
         plain = nn.functional.interpolate(low, scale_factor=source.shrink.scale, mode="bicubic")
         for result, simple, truth in zip(network(low), plain, high, strict=True):
             gain = peak_signal_to_noise(result[None], truth[None]) - peak_signal_to_noise(simple[None], truth[None])
             gains.append(min(max(gain, 0.0), 6.0) + 0.2)
-    chances = np.asarray(gains) ** focus * octave ** np.asarray(source.octaves)
+    chances = np.asarray(gains) ** focus * softness
     return np.asarray(chances / chances.sum())
 
 

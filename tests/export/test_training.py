@@ -171,6 +171,9 @@ def test_images_without_promise_are_drawn_less(data: Path) -> None:
     chances = promising(recipe().build(), source, 1.0, 0.5)
     assert chances.sum() == pytest.approx(1)
     assert (chances > 0).all()
+    # Without focus no network is asked.
+    alike = promising(torch.nn.Module(), source, 0.0, 0.5)
+    np.testing.assert_allclose(alike / alike.max(), 0.5 ** np.array(source.octaves))
 
 
 def test_a_graph_that_differs_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
