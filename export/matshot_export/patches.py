@@ -160,8 +160,8 @@ class PatchSource:
         shrink: how the low-resolution side is made.
         degradation: what is done to it besides, or None.
         seed: of every random choice.
-        leaves: generated images of dead leaves that are added to color.
-        patterns: generated images of sharp regular patterns that are added to color.
+        leaves: generated images of dead leaves that are added; not to normals.
+        patterns: generated images of sharp regular patterns that are added likewise.
         surfaces: color maps of generated regular materials that are added likewise.
         device: that images, patches and all between are on.
 
@@ -289,18 +289,20 @@ def _generated(
 ) -> Iterator[np.ndarray]:
     """Images in the colors of others, at twice their size, drawn by as many processes as torch uses threads."""
     inputs: list[tuple[Generator, np.ndarray, np.random.Generator]] = []
+    planes = images[0].shape[2]
     for generator, own in zip(generators, rng.spawn(len(generators)), strict=True):
-        colors = images[int(own.integers(len(images)))].reshape(-1, 3)
+        colors = images[int(own.integers(len(images)))].flatten(0, 1)
         chosen = torch.from_numpy(own.integers(len(colors), size=COLORS)).to(colors.device)
-        inputs.append((generator, colors[chosen].cpu().numpy(), own))
+        # Scalar maps are drawn in grays.
+        inputs.append((generator, colors[chosen].expand(-1, 3).cpu().numpy(), own))
     size = 2 * GENERATED
     if not inputs or torch.get_num_threads() == 1:
         for generator, palette, own in inputs:
-            yield generated_image(generator, size, palette, own)
+            yield generated_image(generator, size, palette, own)[..., :planes]
         return
     # Forks of a process that uses a GPU would fail.
     with ProcessPoolExecutor(torch.get_num_threads(), multiprocessing.get_context("spawn")) as pool:
         for drawn in [
             pool.submit(generated_image, generator, size, palette, own) for generator, palette, own in inputs
         ]:
-            yield drawn.result()
+            yield drawn.result()[..., :planes]

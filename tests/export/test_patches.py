@@ -111,6 +111,13 @@ def test_half_of_scalar_patches_are_inverted(tmp_path, write_image):
     assert torch.equal(low.mean(dim=(1, 2, 3)) > 0.5, bright)
 
 
+def test_generated_images_of_scalar_maps_are_gray(textures):
+    source = PatchSource(find_maps(textures, "train", "data"), "data", 8, 4, Shrink(2), leaves=1, patterns=1)
+    assert source.images.channels == 1
+    low, high = next(source)
+    assert (low.shape, high.shape) == ((4, 1, 8, 8), (4, 1, 16, 16))
+
+
 def test_every_place_and_turn_is_drawn_alike(waves, tmp_path, write_image):
     """One image whose pixels say where they are: 4 x 4 places, 8 turns."""
     y, x = np.mgrid[:19, :19]
