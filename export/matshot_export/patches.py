@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from .cut_outs import with_cut_outs
 from .data import image_counts, load_map
 from .dead_leaves import dead_leaves
 from .degradations import Degradation
@@ -163,6 +164,7 @@ class PatchSource:
         leaves: generated images of dead leaves that are added; not to normals.
         patterns: generated images of sharp regular patterns that are added likewise.
         surfaces: color maps of generated regular materials that are added likewise.
+        cuts: share of patches with hard-edged holes.
         device: that images, patches and all between are on.
 
     Raises:
@@ -181,9 +183,10 @@ class PatchSource:
         leaves: int = 0,
         patterns: int = 0,
         surfaces: int = 0,
+        cuts: float = 0.0,
         device: torch.device | None = None,
     ) -> None:
-        self.kind, self.batch, self.shrink, self.degradation = kind, batch, shrink, degradation
+        self.kind, self.batch, self.shrink, self.degradation, self.cuts = kind, batch, shrink, degradation, cuts
         self.device = device or torch.device("cpu")
         self.resize(patch)
         self.rng = np.random.default_rng(seed)
@@ -228,6 +231,8 @@ class PatchSource:
         places = rng.integers(room)
         turns = rng.integers([4, 2], size=(self.batch, 2))
         crops = self.images.crops(which, places, size, turns)
+        if self.cuts:
+            crops = with_cut_outs(crops, self.cuts, rng)
         if self.kind == "data":
             # Gloss is as good a map as roughness, and depth as height.
             inverted = torch.from_numpy(rng.integers(2, size=(self.batch, 1, 1, 1), dtype=np.uint8) * 255)

@@ -73,6 +73,7 @@ class MapTask:
             leaves=recipe.leaves,
             patterns=recipe.patterns,
             surfaces=recipe.surfaces,
+            cuts=recipe.cuts,
             device=self.device,
         )
 

@@ -36,6 +36,7 @@ class Recipe:
         leaves: generated images of dead leaves that are added to the training images.
         patterns: generated images of sharp regular patterns that are added likewise.
         surfaces: color maps of generated regular materials that are added likewise.
+        cuts: share of patches with hard-edged holes; not for normals.
         late_patch: low-resolution patch size in the last tenth of the schedule; 0 keeps ``patch``.
     """
 
@@ -60,6 +61,7 @@ class Recipe:
     leaves: int = 0
     patterns: int = 0
     surfaces: int = 0
+    cuts: float = 0.0
     late_patch: int = 0
     focus: float = 0.0
     octave: float = 1.0
