@@ -137,7 +137,8 @@ def train(
     facts = {
         "recipe": recipe.name,
         "images": task.source.counts,
-        "patches": f"{recipe.batch} of {recipe.patch} px a step",
+        "patches": f"{recipe.batch} of {recipe.patch} px a step"
+        + (f", {recipe.cuts:.0%} with hard-edged holes" if recipe.cuts else ""),
     }
     return carry_out(task, recipe, out, facts, call)
 
