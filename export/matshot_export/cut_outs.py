@@ -13,7 +13,7 @@ import torch.nn.functional as F
 #: Pixels of a hole's steps: masks are often of a lower resolution than what they cut.
 STEPS = (1, 1, 2, 3, 4)
 
-#: Fewest and most cells of the noise that holes are cut from, along a side of the image.
+#: Cells of the noise that holes are cut from, along a side of the image: at least, and fewer than.
 CELLS = (3, 24)
 
 
