@@ -122,10 +122,10 @@ def staging_folder(folder: Path) -> Iterator[Path]:
     new = not folder.exists()
     aside = partial_path(folder / "staging")
     try:
-        aside.mkdir(parents=True)
-    except OSError as error:
-        raise MatshotError(f"The folder {folder} cannot be created: {os_reason(error)}.") from error
-    try:
+        try:
+            aside.mkdir(parents=True)
+        except OSError as error:
+            raise MatshotError(f"The folder {folder} cannot be created: {os_reason(error)}.") from error
         yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)

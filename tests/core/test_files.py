@@ -88,6 +88,19 @@ def test_a_staging_folder_takes_a_folder_that_stayed_empty_with_it(tmp_path):
     assert tmp_path.exists()
 
 
+def test_a_staging_folder_goes_when_a_signal_comes_as_it_is_made(tmp_path, monkeypatch):
+    made = Path.mkdir
+
+    def interrupted(self, **options):
+        made(self, **options)
+        raise SystemExit
+
+    monkeypatch.setattr(Path, "mkdir", interrupted)
+    with pytest.raises(SystemExit), staging_folder(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_staging_folder_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(MatshotError, match="cannot be created: "), staging_folder(tmp_path / "file" / "folder"):

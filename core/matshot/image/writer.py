@@ -212,13 +212,11 @@ class TextureWriter:
             raise MatshotError(f"{self.path} is a folder; give the result another name.")
         if self.path.exists() and not os.access(self.path, os.W_OK):
             raise MatshotError(f"{self.path.name} is read-only; make it writable, or choose another name.")
-        if self.path.suffix.lower() in _FATAL_WHEN_FULL:
-            self._reserve_space()
-        png = self.path.suffix.lower() == ".png"
-        self._output = PngOutput() if png else oiio.ImageOutput.create(str(self._temporary))
-        if self._output is None or not self._output.open(str(self._temporary), self._spec()):
-            self._fail()
-        self._opened = True
+        try:
+            self._open()
+        except BaseException:  # the block, whose end removes what it left, has not begun
+            self._discard()
+            raise
         return self
 
     def __exit__(
@@ -227,20 +225,12 @@ class TextureWriter:
         if error is not None:
             self._discard()
             return
-        if self._rows != self.height:
-            self._discard()
-            raise MatshotError(f"{self.path.name} was not finished: {self._rows} of {self.height} rows were written.")
-        if not self._output.close() or (self._output.has_error and _FALSE_ALARM not in self._output.geterror(False)):
-            self._fail()
-        self._output = None
         try:
-            flush(self._temporary)
-            if not _is_complete(self._temporary):
-                self._fail()
-            self._temporary.replace(self.path)
+            self._finish()
         except OSError as problem:
-            self._discard()
             raise MatshotError(f"{self.path.name} could not be written: {os_reason(problem)}.") from problem
+        finally:
+            self._discard()
 
     def write(self, rows: Pixels) -> None:
         """Add rows ``n x W x C`` below those written so far, in the texture's own encoding."""
@@ -265,6 +255,28 @@ class TextureWriter:
         if self._damaged:
             lost += (f"{self.path.name}: damaged metadata is left out.",)
         return storage_notes(self.like, self.path, self.depth, scale=self._scale) + lost
+
+    def _open(self) -> None:
+        """Begin the temporary file."""
+        if self.path.suffix.lower() in _FATAL_WHEN_FULL:
+            self._reserve_space()
+        png = self.path.suffix.lower() == ".png"
+        self._output = PngOutput() if png else oiio.ImageOutput.create(str(self._temporary))
+        if self._output is None or not self._output.open(str(self._temporary), self._spec()):
+            self._fail()
+        self._opened = True
+
+    def _finish(self) -> None:
+        """Give the temporary file its name, when all is there."""
+        if self._rows != self.height:
+            raise MatshotError(f"{self.path.name} was not finished: {self._rows} of {self.height} rows were written.")
+        if not self._output.close() or (self._output.has_error and _FALSE_ALARM not in self._output.geterror(False)):
+            self._fail()
+        self._output = None
+        flush(self._temporary)
+        if not _is_complete(self._temporary):
+            self._fail()
+        self._temporary.replace(self.path)
 
     def _refuse_negative(self, like: Texture) -> None:
         """Refuse heights and the like below 0 where a format holds none, instead of making them flat."""
@@ -426,13 +438,11 @@ class TextureWriter:
                 else:
                     file.truncate(most)
         except OSError as error:
-            self._discard()
             raise MatshotError(f"{self.path.name} could not be written: {os_reason(error)}.") from error
 
     def _fail(self) -> None:
         message = ((self._output.geterror() if self._output is not None else "") or oiio.geterror()).strip()
         free = self._free()
-        self._discard()
         if "No space left" in message or free < _MAX_METADATA:
             reason = "the disk is full"
         elif self.path.suffix.lower() in _FATAL_WHEN_FULL and free < self._max_bytes(self.height):

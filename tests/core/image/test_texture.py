@@ -16,6 +16,7 @@ import OpenImageIO as oiio
 import pytest
 
 from matshot.errors import Cancelled, MatshotError
+from matshot.image import writer as writer_module
 from matshot.image.color import linear_from_srgb, srgb_from_linear
 from matshot.image.formats import COMPRESSED, READABLE, WRITABLE, check_target, stored_depth
 from matshot.image.reader import image_size, read_texture
@@ -753,6 +754,22 @@ def test_nothing_is_left_after_an_exception(tmp_path, suffix, kind):
 
     with pytest.raises(kind):
         interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", WRITABLE)
+@pytest.mark.parametrize("step", ["_open", "flush", "_is_complete"])
+def test_nothing_is_left_when_a_signal_comes_before_or_after_the_rows(tmp_path, monkeypatch, suffix, step):
+    place = TextureWriter if step == "_open" else writer_module
+    whole = getattr(place, step)
+
+    def interrupted(*arguments):
+        whole(*arguments)
+        raise SystemExit
+
+    monkeypatch.setattr(place, step, interrupted)
+    with pytest.raises(SystemExit):
+        write_texture(texture_for(suffix, noise(64, 40)), tmp_path / f"a{suffix}")
     assert list(tmp_path.iterdir()) == []
 
 
