@@ -32,7 +32,7 @@ from .capture_data import (
     unit_normals,
 )
 from .data import material_counts
-from .loop import Call, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
+from .loop import Call, as_used, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
 from .networks.capture import CaptureContext, CaptureMaps
 from .procedural import FAMILIES
 from .rendering import Maps, plane_positions, under_point_light
@@ -289,7 +289,6 @@ def validation_photographs(library: MaterialLibrary, side: int) -> dict[str, lis
     return made
 
 
-@torch.no_grad()
 def measured(
     network: nn.Module,
     weights: dict[str, torch.Tensor],
@@ -299,22 +298,20 @@ def measured(
     """For every kind of photograph, with the averaged weights: mean normal error in parts of flat normals' mean error,
     RMSE of roughness, and RMSE of display-encoded base color after one scale for the picture; writes a picture of some.
     """
-    current = {k: v.clone() for k, v in network.state_dict().items()}
-    network.load_state_dict(weights)
     device = next(network.parameters()).device
     figures: dict[str, float] = {}
     rows = []
-    for kind, cases in watched.items():
-        errors = []
-        for number, (photographs, truth) in enumerate(cases):
-            whole = nn.functional.interpolate(photographs, size=(CONTEXT_SIDE, CONTEXT_SIDE), mode="area")
-            planes = network(photographs.to(device), whole.to(device)).float().cpu()
-            errors.append(capture_errors(planes, truth))
-            if number % 3 == 0 and kind in ("flash", "even"):
-                rows.append(_panels(photographs, planes, truth))
-        angle, flat, roughness, color = np.mean(errors, axis=0).tolist()
-        figures |= {f"{kind}_normal": angle / flat, f"{kind}_roughness": roughness, f"{kind}_color": color}
-    network.load_state_dict(current)
+    with as_used(network, weights):
+        for kind, cases in watched.items():
+            errors = []
+            for number, (photographs, truth) in enumerate(cases):
+                whole = nn.functional.interpolate(photographs, size=(CONTEXT_SIDE, CONTEXT_SIDE), mode="area")
+                planes = network(photographs.to(device), whole.to(device)).float().cpu()
+                errors.append(capture_errors(planes, truth))
+                if number % 3 == 0 and kind in ("flash", "even"):
+                    rows.append(_panels(photographs, planes, truth))
+            angle, flat, roughness, color = np.mean(errors, axis=0).tolist()
+            figures |= {f"{kind}_normal": angle / flat, f"{kind}_roughness": roughness, f"{kind}_color": color}
     write_picture(picture, torch.cat(rows, dim=1))
     return figures
 

@@ -24,7 +24,7 @@ from matshot.files import atomic_write
 
 from .checkpoints import open_run, save_checkpoint
 from .data import find_maps, validation_pairs
-from .loop import Progress
+from .loop import Progress, as_used
 from .networks.sparse_coding import CORE, FLOOR, SparseCoding
 from .patches import PatchSource, Shrink
 from .recipes import Recipe
@@ -60,7 +60,8 @@ def train_dictionaries(
     report(f"{len(source.images)} images")
     state = learn_dictionaries(network, source, patches=patches, crops=recipe.steps, seed=recipe.seed, report=report)
     pairs = validation_pairs(find_maps(data, "val", recipe.kind), recipe.kind, recipe.scale)
-    measured = measure(network, state, pairs, peak_signal_to_noise, out / "result.png", recipe.kind)
+    with as_used(network, state):
+        measured = measure(network, pairs, peak_signal_to_noise, out / "result.png", recipe.kind)
     seconds = time.monotonic() - began
     report(f"measured={measured:.4g} seconds={seconds:.0f}")
     save_checkpoint(state, out / "weights.pt")

@@ -6,10 +6,11 @@ where it was, on any machine.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypedDict
@@ -175,6 +176,20 @@ class Average:
         state = network.state_dict()
         moving = [key for key, value in state.items() if value.is_floating_point()]
         torch._foreach_lerp_([self.weights[key] for key in moving], [state[key] for key in moving], 1 - decay)
+
+
+@contextlib.contextmanager
+def as_used(network: nn.Module, weights: dict[str, torch.Tensor]) -> Iterator[None]:
+    """A network as it would be used with these weights, without gradients; then it has its own again and trains on."""
+    own = {key: value.clone() for key, value in network.state_dict().items()}
+    network.load_state_dict(weights)
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        network.load_state_dict(own)
+        network.train()
 
 
 def begin(task: Task, call: Call) -> None:

@@ -38,11 +38,8 @@ def measure_model(name: str, data: Path, folder: Path = SHIPPED, report: Callabl
     card = read_card(path)
     kind = KIND[card.encoding]
     pairs = validation_pairs(find_maps(data, "val", kind), kind, card.scale)
-    network = Network(card, "cpu")
-    results = [torch.from_numpy(network(_on_grid(low, card.grid))) for low, _ in pairs]
-    results = [
-        result[..., : high.shape[-2], : high.shape[-1]] for result, (_, high) in zip(results, pairs, strict=True)
-    ]
+    enlarged = enlarging(card)
+    results = [enlarged(low) for low, _ in pairs]
     truths = [high for _, high in pairs]
     plain = [bicubic(low, card.scale) for low, _ in pairs]
     quality: dict[str, Any] = {"measured_on": f"{len(pairs)} held-out {kind} maps, up to 512 px"}
@@ -67,6 +64,17 @@ def measure_model(name: str, data: Path, folder: Path = SHIPPED, report: Callabl
     card = replace(card, quality=quality)
     write_card(card, path)
     return card
+
+
+def enlarging(card: Card) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A model as users run it, for ``(1, C, h, w)`` of any size."""
+    network = Network(card, "cpu")
+
+    def enlarged(low: torch.Tensor) -> torch.Tensor:
+        height, width = low.shape[-2] * card.scale, low.shape[-1] * card.scale
+        return torch.from_numpy(network(_on_grid(low, card.grid)))[..., :height, :width]
+
+    return enlarged
 
 
 def bicubic(low: torch.Tensor, scale: int) -> torch.Tensor:

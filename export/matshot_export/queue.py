@@ -18,14 +18,14 @@ import torch
 import torch.nn.functional as F
 
 from matshot.files import atomic_write
-from matshot.inference.cards import SHIPPED, Card
+from matshot.inference.cards import SHIPPED, Card, read_card
 
 from . import recipes
 from .capture_export import export_capture
 from .capture_training import CaptureRecipe, CaptureTask, train_capture
 from .checkpoints import save_checkpoint
-from .loop import BEST, Aim, Call, begin_from, best_device
-from .measuring import bicubic, measure_model
+from .loop import BEST, Aim, Call, best_device
+from .measuring import bicubic, enlarging, measure_model
 from .onnx_export import export, run_record
 from .relief_export import export_relief
 from .relief_training import PHOTOGRAPHS, ReliefRecipe, ReliefTask, train_relief
@@ -364,11 +364,12 @@ def _begin(turn: Turn, data: Path, runs: Path, models: Path, device: str, report
     else:
         weights, origin = task.network.state_dict(), "nothing"
     if own:
-        save_checkpoint(shipped_weights(turn.name, models), run / "shipped.pt")
-        if begin_from(task.network, run / "shipped.pt") == len(task.network.state_dict()):
-            baseline["shipped"] = task.figures(task.network.state_dict(), run / "shipped.png")[turn.figure]
+        picture = run / "shipped.png"
+        if isinstance(task, MapTask):  # the model, whatever the recipe has come to be
+            card = read_card(models / f"{turn.name}.toml")
+            baseline["shipped"] = task.figure_of(enlarging(card), picture)
         else:
-            report(f"{turn.name}: what is shipped has other layers, so the two cannot be compared")
+            baseline["shipped"] = task.figures(shipped_weights(turn.name, models), picture)[turn.figure]
     start = run / f"start-{origin}.pt"
     save_checkpoint(weights, start)
     atomic_write(run / "baseline.json", json.dumps(baseline))

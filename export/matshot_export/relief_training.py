@@ -15,7 +15,7 @@ from torch import nn
 from .capture_data import MaterialLibrary, unit_normals
 from .capture_training import validation_scenes
 from .data import material_counts
-from .loop import Call, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
+from .loop import Call, as_used, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
 from .networks.relief import ReliefNetwork
 from .procedural import FAMILIES
 from .relief_data import ReliefSource, draw_photographs, evidence_of, given_and_wanted, stored_planes
@@ -126,27 +126,24 @@ class ReliefTask:
         value, terms = relief_loss(*judged)
         return value, terms, given.shape[0] * given.shape[2] * given.shape[3]
 
-    @torch.no_grad()
     def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
         """Mean error of normals in parts of flat ones' on held-out materials, of one photograph and of pairs; the
         picture has rows of tone, normals found in one, in a pair, and the truth.
         """
-        current = {name: value.clone() for name, value in self.network.state_dict().items()}
-        self.network.load_state_dict(weights)
         errors = np.zeros(3)
         rows: list[torch.Tensor] = []
-        for number, planes in enumerate(self.watched):
-            truth, evidence = unit_normals(planes[None, 10:12]), evidence_of(planes)[None].to(self.device)
-            shown = [planes[:3] / 4 + 0.5]
-            for pair in (False, True):
-                given, _ = given_and_wanted(planes, pair)
-                normal = unit_normals(self.network(given[None].to(self.device), evidence).float().cpu())
-                errors[int(pair)] += float(torch.acos((normal * truth).sum(1).clamp(-1, 1)).mean())
-                shown.append(normal[0] * 0.5 + 0.5)
-            errors[2] += float(torch.acos(truth[:, 2].clamp(-1, 1)).mean())
-            if number % 3 == 0:
-                rows.append(torch.cat([one[:, :192, :192] for one in (*shown, truth[0] * 0.5 + 0.5)], dim=2))
-        self.network.load_state_dict(current)
+        with as_used(self.network, weights):
+            for number, planes in enumerate(self.watched):
+                truth, evidence = unit_normals(planes[None, 10:12]), evidence_of(planes)[None].to(self.device)
+                shown = [planes[:3] / 4 + 0.5]
+                for pair in (False, True):
+                    given, _ = given_and_wanted(planes, pair)
+                    normal = unit_normals(self.network(given[None].to(self.device), evidence).float().cpu())
+                    errors[int(pair)] += float(torch.acos((normal * truth).sum(1).clamp(-1, 1)).mean())
+                    shown.append(normal[0] * 0.5 + 0.5)
+                errors[2] += float(torch.acos(truth[:, 2].clamp(-1, 1)).mean())
+                if number % 3 == 0:
+                    rows.append(torch.cat([one[:, :192, :192] for one in (*shown, truth[0] * 0.5 + 0.5)], dim=2))
         write_picture(picture, torch.cat(rows, dim=1))
         one, pair_error, of_flat = errors.tolist()
         return {"flash_normal": one / of_flat, "pair_normal": pair_error / of_flat}

@@ -22,7 +22,7 @@ from matshot.inference.cards import SHIPPED
 from matshot.synthesis.standard_colors import DEVIATION, MEAN, Palette, palette_of
 
 from .data import find_maps, image_counts, load_map
-from .loop import Call, begin, best_device, carry_out, compiled, write_picture
+from .loop import Call, as_used, begin, best_device, carry_out, compiled, write_picture
 from .networks.descriptor import TextureDescriptor, gram
 from .networks.style import StyleTransfer
 from .patches import PatchSource, Shrink
@@ -247,22 +247,19 @@ class StyleTask:
         )
         return value, terms, count * planes.shape[2] * planes.shape[3]
 
-    @torch.no_grad()
     def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
         """The objective on held-out pairs; the picture has rows of content, look and results at two strengths."""
-        current = {key: value.clone() for key, value in self.network.state_dict().items()}
-        self.network.load_state_dict(weights)
         values: list[float] = []
         rows: list[torch.Tensor] = []
-        for number in range(len(self.watched)):
-            content, look, palette = self._pair(number)
-            strengths = (_WATCHED_STRENGTH, 1.0)
-            results = [self._result(content, look, number, strength) for strength in strengths]
-            values.append(self._objective(results[0], content, look))
-            if len(rows) < 8:
-                own = [content, look, *results]
-                rows.append(torch.cat([_colored(one, palette) for one in own], dim=2))
-        self.network.load_state_dict(current)
+        with as_used(self.network, weights):
+            for number in range(len(self.watched)):
+                content, look, palette = self._pair(number)
+                strengths = (_WATCHED_STRENGTH, 1.0)
+                results = [self._result(content, look, number, strength) for strength in strengths]
+                values.append(self._objective(results[0], content, look))
+                if len(rows) < 8:
+                    own = [content, look, *results]
+                    rows.append(torch.cat([_colored(one, palette) for one in own], dim=2))
         write_picture(picture, torch.cat(rows, dim=1))
         return {"objective": float(np.mean(values))}
 

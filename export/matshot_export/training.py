@@ -17,7 +17,7 @@ from matshot.files import atomic_write
 from .checkpoints import open_run
 from .data import find_maps, validation_pairs
 from .degradations import Degradation
-from .loop import Call, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
+from .loop import Call, as_used, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
 from .losses import LUMA, Loss, WeightedLoss
 from .patches import PatchSource, Shrink
 from .recipes import Recipe
@@ -95,7 +95,13 @@ class MapTask:
 
     def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
         """The metric, as ``value``."""
-        return {"value": measure(self.network, weights, self.watched, self.metric, picture, self.recipe.kind)}
+        with as_used(self.network, weights):
+            value = self.figure_of(lambda low: self.network(low.to(self.device)).float().cpu(), picture)
+        return {"value": value}
+
+    def figure_of(self, enlarged: Callable[[torch.Tensor], torch.Tensor], picture: Path) -> float:
+        """The metric of anything that enlarges ``(1, C, h, w)``, such as a finished model; ``picture`` is written."""
+        return measure(enlarged, self.watched, self.metric, picture, self.recipe.kind)
 
     def state(self) -> dict[str, Any]:
         """The discriminator, if there is one."""
@@ -217,31 +223,23 @@ def angular_error(result: torch.Tensor, truth: torch.Tensor) -> float:
     return float(torch.rad2deg(torch.acos(cosine)).mean())
 
 
-@torch.no_grad()
 def measure(
-    network: nn.Module,
-    weights: dict[str, torch.Tensor],
+    enlarged: Callable[[torch.Tensor], torch.Tensor],
     pairs: list[tuple[torch.Tensor, torch.Tensor]],
     metric: Callable[[torch.Tensor, torch.Tensor], float],
     picture: Path,
     kind: str,
 ) -> float:
-    """Mean of the metric over whole textures with the averaged weights; writes a picture of the first few."""
-    current = {k: v.clone() for k, v in network.state_dict().items()}
-    network.load_state_dict(weights)
-    network.eval()
-    device = next(network.parameters()).device
+    """Mean of the metric over whole textures; writes a picture of the first few."""
     values: list[float] = []
     rows: list[torch.Tensor] = []
     for low, high in pairs:
-        result = network(low.to(device)).float().cpu()
+        result = enlarged(low)
         values.append(metric(result, high))
         if len(rows) < 5:
             plain = nn.functional.interpolate(low, size=high.shape[-2:], mode="bicubic")
             side = min(192, high.shape[-1])
             rows.append(torch.cat([p[0, :, :side, :side] for p in (plain, result, high)], dim=2))
-    network.load_state_dict(current)
-    network.train()
     width = min(row.shape[2] for row in rows)
     sheet = torch.cat([row[:, :, :width] for row in rows], dim=1)
     write_picture(picture, sheet * 0.5 + 0.5 if kind == "normal" else sheet)

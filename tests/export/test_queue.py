@@ -15,6 +15,7 @@ from matshot_export.cli import GPU, QUEUE, app
 from matshot_export.onnx_export import export, measured_quality, run_facts, run_record
 from matshot_export.queue import Turn, export_better, read_queue, standing, train_all, write_status
 from matshot_export.shipped import is_shipped, shipped_weights
+from matshot_export.training import MapTask
 
 torch.set_num_threads(1)
 
@@ -143,6 +144,21 @@ def test_it_starts_from_what_is_shipped_and_nothing_worse_is_exported(data, fold
     assert export_better(turn, data, runs, models=models, report=lines.append) == []
     assert "not better" in lines[0]
     assert read_card(models / "bricks.toml").sha256 == now
+
+
+def test_a_shipped_model_is_measured_as_it_is_whatever_its_recipe_has_become(data, folder):
+    runs, models = folder / "runs", folder / "models"
+    recipe = recipes.load("bricks")
+    weights = recipe.build().state_dict()
+    torch.save(weights, folder / "weights.pt")
+    export(recipe, folder / "weights.pt", models)
+    task = MapTask(recipe, data, torch.device("cpu"))
+    own = task.figures(weights, folder / "own.png")["value"]
+    deeper = (folder / "bricks.toml").read_text().replace("blocks = 1", "blocks = 2")
+    (folder / "bricks.toml").write_text(deeper)
+    train_all([Turn("bricks", 0.0003)], data, runs, models=models, device="cpu", report=silent)
+    baseline = json.loads((runs / "bricks" / "baseline.json").read_text())
+    assert baseline["shipped"] == pytest.approx(own, abs=0.01)
 
 
 def test_shipped_weights_are_those_of_the_network():
