@@ -219,15 +219,21 @@ def export_better(
 @app.command()
 def blend(
     name: Annotated[str, typer.Argument(help="Run that the result becomes.")],
-    first: Annotated[str, typer.Argument(help="A run.")],
-    second: Annotated[str, typer.Argument(help="A later run of the same network.")],
-    share: Annotated[float, typer.Option(help="Of the second, 0 to 1.")] = 0.5,
+    run: Annotated[str, typer.Argument(help="A run.")],
+    other: Annotated[
+        str, typer.Option("--with", help="An earlier run of the same network. Default: what the run started from.")
+    ] = "",
+    share: Annotated[float, typer.Option(help="Of the run, 0 to 1.")] = 0.5,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Average the weights of two runs."""
+    """Average the weights of a run with those it started from, or with an earlier run's."""
+    from .loop import start_weights
     from .training import blend as blended
 
-    weights = blended(runs / first / "weights.pt", runs / second / "weights.pt", share, runs / name)
+    first = runs / other / "weights.pt" if other else start_weights(runs / run)
+    if first is None:
+        raise FileNotFoundError(f"{runs / run} does not hold the weights that it started from; name a run with --with")
+    weights = blended(first, runs / run / "weights.pt", share, runs / name)
     typer.echo(f"Weights: {weights}")
 
 

@@ -360,6 +360,11 @@ def training_clock(device: torch.device) -> Callable[[], float]:
     return lambda: time.process_time() / threads
 
 
+def start_weights(run: Path) -> Path | None:
+    """The weights that the queue began a run with, if they are there."""
+    return next(iter(sorted(run.glob("start-*.pt"))), None)
+
+
 def start_name(start: Path | None) -> str:
     """What a card says of start weights: the run that they are of, or what follows ``start-`` in their file's name."""
     if start is None:

@@ -305,15 +305,15 @@ def run_facts(
         facts["input_pixels"] = record["pixels"]
     if record.get("start"):
         facts["starts_from"] = record["start"]
-    told = ("rate", "patches", "kept_step") if _are_best(weights) else ("rate", "patches")
+    told = ("rate", "patches", "averaged", *(("kept_step",) if _are_best(weights) else ()))
     facts |= {name: record[name] for name in told if record.get(name) is not None}
-    measured = record.get("measured")
+    measured = record.get("measured") or record.get("before_average")
     points = [point for point in measured if figure in point] if isinstance(measured, list) else []
     if len(points) > 1:
         # The last of each group: as many points as a small picture shows.
         group = -(-len(points) // CURVE)
         points = points[::-1][::group][::-1]
-        facts["curve_of"] = title
+        facts["curve_of"] = f"{title}, before the average" if "averaged" in record else title
         facts["curve_steps"] = [point["step"] for point in points]
         facts["curve"] = [round(point[figure], 4) for point in points]
         baseline = run / "baseline.json" if run else None

@@ -24,7 +24,7 @@ from . import recipes
 from .capture_export import export_capture
 from .capture_training import CaptureRecipe, CaptureTask, train_capture
 from .checkpoints import save_checkpoint
-from .loop import BEST, Aim, Call, best_device
+from .loop import BEST, Aim, Call, best_device, start_weights
 from .measuring import bicubic, enlarging, measure_model
 from .onnx_export import export, run_record
 from .relief_export import export_relief
@@ -337,9 +337,9 @@ def _begin(turn: Turn, data: Path, runs: Path, models: Path, device: str, report
     """Write start weights, and what bicubic and the shipped model measure, unless they are there; the weights' path."""
     run = runs / turn.name
     run.mkdir(parents=True, exist_ok=True)
-    there = sorted(run.glob("start-*.pt"))
-    if (run / "baseline.json").exists() and there:
-        return there[0]
+    begun = start_weights(run)
+    if (run / "baseline.json").exists() and begun is not None:
+        return begun
     where = best_device(device)
     task: CaptureTask | ReliefTask | StyleTask | MapTask
     if turn.name == "capture":

@@ -17,7 +17,7 @@ from matshot.files import atomic_write
 from .checkpoints import open_run
 from .data import find_maps, validation_pairs
 from .degradations import Degradation
-from .loop import Call, as_used, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
+from .loop import Call, as_used, begin, best_device, carry_out, compiled, start_name, supports_bfloat16, write_picture
 from .losses import LUMA, Loss, WeightedLoss
 from .patches import PatchSource, Shrink
 from .recipes import Recipe
@@ -184,7 +184,8 @@ def blend(first: Path, second: Path, share: float, out: Path) -> Path:
         first: weights.
         second: weights of the same network.
         share: of the second, 0 to 1.
-        out: run folder of the result; its ``run.json`` is the second's without what that measured.
+        out: run folder of the result; its ``run.json`` is the second's, which tells the average, and what the second
+            measured as of before it.
 
     Returns:
         The path of the blended weights.
@@ -203,8 +204,11 @@ def blend(first: Path, second: Path, share: float, out: Path) -> Path:
     torch.save({key: value.lerp(b[key], share) for key, value in a.items()}, out / "weights.pt")
     record = second.parent / "run.json"
     if record.exists():
+        facts = json.loads(record.read_text())
+        facts.pop("kept_step", None)
         # What the second measured is not the blend's.
-        facts = {k: v for k, v in json.loads(record.read_text()).items() if k not in ("measured", "kept_step")}
+        facts["before_average"] = facts.pop("measured", [])
+        facts["averaged"] = f"{share:g} of it and {1 - share:g} of {start_name(first)}"
         atomic_write(out / "run.json", json.dumps(facts))
     return out / "weights.pt"
 

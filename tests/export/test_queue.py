@@ -191,6 +191,13 @@ def test_commands(data, folder):
     assert status.output.rstrip().endswith("better")
     again = CliRunner().invoke(app, ["export-better", *shared, *of_data])
     assert "bricks.onnx" in again.output
+    own = ["--runs", str(folder / "runs")]
+    mixed = CliRunner().invoke(app, ["blend", "mixed", "bricks", "--share", "0.75", *own])
+    assert mixed.exit_code == 0, mixed.output
+    facts = run_facts(folder / "runs" / "mixed", title="PSNR")
+    assert facts["averaged"] == "0.75 of it and 0.25 of nothing"
+    alone = CliRunner().invoke(app, ["blend", "again", "mixed", *own])
+    assert "does not hold the weights that it started from" in str(alone.exception)
     shape = ["--steps", "2", "--batch", "3", "--patch", "8", "--device", "cpu"]
     large = CliRunner().invoke(app, ["train", "bricks", "--data", str(data), "--runs", str(folder / "large"), *shape])
     assert large.exit_code == 0, large.output

@@ -17,7 +17,7 @@ from matshot.inference.session import Network
 from matshot.shading.procedural import brick_wall
 from matshot_export.loop import begin_from
 from matshot_export.measuring import measure_model
-from matshot_export.onnx_export import export
+from matshot_export.onnx_export import export, measured_quality, run_facts
 from matshot_export.recipes import Recipe
 from matshot_export.training import LATE, MapTask, blend, promising, train
 
@@ -151,9 +151,19 @@ def test_blending_two_runs(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         torch.save(recipe().build().state_dict(), tmp_path / name / "weights.pt")
     a, b = (tmp_path / name / "weights.pt" for name in "ab")
-    (tmp_path / "b" / "run.json").write_text('{"step": 7, "kept_step": 5, "measured": [{"step": 5, "value": 1.0}]}')
+    points = [{"step": 5, "value": 1.0}, {"step": 7, "value": 2.0}]
+    record = {"step": 7, "seconds": 3600, "kept_step": 5, "measured": points}
+    (tmp_path / "b" / "run.json").write_text(json.dumps(record))
     mixed = torch.load(blend(a, b, 0.25, tmp_path / "c"), weights_only=True)
-    assert json.loads((tmp_path / "c" / "run.json").read_text()) == {"step": 7}
+    assert run_facts(tmp_path / "c", title="PSNR") == {
+        "steps": 7,
+        "hours": 1.0,
+        "averaged": "0.25 of it and 0.75 of a",
+        "curve_of": "PSNR, before the average",
+        "curve_steps": [5, 7],
+        "curve": [1.0, 2.0],
+    }
+    assert measured_quality(tmp_path / "c") == {}
     first, second = (torch.load(path, weights_only=True)["head.weight"] for path in (a, b))
     torch.testing.assert_close(mixed["head.weight"], 0.75 * first + 0.25 * second)
     with pytest.raises(ValueError, match="between 0 and 1"):
