@@ -362,7 +362,7 @@ def training_clock(device: torch.device) -> Callable[[], float]:
 
 def start_weights(run: Path) -> Path | None:
     """The weights that the queue began a run with, if they are there."""
-    return next(iter(sorted(run.glob("start-*.pt"))), None)
+    return min(run.glob("start-*.pt"), default=None)
 
 
 def start_name(start: Path | None) -> str:

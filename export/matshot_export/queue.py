@@ -24,7 +24,7 @@ from . import recipes
 from .capture_export import export_capture
 from .capture_training import CaptureRecipe, CaptureTask, train_capture
 from .checkpoints import save_checkpoint
-from .loop import BEST, Aim, Call, best_device, start_weights
+from .loop import BEST, Aim, Call, begin_from, best_device, start_weights
 from .measuring import bicubic, enlarging, measure_model
 from .onnx_export import export, run_record
 from .relief_export import export_relief
@@ -369,7 +369,11 @@ def _begin(turn: Turn, data: Path, runs: Path, models: Path, device: str, report
             card = read_card(models / f"{turn.name}.toml")
             baseline["shipped"] = task.figure_of(enlarging(card), picture)
         else:
-            baseline["shipped"] = task.figures(shipped_weights(turn.name, models), picture)[turn.figure]
+            save_checkpoint(shipped_weights(turn.name, models), run / "shipped.pt")
+            if begin_from(task.network, run / "shipped.pt") == len(task.network.state_dict()):
+                baseline["shipped"] = task.figures(task.network.state_dict(), picture)[turn.figure]
+            else:
+                report(f"{turn.name}: what is shipped has other layers, so the two cannot be compared")
     start = run / f"start-{origin}.pt"
     save_checkpoint(weights, start)
     atomic_write(run / "baseline.json", json.dumps(baseline))

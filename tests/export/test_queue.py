@@ -7,7 +7,7 @@ import torch
 from typer.testing import CliRunner
 
 from matshot.image.writer import write_texture
-from matshot.inference.cards import Registry, read_card
+from matshot.inference.cards import SHIPPED, Registry, read_card
 from matshot.shading.procedural import brick_wall
 from matshot_export import queue as queues
 from matshot_export import recipes
@@ -159,6 +159,30 @@ def test_a_shipped_model_is_measured_as_it_is_whatever_its_recipe_has_become(dat
     train_all([Turn("bricks", 0.0003)], data, runs, models=models, device="cpu", report=silent)
     baseline = json.loads((runs / "bricks" / "baseline.json").read_text())
     assert baseline["shipped"] == pytest.approx(own, abs=0.01)
+
+
+@pytest.mark.parametrize(("inputs", "shipped"), [(3, 3.0), (2, None)])
+def test_a_network_with_a_task_of_its_own_is_measured_if_its_layers_are_those_shipped(
+    tmp_path, monkeypatch, inputs, shipped
+):
+    class OneLayer:
+        def __init__(self, *given):
+            self.network = torch.nn.Linear(inputs, 1)
+
+        def without(self):
+            return 5.0
+
+        def figures(self, weights, picture):
+            return {"objective": float(weights["weight"].sum())}
+
+    # A graph has constants besides the weights.
+    graph = {"weight": torch.ones(1, 3), "bias": torch.zeros(1), "constant": torch.ones(1)}
+    monkeypatch.setattr(queues, "StyleTask", OneLayer)
+    monkeypatch.setattr(queues, "shipped_weights", lambda *given: graph)
+    turn, lines = Turn("style", 0.1, figure="objective", lower_is_better=True), []
+    queues._begin(turn, tmp_path, tmp_path / "runs", SHIPPED, "cpu", lines.append)
+    assert standing(turn, tmp_path / "runs").shipped == shipped
+    assert any("has other layers" in line for line in lines) == (shipped is None)
 
 
 def test_shipped_weights_are_those_of_the_network():
