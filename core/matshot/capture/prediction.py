@@ -94,10 +94,12 @@ def predicted_surface(
     local, whole = (network(models.require("capture", method), device, threads) for method in ("maps", "context"))
     operator = _Told(local, "context", whole(rows.made_small()))
     out = _in_tiles(rows, operator, wrap, memory, tile, progress)
+    # Color is the photograph's, which may have such a grid itself.
+    out[..., 3:] = without_grid(out[..., 3:])
     slopes = out[..., 3:5]
     length = np.sqrt(1 + np.square(slopes).sum(axis=2, keepdims=True))
     normal = np.concatenate([slopes, np.ones_like(length)], axis=2) / length
-    return Surface.of(linear_from_srgb(out[..., :3]), normal, out[..., 5:6], out[..., 6:7])
+    return Surface.of(linear_from_srgb(out[..., :3]), normal, out[..., 5:6].clip(0, 1), out[..., 6:7].clip(0, 1))
 
 
 def predicted_slopes(
@@ -136,7 +138,30 @@ def predicted_slopes(
     local = network(installed_models().require("capture", "relief"), device, threads)
     given = np.zeros(STRENGTHS, np.float32) if evidence is None else evidence
     operator = _Told(local, "evidence", given[np.newaxis])
-    return _in_tiles(rows, operator, "none", memory, tile, progress or Progress(None))
+    return without_grid(_in_tiles(rows, operator, "none", memory, tile, progress or Progress(None)))
+
+
+def without_grid(planes: Pixels) -> Pixels:
+    """Planes less the even grid of two pixels that networks leave which enlarge by pixel shuffle.
+
+    Each of the four places in a square of 2 x 2 pixels is made by weights of its own, and so has a mean of its own
+    (Odena, Dumoulin and Olah 2016, "Deconvolution and checkerboard artifacts"). Nothing that varies slower changes:
+    medians of what differs from the neighborhood are made alike, which edges do not move.
+
+    Args:
+        planes: ``H x W x C``.
+    """
+    out = planes.copy()
+    if min(planes.shape[:2]) < 2:
+        return out
+    places = [(slice(row, None, 2), slice(column, None, 2)) for row in range(2) for column in range(2)]
+    for plane in np.moveaxis(out, 2, 0):
+        # Of any grid of two pixels the binomial kernel [1 2 1] leaves nothing but the mean.
+        fine = plane - cv2.GaussianBlur(plane, (3, 3), 0)
+        medians = np.array([np.median(fine[place]) for place in places], np.float32)
+        for place, excess in zip(places, medians - medians.mean(), strict=True):
+            plane[place] -= excess
+    return out
 
 
 def _in_tiles(rows: Rows, operator: Operator, wrap: Wrap, memory: str, tile: int, progress: Progress) -> Pixels:

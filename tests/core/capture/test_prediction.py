@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matshot.capture.prediction import _PhotographRows, predicted_surface
+from matshot.capture.prediction import _PhotographRows, predicted_surface, without_grid
 from matshot.errors import MatshotError
 from matshot.image.color import linear_from_srgb
 from matshot.inference.tiling import MirroredRows
@@ -65,6 +65,36 @@ def test_tiles_do_not_show() -> None:
     whole = predicted_surface(flash, None, camera, device="cpu", tile=1024)
     tiled = predicted_surface(flash, None, camera, device="cpu", tile=64)
     np.testing.assert_allclose(stacked(tiled), stacked(whole), atol=2e-4)
+
+
+def grid_of(plane: np.ndarray) -> np.ndarray:
+    """How strong grids of two pixels are: along x, along y, and both."""
+    down, right = np.indices(plane.shape[:2])
+    return np.array([abs(float((plane[..., 0] * (-1.0) ** sign).mean())) for sign in (right, down, right + down)])
+
+
+def test_maps_have_no_grid_of_two_pixels(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    for flash, ambient in ((pair[0], None), (None, pair[1])):
+        roughness = predicted_surface(flash, ambient, CAMERA, device="cpu").roughness
+        assert grid_of(roughness).max() < 0.3 / 255
+
+
+def test_a_grid_is_taken_off_and_nothing_else() -> None:
+    down, right = np.indices((200, 150))
+    plane = np.stack([np.sin(down / 9) + right / 50, np.cos(right * down / 900)], axis=2)
+    plane = (plane + np.random.default_rng(1).normal(0, 0.02, plane.shape)).astype(np.float32)
+    plane[60:90, 31:97] += 1
+    grid = 0.02 * (-1.0) ** right - 0.01 * (-1.0) ** down + 0.03 * (-1.0) ** (down + right)
+    given = plane + grid[..., np.newaxis].astype(np.float32)
+    before = given.copy()
+    np.testing.assert_allclose(without_grid(given), plane, atol=3e-3)
+    np.testing.assert_array_equal(given, before)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (2, 2), (3, 2), (5, 4)])
+def test_a_few_pixels_stay_finite(shape: tuple[int, int]) -> None:
+    flat = np.full((*shape, 1), 0.25, np.float32)
+    np.testing.assert_allclose(without_grid(flat), flat, atol=1e-7)
 
 
 def test_an_even_texture_that_wraps_gives_maps_that_roll_with_it() -> None:
