@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,10 @@ _LEAST_OPEN = 0.05
 #: Share of crops that are painted with another surface's pattern besides their own, and by how much of it.
 _PAINTED = 0.4
 _PAINT = (0.2, 1.0)
-#: Share of crops that come with a photograph without flash, and of those without evidence; error of the flash's color,
-#: as a logarithm.
-_PAIRS = 0.6
+#: What the network is given, and how often: a flash photograph without its lamp, this and one without flash, or the
+#: latter alone.
+KINDS = {"flash": 0.28, "pair": 0.4, "even": 0.32}
+#: Share of crops without evidence; error of the flash's color, as a logarithm.
 _BLIND = 0.05
 _TINT = 0.03
 #: Suffix of the files that hold a photograph's evidence.
@@ -109,15 +111,36 @@ def painted_evidence(evidence: torch.Tensor, pattern: torch.Tensor, amount: floa
     return torch.cat([evidence[: STRENGTHS // 2], tone_there])
 
 
-def given_and_wanted(planes: torch.Tensor, pair: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """The network's input and the slopes that it should find, of stored planes ``(STORED_PLANES, H, W)``.
+@dataclass(frozen=True)
+class Crops:
+    """What the network is given and should find.
+
+    Attributes:
+        given: ``(N, INPUT_PLANES, h, w)``.
+        evidence: ``(N, STRENGTHS)``, how strong relief is in the whole photograph; 0 where nobody knows.
+        wanted: true slopes, ``(N, 2, h, w)``.
+        known: ``(N, 1, h, w)``, 0 where nothing of the surface is seen.
+    """
+
+    given: torch.Tensor
+    evidence: torch.Tensor
+    wanted: torch.Tensor
+    known: torch.Tensor
+
+
+def crops_of(planes: torch.Tensor, evidence: torch.Tensor, kind: str) -> Crops:
+    """One of a kind, of stored planes.
 
     Args:
-        planes: of one photograph.
-        pair: whether it is given with the one without flash.
+        planes: ``(STORED_PLANES, H, W)``.
+        evidence: of the photograph, ``(STRENGTHS,)``; without flash nothing tells it.
+        kind: one of :data:`KINDS`.
     """
-    there = torch.full_like(planes[:1], float(pair))
-    return torch.cat([planes[:7], planes[7:10] * there, there]), planes[10:12]
+    lit, open_air = (float(kind in kinds) for kinds in (("flash", "pair"), ("even", "pair")))
+    there = torch.full_like(planes[:1], open_air)
+    given = torch.cat([planes[:7] * lit, planes[7:10] * open_air, there])
+    known = planes[6:7] if lit else torch.ones_like(there)
+    return Crops(given[None], evidence[None] * lit, planes[None, 10:12], known[None])
 
 
 def turned(planes: torch.Tensor, turns: int, mirrored: bool) -> torch.Tensor:
@@ -196,7 +219,7 @@ def _photographs(folder: Path) -> list[Path]:
 
 
 class ReliefSource:
-    """Endless crops of stored photographs: the network's input, the evidence of the whole, and the slopes.
+    """Endless crops of stored photographs.
 
     Args:
         folder: of photographs.
@@ -220,12 +243,11 @@ class ReliefSource:
     def __iter__(self) -> ReliefSource:
         return self
 
-    def __next__(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def __next__(self) -> Crops:
         crops = [self._crop() for _ in range(self.batch)]
-        given, evidence, wanted = (torch.stack(planes).to(self.device) for planes in zip(*crops, strict=True))
-        return given, evidence, wanted
+        return Crops(*(torch.cat([getattr(crop, f.name) for crop in crops]).to(self.device) for f in fields(Crops)))
 
-    def _crop(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _crop(self) -> Crops:
         rng = self.rng
         planes, evidence = self._cut()
         if rng.random() < _PAINTED:
@@ -235,8 +257,8 @@ class ReliefSource:
         if rng.random() < _DARK_HOLLOWS:
             planes[:3] = (planes[:3] + rng.uniform(*_DARKER) * planes[12]).clamp(-MOST_TONE, MOST_TONE)
         planes[:3] += torch.from_numpy(rng.normal(0, _TINT, (3, 1, 1)).astype(np.float32))
-        given, wanted = given_and_wanted(planes, rng.random() < _PAIRS)
-        return given, evidence * float(rng.random() >= _BLIND), wanted
+        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+        return crops_of(planes, evidence * float(rng.random() >= _BLIND), kind)
 
     def _cut(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Planes of some place of some photograph, and its evidence."""

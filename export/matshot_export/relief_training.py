@@ -18,7 +18,7 @@ from .data import material_counts
 from .loop import Call, as_used, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
 from .networks.relief import ReliefNetwork
 from .procedural import FAMILIES
-from .relief_data import ReliefSource, draw_photographs, evidence_of, given_and_wanted, stored_planes
+from .relief_data import KINDS, ReliefSource, crops_of, draw_photographs, evidence_of, stored_planes
 
 #: What is added to the angle of flat normals before it divides an error, in radians: of a surface that is all but flat
 #: a ratio says nothing.
@@ -116,37 +116,38 @@ class ReliefTask:
 
     def loss(self, done: float) -> tuple[torch.Tensor, dict[str, torch.Tensor], int]:
         """Of the next batch of crops."""
-        given, evidence, wanted = next(self.source)
+        crops = next(self.source)
+        given = crops.given
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
             # Converted once here, the input is not converted again by each layer that sees it.
             given_half = given.bfloat16() if self.half else given
-            found = self.forward(given_half.contiguous(memory_format=torch.channels_last), evidence)
+            found = self.forward(given_half.contiguous(memory_format=torch.channels_last), crops.evidence)
         inside = slice(self.recipe.border, -self.recipe.border)
-        judged = (planes[..., inside, inside] for planes in (found.float(), wanted, given[:, 6:7]))
+        judged = (planes[..., inside, inside] for planes in (found.float(), crops.wanted, crops.known))
         value, terms = relief_loss(*judged)
         return value, terms, given.shape[0] * given.shape[2] * given.shape[3]
 
     def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
-        """Mean error of normals in parts of flat ones' on held-out materials, of one photograph and of pairs; the
-        picture has rows of tone, normals found in one, in a pair, and the truth.
+        """Mean error of normals in parts of flat ones' on held-out materials, of one photograph with flash or without
+        and of pairs; the picture has rows of tone, normals found in each, and the truth.
         """
-        errors = np.zeros(3)
-        rows: list[torch.Tensor] = []
+        errors = dict.fromkeys(KINDS, 0.0)
+        of_flat, rows = 0.0, list[torch.Tensor]()
         with as_used(self.network, weights):
             for number, planes in enumerate(self.watched):
-                truth, evidence = unit_normals(planes[None, 10:12]), evidence_of(planes)[None].to(self.device)
+                truth, evidence = unit_normals(planes[None, 10:12]), evidence_of(planes)
                 shown = [planes[:3] / 4 + 0.5]
-                for pair in (False, True):
-                    given, _ = given_and_wanted(planes, pair)
-                    normal = unit_normals(self.network(given[None].to(self.device), evidence).float().cpu())
-                    errors[int(pair)] += float(torch.acos((normal * truth).sum(1).clamp(-1, 1)).mean())
+                for kind in KINDS:
+                    crops = crops_of(planes, evidence, kind)
+                    found = self.network(crops.given.to(self.device), crops.evidence.to(self.device))
+                    normal = unit_normals(found.float().cpu())
+                    errors[kind] += float(torch.acos((normal * truth).sum(1).clamp(-1, 1)).mean())
                     shown.append(normal[0] * 0.5 + 0.5)
-                errors[2] += float(torch.acos(truth[:, 2].clamp(-1, 1)).mean())
+                of_flat += float(torch.acos(truth[:, 2].clamp(-1, 1)).mean())
                 if number % 3 == 0:
                     rows.append(torch.cat([one[:, :192, :192] for one in (*shown, truth[0] * 0.5 + 0.5)], dim=2))
         write_picture(picture, torch.cat(rows, dim=1))
-        one, pair_error, of_flat = errors.tolist()
-        return {"flash_normal": one / of_flat, "pair_normal": pair_error / of_flat}
+        return {f"{kind}_normal": error / of_flat for kind, error in errors.items()}
 
     def state(self) -> dict[str, Any]:
         """Nothing besides the network."""

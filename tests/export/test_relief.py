@@ -20,11 +20,12 @@ from matshot_export.flattening import response_of_mean
 from matshot_export.networks.relief import EVIDENCE, INPUT_PLANES, ReliefNetwork
 from matshot_export.photography import Flash
 from matshot_export.relief_data import (
+    KINDS,
     STORED_PLANES,
     ReliefSource,
+    crops_of,
     draw_photographs,
     evidence_of,
-    given_and_wanted,
     painted,
     painted_evidence,
     stored_planes,
@@ -98,13 +99,16 @@ def test_a_tone_has_no_exposure_and_no_color_of_its_own() -> None:
 
 
 def test_a_missing_photograph_is_zero_and_said_to_be() -> None:
-    planes = torch.rand(STORED_PLANES, 8, 8)
-    for pair in (False, True):
-        given, wanted = given_and_wanted(planes, pair)
-        assert given.shape == (INPUT_PLANES, 8, 8)
-        assert torch.equal(given[7:10], planes[7:10] * pair)
-        assert bool((given[10] == float(pair)).all())
-        assert torch.equal(wanted, planes[10:12])
+    planes, evidence = torch.rand(STORED_PLANES, 8, 8), torch.rand(EVIDENCE)
+    for kind, lit, even in (("flash", 1, 0), ("pair", 1, 1), ("even", 0, 1)):
+        crops = crops_of(planes, evidence, kind)
+        assert crops.given.shape == (1, INPUT_PLANES, 8, 8)
+        assert torch.equal(crops.given[0, :7], planes[:7] * lit)
+        assert torch.equal(crops.given[0, 7:10], planes[7:10] * even)
+        assert bool((crops.given[0, 10] == even).all())
+        assert torch.equal(crops.evidence[0], evidence * lit)
+        assert torch.equal(crops.wanted[0], planes[10:12])
+        assert torch.equal(crops.known[0], planes[6:7] if lit else torch.ones(1, 8, 8))
 
 
 def test_a_bright_room_darkens_no_hollows(data: Path) -> None:
@@ -127,8 +131,9 @@ def test_photographs_are_drawn_once_and_depend_on_their_number_alone(data: Path,
     draw_photographs(materials, tmp_path, 2, 1, side=128, report=lines.append)
     np.testing.assert_array_equal(np.load(tmp_path / "00000.npy"), first["00000.npy"])
     crops = [next(ReliefSource(tmp_path, 3, 64, 5, torch.device("cpu"))) for _ in range(2)]
-    assert [tuple(planes.shape[1:]) for planes in crops[0]] == [(INPUT_PLANES, 64, 64), (EVIDENCE,), (2, 64, 64)]
-    assert torch.equal(crops[0][0], crops[1][0])
+    shapes = [tuple(getattr(crops[0], name).shape) for name in ("given", "evidence", "wanted", "known")]
+    assert shapes == [(3, INPUT_PLANES, 64, 64), (3, EVIDENCE), (3, 2, 64, 64), (3, 1, 64, 64)]
+    assert torch.equal(crops[0].given, crops[1].given)
     with pytest.raises(ValueError, match=r"13, 128, 128.*13, 256, 256"):
         draw_photographs(materials, tmp_path, 2, 1, side=256)
     (tmp_path / "00001.npy").unlink()
@@ -224,7 +229,7 @@ def test_training_resumes_and_its_result_is_exported(data: Path, tmp_path: Path)
     )
     assert [line.split()[0] for line in lines] == ["step=1", "resumed", "step=2"]
     assert "flash_normal" in lines[0]
-    assert "pair_normal" in lines[0]
+    assert all(f"{kind}_normal" in lines[0] for kind in KINDS)
     card = export_relief(weights, tmp_path / "models", run=tmp_path / "run")
     assert (card.name, card.method, card.outputs) == ("capture_relief", "relief", 2)
     assert card.receptive_field == ReliefNetwork().receptive_field

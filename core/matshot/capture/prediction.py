@@ -102,11 +102,26 @@ def predicted_surface(
     return Surface.of(linear_from_srgb(out[..., :3]), normal, out[..., 5:6].clip(0, 1), out[..., 6:7].clip(0, 1))
 
 
+@dataclass(frozen=True)
+class Shaded:
+    """A flash photograph without its lamp, and how light falls on what it shows.
+
+    Attributes:
+        color: ``H x W x 3``, scene-linear; exposure does not matter.
+        response: of a level surface to slopes, of the same size.
+        known: ``H x W``, where the photograph shows the surface.
+        evidence: ``STRENGTHS`` numbers, how strong relief is in the whole photograph, see
+            :meth:`~matshot.capture.seen_relief.ShadingEvidence.strengths`; None where nothing tells.
+    """
+
+    color: Pixels
+    response: Response
+    known: Mask
+    evidence: NDArray[np.float32] | None
+
+
 def predicted_slopes(
-    color: Pixels,
-    response: Response,
-    known: Mask,
-    evidence: NDArray[np.float32] | None,
+    shaded: Shaded | None,
     ambient: Pixels | None = None,
     *,
     memory: str = "",
@@ -118,12 +133,8 @@ def predicted_slopes(
     """Slopes of normals that a network for relief alone reads off shading, n_x / n_z and n_y / n_z, ``H x W x 2``.
 
     Args:
-        color: ``H x W x 3``, scene-linear, a flash photograph without its lamp; exposure does not matter.
-        response: of a level surface to slopes, of the same size.
-        known: ``H x W``, where the flash photograph shows the surface.
-        evidence: ``STRENGTHS`` numbers, how strong relief is in the whole photograph, see
-            :meth:`~matshot.capture.seen_relief.ShadingEvidence.strengths`; None where nothing tells.
-        ambient: ``H x W x 3``, scene-linear, a registered photograph without flash; or None.
+        shaded: flash photograph, or None.
+        ambient: ``H x W x 3``, scene-linear, a photograph without flash, registered if there are both; or None.
         memory: bound on the memory of the process, such as ``2G``; empty for a share of what is free.
         device: where networks run.
         threads: of the CPU; 0 for all.
@@ -131,11 +142,12 @@ def predicted_slopes(
         progress: told after every tile.
 
     Raises:
-        MatshotError: for too little memory, or a model that is missing.
+        MatshotError: without a photograph, for too little memory, or a model that is missing.
         Cancelled: when the listener says so.
     """
-    rows = _ToneRows(color, _middle_of(color), response, known, ambient, _middle_of(ambient))
+    rows = _ToneRows.of(shaded, ambient)
     local = network(installed_models().require("capture", "relief"), device, threads)
+    evidence = None if shaded is None else shaded.evidence
     given = np.zeros(STRENGTHS, np.float32) if evidence is None else evidence
     operator = _Told(local, "evidence", given[np.newaxis])
     return without_grid(_in_tiles(rows, operator, "none", memory, tile, progress or Progress(None)))
@@ -253,31 +265,34 @@ class _ToneRows:
     Tones are logarithms of linear color, less their medians.
     """
 
-    color: Pixels
-    middle: NDArray[np.float32]
-    response: Response
-    known: Mask
+    height: int
+    width: int
+    shaded: Shaded | None
     ambient: Pixels | None
-    ambient_middle: NDArray[np.float32]
+    middles: tuple[NDArray[np.float32], NDArray[np.float32]]
 
     channels = 11
 
-    @property
-    def height(self) -> int:
-        return int(self.color.shape[0])
-
-    @property
-    def width(self) -> int:
-        return int(self.color.shape[1])
+    @classmethod
+    def of(cls, shaded: Shaded | None, ambient: Pixels | None) -> _ToneRows:
+        """Of the photographs that there are."""
+        lit = None if shaded is None else shaded.color
+        given = lit if lit is not None else ambient
+        if given is None:
+            raise MatshotError("At least one photograph is needed.")
+        height, width = given.shape[:2]
+        return cls(height, width, shaded, ambient, (_middle_of(lit), _middle_of(ambient)))
 
     def read(self, start: int, stop: int) -> Pixels:
         rows = slice(start, stop)
         out = np.zeros((stop - start, self.width, self.channels), dtype=np.float32)
-        out[..., :3] = _tone(self.color[rows], self.middle)
-        for number, plane in enumerate((self.response.along_x, self.response.along_y, self.response.glare, self.known)):
-            out[..., 3 + number] = plane[rows]
+        if self.shaded is not None:
+            out[..., :3] = _tone(self.shaded.color[rows], self.middles[0])
+            light = self.shaded.response
+            for number, plane in enumerate((light.along_x, light.along_y, light.glare, self.shaded.known)):
+                out[..., 3 + number] = plane[rows]
         if self.ambient is not None:
-            out[..., 7:10] = _tone(self.ambient[rows], self.ambient_middle)
+            out[..., 7:10] = _tone(self.ambient[rows], self.middles[1])
             out[..., 10] = 1
         return out
 

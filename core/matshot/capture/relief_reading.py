@@ -20,7 +20,7 @@ from ..shading.render import Camera
 from .flattening import Flattened
 from .lamp import Lamp
 from .photograph import resized
-from .prediction import predicted_slopes
+from .prediction import Shaded, predicted_slopes
 from .response import response_of_lamp
 from .rings import ring_gain, rings_of
 from .seen_relief import ShadingEvidence
@@ -44,8 +44,9 @@ _DARED = ((0.7, 0.85, 1.4), (0.8, 0.9, 1.2), (0.8, 0.92, 1.1), (0.8, 0.92, 1.0),
 #: Deviation of the first blur, in pixels; each of the next is twice as wide. Agreement in a band that says nothing.
 _FINEST = 0.8
 _UNRELATED = 0.3
-#: Of a pair, which takes its time anyway, the mean over so many quarter turns is read.
-_PAIRS_TURNS = 4
+#: Of a pair, which takes its time anyway, and of a photograph without flash, which takes least, the mean over so many
+#: quarter turns is read.
+_TURNS = 4
 
 
 def read_relief(
@@ -91,28 +92,88 @@ def read_relief(
     response = response_of_lamp(lamp, camera)
     evidence = ShadingEvidence.of(flat, response, camera)
     strengths = None if evidence is None else evidence.strengths()
-    turns = 1 if ambient is None else _PAIRS_TURNS
-    whole = progress or Progress(None)
-    slopes = np.zeros((camera.height, camera.width, 2), np.float32)
-    for turn in range(turns):
-        light = _turned_vectors(response.along_x, response.along_y, turn)
-        read = predicted_slopes(
-            np.rot90(flat.color, turn),
-            Response(*light, np.rot90(response.glare, turn)),
-            np.rot90(~flat.burnt, turn),
-            strengths,
-            None if ambient is None else np.rot90(ambient, turn),
-            memory=memory,
-            device=device,
-            threads=threads,
-            progress=whole.part(turn / turns, (turn + 1) / turns),
-        )
-        slopes += np.dstack(_turned_vectors(read[..., 0], read[..., 1], -turn)) / turns
+    slopes = _mean_over_turns(
+        Shaded(flat.color, response, ~flat.burnt, strengths),
+        ambient,
+        turns=1 if ambient is None else _TURNS,
+        memory=memory,
+        device=device,
+        threads=threads,
+        progress=progress or Progress(None),
+    )
     # What a surface that is alike all over looks like must not depend on where the lamp is.
     ring, sector = rings_of(flat.distance, camera, flat.known)
     strength = np.hypot(slopes[..., 0], slopes[..., 1])
     gain = ring_gain(strength, ring, sector, flat.known, flat.distance)
     return np.asarray(slopes * gain[..., np.newaxis], dtype=np.float32)
+
+
+def read_even_relief(
+    photograph: Pixels,
+    *,
+    memory: str = "",
+    device: Device = "auto",
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> Pixels:
+    """The same of a photograph that is evenly lit, nobody knows from where.
+
+    Args:
+        photograph: ``H x W x 3``, scene-linear; exposure does not matter.
+        memory: see :func:`~matshot.capture.prediction.predicted_slopes`; likewise the rest.
+        device: where networks run.
+        threads: of the CPU; 0 for all.
+        progress: told after every tile.
+
+    Raises:
+        MatshotError: for too little memory, or a model that is missing.
+        Cancelled: when the listener says so.
+    """
+    height, width = photograph.shape[:2]
+    shrink = min(1.0, READ_SIDE / min(height, width))
+    if shrink < 1:
+        photograph = resized(photograph, (round(width * shrink), round(height * shrink)))
+    return _mean_over_turns(
+        None,
+        photograph,
+        turns=_TURNS,
+        memory=memory,
+        device=device,
+        threads=threads,
+        progress=progress or Progress(None),
+    )
+
+
+def _mean_over_turns(
+    shaded: Shaded | None,
+    ambient: Pixels | None,
+    *,
+    turns: int,
+    memory: str,
+    device: Device,
+    threads: int,
+    progress: Progress,
+) -> Pixels:
+    """Slopes of what is turned by so many quarters, turned back, on average."""
+    slopes: Pixels | None = None
+    for turn in range(turns):
+        read = predicted_slopes(
+            None if shaded is None else _turned(shaded, turn),
+            None if ambient is None else np.rot90(ambient, turn),
+            memory=memory,
+            device=device,
+            threads=threads,
+            progress=progress.part(turn / turns, (turn + 1) / turns),
+        )
+        back = np.dstack(_turned_vectors(read[..., 0], read[..., 1], -turn)) / np.float32(turns)
+        slopes = back if slopes is None else slopes + back
+    return np.asarray(slopes, dtype=np.float32)
+
+
+def _turned(shaded: Shaded, turns: int) -> Shaded:
+    light = _turned_vectors(shaded.response.along_x, shaded.response.along_y, turns)
+    response = Response(*light, np.rot90(shaded.response.glare, turns))
+    return Shaded(np.rot90(shaded.color, turns), response, np.rot90(shaded.known, turns), shaded.evidence)
 
 
 def _turned_vectors(along_x: Pixels, along_y: Pixels, turns: int) -> tuple[Pixels, Pixels]:

@@ -3,7 +3,8 @@
 An hourglass as :mod:`~matshot_export.networks.capture` has, but of relief alone: it sees the logarithm of the surface's
 brightness, in which shading adds to color, and at every pixel the response of a level surface to slopes, which is what
 shading is proportional to in the first order (Pentland 1990, "Linear shape from shading"). A second photograph without
-flash may be given; in the difference of both, color cancels. No single place tells a print from relief, but the whole
+flash may be given; in the difference of both, color cancels. It may also be given alone: then hollows are darker, and
+nobody knows from where the light comes. No single place tells a print from relief, but the whole
 photograph does, by how contrast depends on the direction of light; so it is told that in a dozen numbers.
 """
 
@@ -21,8 +22,9 @@ from matshot.capture.seen_relief import STRENGTHS
 #: length; see ``matshot.capture.seen_relief.ShadingEvidence.strengths``. All 0 where nobody knows.
 EVIDENCE = STRENGTHS
 #: Planes of the input: tone of the flash photograph without its lamp (3), response to slopes along x and y (2), the
-#: highlight's share of the light (1), 1 where the photograph is known (1), tone of the photograph without flash (3,
-#: 0 without one), 1 where there is one (1). A tone is the logarithm of linear color, less its median.
+#: highlight's share of the light (1), 1 where the photograph is known (1), tone of the photograph without flash (3),
+#: 1 where there is one (1). Planes of a photograph that is missing are 0. A tone is the logarithm of linear color,
+#: less its median.
 INPUT_PLANES = 11
 _PREPARED = INPUT_PLANES + 5
 _TOLD_CHANNELS = 32

@@ -15,7 +15,7 @@ from matshot.capture.flattening import Flattened, flattened
 from matshot.capture.lamp import Lamp, fitted_lamp
 from matshot.capture.oneshot import OneShotOptions, oneshot
 from matshot.capture.photograph import resized
-from matshot.capture.prediction import predicted_slopes
+from matshot.capture.prediction import Shaded, predicted_slopes
 from matshot.capture.relief_reading import patchiness, read_relief, with_bands_by_agreement, with_reading
 from matshot.capture.response import response_of_lamp
 from matshot.image.color import Pixels, linear_from_srgb
@@ -62,9 +62,11 @@ def test_relief_of_a_wall_is_read_from_one_photograph_and_from_two(
 
 def test_exposure_does_not_matter_nor_do_tiles_show(shots: tuple[Pixels, Pixels], lamp: Lamp, flat: Flattened) -> None:
     response, known = response_of_lamp(lamp, CAMERA), ~flat.burnt
-    whole = predicted_slopes(flat.color, response, known, None, shots[1], device="cpu", tile=1024)
-    dark = predicted_slopes(flat.color / 4, response, known, None, shots[1] / 4, device="cpu", tile=1024)
-    tiled = predicted_slopes(flat.color, response, known, None, shots[1], device="cpu", tile=64)
+    shaded = Shaded(flat.color, response, known, None)
+    darker = replace(shaded, color=flat.color / 4)
+    whole = predicted_slopes(shaded, shots[1], device="cpu", tile=1024)
+    dark = predicted_slopes(darker, shots[1] / 4, device="cpu", tile=1024)
+    tiled = predicted_slopes(shaded, shots[1], device="cpu", tile=64)
     np.testing.assert_allclose(dark, whole, atol=2e-3)
     np.testing.assert_allclose(tiled, whole, atol=2e-4)
 
