@@ -80,12 +80,10 @@ def train(
     resume: Resume = False,
 ) -> None:
     """Train a network; writes a log, pictures, checkpoints and the averaged weights to RUNS/NAME."""
-    import torch
-
+    from .loop import use_processor
     from .training import train as run_training
 
-    if threads:
-        torch.set_num_threads(threads)
+    use_processor(threads)
     recipe = recipes.load(name)
     recipe = replace(recipe, steps=steps or recipe.steps, batch=batch or recipe.batch, patch=patch or recipe.patch)
     start = runs / recipe.begin / "weights.pt" if recipe.begin else None
@@ -139,12 +137,10 @@ def train_all(
     threads: Annotated[int, typer.Option(help="CPU threads; 0 for torch's choice. 1 is best on a busy machine.")] = 0,
 ) -> None:
     """Train everything that is shipped, in turn and at low priority; rerun to resume."""
-    import torch
-
+    from .loop import use_processor
     from .queue import train_all as run_queue
 
-    if threads:
-        torch.set_num_threads(threads)
+    use_processor(threads)
     cards = run_queue(
         _turns(queue, only),
         data,
@@ -367,13 +363,10 @@ def speed(
     threads: Threads = 0,
 ) -> None:
     """Measure how long a training step takes: data, forward, backward, update."""
-    import torch
-
-    from .loop import best_device
+    from .loop import best_device, use_processor
     from .speed import step_time
 
-    if threads:
-        torch.set_num_threads(threads)
+    use_processor(threads)
     found = step_time(name, data, best_device(device), steps=steps, batch=batch, patch=patch)
     typer.echo(f"{name}: {found.line()}")
 
@@ -389,12 +382,10 @@ def _train_own(
     name: str, data: Path, runs: Path, steps: int, minutes: float, batch: int, device: str, threads: int, resume: bool
 ) -> None:
     """Train a network that has a task of its own, to the folder of its name."""
-    import torch
-
+    from .loop import use_processor
     from .queue import OWN_TASKS
 
-    if threads:
-        torch.set_num_threads(threads)
+    use_processor(threads)
     task = OWN_TASKS[name]
     recipe = task.recipe()
     recipe = replace(recipe, steps=steps or recipe.steps, batch=batch or recipe.batch)

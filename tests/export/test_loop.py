@@ -9,7 +9,17 @@ import pytest
 import torch
 from torch import nn
 
-from matshot_export.loop import BEST, PLAIN_STEPS, Aim, Average, Schedule, compiled, descend, supports_bfloat16
+from matshot_export.loop import (
+    BEST,
+    PLAIN_STEPS,
+    Aim,
+    Average,
+    Schedule,
+    compiled,
+    descend,
+    supports_bfloat16,
+    use_processor,
+)
 
 
 class Slope:
@@ -116,3 +126,13 @@ def test_bfloat16_is_for_processors_that_compute_in_it(monkeypatch, instructions
     for name in ("avx512_bf16", "amx_tile"):
         monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda name=name: name in instructions)
     assert supports_bfloat16(torch.device("cpu")) is half
+
+
+def test_numbers_that_a_processor_is_slow_with_count_as_zero():
+    tiny = torch.full((4,), 1e-30)
+    assert (tiny * 1e-10 > 0).all()
+    use_processor(0)
+    try:
+        assert (tiny * 1e-10 == 0).all()
+    finally:
+        torch.set_flush_denormal(False)
