@@ -25,12 +25,16 @@ from .heights import openness
 from .photography import linear_from_srgb
 
 #: Planes of a stored photograph: tone (3), response to slopes (2), highlight (1), known (1), tone without flash (3),
-#: true slopes (2), logarithm of what hollows see of the sky (1).
-STORED_PLANES = 13
+#: true slopes (2), logarithm of what hollows see of the sky (1), tone of base color (3).
+STORED_PLANES = 16
+#: How many numbers are stored of how strong relief and tone are: those the network is given, and those of base color.
+STORED_STRENGTHS = STRENGTHS + STRENGTHS // 2
 #: Least brightness of which a logarithm is taken.
 _DARKEST = 1e-3
 #: Share of surfaces whose hollows are darker in a room.
 _HOLLOWS = 0.6
+#: Share of surfaces with another one's color: relief by color, learnt by heart, is wrong of any other surface.
+_FOREIGN = 0.5
 #: Share of crops in whose flash photograph hollows are darker, since less light comes back from them, and the power of
 #: what they see of the sky that it is darker by.
 _DARK_HOLLOWS = 0.6
@@ -54,61 +58,79 @@ def stored_planes(scenes: Scenes) -> torch.Tensor:
     normal = scenes.surfaces.maps.normal
     slopes = normal[:, :2] / normal[:, 2:].clamp(min=0.15)
     hollows = torch.log(openness(slopes).clamp(min=_LEAST_OPEN))
-    return torch.cat([tone(scenes.even), scenes.response, scenes.known, tone(scenes.ambient), slopes, hollows], dim=1)
+    flash, ambient = (tone(linear_from_srgb(each)) for each in (scenes.even, scenes.ambient))
+    color = tone(scenes.surfaces.maps.base_color)
+    return torch.cat([flash, scenes.response, scenes.known, ambient, slopes, hollows, color], dim=1)
 
 
-def tone(photographs: torch.Tensor) -> torch.Tensor:
-    """Logarithms of linear color, less their medians; display-encoded ``(N, 3, H, W)`` to the same shape."""
-    logarithm = torch.log(linear_from_srgb(photographs).clamp(min=_DARKEST))
+def tone(colors: torch.Tensor) -> torch.Tensor:
+    """Logarithms of linear color, less their medians; ``(N, 3, H, W)`` to the same shape."""
+    logarithm = torch.log(colors.clamp(min=_DARKEST))
     middle = logarithm[:, :, ::4, ::4].flatten(2).median(dim=2).values
     return (logarithm - middle[:, :, None, None]).clamp(-MOST_TONE, MOST_TONE)
 
 
 def evidence_of(planes: torch.Tensor) -> torch.Tensor:
-    """How strong relief is in a photograph, as the tools see it; 0 for one that is too small.
+    """How strong relief is in a photograph, as the tools see it, and how strong its color; 0 for one that is too small.
 
     Args:
         planes: stored ones, ``(STORED_PLANES, H, W)``.
 
     Returns:
-        ``(STRENGTHS,)``, see :meth:`~matshot.capture.seen_relief.ShadingEvidence.strengths`.
+        ``(STORED_STRENGTHS,)``, see :meth:`~matshot.capture.seen_relief.ShadingEvidence.strengths`.
     """
-    arrays = planes.float().cpu().numpy()
-    tones, burnt = arrays[:3], arrays[6] < 0.5
+    seen, color = (_strengths(planes, tones) for tones in (planes[:3], planes[13:16]))
+    return torch.cat([seen, color[STRENGTHS // 2 :]])
+
+
+def _strengths(planes: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """Of some tone instead of the photograph's."""
+    arrays, tones = planes.float().cpu().numpy(), seen.float().cpu().numpy()
+    burnt = arrays[6] < 0.5
     nothing = np.zeros_like(tones[0])
     # Of the distance to the highlight and of what is another surface it asks nothing.
     flat = Flattened(np.exp(tones.transpose(1, 2, 0)), burnt, nothing, tones.mean(axis=0), burnt, nothing > 0)
-    seen = ShadingEvidence.of(flat, Response(*arrays[3:6]), Camera(nothing.shape[1], nothing.shape[0]))
-    return torch.zeros(STRENGTHS) if seen is None else torch.from_numpy(seen.strengths())
+    evidence = ShadingEvidence.of(flat, Response(*arrays[3:6]), Camera(nothing.shape[1], nothing.shape[0]))
+    return torch.zeros(STRENGTHS) if evidence is None else torch.from_numpy(evidence.strengths())
 
 
 def painted(planes: torch.Tensor, pattern: torch.Tensor, amount: float) -> torch.Tensor:
     """Stored planes of a surface that has another one's pattern of color besides its own.
 
-    As a logarithm color adds to shading, and in both photographs alike.
+    As a logarithm color adds to shading, in both photographs alike, less where the flash is mirrored.
 
     Args:
         planes: ``(STORED_PLANES, H, W)``.
-        pattern: likewise, of the other surface, whose photograph without flash is taken.
+        pattern: likewise, of the other surface, whose base color is taken.
         amount: of the pattern's contrast.
     """
     both = planes.clone()
-    for first in (0, 7):
-        both[first : first + 3] = (planes[first : first + 3] + amount * pattern[7:10]).clamp(-MOST_TONE, MOST_TONE)
+    for first, shown in ((0, 1 - planes[5:6].clamp(0, 1)), (7, 1)):
+        color = planes[first : first + 3] + amount * shown * pattern[13:16]
+        both[first : first + 3] = color.clamp(-MOST_TONE, MOST_TONE)
     return both
 
 
 def painted_evidence(evidence: torch.Tensor, pattern: torch.Tensor, amount: float) -> torch.Tensor:
-    """The same of numbers ``(STRENGTHS,)``: what light tells stays, and squares of patterns add; 0 stays unknown."""
+    """The same of stored numbers: what light tells stays, and squares of patterns add; 0 stays unknown.
+
+    Args:
+        evidence: ``(STORED_STRENGTHS,)``.
+        pattern: likewise, of the other surface.
+        amount: of the pattern's contrast.
+
+    Returns:
+        ``(STRENGTHS,)``.
+    """
+    half = STRENGTHS // 2
     if not (evidence.any() and pattern.any()):
-        return torch.zeros_like(evidence)
+        return torch.zeros(STRENGTHS)
     usual, deviation = USUAL_STRENGTHS[1].tolist()
-    strengths = [
-        (torch.exp(each[STRENGTHS // 2 :] * deviation + usual) - LEAST_STRENGTH) * factor
-        for each, factor in ((evidence, 1.0), (pattern, amount))
-    ]
-    tone_there = (torch.log(torch.hypot(*strengths) + LEAST_STRENGTH) - usual) / deviation
-    return torch.cat([evidence[: STRENGTHS // 2], tone_there])
+    seen, color = (
+        torch.exp(each * deviation + usual) - LEAST_STRENGTH for each in (evidence[half:STRENGTHS], pattern[STRENGTHS:])
+    )
+    tone_there = (torch.log(torch.hypot(seen, amount * color) + LEAST_STRENGTH) - usual) / deviation
+    return torch.cat([evidence[:half], tone_there])
 
 
 @dataclass(frozen=True)
@@ -133,14 +155,14 @@ def crops_of(planes: torch.Tensor, evidence: torch.Tensor, kind: str) -> Crops:
 
     Args:
         planes: ``(STORED_PLANES, H, W)``.
-        evidence: of the photograph, ``(STRENGTHS,)``; without flash nothing tells it.
+        evidence: of the photograph, ``(STRENGTHS,)`` or more; without flash nothing tells it.
         kind: one of :data:`KINDS`.
     """
     lit, open_air = (float(kind in kinds) for kinds in (("flash", "pair"), ("even", "pair")))
     there = torch.full_like(planes[:1], open_air)
     given = torch.cat([planes[:7] * lit, planes[7:10] * open_air, there])
     known = planes[6:7] if lit else torch.ones_like(there)
-    return Crops(given[None], evidence[None] * lit, planes[None, 10:12], known[None])
+    return Crops(given[None], evidence[None, :STRENGTHS] * lit, planes[None, 10:12], known[None])
 
 
 def turned(planes: torch.Tensor, turns: int, mirrored: bool) -> torch.Tensor:
@@ -195,7 +217,9 @@ def draw_photographs(
     for done, number in enumerate(missing):
         if ends is not None and time.monotonic() >= ends:
             return False
-        source = CaptureSource(library, 1, side, seed * count + number, photograph=side, hollows=_HOLLOWS)
+        source = CaptureSource(
+            library, 1, side, seed * count + number, photograph=side, hollows=_HOLLOWS, foreign=_FOREIGN
+        )
         planes = stored_planes(source.scenes(1))[0].half()
         # A photograph that is there has its evidence.
         for suffix, array in ((_EVIDENCE, evidence_of(planes)), (".npy", planes.cpu())):
@@ -249,10 +273,11 @@ class ReliefSource:
 
     def _crop(self) -> Crops:
         rng = self.rng
-        planes, evidence = self._cut()
+        planes, strengths = self._cut()
+        evidence = strengths[:STRENGTHS]
         if rng.random() < _PAINTED:
             other, amount = self._cut(), rng.uniform(*_PAINT)
-            planes, evidence = painted(planes, other[0], amount), painted_evidence(evidence, other[1], amount)
+            planes, evidence = painted(planes, other[0], amount), painted_evidence(strengths, other[1], amount)
         planes = turned(planes, int(rng.integers(4)), rng.random() < 0.5)
         if rng.random() < _DARK_HOLLOWS:
             planes[:3] = (planes[:3] + rng.uniform(*_DARKER) * planes[12]).clamp(-MOST_TONE, MOST_TONE)

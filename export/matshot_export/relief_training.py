@@ -42,13 +42,13 @@ class ReliefRecipe:
     steps: int = 50000
     batch: int = 16
     side: int = 128
-    photographs: int = 1600
+    photographs: int = 1200
     photograph: int = 640
     rate: float = 0.005
     warmup: int = 100
     average: float = 0.999
     border: int = 12
-    seed: int = 1
+    seed: int = 3
     log_every: int = 1000
 
 
