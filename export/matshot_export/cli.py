@@ -53,7 +53,10 @@ Patch = Annotated[int, typer.Option("--patch", help="Side of a patch, such as 64
 Processor = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Threads = Annotated[int, typer.Option("--threads", help="CPU threads; 0 for torch's choice.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")]
+Even = Annotated[bool, typer.Option("--even", help="The network for photographs without flash: relief_even.")]
 Models = Annotated[Path, typer.Option("--models", help="Folder that models go into.")]
+#: The relief network for photographs with flash, and for those without.
+_RELIEF = ("relief", "relief_even")
 
 
 def main() -> NoReturn:
@@ -281,15 +284,16 @@ def train_relief(
     device: Processor = "auto",
     threads: Threads = 0,
     resume: Resume = False,
+    even: Even = False,
 ) -> None:
     """Train the network that reads relief off shading, to RUNS/relief; its photographs are rendered there first."""
-    _train_own("relief", data, runs, steps, minutes, batch, device, threads, resume)
+    _train_own(_RELIEF[even], data, runs, steps, minutes, batch, device, threads, resume)
 
 
 @app.command()
-def onnx_relief(runs: Runs = Path("runs"), models: Models = SHIPPED) -> None:
+def onnx_relief(runs: Runs = Path("runs"), models: Models = SHIPPED, even: Even = False) -> None:
     """Export the relief network, check it against torch and write its card."""
-    _export_own("relief", "relief network", runs, models)
+    _export_own(_RELIEF[even], "relief network", runs, models)
 
 
 @app.command()

@@ -6,7 +6,7 @@ Rendering a photograph takes as long as several steps of training, so each is us
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -33,8 +33,6 @@ STORED_STRENGTHS = STRENGTHS + STRENGTHS // 2
 _DARKEST = 1e-3
 #: Share of surfaces whose hollows are darker in a room.
 _HOLLOWS = 0.6
-#: Share of surfaces with another one's color: relief by color, learnt by heart, is wrong of any other surface.
-_FOREIGN = 0.5
 #: Share of crops in whose flash photograph hollows are darker, since less light comes back from them, and the power of
 #: what they see of the sky that it is darker by.
 _DARK_HOLLOWS = 0.6
@@ -43,9 +41,8 @@ _LEAST_OPEN = 0.05
 #: Share of crops that are painted with another surface's pattern besides their own, and by how much of it.
 _PAINTED = 0.4
 _PAINT = (0.2, 1.0)
-#: What the network is given, and how often: a flash photograph without its lamp, this and one without flash, or the
-#: latter alone.
-KINDS = {"flash": 0.28, "pair": 0.4, "even": 0.32}
+#: What a network may be given: a flash photograph without its lamp, this and one without flash, or the latter alone.
+KINDS = ("flash", "pair", "even")
 #: Share of crops without evidence; error of the flash's color, as a logarithm.
 _BLIND = 0.05
 _TINT = 0.03
@@ -185,6 +182,7 @@ def draw_photographs(
     *,
     side: int = 640,
     device: torch.device | None = None,
+    foreign: float = 0.0,
     minutes: float | None = None,
     report: Callable[[str], None] = print,
 ) -> bool:
@@ -197,6 +195,7 @@ def draw_photographs(
         seed: of all of them.
         side: of a photograph in pixels, a multiple of 128.
         device: that renders.
+        foreign: share of surfaces that have another one's color.
         minutes: after which it ends, to be called again.
         report: receives a line now and then.
 
@@ -218,7 +217,7 @@ def draw_photographs(
         if ends is not None and time.monotonic() >= ends:
             return False
         source = CaptureSource(
-            library, 1, side, seed * count + number, photograph=side, hollows=_HOLLOWS, foreign=_FOREIGN
+            library, 1, side, seed * count + number, photograph=side, hollows=_HOLLOWS, foreign=foreign
         )
         planes = stored_planes(source.scenes(1))[0].half()
         # A photograph that is there has its evidence.
@@ -251,17 +250,20 @@ class ReliefSource:
         side: of a crop in pixels.
         seed: of every choice.
         device: that crops go to.
+        kinds: of crops, of :data:`KINDS`, and how often each.
 
     Raises:
         FileNotFoundError: when there is no photograph.
     """
 
-    def __init__(self, folder: Path, batch: int, side: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, folder: Path, batch: int, side: int, seed: int, device: torch.device, kinds: Mapping[str, float]
+    ) -> None:
         self.places = _photographs(folder)
         if not self.places:
             raise FileNotFoundError(f"no photographs in {folder}")
         self.evidence = [torch.from_numpy(np.load(path.with_suffix(_EVIDENCE))) for path in self.places]
-        self.batch, self.side, self.device = batch, side, device
+        self.batch, self.side, self.device, self.kinds = batch, side, device, kinds
         self.rng = np.random.default_rng(seed)
 
     def __iter__(self) -> ReliefSource:
@@ -282,7 +284,7 @@ class ReliefSource:
         if rng.random() < _DARK_HOLLOWS:
             planes[:3] = (planes[:3] + rng.uniform(*_DARKER) * planes[12]).clamp(-MOST_TONE, MOST_TONE)
         planes[:3] += torch.from_numpy(rng.normal(0, _TINT, (3, 1, 1)).astype(np.float32))
-        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+        kind = str(rng.choice(list(self.kinds), p=list(self.kinds.values())))
         return crops_of(planes, evidence * float(rng.random() >= _BLIND), kind)
 
     def _cut(self) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""The relief network as a graph: ``capture_relief``."""
+"""The relief networks as graphs: ``capture_relief`` and ``capture_relief_even``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ from .onnx_export import (
     with_half_weights,
 )
 from .parity import Inputs, check_parity
-from .relief_training import ReliefRecipe
+from .relief_training import KINDS, ReliefRecipe
+
+_SUMMARIES = {
+    "relief": "slopes of normals from how a flash photograph is shaded, or two",
+    "relief_even": "slopes of normals from how a photograph without flash is shaded",
+}
 
 
 def relief_inputs(height: int, width: int, seed: int) -> Inputs:
@@ -35,7 +40,9 @@ def relief_inputs(height: int, width: int, seed: int) -> Inputs:
     }
 
 
-def export_relief(weights: Path, folder: Path = SHIPPED, *, run: Path | None = None) -> Card:
+def export_relief(
+    weights: Path, folder: Path = SHIPPED, *, run: Path | None = None, recipe: ReliefRecipe | None = None
+) -> Card:
     """Write the graph with its twin and card.
 
     It takes ``x``, ``N x INPUT_PLANES x H x W``, and ``evidence``, ``N x EVIDENCE``, and gives ``y``,
@@ -45,10 +52,13 @@ def export_relief(weights: Path, folder: Path = SHIPPED, *, run: Path | None = N
         weights: the averaged weights.
         folder: of models.
         run: folder of the training run, whose ``run.json`` goes into the card.
+        recipe: that the network was trained with; that of flash photographs without one.
 
     Raises:
         ArithmeticError: when ONNX Runtime and torch differ; nothing is written then.
     """
+    recipe = recipe or ReliefRecipe()
+    model, figure = f"capture_{recipe.name}", f"{next(iter(KINDS[recipe.name]))}_normal"
     network = ReliefNetwork().eval()
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     network = rounded_to_half(network)
@@ -56,12 +66,12 @@ def export_relief(weights: Path, folder: Path = SHIPPED, *, run: Path | None = N
     height, width = 5 * grid, 7 * grid
     free = {**{name: {0: "n", 2: "height", 3: "width"} for name in ("x", "y")}, "evidence": {0: "n"}}
     graph = with_half_weights(traced(network, relief_inputs(height, width, 0), free))
-    check_parity("capture_relief", network, graph, lambda seed: relief_inputs(height, width, seed))
+    check_parity(model, network, graph, lambda seed: relief_inputs(height, width, seed))
     card = Card(
-        **stored("capture_relief", graph, folder),
-        summary="slopes of normals from how a flash photograph is shaded, or two",
+        **stored(model, graph, folder),
+        summary=_SUMMARIES[recipe.name],
         task="capture",
-        method="relief",
+        method=recipe.name,
         scale=1,
         encoding="data",
         planes=INPUT_PLANES,
@@ -71,12 +81,12 @@ def export_relief(weights: Path, folder: Path = SHIPPED, *, run: Path | None = N
         bytes_per_pixel=0,
         training={
             "data": data_lines("capture", run_record(run).get("images", {})),
-            "command": train_command("train-relief", "relief", run),
+            "command": train_command("train-relief", recipe.name, run),
             "trained_by": "the Matshot project",
             "losses": "angle of normals, in radians and in parts of flat ones', and squares of it",
-            "seed": ReliefRecipe.seed,
-            **run_facts(run, "flash_normal", "error of normals, of flat's", weights=weights),
+            "seed": recipe.seed,
+            **run_facts(run, figure, "error of normals, of flat's", weights=weights),
         },
-        quality=measured_quality(run, weights) or quality_so_far(folder / "capture_relief.toml"),
+        quality=measured_quality(run, weights) or quality_so_far(folder / f"{model}.toml"),
     )
     return carded(card)

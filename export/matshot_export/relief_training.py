@@ -1,4 +1,4 @@
-"""Training of the relief network: slopes from flattened flash photographs, judged by the angle of normals alone."""
+"""Training of the relief networks: slopes from the shading of photographs, judged by the angle of normals alone."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from .data import material_counts
 from .loop import Call, as_used, begin, best_device, carry_out, compiled, supports_bfloat16, write_picture
 from .networks.relief import ReliefNetwork
 from .procedural import FAMILIES
-from .relief_data import KINDS, ReliefSource, crops_of, draw_photographs, evidence_of, stored_planes
+from .relief_data import ReliefSource, crops_of, draw_photographs, evidence_of, stored_planes
 
 #: What is added to the angle of flat normals before it divides an error, in radians: of a surface that is all but flat
 #: a ratio says nothing.
 _LEAST_ANGLE = 0.08
 #: Folder of a run that photographs are kept in.
 PHOTOGRAPHS = "photographs"
+#: What each network is given, and how often. Photographs without flash have one of their own: it was best after a
+#: tenth of the hours that flash photographs need.
+KINDS = {"relief": {"flash": 0.4, "pair": 0.6}, "relief_even": {"even": 1.0}}
 
 
 @dataclass(frozen=True)
@@ -34,22 +37,31 @@ class ReliefRecipe:
     Attributes:
         steps: of the schedule; the rate falls linearly to nothing.
         batch: crops a step, of ``side`` pixels.
+        name: of the network, one of :data:`KINDS`.
         photographs: that are rendered, of ``photograph`` pixels, a multiple of 128.
+        foreign: share of their surfaces that have another one's color.
         rate: Muon's.
         border: pixels at a crop's edge that are not judged, since their surroundings are not seen.
     """
 
+    name: str = "relief"
     steps: int = 50000
     batch: int = 16
     side: int = 128
-    photographs: int = 1200
+    photographs: int = 1600
     photograph: int = 640
+    foreign: float = 0.0
     rate: float = 0.005
     warmup: int = 100
     average: float = 0.999
     border: int = 12
-    seed: int = 3
+    seed: int = 1
     log_every: int = 1000
+
+
+def even_recipe() -> ReliefRecipe:
+    """That of the network for photographs without flash."""
+    return ReliefRecipe("relief_even", foreign=0.25, log_every=500)
 
 
 def relief_loss(
@@ -82,7 +94,7 @@ def relief_loss(
 
 
 class ReliefTask:
-    """The relief network, its photographs and its loss; see :class:`~matshot_export.loop.Task`.
+    """A relief network, its photographs and its loss; see :class:`~matshot_export.loop.Task`.
 
     Args:
         recipe: how it is trained.
@@ -107,7 +119,8 @@ class ReliefTask:
     def source(self) -> ReliefSource:
         """The crops."""
         recipe = self.recipe
-        return ReliefSource(self.photographs, recipe.batch, recipe.side, recipe.seed, self.device)
+        kinds = KINDS[recipe.name]
+        return ReliefSource(self.photographs, recipe.batch, recipe.side, recipe.seed, self.device, kinds)
 
     @property
     def rng(self) -> np.random.Generator:
@@ -128,16 +141,16 @@ class ReliefTask:
         return value, terms, given.shape[0] * given.shape[2] * given.shape[3]
 
     def figures(self, weights: dict[str, torch.Tensor], picture: Path) -> dict[str, float]:
-        """Mean error of normals in parts of flat ones' on held-out materials, of one photograph with flash or without
-        and of pairs; the picture has rows of tone, normals found in each, and the truth.
+        """Mean error of normals in parts of flat ones' on held-out materials, of each kind of photographs; the picture
+        has rows of tone, normals found in each, and the truth.
         """
-        errors = dict.fromkeys(KINDS, 0.0)
+        errors = dict.fromkeys(KINDS[self.recipe.name], 0.0)
         of_flat, rows = 0.0, list[torch.Tensor]()
         with as_used(self.network, weights):
             for number, planes in enumerate(self.watched):
                 truth, evidence = unit_normals(planes[None, 10:12]), evidence_of(planes)
                 shown = [planes[:3] / 4 + 0.5]
-                for kind in KINDS:
+                for kind in errors:
                     crops = crops_of(planes, evidence, kind)
                     found = self.network(crops.given.to(self.device), crops.evidence.to(self.device))
                     normal = unit_normals(found.float().cpu())
@@ -163,7 +176,7 @@ def train_relief(
     out: Path,
     **call: Unpack[Call],
 ) -> Path:
-    """Train the relief network.
+    """Train a relief network.
 
     Args:
         recipe: how.
@@ -191,6 +204,7 @@ def train_relief(
         recipe.seed,
         side=recipe.photograph,
         device=where,
+        foreign=recipe.foreign,
         minutes=left,
         report=call.get("report", print),
     )
@@ -202,7 +216,7 @@ def train_relief(
     begin(task, call)
     names = [place.name for place in sorted(materials.glob("*")) if place.is_dir()]
     facts = {
-        "recipe": "relief",
+        "recipe": recipe.name,
         "images": {**material_counts(names), "families": len(FAMILIES)},
         "patches": f"{recipe.batch} of {recipe.side} px a step",
     }

@@ -12,7 +12,11 @@ from onnx import numpy_helper
 from matshot.inference.cards import SHIPPED, read_card
 
 #: Networks whose models have other names: prefix of their weights, if they are shipped as several graphs, and model.
-PARTS = {"capture": {"context": "capture_context", "maps": "capture_maps"}, "relief": {"": "capture_relief"}}
+PARTS = {
+    "capture": {"context": "capture_context", "maps": "capture_maps"},
+    "relief": {"": "capture_relief"},
+    "relief_even": {"": "capture_relief_even"},
+}
 
 
 def shipped_weights(name: str, folder: Path = SHIPPED) -> dict[str, torch.Tensor]:

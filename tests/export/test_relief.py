@@ -34,7 +34,7 @@ from matshot_export.relief_data import (
     turned,
 )
 from matshot_export.relief_export import export_relief
-from matshot_export.relief_training import ReliefRecipe, relief_loss, train_relief
+from matshot_export.relief_training import ReliefRecipe, even_recipe, relief_loss, train_relief
 from matshot_export.rendering import Maps, plane_positions
 
 SMALL = ReliefRecipe(steps=1, batch=2, side=64, photographs=2, photograph=128, log_every=1)
@@ -131,7 +131,7 @@ def test_photographs_are_drawn_once_and_depend_on_their_number_alone(data: Path,
     (tmp_path / "00000.npy").unlink()
     draw_photographs(materials, tmp_path, 2, 1, side=128, report=lines.append)
     np.testing.assert_array_equal(np.load(tmp_path / "00000.npy"), first["00000.npy"])
-    crops = [next(ReliefSource(tmp_path, 3, 64, 5, torch.device("cpu"))) for _ in range(2)]
+    crops = [next(ReliefSource(tmp_path, 3, 64, 5, torch.device("cpu"), dict.fromkeys(KINDS, 1 / 3))) for _ in range(2)]
     shapes = [tuple(getattr(crops[0], name).shape) for name in ("given", "evidence", "wanted", "known")]
     assert shapes == [(3, INPUT_PLANES, 64, 64), (3, EVIDENCE), (3, 2, 64, 64), (3, 1, 64, 64)]
     assert torch.equal(crops[0].given, crops[1].given)
@@ -141,7 +141,7 @@ def test_photographs_are_drawn_once_and_depend_on_their_number_alone(data: Path,
     assert not draw_photographs(materials, tmp_path, 2, 1, side=128, minutes=0)
     assert draw_photographs(materials, tmp_path, 2, 1, side=128)
     with pytest.raises(FileNotFoundError, match="no photographs"):
-        ReliefSource(tmp_path / "none", 3, 64, 5, torch.device("cpu"))
+        ReliefSource(tmp_path / "none", 3, 64, 5, torch.device("cpu"), {"even": 1.0})
 
 
 def test_stored_slopes_are_the_surfaces(data: Path) -> None:
@@ -242,9 +242,20 @@ def test_training_resumes_and_its_result_is_exported(data: Path, tmp_path: Path)
         replace(SMALL, steps=2), data, tmp_path / "run", device="cpu", resume=True, report=lines.append
     )
     assert [line.split()[0] for line in lines] == ["step=1", "resumed", "step=2"]
-    assert "flash_normal" in lines[0]
-    assert all(f"{kind}_normal" in lines[0] for kind in KINDS)
+    assert all(f"{kind}_normal" in lines[0] for kind in ("flash", "pair"))
+    assert "even_normal" not in lines[0]
     card = export_relief(weights, tmp_path / "models", run=tmp_path / "run")
     assert (card.name, card.method, card.outputs) == ("capture_relief", "relief", 2)
     assert card.receptive_field == ReliefNetwork().receptive_field
     assert card.training["steps"] == 2
+
+
+def test_photographs_without_flash_have_a_network_of_their_own(data: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    recipe = replace(even_recipe(), steps=1, batch=2, side=64, photographs=2, photograph=128, log_every=1)
+    weights = train_relief(recipe, data, tmp_path / "run", device="cpu", report=lines.append)
+    assert "even_normal" in lines[0]
+    assert "flash_normal" not in lines[0]
+    card = export_relief(weights, tmp_path / "models", run=tmp_path / "run", recipe=recipe)
+    assert (card.name, card.method) == ("capture_relief_even", "relief_even")
+    assert set(card.quality) == {"even_normal"}

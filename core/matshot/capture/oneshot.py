@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
-from typing import ClassVar, Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 
 from matshot_host.tools import ONESHOT
 
 from ..errors import MatshotError
-from ..image.color import Pixels
 from ..image.types import Texture, Wrap
 from ..image.wrap import measured_wrap
-from ..inference.session import usable_threads
+from ..inference.session import Device, usable_threads
 from ..material.types import Material
 from ..progress import Listener, Progress
 from ..shading.render import Camera
 from ..shading.surface import Surface
 from .assumptions import photograph_notes
 from .composition import as_lit_from, composed_surface, evened
+from .even import evenly_lit_surface
 from .filling import filled
 from .finish import LARGEST, CaptureOptions, captured_material
 from .flattening import flattened
@@ -31,6 +31,14 @@ from .prediction import predicted_surface
 from .refinement import refined
 from .relief_reading import read_relief
 from .tiles import Tile, clearest_tile
+
+
+class _Place(TypedDict):
+    """Where networks run."""
+
+    memory: str
+    device: Device
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -92,68 +100,31 @@ def oneshot(
     taken = read_photograph(photograph, chosen.fov or None, largest=chosen.size or LARGEST)
     height, width = taken.pixels.shape[:2]
     camera = Camera(width, height, taken.fov)
-    lit = chosen.light == "flash"
     wrap = _wrap(taken, chosen)
-    seen, lamp, flat = taken.pixels, None, None
-    if lit:
-        whole(0.02, "finding the lamp")
-        lamp = fitted_lamp(taken.pixels, taken.saturated, camera)
-        flat = flattened(taken.pixels, taken.saturated, camera, lamp)
-        threads = chosen.threads or usable_threads()
-        flat = evened(filled(flat, threads=threads, progress=whole.part(0.05, 0.2, "filling what is over-exposed")))
-        seen = as_lit_from(lamp.position, flat, lamp, camera)
-
-    def predicted(flash: Pixels | None, even: Pixels | None, part: Progress) -> Surface:
-        return predicted_surface(
-            flash,
-            even,
+    if chosen.light == "flash":
+        found = _lit_by_flash(taken, camera, chosen, whole)
+    else:
+        surface = evenly_lit_surface(
+            taken.pixels,
             camera,
-            light=lamp.position if lamp else None,
             wrap=wrap,
-            memory=chosen.memory,
-            device=chosen.device,
-            threads=chosen.threads,
-            progress=part,
+            progress=whole.part(0.05, 0.85, "predicting"),
+            **_place(chosen),
         )
-
-    part = whole.part(0.2, 0.3 if chosen.refine else 0.6, "predicting")
-    surface = predicted(seen if lit else None, None if lit else seen, part)
-    if chosen.refine and lamp is not None and flat is not None:
-        surface = refined(
-            surface,
-            as_lit_from(camera.position, flat, lamp, camera),
-            np.ones(seen.shape[:2], dtype=bool),
-            camera,
-            device=chosen.device,
-            threads=chosen.threads,
-            progress=whole.part(0.3, 0.7, "refining"),
-        )
-    parameters = {**asdict(chosen), "tool": "oneshot", "fov": taken.fov, "fov_source": taken.fov_source}
-    tile, shown = Tile(0, 0, height, width), chosen
-    notes = [*taken.notes, *photograph_notes(taken, chosen.light)]
-    if lamp is not None and flat is not None:
-        evenly = predicted(None, flat.color, whole.part(0.7, 0.8, "predicting"))
-        read = None
-        if not lamp.metallic:
-            read = read_relief(
-                flat,
-                lamp,
-                camera,
-                memory=chosen.memory,
-                device=chosen.device,
-                threads=chosen.threads,
-                progress=whole.part(0.8, 0.85, "predicting"),
-            )
-        composed = composed_surface(surface, evenly, flat, lamp, camera, read=read)
-        surface = composed.surface
-        parameters["exposure"] = fitted_exposure(surface, camera, taken.pixels, ~taken.saturated)
-        parameters["lamp"] = asdict(lamp)
-        notes += lamp_notes(lamp)
-        if chosen.area == "tile" or (chosen.area == "auto" and is_alike(lamp)):
-            tile, shown = clearest_tile(flat.color, flat.hole, composed.visibility), replace(chosen, seamless="xy")
-            surface = surface.cut(tile.rows, tile.columns)
-    parameters["rectangle"] = [tile.column, tile.row, tile.width, tile.height]
-    parameters["notes"] = notes
+        found = _Found(surface)
+    surface, shown = found.surface, chosen
+    tile = found.tile or Tile(0, 0, height, width)
+    if found.tile:
+        surface, shown = surface.cut(tile.rows, tile.columns), replace(chosen, seamless="xy")
+    parameters = {
+        **asdict(chosen),
+        "tool": "oneshot",
+        "fov": taken.fov,
+        "fov_source": taken.fov_source,
+        **found.parameters,
+        "rectangle": [tile.column, tile.row, tile.width, tile.height],
+        "notes": [*taken.notes, *photograph_notes(taken, chosen.light), *found.notes],
+    }
     return captured_material(
         surface,
         shown,
@@ -164,6 +135,60 @@ def oneshot(
         parameters=parameters,
         progress=whole.part(0.85, 1.0, "finishing"),
     )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was made of a photograph.
+
+    Attributes:
+        surface: of all of it.
+        tile: part of it that becomes a seamless tile; None for all of it as it is.
+        parameters: that the material keeps.
+        notes: what the user should be told.
+    """
+
+    surface: Surface
+    tile: Tile | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def _lit_by_flash(taken: Photograph, camera: Camera, chosen: OneShotOptions, whole: Progress) -> _Found:
+    """What a flash photograph shows: the lamp is found and taken out, then networks and light tell the rest."""
+    place = _place(chosen)
+    whole(0.02, "finding the lamp")
+    lamp = fitted_lamp(taken.pixels, taken.saturated, camera)
+    flat = flattened(taken.pixels, taken.saturated, camera, lamp)
+    threads = chosen.threads or usable_threads()
+    flat = evened(filled(flat, threads=threads, progress=whole.part(0.05, 0.2, "filling what is over-exposed")))
+    part = whole.part(0.2, 0.3 if chosen.refine else 0.6, "predicting")
+    lit = as_lit_from(lamp.position, flat, lamp, camera)
+    predicted = predicted_surface(lit, None, camera, light=lamp.position, progress=part, **place)
+    if chosen.refine:
+        predicted = refined(
+            predicted,
+            as_lit_from(camera.position, flat, lamp, camera),
+            np.ones(flat.hole.shape, dtype=bool),
+            camera,
+            device=chosen.device,
+            threads=chosen.threads,
+            progress=whole.part(0.3, 0.7, "refining"),
+        )
+    part = whole.part(0.7, 0.8, "predicting")
+    evenly = predicted_surface(None, flat.color, camera, light=lamp.position, progress=part, **place)
+    part = whole.part(0.8, 0.85, "predicting")
+    read = None if lamp.metallic else read_relief(flat, lamp, camera, progress=part, **place)
+    composed = composed_surface(predicted, evenly, flat, lamp, camera, read=read)
+    tile = None
+    if chosen.area == "tile" or (chosen.area == "auto" and is_alike(lamp)):
+        tile = clearest_tile(flat.color, flat.hole, composed.visibility)
+    exposure = fitted_exposure(composed.surface, camera, taken.pixels, ~taken.saturated)
+    return _Found(composed.surface, tile, {"exposure": exposure, "lamp": asdict(lamp)}, lamp_notes(lamp))
+
+
+def _place(options: OneShotOptions) -> _Place:
+    return {"memory": options.memory, "device": options.device, "threads": options.threads}
 
 
 def _wrap(taken: Photograph, options: OneShotOptions) -> Wrap:

@@ -146,11 +146,16 @@ def predicted_slopes(
         Cancelled: when the listener says so.
     """
     rows = _ToneRows.of(shaded, ambient)
-    local = network(installed_models().require("capture", "relief"), device, threads)
+    local = network(installed_models().require("capture", relief_method(shaded is None)), device, threads)
     evidence = None if shaded is None else shaded.evidence
     given = np.zeros(STRENGTHS, np.float32) if evidence is None else evidence
     operator = _Told(local, "evidence", given[np.newaxis])
     return without_grid(_in_tiles(rows, operator, "none", memory, tile, progress or Progress(None)))
+
+
+def relief_method(evenly_lit: bool) -> str:
+    """The method of the network that reads relief: of a photograph without flash alone it is one of its own."""
+    return "relief_even" if evenly_lit else "relief"
 
 
 def without_grid(planes: Pixels) -> Pixels:

@@ -14,13 +14,15 @@ import cv2
 import numpy as np
 
 from ..image.color import Mask, Pixels
+from ..image.types import Wrap
+from ..inference.cards import installed_models
 from ..inference.session import Device
 from ..progress import Progress
 from ..shading.render import Camera
 from .flattening import Flattened
 from .lamp import Lamp
 from .photograph import resized
-from .prediction import Shaded, predicted_slopes
+from .prediction import Shaded, predicted_slopes, relief_method
 from .response import response_of_lamp
 from .rings import ring_gain, rings_of
 from .seen_relief import ShadingEvidence
@@ -44,6 +46,8 @@ _DARED = ((0.7, 0.85, 1.4), (0.8, 0.9, 1.2), (0.8, 0.92, 1.1), (0.8, 0.92, 1.0),
 #: Deviation of the first blur, in pixels; each of the next is twice as wide. Agreement in a band that says nothing.
 _FINEST = 0.8
 _UNRELATED = 0.3
+#: How far slopes that are guessed from a pattern alone are believed.
+_GUESSED = np.float32(0.8)
 #: Of a pair, which takes its time anyway, and of a photograph without flash, which takes least, the mean over so many
 #: quarter turns is read.
 _TURNS = 4
@@ -110,6 +114,7 @@ def read_relief(
 
 def read_even_relief(
     photograph: Pixels,
+    wrap: Wrap = "none",
     *,
     memory: str = "",
     device: Device = "auto",
@@ -120,6 +125,7 @@ def read_even_relief(
 
     Args:
         photograph: ``H x W x 3``, scene-linear; exposure does not matter.
+        wrap: axes on which it repeats; the slopes then do so too.
         memory: see :func:`~matshot.capture.prediction.predicted_slopes`; likewise the rest.
         device: where networks run.
         threads: of the CPU; 0 for all.
@@ -132,16 +138,20 @@ def read_even_relief(
     height, width = photograph.shape[:2]
     shrink = min(1.0, READ_SIDE / min(height, width))
     if shrink < 1:
-        photograph = resized(photograph, (round(width * shrink), round(height * shrink)))
-    return _mean_over_turns(
+        height, width = round(height * shrink), round(width * shrink)
+        photograph = resized(photograph, (width, height))
+    reach = installed_models().require("capture", relief_method(True)).receptive_field
+    down, across = (reach if axis in wrap else 0 for axis in "yx")
+    slopes = _mean_over_turns(
         None,
-        photograph,
+        np.pad(photograph, ((down, down), (across, across), (0, 0)), mode="wrap"),
         turns=_TURNS,
         memory=memory,
         device=device,
         threads=threads,
         progress=progress or Progress(None),
     )
+    return slopes[down : down + height, across : across + width]
 
 
 def _mean_over_turns(
@@ -205,6 +215,25 @@ def with_reading(found: Pixels, read: Pixels, known: Mask, *, patches: bool = Tr
         both = _mean_by_agreement(coarse, read, _mostly(known, small), patches)
         return np.asarray(found + resized(both - coarse, large), dtype=np.float32)
     return _mean_by_agreement(found, read, known, patches)
+
+
+def with_even_reading(guessed: Pixels, read: Pixels) -> Pixels:
+    """Slopes that were read off even light, and as far as it shows none, those that were guessed from the pattern.
+
+    Under an overcast sky hollows are darker, and by a window one side of each bump is; the network for relief reads
+    that. Of a texture without any light in it, it reads next to nothing, and what is known of such patterns is left.
+
+    Args:
+        guessed: ``H x W x 2``, by the network of all maps.
+        read: ``h x w x 2``, as large or smaller.
+    """
+    small, large = ((each.shape[1], each.shape[0]) for each in (read, guessed))
+    coarse = resized(guessed, small)
+    strengths = [float(np.sqrt(np.square(each).mean())) for each in (read, coarse)]
+    shown = np.float32(min(strengths[0] / max(strengths[1], 1e-9), 1.0))
+    both = read + _GUESSED * (1 - shown) * coarse
+    # What is finer than what is read stays as it was guessed.
+    return np.asarray(both if small == large else guessed + resized(both - coarse, large), dtype=np.float32)
 
 
 def with_bands_by_agreement(both: Pixels, found: Pixels, read: Pixels, known: Mask, doubtful: float) -> Pixels:
