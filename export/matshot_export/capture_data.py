@@ -198,7 +198,6 @@ class CaptureSource:
         pool: photographs that are held, at least as many as a batch has crops.
         photograph: side of a photograph, a multiple of ``CONTEXT_SIDE``.
         hollows: share of the surfaces whose hollows the sky lights less; in a bright room they hardly differ.
-        foreign: share of the surfaces that have another material's color.
     """
 
     def __init__(
@@ -211,10 +210,9 @@ class CaptureSource:
         pool: int = 40,
         photograph: int = 640,
         hollows: float = 1.0,
-        foreign: float = 0.0,
     ) -> None:
         self.library, self.batch, self.side, self.photograph = library, batch, side, photograph
-        self.hollows, self.foreign = hollows, foreign
+        self.hollows = hollows
         self.rng = np.random.default_rng(seed)
         self.device = library.planes[0].device
         self._noise = torch.Generator(self.device).manual_seed(seed)
@@ -275,9 +273,6 @@ class CaptureSource:
             other, other_labeled = self._laid()
             planes = torch.lerp(planes, other, _patches(self.photograph, rng).to(self.device))
             labeled = labeled and other_labeled
-        # Nothing is drawn where all are alike, so that photographs of a seed stay the same.
-        if self.foreign > 0 and rng.random() < self.foreign:
-            planes = torch.cat([self._laid()[0][:3], planes[3:]])
         color, normal, roughness, metallic = planes[:3], planes[3:6] * 2 - 1, planes[6:7], planes[7:8]
         base = linear(color)
         if rng.random() < 0.5:
@@ -302,6 +297,7 @@ class CaptureSource:
             metallic.clamp(0, 1)[None],
         )
         known = torch.full((1, 1, 1, 1), float(labeled), device=self.device)
+        # Nothing is drawn where all are alike, so that photographs of a seed stay the same.
         openness = planes[8:9][None] ** strength
         if self.hollows < 1 and rng.random() >= self.hollows:
             openness = torch.ones_like(openness)

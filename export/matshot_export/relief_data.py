@@ -25,10 +25,8 @@ from .heights import openness
 from .photography import linear_from_srgb
 
 #: Planes of a stored photograph: tone (3), response to slopes (2), highlight (1), known (1), tone without flash (3),
-#: true slopes (2), logarithm of what hollows see of the sky (1), tone of base color (3).
-STORED_PLANES = 16
-#: How many numbers are stored of how strong relief and tone are: those the network is given, and those of base color.
-STORED_STRENGTHS = STRENGTHS + STRENGTHS // 2
+#: true slopes (2), logarithm of what hollows see of the sky (1).
+STORED_PLANES = 13
 #: Least brightness of which a logarithm is taken.
 _DARKEST = 1e-3
 #: Share of surfaces whose hollows are darker in a room.
@@ -55,79 +53,61 @@ def stored_planes(scenes: Scenes) -> torch.Tensor:
     normal = scenes.surfaces.maps.normal
     slopes = normal[:, :2] / normal[:, 2:].clamp(min=0.15)
     hollows = torch.log(openness(slopes).clamp(min=_LEAST_OPEN))
-    flash, ambient = (tone(linear_from_srgb(each)) for each in (scenes.even, scenes.ambient))
-    color = tone(scenes.surfaces.maps.base_color)
-    return torch.cat([flash, scenes.response, scenes.known, ambient, slopes, hollows, color], dim=1)
+    return torch.cat([tone(scenes.even), scenes.response, scenes.known, tone(scenes.ambient), slopes, hollows], dim=1)
 
 
-def tone(colors: torch.Tensor) -> torch.Tensor:
-    """Logarithms of linear color, less their medians; ``(N, 3, H, W)`` to the same shape."""
-    logarithm = torch.log(colors.clamp(min=_DARKEST))
+def tone(photographs: torch.Tensor) -> torch.Tensor:
+    """Logarithms of linear color, less their medians; display-encoded ``(N, 3, H, W)`` to the same shape."""
+    logarithm = torch.log(linear_from_srgb(photographs).clamp(min=_DARKEST))
     middle = logarithm[:, :, ::4, ::4].flatten(2).median(dim=2).values
     return (logarithm - middle[:, :, None, None]).clamp(-MOST_TONE, MOST_TONE)
 
 
 def evidence_of(planes: torch.Tensor) -> torch.Tensor:
-    """How strong relief is in a photograph, as the tools see it, and how strong its color; 0 for one that is too small.
+    """How strong relief is in a photograph, as the tools see it; 0 for one that is too small.
 
     Args:
         planes: stored ones, ``(STORED_PLANES, H, W)``.
 
     Returns:
-        ``(STORED_STRENGTHS,)``, see :meth:`~matshot.capture.seen_relief.ShadingEvidence.strengths`.
+        ``(STRENGTHS,)``, see :meth:`~matshot.capture.seen_relief.ShadingEvidence.strengths`.
     """
-    seen, color = (_strengths(planes, tones) for tones in (planes[:3], planes[13:16]))
-    return torch.cat([seen, color[STRENGTHS // 2 :]])
-
-
-def _strengths(planes: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """Of some tone instead of the photograph's."""
-    arrays, tones = planes.float().cpu().numpy(), seen.float().cpu().numpy()
-    burnt = arrays[6] < 0.5
+    arrays = planes.float().cpu().numpy()
+    tones, burnt = arrays[:3], arrays[6] < 0.5
     nothing = np.zeros_like(tones[0])
     # Of the distance to the highlight and of what is another surface it asks nothing.
     flat = Flattened(np.exp(tones.transpose(1, 2, 0)), burnt, nothing, tones.mean(axis=0), burnt, nothing > 0)
-    evidence = ShadingEvidence.of(flat, Response(*arrays[3:6]), Camera(nothing.shape[1], nothing.shape[0]))
-    return torch.zeros(STRENGTHS) if evidence is None else torch.from_numpy(evidence.strengths())
+    seen = ShadingEvidence.of(flat, Response(*arrays[3:6]), Camera(nothing.shape[1], nothing.shape[0]))
+    return torch.zeros(STRENGTHS) if seen is None else torch.from_numpy(seen.strengths())
 
 
 def painted(planes: torch.Tensor, pattern: torch.Tensor, amount: float) -> torch.Tensor:
     """Stored planes of a surface that has another one's pattern of color besides its own.
 
-    As a logarithm color adds to shading, in both photographs alike, less where the flash is mirrored.
+    As a logarithm color adds to shading, and in both photographs alike.
 
     Args:
         planes: ``(STORED_PLANES, H, W)``.
-        pattern: likewise, of the other surface, whose base color is taken.
+        pattern: likewise, of the other surface, whose photograph without flash is taken.
         amount: of the pattern's contrast.
     """
     both = planes.clone()
-    for first, shown in ((0, 1 - planes[5:6].clamp(0, 1)), (7, 1)):
-        color = planes[first : first + 3] + amount * shown * pattern[13:16]
-        both[first : first + 3] = color.clamp(-MOST_TONE, MOST_TONE)
+    for first in (0, 7):
+        both[first : first + 3] = (planes[first : first + 3] + amount * pattern[7:10]).clamp(-MOST_TONE, MOST_TONE)
     return both
 
 
 def painted_evidence(evidence: torch.Tensor, pattern: torch.Tensor, amount: float) -> torch.Tensor:
-    """The same of stored numbers: what light tells stays, and squares of patterns add; 0 stays unknown.
-
-    Args:
-        evidence: ``(STORED_STRENGTHS,)``.
-        pattern: likewise, of the other surface.
-        amount: of the pattern's contrast.
-
-    Returns:
-        ``(STRENGTHS,)``.
-    """
-    half = STRENGTHS // 2
+    """The same of numbers ``(STRENGTHS,)``: what light tells stays, and squares of patterns add; 0 stays unknown."""
     if not (evidence.any() and pattern.any()):
-        return torch.zeros(STRENGTHS)
+        return torch.zeros_like(evidence)
     usual, deviation = USUAL_STRENGTHS[1].tolist()
-    seen, color = (
-        torch.exp(each * deviation + usual) - LEAST_STRENGTH for each in (evidence[half:STRENGTHS], pattern[STRENGTHS:])
-    )
-    tone_there = (torch.log(torch.hypot(seen, amount * color) + LEAST_STRENGTH) - usual) / deviation
-    return torch.cat([evidence[:half], tone_there])
+    strengths = [
+        (torch.exp(each[STRENGTHS // 2 :] * deviation + usual) - LEAST_STRENGTH) * factor
+        for each, factor in ((evidence, 1.0), (pattern, amount))
+    ]
+    tone_there = (torch.log(torch.hypot(*strengths) + LEAST_STRENGTH) - usual) / deviation
+    return torch.cat([evidence[: STRENGTHS // 2], tone_there])
 
 
 @dataclass(frozen=True)
@@ -152,14 +132,14 @@ def crops_of(planes: torch.Tensor, evidence: torch.Tensor, kind: str) -> Crops:
 
     Args:
         planes: ``(STORED_PLANES, H, W)``.
-        evidence: of the photograph, ``(STRENGTHS,)`` or more; without flash nothing tells it.
+        evidence: of the photograph, ``(STRENGTHS,)``; without flash nothing tells it.
         kind: one of :data:`KINDS`.
     """
     lit, open_air = (float(kind in kinds) for kinds in (("flash", "pair"), ("even", "pair")))
     there = torch.full_like(planes[:1], open_air)
     given = torch.cat([planes[:7] * lit, planes[7:10] * open_air, there])
     known = planes[6:7] if lit else torch.ones_like(there)
-    return Crops(given[None], evidence[None, :STRENGTHS] * lit, planes[None, 10:12], known[None])
+    return Crops(given[None], evidence[None] * lit, planes[None, 10:12], known[None])
 
 
 def turned(planes: torch.Tensor, turns: int, mirrored: bool) -> torch.Tensor:
@@ -182,7 +162,6 @@ def draw_photographs(
     *,
     side: int = 640,
     device: torch.device | None = None,
-    foreign: float = 0.0,
     minutes: float | None = None,
     report: Callable[[str], None] = print,
 ) -> bool:
@@ -195,7 +174,6 @@ def draw_photographs(
         seed: of all of them.
         side: of a photograph in pixels, a multiple of 128.
         device: that renders.
-        foreign: share of surfaces that have another one's color.
         minutes: after which it ends, to be called again.
         report: receives a line now and then.
 
@@ -216,9 +194,7 @@ def draw_photographs(
     for done, number in enumerate(missing):
         if ends is not None and time.monotonic() >= ends:
             return False
-        source = CaptureSource(
-            library, 1, side, seed * count + number, photograph=side, hollows=_HOLLOWS, foreign=foreign
-        )
+        source = CaptureSource(library, 1, side, seed * count + number, photograph=side, hollows=_HOLLOWS)
         planes = stored_planes(source.scenes(1))[0].half()
         # A photograph that is there has its evidence.
         for suffix, array in ((_EVIDENCE, evidence_of(planes)), (".npy", planes.cpu())):
@@ -275,11 +251,10 @@ class ReliefSource:
 
     def _crop(self) -> Crops:
         rng = self.rng
-        planes, strengths = self._cut()
-        evidence = strengths[:STRENGTHS]
+        planes, evidence = self._cut()
         if rng.random() < _PAINTED:
             other, amount = self._cut(), rng.uniform(*_PAINT)
-            planes, evidence = painted(planes, other[0], amount), painted_evidence(strengths, other[1], amount)
+            planes, evidence = painted(planes, other[0], amount), painted_evidence(evidence, other[1], amount)
         planes = turned(planes, int(rng.integers(4)), rng.random() < 0.5)
         if rng.random() < _DARK_HOLLOWS:
             planes[:3] = (planes[:3] + rng.uniform(*_DARKER) * planes[12]).clamp(-MOST_TONE, MOST_TONE)

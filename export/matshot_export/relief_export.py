@@ -24,8 +24,10 @@ from .onnx_export import (
     with_half_weights,
 )
 from .parity import Inputs, check_parity
-from .relief_training import KINDS, ReliefRecipe
+from .relief_training import ReliefRecipe
 
+_COMMANDS = {"relief": "train-relief", "relief_even": "train-relief --even"}
+_FIGURES = {"relief": "flash_normal", "relief_even": "even_normal"}
 _SUMMARIES = {
     "relief": "slopes of normals from how a flash photograph is shaded, or two",
     "relief_even": "slopes of normals from how a photograph without flash is shaded",
@@ -58,7 +60,7 @@ def export_relief(
         ArithmeticError: when ONNX Runtime and torch differ; nothing is written then.
     """
     recipe = recipe or ReliefRecipe()
-    model, figure = f"capture_{recipe.name}", f"{next(iter(KINDS[recipe.name]))}_normal"
+    model = f"capture_{recipe.name}"
     network = ReliefNetwork().eval()
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     network = rounded_to_half(network)
@@ -81,11 +83,11 @@ def export_relief(
         bytes_per_pixel=0,
         training={
             "data": data_lines("capture", run_record(run).get("images", {})),
-            "command": train_command("train-relief", recipe.name, run),
+            "command": train_command(_COMMANDS[recipe.name], recipe.name, run),
             "trained_by": "the Matshot project",
             "losses": "angle of normals, in radians and in parts of flat ones', and squares of it",
             "seed": recipe.seed,
-            **run_facts(run, figure, "error of normals, of flat's", weights=weights),
+            **run_facts(run, _FIGURES[recipe.name], "error of normals, of flat's", weights=weights),
         },
         quality=measured_quality(run, weights) or quality_so_far(folder / f"{model}.toml"),
     )

@@ -22,7 +22,6 @@ from matshot_export.photography import Flash
 from matshot_export.relief_data import (
     KINDS,
     STORED_PLANES,
-    STORED_STRENGTHS,
     ReliefSource,
     crops_of,
     draw_photographs,
@@ -93,8 +92,8 @@ def test_slopes_turn_with_the_photograph() -> None:
 
 
 def test_a_tone_has_no_exposure_and_no_color_of_its_own() -> None:
-    colors = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.4
-    found = tone(colors)
+    photograph = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.4
+    found = tone(photograph)
     assert found[:, :, ::4, ::4].flatten(2).median(dim=2).values.abs().max() < 1e-6
     assert tone(torch.zeros(1, 3, 32, 32)).abs().max() == 0
 
@@ -135,7 +134,7 @@ def test_photographs_are_drawn_once_and_depend_on_their_number_alone(data: Path,
     shapes = [tuple(getattr(crops[0], name).shape) for name in ("given", "evidence", "wanted", "known")]
     assert shapes == [(3, INPUT_PLANES, 64, 64), (3, EVIDENCE), (3, 2, 64, 64), (3, 1, 64, 64)]
     assert torch.equal(crops[0].given, crops[1].given)
-    with pytest.raises(ValueError, match=r"16, 128, 128.*16, 256, 256"):
+    with pytest.raises(ValueError, match=r"13, 128, 128.*13, 256, 256"):
         draw_photographs(materials, tmp_path, 2, 1, side=256)
     (tmp_path / "00001.npy").unlink()
     assert not draw_photographs(materials, tmp_path, 2, 1, side=128, minutes=0)
@@ -166,7 +165,7 @@ def test_the_evidence_is_that_of_the_tools_and_grows_with_relief() -> None:
         slope = strength * torch.sin(columns * 1.3)
         planes[:3] = planes[3] * slope + 0.01 * torch.randn(side, side, generator=torch.Generator().manual_seed(0))
         found.append(evidence_of(planes))
-    assert found[0].shape == (STORED_STRENGTHS,)
+    assert found[0].shape == (EVIDENCE,)
     assert EVIDENCE == STRENGTHS
     assert found[1][: EVIDENCE // 2].max() > found[0][: EVIDENCE // 2].max() + 0.5
     assert not evidence_of(planes[:, :64, :64]).any()
@@ -180,31 +179,18 @@ def test_paint_is_in_both_photographs_and_its_evidence_is_what_the_tools_see() -
         planes = torch.zeros(STORED_PLANES, side, side)
         planes[6] = 1
         noise = deviation * torch.randn(1, side, side, generator=generator)
-        planes[:3], planes[7:10], planes[10:12], planes[13:16] = noise, noise, deviation, noise
+        planes[:3], planes[7:10], planes[10:12] = noise, noise, deviation
         surfaces.append(planes)
     both = painted(*surfaces, 0.5)
-    untouched = [*range(3, 7), *range(10, STORED_PLANES)]
+    untouched = [3, 4, 5, 6, 10, 11, 12]
     assert torch.equal(both[untouched], surfaces[0][untouched])
     torch.testing.assert_close(both[:3] - both[7:10], surfaces[0][:3] - surfaces[0][7:10])
     assert float(both[0].std()) == pytest.approx(np.hypot(0.05, 0.1), rel=0.03)
     seen, other = (evidence_of(planes) for planes in surfaces)
     told = painted_evidence(seen, other, 0.5)
     assert torch.equal(told[: EVIDENCE // 2], seen[: EVIDENCE // 2])
-    torch.testing.assert_close(told[EVIDENCE // 2 :], evidence_of(both)[EVIDENCE // 2 : EVIDENCE], atol=0.05, rtol=0)
-    assert not painted_evidence(torch.zeros(STORED_STRENGTHS), other, 0.5).any()
-    mirrored = surfaces[0].clone()
-    mirrored[5] = 0.75
-    added = painted(mirrored, surfaces[1], 0.5) - mirrored
-    torch.testing.assert_close(added[:3], 0.25 * added[7:10])
-
-
-def test_surfaces_may_have_another_ones_color(data: Path) -> None:
-    library = MaterialLibrary(data / "materials" / "train")
-    own, foreign = (
-        CaptureSource(library, 1, 64, seed=3, photograph=128, foreign=share).scenes(1).surfaces.maps
-        for share in (0.0, 1.0)
-    )
-    assert not torch.equal(own.base_color, foreign.base_color)
+    torch.testing.assert_close(told[EVIDENCE // 2 :], evidence_of(both)[EVIDENCE // 2 :], atol=0.05, rtol=0)
+    assert not painted_evidence(torch.zeros(EVIDENCE), other, 0.5).any()
 
 
 def test_the_loss_is_least_for_the_truth_and_blind_where_nothing_is_known() -> None:
@@ -254,8 +240,7 @@ def test_photographs_without_flash_have_a_network_of_their_own(data: Path, tmp_p
     lines: list[str] = []
     recipe = replace(even_recipe(), steps=1, batch=2, side=64, photographs=2, photograph=128, log_every=1)
     weights = train_relief(recipe, data, tmp_path / "run", device="cpu", report=lines.append)
-    assert "even_normal" in lines[0]
-    assert "flash_normal" not in lines[0]
+    assert all(f"{kind}_normal" in lines[0] for kind in KINDS)
     card = export_relief(weights, tmp_path / "models", run=tmp_path / "run", recipe=recipe)
     assert (card.name, card.method) == ("capture_relief_even", "relief_even")
-    assert set(card.quality) == {"even_normal"}
+    assert "even_normal" in card.quality

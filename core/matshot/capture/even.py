@@ -1,6 +1,6 @@
 """A surface out of an evenly lit photograph, or of a texture that has no other maps.
 
-Nobody knows from where such light came, so none of it can be divided out. Of its color, what is fine is the
+Nobody knows where such light came from, so none of it can be divided out. Of its color, what is fine is the
 photograph's, and what is broad lies between the photograph and what the network makes of it, whose errors have other
 causes. Slopes are those that two networks read.
 """

@@ -121,7 +121,7 @@ def read_even_relief(
     threads: int = 0,
     progress: Progress | None = None,
 ) -> Pixels:
-    """The same of a photograph that is evenly lit, nobody knows from where.
+    """The same of a photograph that is evenly lit, whose light comes from nobody knows where.
 
     Args:
         photograph: ``H x W x 3``, scene-linear; exposure does not matter.
@@ -220,8 +220,8 @@ def with_reading(found: Pixels, read: Pixels, known: Mask, *, patches: bool = Tr
 def with_even_reading(guessed: Pixels, read: Pixels) -> Pixels:
     """Slopes that were read off even light, and as far as it shows none, those that were guessed from the pattern.
 
-    Under an overcast sky hollows are darker, and by a window one side of each bump is; the network for relief reads
-    that. Of a texture without any light in it, it reads next to nothing, and what is known of such patterns is left.
+    Under an overcast sky hollows are darker, which the network for relief reads. Of a texture without any light in it,
+    it reads next to nothing, and what is known of such patterns is left.
 
     Args:
         guessed: ``H x W x 2``, by the network of all maps.

@@ -4,7 +4,7 @@ An hourglass as :mod:`~matshot_export.networks.capture` has, but of relief alone
 brightness, in which shading adds to color, and at every pixel the response of a level surface to slopes, which is what
 shading is proportional to in the first order (Pentland 1990, "Linear shape from shading"). A second photograph without
 flash may be given; in the difference of both, color cancels. It may also be given alone: then hollows are darker, and
-nobody knows from where the light comes. No single place tells a print from relief, but the whole
+nobody knows where the light comes from. No single place tells a print from relief, but the whole
 photograph does, by how contrast depends on the direction of light; so it is told that in a dozen numbers.
 """
 
