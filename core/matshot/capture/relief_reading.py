@@ -121,7 +121,7 @@ def read_even_relief(
     threads: int = 0,
     progress: Progress | None = None,
 ) -> Pixels:
-    """The same of a photograph that is evenly lit, whose light comes from nobody knows where.
+    """The same of an evenly lit photograph; nobody knows where its light comes from.
 
     Args:
         photograph: ``H x W x 3``, scene-linear; exposure does not matter.
