@@ -1,8 +1,18 @@
-"""Small textures that training tests read."""
+"""Small textures that training tests read, and a processor as it was after them."""
+
+import sys
 
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _processor_as_it_was():
+    """Commands that train count denormal numbers as 0, and tests run some in their own process."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
 
 
 def _waves(seed=0, size=96, channels=3):
