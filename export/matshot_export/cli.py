@@ -286,7 +286,7 @@ def train_relief(
     resume: Resume = False,
     even: Even = False,
 ) -> None:
-    """Train the network that reads relief off shading, to RUNS/relief; its photographs are rendered there first."""
+    """Train the network that reads relief off shading, to RUNS/relief or relief_even; it renders photographs there."""
     _train_own(_RELIEF[even], data, runs, steps, minutes, batch, device, threads, resume)
 
 

@@ -28,7 +28,7 @@ from .loop import BEST, Aim, Call, begin_from, best_device, start_weights
 from .measuring import bicubic, enlarging, measure_model
 from .onnx_export import export, run_record
 from .relief_export import export_relief
-from .relief_training import PHOTOGRAPHS, ReliefRecipe, ReliefTask, even_recipe, train_relief
+from .relief_training import PHOTOGRAPHS, RECIPES, ReliefRecipe, ReliefTask, train_relief
 from .shipped import is_shipped, shipped_weights
 from .style_export import export_style
 from .style_training import StyleRecipe, StyleTask, train_style
@@ -54,7 +54,9 @@ OWN_TASKS = {
     "capture": OwnTask(CaptureRecipe, train_capture, export_capture),
     "relief": OwnTask(ReliefRecipe, train_relief, lambda *given, **run: [export_relief(*given, **run)]),
     "relief_even": OwnTask(
-        even_recipe, train_relief, lambda *given, **run: [export_relief(*given, **run, recipe=even_recipe())]
+        lambda: RECIPES["relief_even"],
+        train_relief,
+        lambda *given, **run: [export_relief(*given, **run, name="relief_even")],
     ),
     "style": OwnTask(StyleRecipe, train_style, lambda *given, **run: [export_style(*given, **run)]),
 }
@@ -348,10 +350,8 @@ def _begin(turn: Turn, data: Path, runs: Path, models: Path, device: str, report
     if turn.name == "capture":
         task = CaptureTask(CaptureRecipe(), data, where)
         baseline = {"bicubic": 1.0}
-    elif turn.name in ("relief", "relief_even"):
-        recipe = OWN_TASKS[turn.name].recipe()
-        assert isinstance(recipe, ReliefRecipe)
-        task = ReliefTask(recipe, data, where, run / PHOTOGRAPHS)
+    elif turn.name in RECIPES:
+        task = ReliefTask(RECIPES[turn.name], data, where, run / PHOTOGRAPHS)
         baseline = {"bicubic": 1.0}
     elif turn.name == "style":
         task = StyleTask(StyleRecipe(), data, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -24,13 +25,22 @@ from .onnx_export import (
     with_half_weights,
 )
 from .parity import Inputs, check_parity
-from .relief_training import ReliefRecipe
+from .relief_training import RECIPES
 
-_COMMANDS = {"relief": "train-relief", "relief_even": "train-relief --even"}
-_FIGURES = {"relief": "flash_normal", "relief_even": "even_normal"}
-_SUMMARIES = {
-    "relief": "slopes of normals from how a flash photograph is shaded, or two",
-    "relief_even": "slopes of normals from how a photograph without flash is shaded",
+
+class _Told(NamedTuple):
+    """What a card tells of one of the networks: what it does, the command that trains it, the figure of its curve."""
+
+    summary: str
+    command: str
+    figure: str
+
+
+_TOLD = {
+    "relief": _Told("slopes of normals from how a flash photograph is shaded, or two", "train-relief", "flash_normal"),
+    "relief_even": _Told(
+        "slopes of normals from how a photograph without flash is shaded", "train-relief --even", "even_normal"
+    ),
 }
 
 
@@ -42,9 +52,7 @@ def relief_inputs(height: int, width: int, seed: int) -> Inputs:
     }
 
 
-def export_relief(
-    weights: Path, folder: Path = SHIPPED, *, run: Path | None = None, recipe: ReliefRecipe | None = None
-) -> Card:
+def export_relief(weights: Path, folder: Path = SHIPPED, *, run: Path | None = None, name: str = "relief") -> Card:
     """Write the graph with its twin and card.
 
     It takes ``x``, ``N x INPUT_PLANES x H x W``, and ``evidence``, ``N x EVIDENCE``, and gives ``y``,
@@ -54,13 +62,12 @@ def export_relief(
         weights: the averaged weights.
         folder: of models.
         run: folder of the training run, whose ``run.json`` goes into the card.
-        recipe: that the network was trained with; that of flash photographs without one.
+        name: of the network, one of ``RECIPES``.
 
     Raises:
         ArithmeticError: when ONNX Runtime and torch differ; nothing is written then.
     """
-    recipe = recipe or ReliefRecipe()
-    model = f"capture_{recipe.name}"
+    model, told = f"capture_{name}", _TOLD[name]
     network = ReliefNetwork().eval()
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     network = rounded_to_half(network)
@@ -71,9 +78,9 @@ def export_relief(
     check_parity(model, network, graph, lambda seed: relief_inputs(height, width, seed))
     card = Card(
         **stored(model, graph, folder),
-        summary=_SUMMARIES[recipe.name],
+        summary=told.summary,
         task="capture",
-        method=recipe.name,
+        method=name,
         scale=1,
         encoding="data",
         planes=INPUT_PLANES,
@@ -83,11 +90,11 @@ def export_relief(
         bytes_per_pixel=0,
         training={
             "data": data_lines("capture", run_record(run).get("images", {})),
-            "command": train_command(_COMMANDS[recipe.name], recipe.name, run),
+            "command": train_command(told.command, name, run),
             "trained_by": "the Matshot project",
             "losses": "angle of normals, in radians and in parts of flat ones', and squares of it",
-            "seed": recipe.seed,
-            **run_facts(run, _FIGURES[recipe.name], "error of normals, of flat's", weights=weights),
+            "seed": RECIPES[name].seed,
+            **run_facts(run, told.figure, "error of normals, of flat's", weights=weights),
         },
         quality=measured_quality(run, weights) or quality_so_far(folder / f"{model}.toml"),
     )

@@ -28,7 +28,7 @@ PHOTOGRAPHS = "photographs"
 #: What each network is given, and how often. The one for photographs without flash learns from all kinds as well, but
 #: is best after a tenth of the hours that flash photographs need: then it begins to know even ones by heart, and with
 #: these alone it did so at once.
-KINDS = {"relief": {"flash": 0.4, "pair": 0.6}, "relief_even": {"flash": 0.28, "pair": 0.4, "even": 0.32}}
+SHARES = {"relief": {"flash": 0.4, "pair": 0.6}, "relief_even": {"flash": 0.28, "pair": 0.4, "even": 0.32}}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ReliefRecipe:
     Attributes:
         steps: of the schedule; the rate falls linearly to nothing.
         batch: crops a step, of ``side`` pixels.
-        name: of the network, one of :data:`KINDS`.
+        name: of the network, one of :data:`SHARES`.
         photographs: that are rendered, of ``photograph`` pixels, a multiple of 128.
         rate: Muon's.
         border: pixels at a crop's edge that are not judged, since their surroundings are not seen.
@@ -58,9 +58,11 @@ class ReliefRecipe:
     log_every: int = 1000
 
 
-def even_recipe() -> ReliefRecipe:
-    """That of the network for photographs without flash."""
-    return ReliefRecipe("relief_even", photographs=1200, rate=0.004, seed=2)
+#: Of both networks, by name.
+RECIPES = {
+    "relief": ReliefRecipe(),
+    "relief_even": ReliefRecipe("relief_even", photographs=1200, rate=0.004, seed=2),
+}
 
 
 def relief_loss(
@@ -118,7 +120,7 @@ class ReliefTask:
     def source(self) -> ReliefSource:
         """The crops."""
         recipe = self.recipe
-        kinds = KINDS[recipe.name]
+        kinds = SHARES[recipe.name]
         return ReliefSource(self.photographs, recipe.batch, recipe.side, recipe.seed, self.device, kinds)
 
     @property
@@ -143,7 +145,7 @@ class ReliefTask:
         """Mean error of normals in parts of flat ones' on held-out materials, of each kind of photographs; the picture
         has rows of tone, normals found in each, and the truth.
         """
-        errors = dict.fromkeys(KINDS[self.recipe.name], 0.0)
+        errors = dict.fromkeys(SHARES[self.recipe.name], 0.0)
         of_flat, rows = 0.0, list[torch.Tensor]()
         with as_used(self.network, weights):
             for number, planes in enumerate(self.watched):

@@ -13,7 +13,7 @@ from .capture_training import CaptureRecipe, CaptureTask
 from .loop import Average, LateCompiled, training_clock
 from .optimizer import Muon
 from .relief_data import draw_photographs
-from .relief_training import ReliefRecipe, ReliefTask
+from .relief_training import RECIPES, ReliefTask
 from .training import MapTask
 
 #: Of so many training images every one is read; the path of a patch does not depend on their number.
@@ -49,7 +49,7 @@ class StepTime:
 def step_time(
     name: str, data: Path, device: torch.device, *, steps: int = 10, batch: int = 0, patch: int = 0
 ) -> StepTime:
-    """Measure the steps of a recipe, of ``capture`` or of ``relief``, compiled where long runs are.
+    """Measure the steps of a recipe, of ``capture`` or of a relief network, compiled where long runs are.
 
     Args:
         name: of the recipe.
@@ -106,8 +106,8 @@ def _task(
         capture = CaptureRecipe()
         capture = replace(capture, batch=batch or capture.batch, side=patch or capture.side)
         return CaptureTask(capture, data, device), capture.rate
-    if name == "relief":
-        relief = ReliefRecipe()
+    if name in RECIPES:
+        relief = RECIPES[name]
         relief = replace(relief, batch=batch or relief.batch, side=patch or relief.side)
         draw_photographs(data / "materials" / "train", folder, 1, relief.seed, side=relief.photograph, device=device)
         return ReliefTask(relief, data, device, folder), relief.rate

@@ -33,7 +33,7 @@ from matshot_export.relief_data import (
     turned,
 )
 from matshot_export.relief_export import export_relief
-from matshot_export.relief_training import ReliefRecipe, even_recipe, relief_loss, train_relief
+from matshot_export.relief_training import RECIPES, ReliefRecipe, relief_loss, train_relief
 from matshot_export.rendering import Maps, plane_positions
 
 SMALL = ReliefRecipe(steps=1, batch=2, side=64, photographs=2, photograph=128, log_every=1)
@@ -238,9 +238,9 @@ def test_training_resumes_and_its_result_is_exported(data: Path, tmp_path: Path)
 
 def test_photographs_without_flash_have_a_network_of_their_own(data: Path, tmp_path: Path) -> None:
     lines: list[str] = []
-    recipe = replace(even_recipe(), steps=1, batch=2, side=64, photographs=2, photograph=128, log_every=1)
+    recipe = replace(RECIPES["relief_even"], steps=1, batch=2, side=64, photographs=2, photograph=128, log_every=1)
     weights = train_relief(recipe, data, tmp_path / "run", device="cpu", report=lines.append)
     assert all(f"{kind}_normal" in lines[0] for kind in KINDS)
-    card = export_relief(weights, tmp_path / "models", run=tmp_path / "run", recipe=recipe)
+    card = export_relief(weights, tmp_path / "models", run=tmp_path / "run", name="relief_even")
     assert (card.name, card.method) == ("capture_relief_even", "relief_even")
     assert "even_normal" in card.quality

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..image.color import Pixels
 from ..image.types import Wrap
+from ..image.wrap import continued
 from ..inference.session import Device
 from ..material.planes import normals_of_slopes, slopes
 from ..progress import Progress
@@ -90,8 +91,5 @@ def even_color(predicted: Pixels, photograph: Pixels, wrap: Wrap = "none") -> Pi
 
 def _blurred(planes: Pixels, deviation: float, wrap: Wrap) -> Pixels:
     """Blurred as if what wraps were endless."""
-    reach = math.ceil(4 * deviation)
-    down, across = (reach if axis in wrap else 0 for axis in "yx")
-    height, width = planes.shape[:2]
-    around = np.pad(planes, ((down, down), (across, across), (0, 0)), mode="wrap")
-    return blurred(around, deviation)[down : down + height, across : across + width]
+    wide, inside = continued(planes, math.ceil(4 * deviation), wrap)
+    return blurred(wide, deviation)[inside]

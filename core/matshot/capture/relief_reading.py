@@ -15,6 +15,7 @@ import numpy as np
 
 from ..image.color import Mask, Pixels
 from ..image.types import Wrap
+from ..image.wrap import continued
 from ..inference.cards import installed_models
 from ..inference.session import Device
 from ..progress import Progress
@@ -138,20 +139,19 @@ def read_even_relief(
     height, width = photograph.shape[:2]
     shrink = min(1.0, READ_SIDE / min(height, width))
     if shrink < 1:
-        height, width = round(height * shrink), round(width * shrink)
-        photograph = resized(photograph, (width, height))
+        photograph = resized(photograph, (round(width * shrink), round(height * shrink)))
     reach = installed_models().require("capture", relief_method(True)).receptive_field
-    down, across = (reach if axis in wrap else 0 for axis in "yx")
+    wide, inside = continued(photograph, reach, wrap)
     slopes = _mean_over_turns(
         None,
-        np.pad(photograph, ((down, down), (across, across), (0, 0)), mode="wrap"),
+        wide,
         turns=_TURNS,
         memory=memory,
         device=device,
         threads=threads,
         progress=progress or Progress(None),
     )
-    return slopes[down : down + height, across : across + width]
+    return slopes[inside]
 
 
 def _mean_over_turns(

@@ -1,4 +1,4 @@
-"""Detection of the axes on which a texture wraps."""
+"""Detection of the axes on which a texture wraps, and what it is beyond its edges then."""
 
 from __future__ import annotations
 
@@ -38,6 +38,23 @@ def _repeats(pixels: Pixels) -> bool:
     steps = np.abs(np.diff(sample, axis=0)).mean(axis=(1, 2))
     seam = float(np.abs(sample[-1] - sample[0]).mean())
     return seam <= max(TOLERANCE * float(np.quantile(steps, 0.98)), float(steps.max()))
+
+
+def continued(pixels: Pixels, reach: int, wrap: Wrap) -> tuple[Pixels, tuple[slice, slice]]:
+    """Pixels with as many more before and behind them as something reaches, on the axes on which they repeat.
+
+    Args:
+        pixels: ``H x W x C``.
+        reach: in pixels; it may be longer than a side.
+        wrap: axes on which they repeat.
+
+    Returns:
+        The larger picture, and the rows and columns of it that are the given one.
+    """
+    height, width = pixels.shape[:2]
+    down, across = (reach if axis in wrap else 0 for axis in "yx")
+    wide = np.pad(pixels, ((down, down), (across, across), (0, 0)), mode="wrap")
+    return wide, (slice(down, down + height), slice(across, across + width))
 
 
 def is_panorama(texture: Texture) -> bool:

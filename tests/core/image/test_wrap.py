@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matshot.image.wrap import measured_wrap
+from matshot.image.wrap import continued, measured_wrap
 from matshot.shading.procedural import brick_wall
 
 
@@ -33,3 +33,14 @@ def test_a_gradient_does_not_wrap() -> None:
 def test_a_constant_wraps_and_a_few_pixels_do_not() -> None:
     assert measured_wrap(np.full((16, 16, 3), 0.5, dtype=np.float32)) == "xy"
     assert measured_wrap(np.random.default_rng(0).random((2, 2, 3)).astype(np.float32)) == "none"
+
+
+@pytest.mark.parametrize("wrap", ["none", "x", "y", "xy"])
+def test_a_texture_goes_on_beyond_its_edges_where_it_wraps(wrap):
+    pixels = np.arange(24, dtype=np.float32).reshape(4, 6, 1)
+    wide, inside = continued(pixels, 7, wrap)
+    assert wide.shape == (4 + 14 * ("y" in wrap), 6 + 14 * ("x" in wrap), 1)
+    np.testing.assert_array_equal(wide[inside], pixels)
+    rows, columns = np.indices(wide.shape[:2])
+    expected = pixels[(rows - inside[0].start) % 4, (columns - inside[1].start) % 6]
+    np.testing.assert_array_equal(wide, expected)
